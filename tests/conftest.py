@@ -1,0 +1,58 @@
+"""What every test gets: the `needs` marker, one hypothesis profile, a home of its own, and the closing list
+of what did not run. Fixtures of one part live in that part's own folder."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import tools
+
+# No deadline: machines that run tests are shared and uneven, and a slow example is not a wrong one.
+settings.register_profile(
+    "k8snet", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("k8snet")
+
+# Tests run the tools by name; a plain user's PATH on Debian has no sbin.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the progress of the person who runs the tests."""
+    patch = pytest.MonkeyPatch()
+    data: Path = tmp_path_factory.mktemp("user-data")
+    patch.setenv("XDG_DATA_HOME", str(data))
+    patch.delenv("NO_COLOR", raising=False)
+    yield
+    patch.undo()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        tools.need(*mark.args)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests did not run for want of which package, whatever -r was given."""
+    missing: Counter[str] = Counter()
+    names: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _, found, want = reason.partition(tools.REASON)
+        if found:
+            missing[want] += 1
+            names.setdefault(want, []).append(report.nodeid)
+    if not missing:
+        return
+    terminalreporter.section("did not run")
+    for want, count in sorted(missing.items()):
+        terminalreporter.write_line(f"did not run: {count} {'test' if count == 1 else 'tests'}: {want}")
+        for nodeid in names[want]:
+            terminalreporter.write_line(f"    {nodeid}")

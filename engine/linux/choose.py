@@ -1,0 +1,71 @@
+"""Random choices (a NAT port, an ephemeral port, `statistic`, ECMP) come from a Choose.
+
+Rules. A packet that is shown uses `Seeded`; judging takes every branch (`branches`); a comparison with the
+real kernel plays back what the kernel chose (`Tape`). Nobody in the engine calls `random` directly.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Choose(Protocol):
+    def pick(self, what: str, count: int) -> int:
+        """A number from 0 to count - 1. `what` names the decision, for tapes and for the screen."""
+        ...
+
+    def number(self, what: str, low: int, high: int) -> int:
+        """A number that no judgement depends on (an ephemeral port, an id), both ends included."""
+        ...
+
+
+class Seeded:
+    """The same seed gives the same journey."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.random = random.Random(seed)
+
+    def pick(self, what: str, count: int) -> int:
+        return self.random.randrange(count)
+
+    def number(self, what: str, low: int, high: int) -> int:
+        return self.random.randint(low, high)
+
+
+class Branch:
+    """Takes a fixed path through the picks, then the first of each; remembers how wide each was."""
+
+    def __init__(self, path: tuple[int, ...] = (), seed: int = 0) -> None:
+        self.path = path
+        self.taken: list[tuple[int, int]] = []
+        self.random = random.Random(seed)
+
+    def pick(self, what: str, count: int) -> int:
+        at = len(self.taken)
+        choice = self.path[at] if at < len(self.path) else 0
+        self.taken.append((choice, count))
+        return choice
+
+    def number(self, what: str, low: int, high: int) -> int:
+        return self.random.randint(low, high)
+
+
+def branches(run: Callable[[Choose], T], limit: int = 4096) -> Iterator[T]:
+    """`run` once for every combination of picks, depth first. RuntimeError past `limit`: never judged in part."""
+    todo: list[tuple[int, ...]] = [()]
+    done = 0
+    while todo:
+        path = todo.pop()
+        done += 1
+        if done > limit:
+            raise RuntimeError(f"more than {limit} random branches")
+        choose = Branch(path)
+        yield run(choose)
+        taken = tuple(c for c, _ in choose.taken)
+        for at in range(len(choose.taken) - 1, len(path) - 1, -1):
+            width = choose.taken[at][1]
+            todo += [(*taken[:at], other) for other in range(width - 1, 0, -1)]

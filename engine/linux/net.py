@@ -1,0 +1,152 @@
+"""Net: the rows of every kernel in a lab, looked up and copied. It decides nothing.
+
+Rules. Three things stay apart: rows (data), ops (change) and the walker (behaviour). Only `ops` writes here,
+and the walker where a kernel writes by itself (neighbours, fdb, conntrack, counters). Rows are frozen and
+shared between copies; containers are copied, so `copy()` is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from engine.linux.conntrack import Conntrack
+from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Rule, Table
+from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Proc, Socket
+from engine.linux.xt.tables import Xtables
+
+#: sysctls that a namespace knows, with the kernel's defaults; `*.IF.*` keys exist per device and for all/default.
+SYSCTL_DEFAULTS: dict[str, str] = {
+    "net.ipv4.ip_forward": "0",
+    "net.ipv4.ip_default_ttl": "64",
+    "net.ipv4.ip_local_port_range": "32768\t60999",
+    "net.ipv4.ip_unprivileged_port_start": "1024",
+    "net.ipv4.ping_group_range": "1\t0",
+    "net.ipv4.icmp_echo_ignore_all": "0",
+    "net.ipv4.icmp_echo_ignore_broadcasts": "1",
+    "net.ipv4.tcp_syn_retries": "6",
+    "net.ipv4.fib_multipath_hash_policy": "0",
+    "net.bridge.bridge-nf-call-iptables": "1",
+    "net.bridge.bridge-nf-call-arptables": "1",
+    "net.bridge.bridge-nf-call-ip6tables": "1",
+    "net.netfilter.nf_conntrack_max": "262144",
+    "net.netfilter.nf_conntrack_tcp_timeout_established": "432000",
+    "net.netfilter.nf_conntrack_udp_timeout": "30",
+    "net.netfilter.nf_conntrack_udp_timeout_stream": "120",
+}
+CONF_DEFAULTS: dict[str, str] = {
+    "forwarding": "0", "rp_filter": "0", "route_localnet": "0", "proxy_arp": "0", "arp_ignore": "0",
+    "arp_announce": "0", "arp_notify": "0", "accept_local": "0", "send_redirects": "1", "log_martians": "0",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Netns:
+    """One network namespace. `label` is how a person calls it: "root", a pod's NS/NAME, a container's name."""
+
+    id: str
+    box: str
+    label: str
+    inode: int
+    links: dict[int, Link] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    addresses: dict[int, tuple[Address, ...]] = field(default_factory=dict)
+    tables: dict[int, Table] = field(default_factory=lambda: {LOCAL: Table(), MAIN: Table(), DEFAULT: Table()})
+    rules: list[Rule] = field(default_factory=lambda: list(DEFAULT_RULES))
+    neighbours: dict[tuple[int, int], Neighbour] = field(default_factory=dict)
+    fdb: dict[tuple[int, int], FdbEntry] = field(default_factory=dict)
+    xt: Xtables = field(default_factory=Xtables)
+    conntrack: Conntrack = field(default_factory=Conntrack)
+    sockets: tuple[Socket, ...] = ()
+    sysctls: dict[str, str] = field(default_factory=dict)
+    nsids: dict[str, int] = field(default_factory=dict)
+    link_stats: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    next_ifindex: int = 1
+
+    def copy(self) -> Netns:
+        return Netns(
+            id=self.id, box=self.box, label=self.label, inode=self.inode, links=dict(self.links),
+            names=dict(self.names), addresses=dict(self.addresses),
+            tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
+            neighbours=dict(self.neighbours), fdb=dict(self.fdb), xt=self.xt.copy(), conntrack=self.conntrack.copy(),
+            sockets=self.sockets, sysctls=dict(self.sysctls), nsids=dict(self.nsids),
+            link_stats=dict(self.link_stats), next_ifindex=self.next_ifindex,
+        )  # fmt: skip
+
+    def link(self, name: str) -> Link | None:
+        index = self.names.get(name)
+        return None if index is None else self.links[index]
+
+    def ports(self, bridge: int) -> Iterator[Link]:
+        """The ports of a bridge in order of ifindex."""
+        for index in sorted(self.links):
+            if self.links[index].master == bridge:
+                yield self.links[index]
+
+    def owns(self, address: int) -> bool:
+        """Is this an address of this namespace (a `local` route covers it)?"""
+        route = self.tables[LOCAL].match(address, lambda r: True)
+        return route is not None and route.type == "local"
+
+    def sysctl(self, key: str) -> str:
+        """Effective value; KeyError for a key that this kernel does not have."""
+        if key in self.sysctls:
+            return self.sysctls[key]
+        if key in SYSCTL_DEFAULTS:
+            return SYSCTL_DEFAULTS[key]
+        parts = split_conf(key)
+        if parts is None or parts[1] not in CONF_DEFAULTS or not (parts[0] in ("all", "default") or parts[0] in self.names):
+            raise KeyError(key)
+        if parts[1] == "forwarding":
+            return self.sysctls.get("net.ipv4.ip_forward", "0")
+        if parts[0] not in ("all", "default"):
+            inherited = self.sysctls.get(f"net.ipv4.conf.default.{parts[1]}")
+            if inherited is not None:
+                return inherited
+        return CONF_DEFAULTS[parts[1]]
+
+    def conf(self, device: str, key: str) -> int:
+        """A net.ipv4.conf value as an int, for `device` alone (the caller combines it with `all`)."""
+        return int(self.sysctl(f"net.ipv4.conf.{device}.{key}"))
+
+    @property
+    def forwarding(self) -> bool:
+        return self.sysctl("net.ipv4.ip_forward") != "0"
+
+
+def split_conf(key: str) -> tuple[str, str] | None:
+    """`net.ipv4.conf.DEV.KEY` -> (DEV, KEY); a device name may hold dots, written as `/` by sysctl."""
+    head = "net.ipv4.conf."
+    if not key.startswith(head) or "." not in key[len(head) :]:
+        return None
+    device, _, name = key[len(head) :].rpartition(".")
+    return device.replace("/", "."), name
+
+
+@dataclass(slots=True)
+class Net:
+    """Every box and namespace of a lab, and the virtual clock (seconds since the lab was built)."""
+
+    boxes: dict[str, Box] = field(default_factory=dict)
+    spaces: dict[str, Netns] = field(default_factory=dict)
+    clock: float = 0.0
+    next_port: dict[str, int] = field(default_factory=dict)
+    next_ident: int = 1
+
+    def copy(self) -> Net:
+        """An independent Net that shares every frozen row."""
+        return Net(
+            {k: b.copy() for k, b in self.boxes.items()},
+            {k: s.copy() for k, s in self.spaces.items()},
+            self.clock, dict(self.next_port), self.next_ident,
+        )  # fmt: skip
+
+    def proc_of(self, ns: Netns, pid: int) -> Proc | None:
+        return self.boxes[ns.box].procs.get(pid)
+
+    def owner_of(self, address: int) -> list[Netns]:
+        """Namespaces that hold this address on a device other than lo."""
+        return [
+            ns for ns in self.spaces.values()
+            if any(a.addr == address for rows in ns.addresses.values() for a in rows if ns.links[a.ifindex].kind != "loopback")
+        ]  # fmt: skip

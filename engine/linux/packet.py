@@ -1,0 +1,269 @@
+"""Packets: frozen headers, one inside the other, outermost first.
+
+Rules. A Packet is a tuple of layers and nothing else: what one kernel keeps beside the headers (mark, input
+device, conntrack entry) lives in `skb.py`. Encapsulation puts layers in front, decapsulation takes them off.
+A header refuses to be built wrong. Lengths are bytes; `length()` counts what the wire would carry.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+from engine.linux.addr import mac_text, text4
+
+ETH_IPV4 = 0x0800
+ETH_ARP = 0x0806
+
+
+class Proto(enum.IntEnum):
+    """IP protocol numbers (IANA)."""
+
+    ICMP = 1
+    IPIP = 4
+    TCP = 6
+    UDP = 17
+    SCTP = 132
+
+
+PROTO_NAMES = {Proto.ICMP: "icmp", Proto.IPIP: "ipencap", Proto.TCP: "tcp", Proto.UDP: "udp", Proto.SCTP: "sctp"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ethernet:
+    src: int
+    dst: int
+    type: int = ETH_IPV4
+
+    def header_length(self) -> int:
+        return 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arp:
+    """`op` is 1 (request) or 2 (reply)."""
+
+    op: int
+    sender_mac: int
+    sender_ip: int
+    target_mac: int = 0
+    target_ip: int
+
+    def header_length(self) -> int:
+        return 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IPv4:
+    src: int
+    dst: int
+    proto: int
+    ttl: int = 64
+    tos: int = 0
+    ident: int = 0
+    df: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ttl <= 255:
+            raise ValueError(f"ttl {self.ttl}")
+
+    def header_length(self) -> int:
+        return 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tcp:
+    """`flags` is a string over F S R P A U in tcpdump's letters (A for ack): "S", "SA", "PA", "R"."""
+
+    sport: int
+    dport: int
+    flags: str = "S"
+    seq: int = 0
+    ack: int = 0
+
+    def header_length(self) -> int:
+        return 40 if "S" in self.flags else 32 if "R" not in self.flags else 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Udp:
+    sport: int
+    dport: int
+
+    def header_length(self) -> int:
+        return 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Icmp:
+    """`quoted` is the packet (from its IPv4 header on) that an error is about; `mtu` belongs to type 3 code 4."""
+
+    type: int
+    code: int = 0
+    ident: int = 0
+    seq: int = 0
+    mtu: int = 0
+    quoted: Packet | None = None
+
+    def header_length(self) -> int:
+        return 8 + (self.quoted.length() if self.quoted is not None else 0)
+
+    @property
+    def is_error(self) -> bool:
+        return self.type in (3, 4, 5, 11, 12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What a program wrote: `protocol` names it (http, dns, echo), `text` is what a person may read."""
+
+    protocol: str
+    text: str
+    size: int
+
+    def header_length(self) -> int:
+        return self.size
+
+
+Layer = Ethernet | Arp | IPv4 | Tcp | Udp | Icmp | Payload
+L = TypeVar("L", Ethernet, Arp, IPv4, Tcp, Udp, Icmp, Payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """`layers`, outermost first. Accessors look at the outermost layer of their kind."""
+
+    layers: tuple[Layer, ...]
+
+    def get(self, kind: type[L]) -> L | None:
+        for layer in self.layers:
+            if isinstance(layer, kind):
+                return layer
+        return None
+
+    @property
+    def eth(self) -> Ethernet | None:
+        return self.get(Ethernet)
+
+    @property
+    def ip(self) -> IPv4:
+        """The outermost IPv4 header; ValueError when there is none (ARP)."""
+        ip = self.get(IPv4)
+        if ip is None:
+            raise ValueError("no IPv4 header")
+        return ip
+
+    @property
+    def has_ip(self) -> bool:
+        return self.get(IPv4) is not None
+
+    @property
+    def l4(self) -> Tcp | Udp | Icmp | None:
+        """The transport header right behind the outermost IPv4 header."""
+        for i, layer in enumerate(self.layers[:-1]):
+            if isinstance(layer, IPv4):
+                after = self.layers[i + 1]
+                return after if isinstance(after, Tcp | Udp | Icmp) else None
+        return None
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """(source, destination) port; (0, 0) where the protocol has none."""
+        l4 = self.l4
+        return (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp) else (0, 0)
+
+    @property
+    def payload(self) -> Payload | None:
+        return self.get(Payload)
+
+    def with_ip(self, **changes: Any) -> Packet:
+        """A copy with fields of the outermost IPv4 header changed."""
+        return self._change(IPv4, changes)
+
+    def with_l4(self, **changes: Any) -> Packet:
+        """A copy with fields of the header behind the outermost IPv4 header changed."""
+        l4 = self.l4
+        return self if l4 is None else self._change(type(l4), changes)
+
+    def _change(self, kind: type[Layer], changes: dict[str, Any]) -> Packet:
+        out = list(self.layers)
+        for i, layer in enumerate(out):
+            if isinstance(layer, kind):
+                out[i] = replace(layer, **changes)
+                break
+        return Packet(tuple(out))
+
+    def framed(self, frame: Ethernet) -> Packet:
+        """With `frame` as the outermost header, in place of an Ethernet header that is there."""
+        return Packet((frame, *self.unframed().layers))
+
+    def unframed(self) -> Packet:
+        """Without the outermost Ethernet header."""
+        return Packet(self.layers[1:]) if self.layers and isinstance(self.layers[0], Ethernet) else self
+
+    def length(self) -> int:
+        """Bytes from the outermost layer to the end."""
+        return sum(layer.header_length() for layer in self.layers)
+
+    def ip_length(self) -> int:
+        """Bytes that count against an MTU: everything but the outermost Ethernet header."""
+        return self.unframed().length()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The public form: a list of layers, outermost first (DESIGN section 5)."""
+        return [layer_json(layer) for layer in self.layers]
+
+    def __str__(self) -> str:
+        return describe(self)
+
+
+_MACS = {"sender_mac", "target_mac"}
+_IPS = {"sender_ip", "target_ip"}
+
+
+def layer_json(layer: Layer) -> dict[str, Any]:
+    """One layer as JSON: `{"layer": "ipv4", "src": "10.0.0.1", ...}`; addresses as text."""
+    out: dict[str, Any] = {"layer": type(layer).__name__.lower()}
+    for f in fields(layer):
+        value = getattr(layer, f.name)
+        if isinstance(layer, Ethernet) and f.name in ("src", "dst") or f.name in _MACS:
+            value = mac_text(value)
+        elif isinstance(layer, IPv4) and f.name in ("src", "dst") or f.name in _IPS:
+            value = text4(value)
+        elif isinstance(value, Packet):
+            value = value.to_json()
+        elif value is None or (isinstance(layer, Icmp) and f.name == "mtu" and not value):
+            continue
+        out[f.name] = int(value) if isinstance(value, enum.IntEnum) else value
+    return out
+
+
+ICMP_WORDS = {
+    (0, 0): "echo reply", (8, 0): "echo request", (3, 0): "net unreachable", (3, 1): "host unreachable",
+    (3, 2): "protocol unreachable", (3, 3): "port unreachable", (3, 4): "fragmentation needed",
+    (3, 9): "net prohibited", (3, 10): "host prohibited", (3, 13): "admin prohibited",
+    (5, 0): "redirect net", (5, 1): "redirect host", (11, 0): "time exceeded",
+}  # fmt: skip
+
+
+def describe(packet: Packet) -> str:
+    """One short line for captions: `TCP SYN 10.244.1.5:40000 > 10.244.1.6:80 ttl 64`."""
+    arp = packet.get(Arp)
+    if arp is not None:
+        if arp.op == 1:
+            return f"ARP who-has {text4(arp.target_ip)} tell {text4(arp.sender_ip)}"
+        return f"ARP {text4(arp.sender_ip)} is-at {mac_text(arp.sender_mac)}"
+    if not packet.has_ip:
+        return "frame"
+    ip, l4 = packet.ip, packet.l4
+    if isinstance(l4, Tcp):
+        names = {"S": "SYN", "SA": "SYN-ACK", "A": "ACK", "PA": "data", "FA": "FIN", "R": "RST", "RA": "RST"}
+        word = names.get(l4.flags, l4.flags)
+        return f"TCP {word} {text4(ip.src)}:{l4.sport} > {text4(ip.dst)}:{l4.dport} ttl {ip.ttl}"
+    if isinstance(l4, Udp):
+        return f"UDP {text4(ip.src)}:{l4.sport} > {text4(ip.dst)}:{l4.dport} ttl {ip.ttl}"
+    if isinstance(l4, Icmp):
+        word = ICMP_WORDS.get((l4.type, l4.code), f"type {l4.type} code {l4.code}")
+        return f"ICMP {word} {text4(ip.src)} > {text4(ip.dst)} ttl {ip.ttl}"
+    return f"IP {text4(ip.src)} > {text4(ip.dst)} proto {ip.proto} ttl {ip.ttl}"

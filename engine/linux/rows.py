@@ -1,0 +1,152 @@
+"""The rows that a kernel keeps, each a frozen record: links, addresses, neighbours, fdb, sockets, processes.
+
+Rules. A row holds data and refuses to be wrong; it does nothing. Routes and rules stand in `fib.py`, netfilter
+rows in `xt/`, conntrack entries in `conntrack.py`. Text forms stand beside them in `text/`: one file a tool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: (id of a network namespace in the Net, interface index in it)
+Port = tuple[str, int]
+
+LINK_KINDS = ("loopback", "physical", "veth", "bridge", "dummy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network device. `peer` is the other end of a veth, or what a physical NIC is plugged into (a port of a
+    switch box); `master` is the ifindex of its bridge. `hairpin`, `isolated`, `learning`, `flood` are bridge-port flags."""
+
+    ifindex: int
+    name: str
+    kind: str
+    mac: int = 0
+    mtu: int = 1500
+    up: bool = False
+    peer: Port | None = None
+    master: int = 0
+    hairpin: bool = False
+    isolated: bool = False
+    learning: bool = True
+    flood: bool = True
+    ageing: int = 300
+    promisc: bool = False
+    txqlen: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.kind not in LINK_KINDS:
+            raise ValueError(f"link kind {self.kind!r}")
+        if not 1 <= len(self.name) <= 15 or "/" in self.name or any(c.isspace() for c in self.name):
+            raise ValueError(f"device name {self.name!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An address on a device: `inet addr/length brd broadcast scope scope label`. `secondary` as ip addr prints it."""
+
+    ifindex: int
+    addr: int
+    length: int
+    broadcast: int = 0
+    scope: str = "global"
+    label: str = ""
+    secondary: bool = False
+
+
+NUD = ("INCOMPLETE", "REACHABLE", "STALE", "DELAY", "PROBE", "FAILED", "NOARP", "PERMANENT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """An ARP entry: `ip dev D lladdr M STATE`. `mac` 0 means none yet. `since` is the virtual time of the state."""
+
+    ifindex: int
+    ip: int
+    mac: int = 0
+    state: str = "REACHABLE"
+    since: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.state not in NUD:
+            raise ValueError(f"neighbour state {self.state!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FdbEntry:
+    """A bridge's forwarding entry: `mac` is behind port `ifindex`. `local` = the device's own address (permanent);
+    `static` = put there by hand; else learned at virtual time `since`."""
+
+    bridge: int
+    ifindex: int
+    mac: int
+    local: bool = False
+    static: bool = False
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Socket:
+    """A listening or bound socket. `addr` 0 is any address; `pid` names the process; `proto` "tcp" or "udp";
+    `state` LISTEN or UNCONN as ss prints; `proxy` marks a userland proxy (docker-proxy) by its target address."""
+
+    proto: str
+    addr: int
+    port: int
+    pid: int
+    state: str = "LISTEN"
+    fd: int = 3
+    backlog: int = 4096
+
+
+NAMESPACE_TYPES = ("mnt", "uts", "ipc", "pid", "net", "user", "cgroup", "time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proc:
+    """A process of a box. `netns` is the id of its network namespace in the Net; `spaces` are the inode numbers of
+    its namespaces by type; `program` names a behaviour in the l7 room, `config` is that program's own configuration
+    (frozen pairs); `container` is the container's id; `nspid` its pid inside its own pid namespace."""
+
+    pid: int
+    ppid: int
+    args: tuple[str, ...]
+    netns: str
+    user: str = "root"
+    spaces: tuple[tuple[str, int], ...] = ()
+    program: str = ""
+    config: tuple[tuple[str, str], ...] = ()
+    container: str = ""
+    nspid: int = 0
+    started: float = 0.0
+
+    @property
+    def comm(self) -> str:
+        return self.args[0].rsplit("/", 1)[-1][:15] if self.args else ""
+
+    def space(self, kind: str) -> int:
+        return dict(self.spaces).get(kind, 0)
+
+
+@dataclass(slots=True)
+class Box:
+    """A machine: one kernel, a process table, a file tree. Files are path -> text; folders exist by their files
+    (and `folders` for the empty ones). The root network namespace's id equals the box's name.
+    `role` is "node", "host", "switch" or "router": only the fabric makes the last two."""
+
+    name: str
+    role: str = "node"
+    procs: dict[int, Proc] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    netns_names: dict[str, str] = field(default_factory=dict)
+    next_pid: int = 900
+    next_inode: int = 4026532200
+    journal: list[tuple[float, str]] = field(default_factory=list)
+
+    def copy(self) -> Box:
+        return Box(
+            self.name, self.role, dict(self.procs), dict(self.files), set(self.folders), dict(self.netns_names),
+            self.next_pid, self.next_inode, list(self.journal),
+        )  # fmt: skip

@@ -1,0 +1,34 @@
+"""What one kernel keeps beside the headers while a packet is in it.
+
+Rules. An Skb is mutable and lives for one traversal of one namespace: a mark, an input device or a conntrack
+entry never crosses a veth. The walker makes a fresh one wherever the kernel would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.linux.conntrack import CtEntry
+from engine.linux.packet import Packet
+
+
+@dataclass(slots=True)
+class Skb:
+    """`iif`, `oif` device names ("" = none); `physin`, `physout` bridge ports under br_netfilter; `ct` the entry
+    (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
+    `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace."""
+
+    packet: Packet
+    mark: int = 0
+    iif: str = ""
+    oif: str = ""
+    physin: str = ""
+    physout: str = ""
+    ct: CtEntry | None = None
+    ctdir: str = "original"
+    ctstate: str = "UNTRACKED"
+    uid: int = -1
+    gid: int = -1
+    local: bool = False
+    bound: str = ""
+    untracked: bool = False

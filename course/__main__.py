@@ -199,13 +199,13 @@ def _crash_file(error: Exception, argv: Sequence[str]) -> Path:
     import traceback
     from datetime import UTC, datetime
 
-    from platformdirs import user_data_path
+    from course.paths import data_dir
 
     named = [argv[i + 1] for i, word in enumerate(argv[:-1]) if word == "--data-dir"]
     name = f"crash-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
     where = f"{PROGRAM} {__version__}, Python {platform.python_version()}, {platform.platform()}"
     text = f"{where}\n{list(argv)!r}\n\n{''.join(traceback.format_exception(error))}"
-    for folder in (Path(named[0]) if named else user_data_path(PROGRAM), Path(tempfile.gettempdir())):
+    for folder in (data_dir(Path(named[0]) if named else None), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")

@@ -97,6 +97,8 @@ def _with_a_new_first_page(file: Path, folder: Path) -> Path:
     data[:size] = first
     graft = folder / "graft.sqlite3"
     graft.write_bytes(data)
+    if (wal := file.with_name(file.name + "-wal")).exists():
+        shutil.copyfile(wal, graft.with_name(graft.name + "-wal"))
     return graft
 
 

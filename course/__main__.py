@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course import __version__
+from course.lang import wanted
 
 PROGRAM = "k8snet-tutor"
 
@@ -29,17 +30,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 HELP = {
     "en": f"""\
-{PROGRAM}: a course in Kubernetes networking, with a living lab in every lesson
+{PROGRAM}: a course in Kubernetes networking, with a living lab
 
-usage: {PROGRAM} [options]            open the course
-       {PROGRAM} COMMAND ...          work without the screens (COMMAND -h tells more)
+usage: {PROGRAM} [options]      open the course
+       {PROGRAM} COMMAND ...    work without the screens (see COMMAND -h)
 
 commands:
 {{commands}}
 
 options of the course:
   --lesson ID      open this lesson (see `{PROGRAM} lessons`)
-  --lang en|ko     the language; by itself the one you chose, else your locale's
+  --lang en|ko     the language; else the one you chose, else your locale's
   --data-dir DIR   keep the progress here instead of in your user data directory
   --plain          no screens: the lesson and its hops as text, line by line
   --ascii          draw with + - | instead of box glyphs
@@ -49,8 +50,8 @@ options of the course:
     "ko": f"""\
 {PROGRAM}: 레슨마다 살아 있는 실습 환경이 있는 쿠버네티스 네트워킹 강좌
 
-사용법: {PROGRAM} [옵션]              강좌 열기
-        {PROGRAM} 명령 ...            화면 없이 쓰기 (자세한 것은 명령 -h)
+사용법: {PROGRAM} [옵션]         강좌 열기
+        {PROGRAM} 명령 ...       화면 없이 쓰기 (자세한 것은 명령 -h)
 
 명령:
 {{commands}}
@@ -85,21 +86,6 @@ CRASH = {
     "en": "{program}: a defect of ours: {error}. Details are in {file}; please report it with that file.",
     "ko": "{program}: 프로그램의 결함입니다: {error}. {file} 파일을 첨부해 신고해 주세요.",
 }
-
-
-def language(argv: Sequence[str] = ()) -> str:
-    """`en` or `ko`: what `--lang` says, else the locale. (The course asks the saved setting in between.)"""
-    words = list(argv)
-    for index, word in enumerate(words):
-        value = word.removeprefix("--lang=") if word.startswith("--lang=") else ""
-        if word == "--lang" and index + 1 < len(words):
-            value = words[index + 1]
-        if value in ("en", "ko"):
-            return value
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if locale := os.environ.get(name):
-            return "ko" if locale.lower().startswith("ko") else "en"
-    return "en"
 
 
 def help_text(lang: str) -> str:
@@ -218,7 +204,7 @@ def _crash_file(error: Exception, argv: Sequence[str]) -> Path:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the result is the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    lang = language(words)
+    lang = wanted(words)
     try:
         code = _dispatch(words, lang)
         sys.stdout.flush()

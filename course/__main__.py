@@ -41,7 +41,7 @@ commands:
 options of the course:
   --lesson ID      open this lesson (see `{PROGRAM} lessons`)
   --lang en|ko     the language; else the one you chose, else your locale's
-  --data-dir DIR   keep the progress here instead of in your user data directory
+  --data-dir DIR   keep the progress here, not in your user data directory
   --plain          no screens: the lesson and its hops as text, line by line
   --ascii          draw with + - | instead of box glyphs
   -h, --help       this text

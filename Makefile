@@ -15,20 +15,22 @@ DEV_READY := $(VENV)/.ready-to-develop
 # Extra words for one call: make test ARGS="-k bridge", make run ARGS="--lang ko"
 ARGS ?=
 
-# The first candidate that really starts and is new enough (a pyenv shim may exist and not start).
+# The first candidate that starts (a pyenv shim may exist and not start), is new enough and can make a venv.
 # `make run PYTHON=/path/to/python3.13` names one.
 define find-python
-python=; for candidate in $${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11 python /usr/bin/python3; do \
-  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+python=; bare=; \
+for candidate in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python /usr/bin/python3}; do \
+  "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+  if "$$candidate" -c 'import venv, ensurepip' 2>/dev/null; then python=$$candidate; break; fi; \
+  bare=$${bare:-$$candidate}; \
 done; \
-if [ -z "$$python" ]; then \
-  echo "k8snet-tutor needs Python 3.11 or newer and found none on PATH." >&2; \
-  echo "Install one (Debian 12, Ubuntu 24.04: apt-get install python3) or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
-  exit 1; \
-fi; \
-if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then \
-  echo "$$python has no venv module, which builds the environment in $(VENV)." >&2; \
+if [ -z "$$python" ] && [ -n "$$bare" ]; then \
+  echo "$$bare has no venv module, which builds the environment in $(VENV)." >&2; \
   echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+  exit 1; \
+elif [ -z "$$python" ]; then \
+  echo "k8snet-tutor needs Python 3.11 or newer; tried: $${PYTHON:-python3, python3.11 to 3.14}." >&2; \
+  echo "Install one (Debian 12, Ubuntu 24.04: apt-get install python3), or: make PYTHON=/path/to/python3.12 ..." >&2; \
   exit 1; \
 fi
 endef

@@ -1,0 +1,432 @@
+"""The lab file: its keys, their defaults, and what is said when one is wrong. docs/formats.md says the same in prose.
+
+Rules. A key exists here or is refused. A value that is true Kubernetes but not modelled yet (a CNI plugin, a
+proxy mode, an addon) is known by its word and answered with what the model can do. Nothing is built here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from engine.errors import NOT_MODELLED
+from engine.lab.doc import Doc, Path
+from engine.lab.reader import Fields, Node, Problems, root
+from engine.linux.addr import Prefix
+from engine.say import Phrase, Said, plain
+
+KEYS: Final = (
+    "kubernetes", "nodes", "hosts", "fabric", "cni", "proxy", "serviceCIDR", "serviceNodePortRange", "addons",
+    "airGapped", "manifests", "faults",
+)  # fmt: skip
+
+#: Words that are true and not modelled so far, and what the model has instead.
+FABRICS: Final = ("lan", "routed", "aws")
+CNIS: Final = ("bridge", "none", "flannel", "calico", "cilium", "vpc")
+CNIS_SO_FAR: Final = ("bridge", "none")
+PROXIES: Final = ("iptables", "ipvs", "nftables", "userspace", "none")
+ADDONS: Final = (
+    "coredns",
+    "metallb",
+    "istio",
+    "aws-load-balancer-controller",
+    "ingress-nginx",
+    "gateway-api",
+)
+VERSIONS: Final = ("1.33", "1.34", "1.35")
+DEFAULT_VERSION: Final = "1.35"
+POD_CIDR: Final = Prefix.parse("10.244.0.0/16")
+SERVICE_CIDR: Final = Prefix.parse("10.96.0.0/12")
+NODE_PORTS: Final = (30000, 32767)
+NODE_MASK: Final = 24
+
+SO_FAR = Phrase(en="The model has {words} so far.", ko="지금은 {words}만 있습니다.")
+NO_PROXY = Phrase(
+    en="Services come with a later lesson; write {{mode: none}} or leave `proxy` out.",
+    ko="서비스는 뒤의 레슨에서 나옵니다. {{mode: none}}이라고 적거나 `proxy`를 빼십시오.",
+)
+NO_ADDONS = Phrase(en="Leave `addons` empty so far.", ko="지금은 `addons`를 비워 두십시오.")
+A_VERSION = Phrase(en="one of {words}, in quotes", ko="따옴표로 묶은 {words} 가운데 하나")
+A_RANGE = Phrase(en="two port numbers, as in 30000-32767", ko="30000-32767 같은 두 포트 번호")
+A_PUBLISH = Phrase(
+    en="a published port as docker writes it, as in 8080:80 or 127.0.0.1:8080:80/tcp",
+    ko="8080:80, 127.0.0.1:8080:80/tcp처럼 docker가 쓰는 공개 포트",
+)
+A_MACHINE_NAME = Phrase(en="a name, as in w1", ko="w1 같은 이름")
+TWO_NAMES = Phrase(
+    en="two machines are called {name!r}; the other is {other}",
+    ko="{name!r}이(가) 둘입니다. 다른 하나는 {other}입니다",
+)
+NEED_NODES = Phrase(
+    en="`{key}` needs a cluster, and this lab has no nodes; add `nodes: [{{name: w1}}]`",
+    ko="`{key}`에는 클러스터가 필요한데 이 랩에는 노드가 없습니다. `nodes: [{{name: w1}}]`을 더하십시오",
+)
+EMPTY_LAB = Phrase(
+    en="a lab needs at least one machine: `nodes: [{{name: w1}}]` or `hosts: [{{name: laptop}}]`",
+    ko="랩에는 기계가 하나는 있어야 합니다. `nodes: [{{name: w1}}]`이나 `hosts: [{{name: laptop}}]`을 적으십시오",
+)
+OUTSIDE = Phrase(
+    en="{found} is not inside the Pods' range {range}; choose a prefix of it",
+    ko="{found}이(가) 파드 대역 {range} 밖에 있습니다",
+)
+CLASH = Phrase(
+    en="{found} overlaps {other} of {name}; give every node a range of its own",
+    ko="{found}이(가) {name}의 {other}와 겹칩니다. 노드마다 다른 대역을 주십시오",
+)
+TOO_SMALL = Phrase(
+    en="{range} has no /{mask} left for {name}; write a shorter prefix",
+    ko="{range}에는 {name}에게 줄 /{mask}가 남지 않았습니다",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSpec:
+    """A node. `pod_cidr` None: the next free /24 of the Pods' range. `images` are pulled beforehand."""
+
+    name: str
+    control_plane: bool = False
+    addresses: tuple[Prefix, ...] = ()
+    pod_cidr: Prefix | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    taints: tuple[tuple[str, str, str], ...] = ()
+    images: tuple[str, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerNetwork:
+    """`docker network create`; `subnet` None: docker chooses."""
+
+    name: str
+    driver: str = "bridge"
+    subnet: Prefix | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerContainer:
+    """`docker run -d`. `network` is a network's name, host, none or container:NAME."""
+
+    name: str
+    image: str
+    network: str = "bridge"
+    publish: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerSpec:
+    """What a machine's docker daemon holds when the lab opens."""
+
+    networks: tuple[DockerNetwork, ...] = ()
+    containers: tuple[DockerContainer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec:
+    """A machine outside the cluster. `listen` are (proto, port) of a program that answers with the host's name."""
+
+    name: str
+    addresses: tuple[Prefix, ...] = ()
+    listen: tuple[tuple[str, int], ...] = ()
+    docker: DockerSpec | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A piece of the file that another part reads (a manifest, a fault), with its place."""
+
+    doc: Doc
+    path: Path
+    value: Any
+
+    @property
+    def where(self) -> str:
+        return self.doc.where(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A lab file, checked. Ranges are Prefixes; `manifests` are file names or inline objects, in order."""
+
+    name: str
+    kubernetes: str = DEFAULT_VERSION
+    nodes: tuple[NodeSpec, ...] = ()
+    hosts: tuple[HostSpec, ...] = ()
+    fabric: str = "lan"
+    cni: str = "bridge"
+    pod_cidr: Prefix = POD_CIDR
+    proxy: str = "none"
+    service_cidr: Prefix = SERVICE_CIDR
+    node_ports: tuple[int, int] = NODE_PORTS
+    air_gapped: bool = False
+    manifests: tuple[Raw, ...] = ()
+    faults: tuple[Raw, ...] = ()
+
+
+def describe(doc: Doc, problems: Problems) -> Description:
+    """Read every key. What is wrong goes to `problems`; the caller raises when it has asked everybody."""
+    top = root(doc, problems)
+    f = top.fields(*KEYS)
+    nodes = tuple(s for s in (_node(n) for n in f.items("nodes")) if s is not None)
+    hosts = tuple(s for s in (_host(n) for n in f.items("hosts")) if s is not None)
+    _same_names(nodes, hosts, problems)
+    if isinstance(doc.value, dict) and not doc.value.get("nodes") and not doc.value.get("hosts"):
+        top.wrong(EMPTY_LAB())
+    for key in ("cni", "proxy", "manifests", "addons"):
+        if key in f and not nodes and "nodes" not in f:
+            problems.add(doc.where((key,)), NEED_NODES(key=key))
+    cni, pod_cidr = _cni(f)
+    spec = Description(
+        name=doc.name,
+        kubernetes=_version(f),
+        nodes=_pod_cidrs(nodes, pod_cidr, problems),
+        hosts=hosts,
+        fabric=_fabric(f),
+        cni=cni,
+        pod_cidr=pod_cidr,
+        proxy=_proxy(f),
+        service_cidr=f.get("serviceCIDR", lambda n: n.prefix(bare=False), SERVICE_CIDR),
+        node_ports=f.get("serviceNodePortRange", _port_range, NODE_PORTS),
+        air_gapped=f.truth("airGapped"),
+        manifests=tuple(Raw(doc, n.path, n.value) for n in f.items("manifests")),
+        faults=tuple(Raw(doc, n.path, n.value) for n in f.items("faults")),
+    )
+    for node in f.items("addons"):
+        _addon(node)
+    return spec
+
+
+def _not_modelled(node: Node, what: str, next: Said) -> None:
+    node.wrong(NOT_MODELLED(what=what, next=next))
+
+
+def _version(f: Fields) -> str:
+    node = f.node("kubernetes")
+    if node is None:
+        return DEFAULT_VERSION
+    text = node.value
+    if isinstance(text, str):
+        short = ".".join(text.removeprefix("v").split(".")[:2])
+        if short in VERSIONS:
+            return short
+    node.expected(A_VERSION(words=", ".join(VERSIONS)))
+    return DEFAULT_VERSION
+
+
+def _node(node: Node) -> NodeSpec | None:
+    f = node.fields("name", "role", "addresses", "podCIDR", "labels", "taints", "images")
+    name = (n := f.need("name", A_MACHINE_NAME())) and n.name()
+    role = f.get("role", lambda n: n.word("control-plane", "worker"), "worker")
+    labels = tuple((k, v) for k, n in _pairs(f, "labels") if (v := n.text(empty=True)) is not None)
+    spec = NodeSpec(
+        name=name or "",
+        control_plane=role == "control-plane",
+        addresses=_addresses(f),
+        pod_cidr=f.get("podCIDR", lambda n: n.prefix(bare=False), None),
+        labels=labels,
+        taints=tuple(t for t in (_taint(n) for n in f.items("taints")) if t is not None),
+        images=f.get("images", Node.texts, ()),
+        where=node.where,
+    )
+    return spec if name else None
+
+
+def _pairs(f: Fields, key: str) -> list[tuple[str, Node]]:
+    node = f.node(key)
+    return [] if node is None else node.pairs()
+
+
+def _taint(node: Node) -> tuple[str, str, str] | None:
+    f = node.fields("key", "value", "effect")
+    key = (n := f.need("key")) and n.text()
+    words = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+    effect = (n := f.need("effect", plain(", ".join(words)))) and n.word(*words)
+    return (key, f.text("value"), effect) if key and effect else None
+
+
+def _addresses(f: Fields) -> tuple[Prefix, ...]:
+    """Addresses with their length; a bare one is in a /24."""
+    out = []
+    for node in f.items("addresses"):
+        prefix = node.prefix(host_bits=True)
+        if prefix is not None:
+            bare = isinstance(node.value, str) and "/" not in node.value
+            out.append(Prefix(prefix.addr, 24) if bare else prefix)
+    return tuple(out)
+
+
+def _host(node: Node) -> HostSpec | None:
+    f = node.fields("name", "addresses", "listen", "docker")
+    name = (n := f.need("name", A_MACHINE_NAME())) and n.name()
+    listen = tuple(x for x in (_listen(n) for n in f.items("listen")) if x is not None)
+    docker = (n := f.node("docker")) and _docker(n)
+    spec = HostSpec(
+        name=name or "", addresses=_addresses(f), listen=listen, docker=docker or None, where=node.where
+    )
+    return spec if name else None
+
+
+def _listen(node: Node) -> tuple[str, int] | None:
+    """`80`, or `{port: 53, proto: udp}`."""
+    if isinstance(node.value, dict):
+        f = node.fields("port", "proto")
+        port = (n := f.need("port")) and n.number(1, 65535)
+        return (f.get("proto", lambda n: n.word("tcp", "udp"), "tcp"), port) if port else None
+    port = node.number(1, 65535)
+    return ("tcp", port) if port else None
+
+
+def _docker(node: Node) -> DockerSpec:
+    if node.value is True:
+        return DockerSpec()
+    f = node.fields("networks", "containers")
+    networks = tuple(x for x in (_docker_network(n) for n in f.items("networks")) if x is not None)
+    containers = tuple(x for x in (_docker_container(n) for n in f.items("containers")) if x is not None)
+    return DockerSpec(networks=networks, containers=containers)
+
+
+def _docker_network(node: Node) -> DockerNetwork | None:
+    f = node.fields("name", "driver", "subnet")
+    name = (n := f.need("name")) and n.text()
+    return DockerNetwork(
+        name=name or "",
+        driver=f.get("driver", lambda n: n.word("bridge"), "bridge"),
+        subnet=f.get("subnet", lambda n: n.prefix(bare=False), None),
+        where=node.where,
+    )
+
+
+def _docker_container(node: Node) -> DockerContainer | None:
+    f = node.fields("name", "image", "network", "publish", "command", "env")
+    name = (n := f.need("name")) and n.text()
+    image = (n := f.need("image")) and n.text()
+    env = tuple((k, v) for k, n in _pairs(f, "env") if (v := n.text(empty=True)) is not None)
+    publish = tuple(p for p in (_publish(n) for n in f.items("publish")) if p)
+    spec = DockerContainer(
+        name=name or "",
+        image=image or "",
+        network=f.text("network", "bridge"),
+        publish=publish,
+        command=f.get("command", Node.texts, ()),
+        env=env,
+        where=node.where,
+    )
+    return spec if name and image else None
+
+
+def _publish(node: Node) -> str | None:
+    value = node.value
+    if isinstance(value, str):
+        head, _, proto = value.partition("/")
+        ports = head.split(":")
+        if proto in ("", "tcp", "udp") and len(ports) <= 3 and all(p.isdigit() for p in ports[-2:] if p):
+            return value
+    node.expected(A_PUBLISH())
+    return None
+
+
+def _same_names(nodes: tuple[NodeSpec, ...], hosts: tuple[HostSpec, ...], problems: Problems) -> None:
+    seen: dict[str, str] = {}
+    specs: tuple[NodeSpec | HostSpec, ...] = (*nodes, *hosts)
+    for spec in specs:
+        if spec.name in seen:
+            problems.add(spec.where, TWO_NAMES(name=spec.name, other=seen[spec.name]))
+        seen.setdefault(spec.name, spec.where)
+
+
+def _fabric(f: Fields) -> str:
+    node = f.node("fabric")
+    if node is None:
+        return "lan"
+    inner = node.fields("kind")
+    kind = (n := inner.need("kind", plain(", ".join(FABRICS)))) and n.word(*FABRICS)
+    if kind and kind != "lan":
+        _not_modelled(node.child("kind", kind), f"fabric: {{kind: {kind}}}", SO_FAR(words="lan"))
+    return "lan"
+
+
+def _cni(f: Fields) -> tuple[str, Prefix]:
+    node = f.node("cni")
+    if node is None:
+        return "bridge", POD_CIDR
+    if (
+        isinstance(node.value, dict)
+        and node.value.get("name") in CNIS
+        and node.value.get("name") not in CNIS_SO_FAR
+    ):
+        # A plugin of a later lesson has keys of its own, so none of them is judged.
+        name = str(node.value["name"])
+        _not_modelled(
+            node.child("name", name), f"cni: {{name: {name}}}", SO_FAR(words=", ".join(CNIS_SO_FAR))
+        )
+        return "bridge", POD_CIDR
+    inner = node.fields("name", "podCIDR")
+    name = inner.get("name", lambda n: n.word(*CNIS), "bridge")
+    return name, inner.get("podCIDR", lambda n: n.prefix(bare=False), POD_CIDR)
+
+
+def _proxy(f: Fields) -> str:
+    node = f.node("proxy")
+    if node is None:
+        return "none"
+    mode = node.value.get("mode", "iptables") if isinstance(node.value, dict) else None
+    if mode == "none":
+        node.fields("mode")
+    elif mode in PROXIES:
+        _not_modelled(node.child("mode", mode), f"proxy: {{mode: {mode}}}", NO_PROXY())
+    else:
+        inner = node.fields("mode")
+        inner.get("mode", lambda n: n.word(*PROXIES), "none")
+    return "none"
+
+
+def _port_range(node: Node) -> tuple[int, int] | None:
+    if isinstance(node.value, str):
+        low, dash, high = node.value.partition("-")
+        if dash and low.isdigit() and high.isdigit() and 0 < int(low) <= int(high) < 65536:
+            return int(low), int(high)
+    node.expected(A_RANGE())
+    return None
+
+
+def _addon(node: Node) -> None:
+    word = node.value
+    if isinstance(word, dict) and len(word) == 1:
+        word = next(iter(word))
+    if isinstance(word, str) and word in ADDONS:
+        _not_modelled(node, f"addons: {word}", NO_ADDONS())
+    else:
+        Node(node.doc, node.path, word, node.problems).word(*ADDONS)
+
+
+def _pod_cidrs(nodes: tuple[NodeSpec, ...], whole: Prefix, problems: Problems) -> tuple[NodeSpec, ...]:
+    """Give every node its range: its own, or the next free /24, in order, as the node IPAM controller does."""
+    given: list[tuple[str, Prefix]] = []
+    for node in nodes:
+        if node.pod_cidr is not None:
+            where = f"{node.where}.podCIDR"
+            if not whole.covers(node.pod_cidr):
+                problems.add(where, OUTSIDE(found=str(node.pod_cidr), range=str(whole)))
+            for name, other in given:
+                if other.covers(node.pod_cidr) or node.pod_cidr.covers(other):
+                    problems.add(where, CLASH(found=str(node.pod_cidr), other=str(other), name=name))
+            given.append((node.name, node.pod_cidr))
+    mask = max(NODE_MASK, whole.length)
+    taken = [cidr for _, cidr in given]
+    step, at = 1 << (32 - mask), whole.addr
+    out = []
+    for node in nodes:
+        if node.pod_cidr is None:
+            while any(t.addr <= at <= t.broadcast or Prefix(at, mask).covers(t) for t in taken):
+                at += step
+            if at > whole.broadcast:
+                problems.add(node.where, TOO_SMALL(range=str(whole), mask=mask, name=node.name))
+                break
+            node = replace(node, pod_cidr=Prefix(at, mask))
+            at += step
+        out.append(node)
+    return tuple(out) if len(out) == len(nodes) else nodes

@@ -55,7 +55,8 @@ def tuple_of(packet: Packet) -> Tuple | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CtEntry:
-    """One connection. `state` is the TCP state, "" for other protocols; `deadline` is on the virtual clock."""
+    """One connection. `state` is the TCP state, "" for other protocols; `deadline` and `born` are on the virtual clock;
+    `decided` says which nat chains an unconfirmed entry has met (1 destination, 2 source)."""
 
     id: int
     orig: Tuple
@@ -68,6 +69,8 @@ class CtEntry:
     dnat: bool = False
     mark: int = 0
     fins: int = 0
+    born: float = 0.0
+    decided: int = 0
 
     @property
     def natted(self) -> bool:
@@ -124,18 +127,24 @@ class Conntrack:
             self.remove(entry)
 
 
-def initial(packet: Packet, key: Tuple, now: float) -> CtEntry:
-    """An unconfirmed entry for a first packet. A TCP packet without SYN is picked up (tcp_loose = 1)."""
+def initial(packet: Packet, key: Tuple, now: float) -> CtEntry | None:
+    """An unconfirmed entry for a first packet, None when no connection may begin like that (ctstate INVALID).
+    TCP begins with SYN, or is picked up in the middle by an ACK (tcp_loose = 1); SYN-ACK, FIN and RST begin nothing.
+    ICMP begins with a request (nf_conntrack_proto_tcp.c and _icmp.c)."""
     l4 = packet.l4
     state, seconds = "", TIMEOUTS["generic"]
     if isinstance(l4, Tcp):
+        if l4.flags not in ("S", "A", "PA"):
+            return None
         state = "SYN_SENT" if l4.flags == "S" else "ESTABLISHED"
         seconds = TIMEOUTS[state]
     elif isinstance(l4, Udp):
         seconds = TIMEOUTS["udp"]
     elif isinstance(l4, Icmp):
+        if l4.type not in (8, 13, 15, 17):
+            return None
         seconds = TIMEOUTS["icmp"]
-    return CtEntry(id=0, orig=key, reply=key.mirrored(), state=state, deadline=now + seconds)
+    return CtEntry(id=0, orig=key, reply=key.mirrored(), state=state, deadline=now + seconds, born=now)
 
 
 def advance(entry: CtEntry, packet: Packet, direction: str, now: float) -> CtEntry:
@@ -165,7 +174,7 @@ def advance(entry: CtEntry, packet: Packet, direction: str, now: float) -> CtEnt
             entry, state=state, assured=assured, fins=fins, seen_reply=seen, deadline=now + TIMEOUTS[state]
         )
     if isinstance(l4, Udp):
-        assured = entry.assured or (seen and not reply and entry.seen_reply)
+        assured = entry.assured or (entry.seen_reply and now > entry.born + 2)
         return replace(
             entry, seen_reply=seen, assured=assured, deadline=now + TIMEOUTS["udp_stream" if assured else "udp"]
         )

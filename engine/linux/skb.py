@@ -16,7 +16,8 @@ from engine.linux.packet import Packet
 class Skb:
     """`iif`, `oif` device names ("" = none); `physin`, `physout` bridge ports under br_netfilter; `ct` the entry
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
-    `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace."""
+    `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
+    `hop` the next hop's address once the route is chosen."""
 
     packet: Packet
     mark: int = 0
@@ -32,3 +33,4 @@ class Skb:
     local: bool = False
     bound: str = ""
     untracked: bool = False
+    hop: int = 0

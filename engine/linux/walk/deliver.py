@@ -1,0 +1,155 @@
+"""The end of the way in: sockets, and what a kernel answers by itself (echo, RST, ICMP errors).
+
+Theory. A SYN goes to a listening socket, or earns a RST. A segment of a connection goes to the socket that
+waits for it; from anybody else it earns a RST. A datagram without a socket earns ICMP port unreachable.
+Errors quote the packet as it stood where it died. Sources: RFC 792, RFC 9293; net/ipv4/icmp.c,
+netfilter/nf_reject_ipv4.c; facts 10 section 1.5.
+"""
+
+from __future__ import annotations
+
+from engine.linux.addr import text4
+from engine.linux.conntrack import quoted_tuple
+from engine.linux.journey import Fidelity, Outcome, Place, StepKind
+from engine.linux.net import Netns
+from engine.linux.packet import Icmp, IPv4, Packet, Proto, Tcp, Udp
+from engine.linux.rows import Socket
+from engine.linux.skb import Skb
+from engine.linux.walk import words
+from engine.linux.walk.walker import Answering, End, Waiting, Walker
+
+#: --reject-with -> ICMP code of type 3
+REJECT_CODES = {
+    "icmp-net-unreachable": 0, "icmp-host-unreachable": 1, "icmp-proto-unreachable": 2, "icmp-port-unreachable": 3,
+    "icmp-net-prohibited": 9, "icmp-host-prohibited": 10, "icmp-admin-prohibited": 13,
+}  # fmt: skip
+
+
+def icmp_error(ns: Netns, packet: Packet, type: int, code: int, *, mtu: int = 0, src: int = 0) -> Answering | None:
+    """The error that this kernel sends to the packet's source; None where none may be sent (about an ICMP error,
+    to nobody). Its source is the address the packet was for if that is ours, else what routing chooses."""
+    l4 = packet.l4
+    if isinstance(l4, Icmp) and l4.is_error:
+        return None
+    ip = packet.ip
+    if ip.src == 0:
+        return None
+    source = src or (ip.dst if ns.owns(ip.dst) else 0)
+    quoted = packet.unframed()
+    error = Packet(
+        (
+            IPv4(src=source, dst=ip.src, proto=Proto.ICMP, tos=0xC0, df=False),
+            Icmp(type=type, code=code, mtu=mtu, quoted=quoted),
+        )
+    )
+    return Answering(netns=ns.id, packet=error)
+
+
+def reset(ns: Netns, packet: Packet, ct_of: Skb | None = None) -> Answering | None:
+    """The RST that answers a TCP segment; a RST is never answered."""
+    l4 = packet.l4
+    if not isinstance(l4, Tcp) or "R" in l4.flags:
+        return None
+    ip = packet.ip
+    flags, seq, ack = ("R", l4.ack, 0) if "A" in l4.flags else ("RA", 0, l4.seq + 1)
+    rst = Packet(
+        (
+            IPv4(src=ip.dst, dst=ip.src, proto=Proto.TCP),
+            Tcp(sport=l4.dport, dport=l4.sport, flags=flags, seq=seq, ack=ack),
+        )
+    )
+    return Answering(netns=ns.id, packet=rst, ct_of=ct_of)
+
+
+def reject(ns: Netns, skb: Skb, how: str) -> Answering | None:
+    """What REJECT sends back."""
+    if how == "tcp-reset":
+        return reset(ns, skb.packet, ct_of=skb)
+    return icmp_error(ns, skb.packet, 3, REJECT_CODES[how])
+
+
+def find_waiting(w: Walker, ns: Netns, proto: int, local: tuple[int, int], remote: tuple[int, int]) -> Waiting | None:
+    for one in w.waiting:
+        if one.netns == ns.id and one.proto == proto and one.local == local and one.remote in (None, remote):
+            return one
+    return None
+
+
+def find_socket(ns: Netns, proto: str, address: int, port: int) -> Socket | None:
+    """The listening socket for an address: a bound one before an any-address one."""
+    best = None
+    for one in ns.sockets:
+        if one.proto == proto and one.port == port and one.addr in (0, address) and (best is None or one.addr):
+            best = one
+    return best
+
+
+def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> End:
+    """Hand the packet to whoever it is for."""
+    packet = skb.packet
+    l4 = packet.l4
+    if isinstance(l4, Tcp | Udp):
+        return to_port(w, ns, skb, l4, place)
+    if isinstance(l4, Icmp):
+        return to_icmp(w, ns, skb, l4, place)
+    why = words.PROTO_UNKNOWN(proto=packet.ip.proto)
+    answer = icmp_error(ns, packet, 3, 2)
+    return w.drop(place, packet, why, Outcome.REFUSED, answer=answer, fidelity=Fidelity.DOCUMENTED)
+
+
+def to_port(w: Walker, ns: Netns, skb: Skb, l4: Tcp | Udp, place: Place) -> End:
+    packet = skb.packet
+    ip = packet.ip
+    proto = Proto.TCP if isinstance(l4, Tcp) else Proto.UDP
+    local, remote = (ip.dst, l4.dport), (ip.src, l4.sport)
+    found = find_waiting(w, ns, proto, local, remote)
+    if found is not None:
+        w.step(StepKind.SOCKET, place, packet, why=words.TO_CLIENT())
+        return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)
+    where = f"{text4(ip.dst)}:{l4.dport}"
+    opening = isinstance(l4, Udp) or l4.flags == "S"
+    socket = find_socket(ns, "tcp" if proto is Proto.TCP else "udp", ip.dst, l4.dport) if opening else None
+    if socket is not None:
+        proc = w.net.proc_of(ns, socket.pid)
+        name = proc.comm if proc is not None else "-"
+        w.step(StepKind.SOCKET, w.at(ns, program=name), packet, why=words.TO_SOCKET(who=name, where=where))
+        return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, socket=socket, proc=proc)
+    if isinstance(l4, Tcp):
+        asked = any(one.netns == ns.id and one.proto == proto and one.local == local for one in w.waiting)
+        why = words.WRONG_ANSWERER(src=text4(ip.src)) if asked else words.NO_SOCKET_TCP(where=where)
+        return w.drop(place, packet, why, Outcome.REFUSED, answer=reset(ns, packet))
+    answer = icmp_error(ns, packet, 3, 3)
+    return w.drop(place, packet, words.NO_SOCKET_UDP(where=where), Outcome.REFUSED, answer=answer)
+
+
+def to_icmp(w: Walker, ns: Netns, skb: Skb, l4: Icmp, place: Place) -> End:
+    packet = skb.packet
+    ip = packet.ip
+    if l4.type == 8:
+        if ns.sysctl("net.ipv4.icmp_echo_ignore_all") != "0":
+            return w.drop(place, packet, words.ECHO_IGNORED(), Outcome.DROPPED)
+        kernel = w.at(ns, program="kernel")
+        w.step(StepKind.SOCKET, kernel, packet, why=words.ECHO())
+        reply = Packet(
+            (
+                IPv4(src=ip.dst, dst=ip.src, proto=Proto.ICMP, df=False),
+                Icmp(type=0, ident=l4.ident, seq=l4.seq),
+                *packet.unframed().layers[2:],
+            )
+        )
+        answer = Answering(netns=ns.id, packet=reply)
+        return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, answer=answer)
+    if l4.is_error:
+        quoted = quoted_tuple(packet)
+        if quoted is not None:
+            local, remote = (quoted.src, quoted.sport), (quoted.dst, quoted.dport)
+            found = find_waiting(w, ns, quoted.proto, local, remote)
+            if found is not None or quoted.proto == Proto.ICMP:
+                w.step(StepKind.SOCKET, place, packet, why=words.ICMP_ERROR_IN())
+                return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)
+    else:
+        found = find_waiting(w, ns, Proto.ICMP, (ip.dst, l4.ident), (ip.src, 0))
+        if found is not None:
+            w.step(StepKind.SOCKET, place, packet, why=words.TO_CLIENT())
+            return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)
+    return w.drop(place, packet, words.NO_SOCKET_ICMP(), Outcome.DROPPED, quiet=True)

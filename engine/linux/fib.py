@@ -15,6 +15,8 @@ from engine.linux.addr import Prefix, mask
 TABLE_NAMES = {255: "local", 254: "main", 253: "default"}
 LOCAL, MAIN, DEFAULT = 255, 254, 253
 ROUTE_TYPES = ("unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw")
+#: every address: a rule that does not ask
+ANY = Prefix(0, 0)
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
 
@@ -47,8 +49,8 @@ class Rule:
 
     priority: int
     table: int = MAIN
-    src: Prefix = Prefix(0, 0)
-    dst: Prefix = Prefix(0, 0)
+    src: Prefix = ANY
+    dst: Prefix = ANY
     iif: str = ""
     oif: str = ""
     fwmark: int = 0
@@ -76,7 +78,7 @@ class Table:
     def routes(self) -> Iterator[Route]:
         """All routes in `ip route` order: by prefix address, then longest first for equal ones, then metric."""
         flat = [r for nets in self.lengths.values() for rs in nets.values() for r in rs]
-        flat.sort(key=lambda r: (r.dst.addr, r.dst.length, r.metric))
+        flat.sort(key=lambda r: (r.dst.addr, -r.dst.length, r.metric))
         return iter(flat)
 
     def at(self, dst: Prefix) -> tuple[Route, ...]:

@@ -37,6 +37,7 @@ SYSCTL_DEFAULTS: dict[str, str] = {
 CONF_DEFAULTS: dict[str, str] = {
     "forwarding": "0", "rp_filter": "0", "route_localnet": "0", "proxy_arp": "0", "arp_ignore": "0",
     "arp_announce": "0", "arp_notify": "0", "accept_local": "0", "send_redirects": "1", "log_martians": "0",
+    "promote_secondaries": "0",
 }  # fmt: skip
 
 

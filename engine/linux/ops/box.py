@@ -38,13 +38,13 @@ def _add_box(net: Net, op: AddBox) -> None:
 
 def add_loopback(ns: Netns, *, up: bool) -> None:
     """Every namespace is born with `lo`, down; only a booted machine has raised it."""
-    from engine.linux.ops.link import SetLink, set_link_up
+    from engine.linux.ops.link import set_link_up
 
     ns.links[1] = Link(ifindex=1, name="lo", kind="loopback", mtu=65536)
     ns.names["lo"] = 1
     ns.next_ifindex = 2
     if up:
-        set_link_up(ns, ns.links[1], SetLink)
+        set_link_up(ns, ns.links[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

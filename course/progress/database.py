@@ -24,16 +24,23 @@ class Damaged(Exception):
     """The file is there and is not a whole progress file."""
 
 
+def _decode(raw: bytes) -> str:
+    """Bytes that are no UTF-8 any more become a text that `rows.check` refuses, not an error of the query."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def connect(file: Path, *options: str) -> sqlite3.Connection:
     """A bare connection in autocommit mode; the caller's threads take turns."""
     query = "&".join((*options, *URI_OPTIONS))
-    return sqlite3.connect(
+    db = sqlite3.connect(
         f"{file.absolute().as_uri()}?{query}",
         uri=True,
         timeout=TIMEOUT,
         isolation_level=None,
         check_same_thread=False,
     )
+    db.text_factory = _decode
+    return db
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -73,7 +73,6 @@ def _reach(file: Path) -> Rows:
     """The rows of one candidate file that are whole: readable, and of the right kinds of values."""
     found: Rows = {}
     with closing(database.connect(file, "mode=rw")) as db:
-        db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         for table in rows.COLUMNS:
             unique: dict[tuple[rows.Value, ...], Row] = {}
             for row in _walk(db, table):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import TypeAlias
 
@@ -139,15 +139,22 @@ def check(table: str, found: object, where: str) -> Row | list[Problem]:
     return problems or row
 
 
+def select(
+    db: sqlite3.Connection, table: str, where: str = "TRUE", values: Mapping[str, object] | None = None
+) -> list[Row]:
+    """The rows of one table in the order of writing. A row with values that cannot be, such as a bit that fell
+    over inside a text, is left out; it stays in the file."""
+    columns = list(COLUMNS[table])
+    found = db.execute(
+        f"SELECT {', '.join(columns)} FROM {table} WHERE {where} ORDER BY rowid", values or {}
+    ).fetchall()
+    checked = (check(table, dict(zip(columns, row, strict=True)), table) for row in found)
+    return [row for row in checked if isinstance(row, dict)]
+
+
 def read(db: sqlite3.Connection) -> Rows:
-    """All rows, each table in the order of writing. The caller holds a transaction if it wants one moment."""
-    return {
-        table: [
-            dict(zip(columns, values, strict=True))
-            for values in db.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY rowid")
-        ]
-        for table, columns in COLUMNS.items()
-    }
+    """All rows of all tables. The caller holds a transaction if it wants one moment."""
+    return {table: select(db, table) for table in COLUMNS}
 
 
 def _later(left: Value, right: Value) -> bool:

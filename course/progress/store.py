@@ -16,7 +16,7 @@ from datetime import date, datetime
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Any, Self, TypeVar, get_args
+from typing import Self, TypeVar, get_args
 
 from course.progress import database, rescue, rows, transfer
 from course.progress.records import (
@@ -43,21 +43,40 @@ IN_MEMORY = Phrase(
     "공간을 확보하거나 --data-dir로 다른 폴더를 지정하세요.",
 )
 
-_ATTEMPT = ", ".join(rows.COLUMNS["attempt"])
+
+def _when(row: rows.Row, column: str = "at") -> datetime:
+    return datetime.fromisoformat(str(row[column]))
 
 
-def _attempt(values: tuple[Any, ...]) -> Attempt:
-    uid, lesson, exercise, seed, at, outcome, answer, hints, seconds = values
+#: Counted by SQLite: this stands between the start and the first screen. The kinds are asked for because a
+#: byte that fell over can make another kind of value of one.
+_STATES = """
+    SELECT lesson, exercise, count(*), max(hints), min(CASE outcome WHEN 'passed' THEN seconds END),
+           (SELECT at FROM attempt AS first WHERE outcome = 'passed' AND first.lesson = attempt.lesson
+            AND first.exercise = attempt.exercise ORDER BY rowid LIMIT 1)
+    FROM attempt
+    WHERE typeof(lesson) || typeof(exercise) || typeof(hints) || typeof(seconds) = 'texttextintegerreal'
+    GROUP BY lesson, exercise"""
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _attempt(row: rows.Row) -> Attempt:
     return Attempt(
-        uid=uid,
-        lesson=lesson,
-        exercise=exercise,
-        seed=seed,
-        at=datetime.fromisoformat(at),
-        outcome=Outcome(outcome),
-        answer=json.loads(answer),
-        hints=hints,
-        seconds=seconds,
+        uid=str(row["uid"]),
+        lesson=str(row["lesson"]),
+        exercise=str(row["exercise"]),
+        seed=int(row["seed"]),
+        at=_when(row),
+        outcome=Outcome(str(row["outcome"])),
+        answer=json.loads(str(row["answer"])),
+        hints=int(row["hints"]),
+        seconds=float(row["seconds"]),
     )
 
 
@@ -193,29 +212,21 @@ class Progress:
 
     def attempts(self, lesson: str | None = None, exercise: str | None = None) -> tuple[Attempt, ...]:
         """All attempts in the order in which they came, of one lesson or of one exercise of it."""
-        sql = f"SELECT {_ATTEMPT} FROM attempt WHERE (:l IS NULL OR lesson = :l)"
-        sql += " AND (:e IS NULL OR exercise = :e) ORDER BY rowid"
-        found = self._read(lambda db: db.execute(sql, {"l": lesson, "e": exercise}).fetchall())
-        return tuple(map(_attempt, found))
+        where = "(:lesson IS NULL OR lesson = :lesson) AND (:exercise IS NULL OR exercise = :exercise)"
+        values = {"lesson": lesson, "exercise": exercise}
+        return tuple(map(_attempt, self._read(lambda db: rows.select(db, "attempt", where, values))))
 
     def exercises(self) -> dict[tuple[str, str], ExerciseState]:
         """(lesson, exercise) -> its state, for all that were ever tried or watched. One look for the map."""
-        sql = """
-            SELECT lesson, exercise, count(*), max(hints), min(CASE outcome WHEN 'passed' THEN rowid END),
-                   min(CASE outcome WHEN 'passed' THEN seconds END)
-            FROM attempt GROUP BY lesson, exercise"""
 
         def read(db: sqlite3.Connection) -> dict[tuple[str, str], ExerciseState]:
-            watched = set(db.execute("SELECT lesson, exercise FROM watched").fetchall())
+            watched = {(str(r["lesson"]), str(r["exercise"])) for r in rows.select(db, "watched")}
             states = {key: ExerciseState(watched=True) for key in watched}
-            for lesson, exercise, attempts, hints, first, best in db.execute(sql).fetchall():
-                at = None
-                if first is not None:
-                    at = db.execute("SELECT at FROM attempt WHERE rowid = ?", (first,)).fetchone()[0]
+            for lesson, exercise, attempts, hints, best, solved_at in db.execute(_STATES):
                 states[lesson, exercise] = ExerciseState(
                     attempts=attempts,
-                    solved=at is not None,
-                    solved_at=datetime.fromisoformat(at) if at is not None else None,
+                    solved=solved_at is not None,
+                    solved_at=_moment(solved_at),
                     watched=(lesson, exercise) in watched,
                     hints=hints,
                     best_seconds=best,
@@ -230,10 +241,8 @@ class Progress:
 
     def positions(self) -> dict[str, Position]:
         """Lesson -> where the learner was in it, the latest lesson last."""
-        found = self._read(
-            lambda db: db.execute("SELECT lesson, step, at FROM position ORDER BY rowid").fetchall()
-        )
-        places = [Position(lesson=le, step=step, at=datetime.fromisoformat(at)) for le, step, at in found]
+        found = self._read(lambda db: rows.select(db, "position"))
+        places = [Position(lesson=str(r["lesson"]), step=int(r["step"]), at=_when(r)) for r in found]
         return {place.lesson: place for place in sorted(places, key=lambda place: place.at)}
 
     def last(self) -> Position | None:
@@ -242,28 +251,28 @@ class Progress:
 
     def visits(self, lesson: str) -> tuple[Visit, ...]:
         """The steps of a lesson that were opened, by step."""
-        sql = "SELECT lesson, step, first, last, count FROM visit WHERE lesson = ? ORDER BY step"
+        found = self._read(lambda db: rows.select(db, "visit", "lesson = :lesson", {"lesson": lesson}))
         return tuple(
             Visit(
-                lesson=name,
-                step=step,
-                first=datetime.fromisoformat(first),
-                last=datetime.fromisoformat(last),
-                count=count,
+                lesson=lesson,
+                step=int(row["step"]),
+                first=_when(row, "first"),
+                last=_when(row, "last"),
+                count=int(row["count"]),
             )
-            for name, step, first, last, count in self._read(lambda db: db.execute(sql, (lesson,)).fetchall())
+            for row in sorted(found, key=lambda row: int(row["step"]))
         )
 
     def settings(self) -> Settings:
         """What the learner chose. A value that this program does not know counts as not chosen."""
-        found = self._read(lambda db: db.execute("SELECT key, value FROM setting").fetchall())
-        known = {key: value for key, text in found if _is_setting(key, value := json.loads(text))}
-        return dataclasses.replace(Settings(), **known)
+        found = self._read(lambda db: rows.select(db, "setting"))
+        values = {str(row["key"]): json.loads(str(row["value"])) for row in found}
+        return dataclasses.replace(Settings(), **{k: v for k, v in values.items() if _is_setting(k, v)})
 
     def days(self) -> tuple[date, ...]:
         """The days on which the learner did something, oldest first."""
-        found = self._read(lambda db: db.execute("SELECT day FROM day ORDER BY day").fetchall())
-        return tuple(date.fromisoformat(day) for (day,) in found)
+        found = self._read(lambda db: rows.select(db, "day"))
+        return tuple(sorted(date.fromisoformat(str(row["day"])) for row in found))
 
     def streak(self) -> int:
         """Days in a row up to today; a day that has only begun does not break it."""
@@ -305,7 +314,7 @@ class Progress:
         with self._lock:
             try:
                 return self._transaction(begin, action)
-            except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            except sqlite3.DatabaseError as error:
                 if self._in_memory or isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
                     raise
                 self._recover(error)

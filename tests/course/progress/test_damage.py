@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from course.progress import Outcome, Progress
+from course.progress import Outcome, Progress, ProgressTooNew
 from course.progress import rescue as rescue_module
 from tests.course.progress.clock import Clock
 
@@ -180,3 +181,21 @@ def test_a_rescue_that_is_killed_is_taken_up_again(
         assert len(progress.attempts()) == COUNT
         assert progress.settings().language == "ko"
     assert len(damaged_copies(folder)) == 2  # nothing that was kept aside is overwritten
+
+
+def test_no_byte_that_changes_stops_the_course(folder: Path) -> None:
+    """One wrong byte anywhere: in a page's structure, in a text, in a time, in the header."""
+    whole = (folder / "progress.sqlite3").read_bytes()
+    chance = random.Random(8)
+    for _ in range(60):
+        place, value = chance.randrange(len(whole)), chance.randrange(256)
+        (folder / "progress.sqlite3").write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+        try:
+            with Progress.open(folder, Clock()) as progress:
+                assert len(progress.attempts()) >= COUNT // 2, place
+                progress.exercises(), progress.positions(), progress.visits("1"), progress.settings()
+                progress.streak()
+                progress.visit("1", 5)
+                assert progress.export()["format"]
+        except ProgressTooNew:
+            assert 60 <= place < 64  # the byte that says so

@@ -48,8 +48,12 @@ def test_every_sentence_has_both_languages_with_the_same_holes() -> None:
         texts = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
         if len(texts) != len(values):
             continue  # built from other values, as `plain` does
-        if len(texts) != 2 or not all(text.strip() for text in texts) or holes(texts[0]) != holes(texts[1]):
+        if len(texts) != 2 or bool(texts[0]) != bool(texts[1]) or holes(texts[0]) != holes(texts[1]):
             wrong.append(where)
+        elif len(re.findall("[a-z]{2,}", re.sub("{.*?}", "", texts[0]))) > 2 and not re.search(
+            "[가-힣]", texts[1]
+        ):
+            wrong.append(f"{where}: the Korean is not Korean")
     assert not wrong
 
 

@@ -229,6 +229,23 @@ def _remove_file(net: Net, op: RemoveFile) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFolder(Op):
+    """Take a folder out of the tree, with the folders in it; its files are gone already."""
+
+    box: str
+    path: str
+
+
+@handles(RemoveFolder)
+def _remove_folder(net: Net, op: RemoveFolder) -> None:
+    box = net.boxes[op.box]
+    prefix = op.path.rstrip("/") + "/"
+    if any(f.startswith(prefix) for f in box.files):
+        raise OpError("ENOTEMPTY", f"rm: cannot remove '{op.path}': Directory not empty")
+    box.folders = {f for f in box.folders if f != op.path and not f.startswith(prefix)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listen(Op):
     """Bind a socket. EADDRINUSE as the kernel decides it: same port, and one of both is any address or equal."""
 

@@ -1,0 +1,177 @@
+"""The registry of commands: name -> module in this folder. Modules are read when a command is first used.
+
+Rules. One line a name that a learner may type; aliases have a line of their own and share their tool's module.
+A module holds `TOOL`, or `TOOLS` (a tuple) where one file is several commands of one family.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+from engine.shell.tool import Tool
+
+MODULES: dict[str, str] = {
+    # the shell itself
+    "cd": "builtins",
+    "pwd": "builtins",
+    "exit": "builtins",
+    "logout": "builtins",
+    "export": "builtins",
+    "unset": "builtins",
+    ":": "builtins",
+    "true": "builtins",
+    "false": "builtins",
+    "history": "builtins",
+    "clear": "builtins",
+    "jobs": "builtins",
+    "type": "builtins",
+    "help": "manual",
+    "man": "manual",
+    "which": "manual",
+    "sh": "subshell",
+    "bash": "subshell",
+    "ash": "subshell",
+    "sudo": "subshell",
+    # text and files
+    "echo": "text",
+    "printf": "text",
+    "cat": "text",
+    "head": "text",
+    "tail": "text",
+    "wc": "text",
+    "sort": "text",
+    "uniq": "text",
+    "cut": "text",
+    "tr": "text",
+    "grep": "grep",
+    "egrep": "grep",
+    "ls": "ls",
+    "readlink": "ls",
+    "tee": "files",
+    "mkdir": "files",
+    "touch": "files",
+    "rm": "files",
+    "cp": "files",
+    "mv": "files",
+    # the machine and its processes
+    "hostname": "host",
+    "whoami": "host",
+    "id": "host",
+    "uname": "host",
+    "date": "host",
+    "sleep": "host",
+    "env": "host",
+    "printenv": "host",
+    "dmesg": "host",
+    "journalctl": "host",
+    "ps": "ps",
+    "kill": "kill",
+    "lsns": "lsns",
+    "nsenter": "nsenter",
+    "unshare": "nsenter",
+    # packets
+    "ping": "ping",
+    "curl": "curl",
+    "wget": "wget",
+    "nc": "nc",
+    "tcpdump": "tcpdump",
+    "traceroute": "traceroute",
+    "python3": "python",
+    # devices, routes and rules
+    "ip": "ip",
+    "bridge": "bridge",
+    "ss": "ss",
+    "netstat": "netstat",
+    "arp": "arp",
+    "sysctl": "sysctl",
+    "iptables": "iptables",
+    "iptables-save": "iptables",
+    "iptables-restore": "iptables",
+    "conntrack": "conntrack",
+    # containers and the cluster
+    "docker": "docker",
+    "crictl": "crictl",
+    "ctr": "ctr",
+    "systemctl": "systemctl",
+    "kubectl": "kubectl",
+    # refused by name: the table of tools/refused.py
+    **dict.fromkeys(
+        (
+            "awk",
+            "sed",
+            "perl",
+            "paste",
+            "column",
+            "jq",
+            "yq",
+            "watch",
+            "timeout",
+            "top",
+            "htop",
+            "nohup",
+            "tmux",
+            "screen",
+            "vi",
+            "vim",
+            "nano",
+            "emacs",
+            "ed",
+            "less",
+            "more",
+            "apt",
+            "apt-get",
+            "yum",
+            "dnf",
+            "apk",
+            "pip",
+            "ifconfig",
+            "route",
+            "ethtool",
+            "nmcli",
+            "brctl",
+            "nft",
+            "ipset",
+            "ipvsadm",
+            "ufw",
+            "firewall-cmd",
+            "xargs",
+            "parallel",
+            "seq",
+            "source",
+            "eval",
+            "telnet",
+            "socat",
+            "ssh",
+            "scp",
+            "nmap",
+            "nslookup",
+            "dig",
+            "host",
+            "getent",
+        ),
+        "refused",
+    ),
+}
+
+
+@cache
+def find(name: str) -> Tool | None:
+    """The tool of a name, its module read now; None for a name that is not in the table or not written."""
+    module_name = MODULES.get(name)
+    if module_name is None:
+        return None
+    full = f"{__name__}.{module_name}"
+    try:
+        module = importlib.import_module(full)
+    except ModuleNotFoundError as error:
+        if error.name != full:
+            raise
+        return None
+    tools: tuple[Tool, ...] = getattr(module, "TOOLS", None) or (module.TOOL,)
+    return next((t for t in tools if name == t.name or name in t.aliases), None)
+
+
+def names() -> list[str]:
+    """Every name with a tool behind it, sorted."""
+    return sorted(n for n in MODULES if find(n) is not None)

@@ -119,7 +119,8 @@ class Image:
 
     `repository` is the full name without tag; `tags` a regular expression over whole tags; `entrypoint` and `cmd`
     as in its Dockerfile; `ports` are EXPOSE ("80/tcp"); `user` a name or number; `tools` the commands that exist
-    inside (the shell runs those); `files` are path -> text of what a learner may read; `size` is unpacked bytes of the newest tag; `version` stands in for the tag `latest`.
+    inside (the shell runs those); `files` are path -> text of what a learner may read; `size` is unpacked bytes of
+    the newest tag; `version` stands in for the tag `latest`.
     """
 
     repository: str

@@ -45,7 +45,8 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A policy rule: `priority: from src lookup table`. Names of devices, not indexes, as the kernel keeps them."""
+    """A policy rule: `priority: from src lookup table`. Names of devices, not indexes, as the kernel keeps them.
+    `action` is lookup, blackhole, unreachable or prohibit; `invert` = `not`: it holds where its conditions do not."""
 
     priority: int
     table: int = MAIN
@@ -56,7 +57,8 @@ class Rule:
     fwmark: int = 0
     fwmask: int = 0
     action: str = "lookup"
-    proto: str = "boot"
+    proto: str = "unspec"
+    invert: bool = False
 
 
 DEFAULT_RULES = (
@@ -119,6 +121,17 @@ class Lookup:
     rule: Rule | None = None
 
 
+def holds(rule: Rule, dst: int, src: int, iif: str, oif: str, mark: int) -> bool:
+    """Do all conditions of the rule hold? Its `invert` is not looked at."""
+    return (
+        (not rule.src.length or src in rule.src)
+        and (not rule.dst.length or dst in rule.dst)
+        and (not rule.iif or rule.iif == iif)
+        and (not rule.oif or rule.oif == oif)
+        and (not (rule.fwmask or rule.fwmark) or (mark ^ rule.fwmark) & (rule.fwmask or 0xFFFFFFFF) == 0)
+    )
+
+
 def lookup(
     rules: list[Rule],
     tables: dict[int, Table],
@@ -130,18 +143,13 @@ def lookup(
     mark: int = 0,
     usable: Callable[[Route], bool] = lambda route: True,
 ) -> Lookup:
-    """Walk the rules. `oif` restricts to routes out of a device only through `usable` (SO_BINDTODEVICE)."""
+    """Walk the rules. A rule that refuses gives a route of its action's type in table 0. `oif` restricts to routes out
+    of a device only through `usable` (SO_BINDTODEVICE)."""
     for rule in rules:
-        if rule.src.length and src not in rule.src:
+        if holds(rule, dst, src, iif, oif, mark) == rule.invert:
             continue
-        if rule.dst.length and dst not in rule.dst:
-            continue
-        if rule.iif and rule.iif != iif:
-            continue
-        if rule.oif and rule.oif != oif:
-            continue
-        if (rule.fwmask or rule.fwmark) and (mark & (rule.fwmask or 0xFFFFFFFF)) != rule.fwmark:
-            continue
+        if rule.action != "lookup":
+            return Lookup(route=Route(dst=ANY, type=rule.action, table=0), rule=rule)
         table = tables.get(rule.table)
         if table is None:
             continue

@@ -94,7 +94,8 @@ class AddRule(Op):
     fwmark: int = 0
     fwmask: int = 0
     action: str = "lookup"
-    proto: str = "boot"
+    proto: str = "unspec"
+    invert: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,7 @@ class DelRule(Op):
     fwmark: int | None = None
     fwmask: int | None = None
     action: str | None = None
+    invert: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,9 +309,11 @@ def _add_rule(net: Net, op: AddRule) -> None:
     if op.action not in ("lookup", "blackhole", "unreachable", "prohibit"):
         raise ValueError(f"rule action {op.action!r}")
     rule = Rule(
-        priority=free_priority(ns.rules) if op.priority < 0 else op.priority, table=op.table, src=op.src.network,
+        priority=free_priority(ns.rules) if op.priority < 0 else op.priority, 
+        table=op.table if op.action == "lookup" else 0, src=op.src.network,
         dst=op.dst.network, iif=op.iif, oif=op.oif, fwmark=op.fwmark,
         fwmask=op.fwmask or (0xFFFFFFFF if op.fwmark else 0), action=op.action, proto=op.proto,
+        invert=op.invert,
     )  # fmt: skip
     # Without a priority the kernel chooses one before it looks for a double, so only a written one can clash.
     if op.priority >= 0 and any(replace(r, proto=rule.proto) == rule for r in ns.rules):
@@ -327,7 +331,7 @@ def _del_rule(net: Net, op: DelRule) -> None:
         if (value := getattr(op, name)) is not None
     }
     for place, rule in enumerate(ns.rules):
-        if all(getattr(rule, name) == value for name, value in wanted.items()):
+        if rule.invert >= op.invert and all(getattr(rule, name) == value for name, value in wanted.items()):
             del ns.rules[place]
             return
     raise OpError("ENOENT", "RTNETLINK answers: No such file or directory")

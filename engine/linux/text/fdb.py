@@ -1,0 +1,88 @@
+"""A forwarding entry as `bridge fdb` prints it, and back. Source: iproute2 6.1 bridge/fdb.c.
+
+Rules. Rows with `self` (a device's own multicast list) are no bridge's entries: `multicast_rows` derives them from a
+device, as the kernel joins them: all hosts while up, and for a bridge the group of all snoopers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from engine.errors import InputError, NotModelled, Problem
+from engine.linux.addr import mac, mac_text
+from engine.linux.net import Netns
+from engine.linux.rows import FdbEntry, Link
+from engine.linux.text.neigh import NO_DEVICE, device_name
+from engine.say import Phrase
+
+NOT_AN_ENTRY = Phrase(
+    en="{found!r} is not an entry as bridge fdb prints it",
+    ko="{found!r}은(는) bridge fdb가 출력하는 항목 형식이 아닙니다",
+)
+
+
+def state(row: FdbEntry) -> str:
+    return "permanent" if row.local else "static" if row.static else ""
+
+
+def to_text(ns: Netns, row: FdbEntry, *, hide: Collection[str] = ()) -> str:
+    """`02:.. dev veth0 master br0 permanent`; a learned entry ends with a space, as the tool prints it."""
+    dev = "" if "dev" in hide else f"dev {device_name(ns, row.ifindex)} "
+    return f"{mac_text(row.mac)} {dev}master {device_name(ns, row.bridge)} {state(row)}"
+
+
+def to_json(ns: Netns, row: FdbEntry, *, hide: Collection[str] = ()) -> dict[str, Any]:
+    """The object of `bridge -j fdb`."""
+    out: dict[str, Any] = {"mac": mac_text(row.mac)}
+    if "dev" not in hide:
+        out["ifname"] = device_name(ns, row.ifindex)
+    return {**out, "flags": [], "master": device_name(ns, row.bridge), "state": state(row)}
+
+
+def multicast_macs(link: Link) -> Iterator[str]:
+    """The multicast addresses that a device listens to, in the kernel's order."""
+    if link.kind == "loopback":
+        return
+    yield "33:33:00:00:00:01"
+    if link.up:
+        if link.kind == "bridge":
+            yield "01:00:5e:00:00:6a"
+            yield "33:33:00:00:00:6a"
+        yield "01:00:5e:00:00:01"
+
+
+def parse(ns: Netns, text: str, *, device: str = "", where: str = "") -> FdbEntry | None:
+    """One line of `bridge fdb` -> row; None for a line with `self`, which is no bridge's entry. `device` when the line
+    names none. Raises InputError, NotModelled."""
+    bad = InputError([Problem(where=where, said=NOT_AN_ENTRY(found=text))])
+    words = text.split()
+    if not words:
+        raise bad
+    hw = mac(words.pop(0), where)
+    got = {"dev": device, "master": ""}
+    kind = ""
+    own = False
+    while words:
+        key = words.pop(0)
+        if key in ("permanent", "static"):
+            kind = key
+        elif key == "self":
+            own = True
+        elif key in got and words:
+            got[key] = words.pop(0)
+        elif key in ("vlan", "dst", "vni", "via", "extern_learn", "offload", "sticky", "router"):
+            raise NotModelled(f"{key} in bridge fdb")
+        else:
+            raise bad
+    if own:
+        return None
+    port, bridge = ns.link(got["dev"]), ns.link(got["master"])
+    for name, link in ((got["dev"], port), (got["master"], bridge)):
+        if link is None:
+            raise InputError([Problem(where=where, said=NO_DEVICE(name=name))])
+    if port is None or bridge is None:
+        raise bad
+    return FdbEntry(
+        bridge=bridge.ifindex, ifindex=port.ifindex, mac=hw, local=kind == "permanent", static=kind == "static"
+    )

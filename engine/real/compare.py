@@ -1,0 +1,112 @@
+"""One flow on both sides, and the grid that shows where they part.
+
+Rules. Per namespace the order must be equal, record by record; between namespaces only the wires order things.
+A difference is a value with both lists, so that a person can read it and a test can print it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from engine.linux.addr import ip4
+from engine.linux.choose import Seeded
+from engine.linux.exchange import Call, ping_call, tcp_call, udp_call
+from engine.linux.journey import Journey, Outcome
+from engine.linux.net import Net
+from engine.linux.packet import Payload
+from engine.real.kernel import Kernel
+from engine.real.records import Record, compared_walks, kernel_records, model_records, rename_ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What is sent: from a namespace to an address; `sport` is bound on both sides."""
+
+    netns: str
+    proto: str
+    dst: str
+    dport: int
+    sport: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Both records per namespace. `same` when they are equal everywhere and both callers got the same answer."""
+
+    flow: Flow
+    model: dict[str, list[Record]]
+    kernel: dict[str, list[Record]]
+    model_error: str
+    kernel_error: str
+    journey: Journey
+
+    @property
+    def answers_agree(self) -> bool:
+        return self.model_error == self.kernel_error
+
+    @property
+    def same(self) -> bool:
+        return self.model == self.kernel and self.answers_agree
+
+    @property
+    def count(self) -> int:
+        return sum(len(rows) for rows in self.model.values())
+
+    def grid(self) -> str:
+        """Both sides, namespace by namespace, the first difference of each marked."""
+        flow = self.flow
+        lines = [f"{flow.netns} {flow.proto} > {flow.dst}:{flow.dport}   model: {self.model_error or 'answered'}   kernel: {self.kernel_error or 'answered'}"]
+        for id in sorted({*self.model, *self.kernel}):
+            ours, theirs = self.model.get(id, []), self.kernel.get(id, [])
+            lines.append(f"-- {id}: {'same' if ours == theirs else 'DIFFERENT'} ({len(ours)} records)")
+            if ours == theirs:
+                continue
+            marked = False
+            for a, b in zip_longest(ours, theirs):
+                mark = " " if a == b or marked else ">"
+                marked = marked or a != b
+                lines.append(f"{mark} {a.text() if a else '':<96} | {b.text() if b else ''}")
+        return "\n".join(lines)
+
+
+#: what the model's caller is told when nothing came back, in the worker's word
+SILENCE = ("ETIMEDOUT", "EHOSTUNREACH/late")
+
+
+def model_call(net: Net, flow: Flow) -> Call:
+    choose = Seeded(1)
+    dst = ip4(flow.dst)
+    if flow.proto == "icmp":
+        return ping_call(net, flow.netns, dst, choose=choose, ident=flow.sport)
+    if flow.proto == "udp":
+        request = Payload(protocol="echo", text="x", size=1)
+        from engine.l7.echo import answer
+
+        return udp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=answer)
+    return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport)
+
+
+def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
+    """Send `flow` in the kernel and in a copy of `net`, both with an empty conntrack table."""
+    answer = kernel.send(netns=flow.netns, proto=flow.proto, dst=flow.dst, dport=flow.dport, sport=flow.sport)
+    copy = net.copy()
+    for ns in copy.spaces.values():
+        ns.conntrack = type(ns.conntrack)()
+    call = model_call(copy, flow)
+    counts = {
+        id: {(t, c.name): len(c.rules) for t, chains in ns.xt.tables.items() for c in chains.values()}
+        for id, ns in net.spaces.items()
+    }
+    model = model_records(compared_walks(call.leg))
+    real = kernel_records(net, answer["records"], counts)
+    fixed = {flow.sport, flow.dport} | {s.port for ns in net.spaces.values() for s in ns.sockets}
+    model, real = rename_ports([model, real], fixed)
+    slow = call.outcome is Outcome.UNRESOLVED_NEIGHBOUR or call.seconds >= 1.0
+    error = "SILENCE" if slow or call.error == "ETIMEDOUT" else call.error
+    if flow.proto == "icmp" and call.icmp is not None and call.icmp.is_error:
+        error = "SILENCE" if call.seconds >= 1 else ""
+    journey = Journey(act="", outcome=call.outcome, legs=call.legs)
+    return Compared(
+        flow=flow, model=model, kernel=real, model_error=error, kernel_error=answer["error"], journey=journey
+    )

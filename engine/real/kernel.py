@@ -1,0 +1,121 @@
+"""The handle on a worker: starts it in namespaces of its own, one JSON line a request, ends it.
+
+Errors. `Unavailable` says in a sentence why the real kernel cannot be used here (no Linux, user namespaces
+restricted, a tool missing and its Debian package); `RealError` is a refusal of the kernel while building.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from engine.errors import EngineError
+from engine.linux.net import Net
+from engine.real.plan import plan
+from engine.say import Phrase, plain
+
+#: tool -> Debian package
+TOOLS = {
+    "unshare": "util-linux", "ip": "iproute2", "bridge": "iproute2", "iptables-legacy": "iptables", "nft": "nftables",
+    "conntrack": "conntrack",
+}  # fmt: skip
+
+NOT_LINUX = Phrase(
+    "The real kernel needs Linux; this is {system}. Everything else of the course works here.",
+    "실제 커널 비교에는 Linux가 필요합니다. 여기는 {system}입니다. 과정의 나머지는 모두 여기서 동작합니다.",
+)
+TOOL_MISSING = Phrase(
+    "{tool} is not installed; on Debian: apt-get install {package}",
+    "{tool}이(가) 설치되어 있지 않습니다. Debian에서는 apt-get install {package}(으)로 설치합니다",
+)
+NO_USERNS = Phrase(
+    "This system does not allow unprivileged user namespaces ({reason}); try it with sudo, or on another machine.",
+    "이 시스템은 권한 없는 사용자 네임스페이스를 허용하지 않습니다({reason}). sudo로 하거나 다른 기계에서 해 보십시오.",
+)
+
+
+class Unavailable(EngineError):
+    """The real kernel cannot be used on this machine."""
+
+
+class RealError(EngineError):
+    """The kernel refused a part of the plan, or the worker died."""
+
+
+def available() -> Unavailable | None:
+    """None when the real kernel can be used, else the reason."""
+    if not sys.platform.startswith("linux"):
+        return Unavailable(NOT_LINUX(system=sys.platform))
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    for tool, package in TOOLS.items():
+        if shutil.which(tool, path=path) is None:
+            return Unavailable(TOOL_MISSING(tool=tool, package=package))
+    done = subprocess.run(["unshare", "-Urnm", "true"], capture_output=True, text=True, timeout=10)
+    if done.returncode:
+        return Unavailable(NO_USERNS(reason=done.stderr.strip()))
+    return None
+
+
+class Kernel:
+    """One set of real namespaces. Use as a context manager."""
+
+    def __init__(self) -> None:
+        problem = available()
+        if problem is not None:
+            raise problem
+        worker = Path(__file__).with_name("worker.py")
+        env = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C"}
+        self.process = subprocess.Popen(
+            ["unshare", "-Urnm", "--kill-child", sys.executable, "-I", str(worker)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+        )  # fmt: skip
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        """One request. Raises RealError when the kernel refuses or the worker is gone."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            assert self.process.stderr is not None
+            raise RealError(plain(self.process.stderr.read().strip().splitlines()[-1:][0] if self.process.poll() is not None else "the worker ended"))
+        answer: dict[str, Any] = json.loads(line)
+        if "refused" in answer:
+            raise RealError(plain(str(answer["refused"])))
+        return answer
+
+    def build(self, net: Net, *, watch: bool = True) -> None:
+        self.ask("build", **plan(net))
+        if watch:
+            self.ask("watch")
+
+    def send(self, **act: Any) -> dict[str, Any]:
+        return self.ask("send", **act)
+
+    def read(self, netns: str, *argv: str) -> str:
+        """The output of a real tool in a namespace."""
+        return str(self.ask("read", netns=netns, argv=list(argv))["text"])
+
+    def close(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,143 @@
+"""A Net's rows as a plan that a worker can build: the same names, indexes, MACs, addresses, rows.
+
+Rules. Only what a person or a controller put there is planned; what a kernel makes by itself (connected and
+local routes, bridge port addresses) must appear by itself, and is compared. A plan is plain JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.linux.addr import mac_text, text4
+from engine.linux.fib import DEFAULT_RULES, LOCAL, Route
+from engine.linux.net import Net, Netns
+from engine.linux.text import route as route_text
+from engine.linux.text import rule as rule_text
+from engine.linux.xt.tables import Xtables, builtin
+
+#: what a namespace must not inherit from the machine that runs the worker
+BASE_SYSCTLS = {
+    "net/ipv4/conf/all/rp_filter": "0",
+    "net/ipv4/conf/default/rp_filter": "0",
+    "net/ipv4/conf/all/send_redirects": "0",
+    "net/ipv4/conf/default/send_redirects": "0",
+    "net/ipv6/conf/all/disable_ipv6": "1",
+    "net/ipv6/conf/default/disable_ipv6": "1",
+    "net/ipv4/ip_forward": "0",
+    "net/ipv4/icmp_ratelimit": "0",
+    "net/ipv4/icmp_msgs_per_sec": "1000000",
+    "net/ipv4/icmp_msgs_burst": "1000000",
+    "net/ipv4/ip_unprivileged_port_start": "0",
+}
+
+
+def plan(net: Net) -> dict[str, Any]:
+    """{"spaces": [{"id", "sysctl", "ip", "bridge", "iptables", "listen", "late"}], "links": [...]}; `links` are the
+    `ip -batch` lines that make devices, run once for all namespaces, which are named s0, s1, ... in order."""
+    ids = sorted(net.spaces)
+    names = {id: f"s{i}" for i, id in enumerate(ids)}
+    links: list[str] = []
+    done: set[tuple[str, int]] = set()
+    for id in ids:
+        ns = net.spaces[id]
+        for index in sorted(ns.links):
+            if (id, index) not in done:
+                links += make_link(net, ns, index, names, done)
+    return {"spaces": [space(net, net.spaces[id], names[id]) for id in ids], "links": links}
+
+
+def make_link(net: Net, ns: Netns, index: int, names: dict[str, str], done: set[tuple[str, int]]) -> list[str]:
+    link = ns.links[index]
+    done.add((ns.id, index))
+    head = f"link add name {link.name} netns {names[ns.id]} index {index} address {mac_text(link.mac)} mtu {link.mtu}"
+    if link.kind == "loopback":
+        return []
+    if link.kind in ("bridge", "dummy"):
+        ageing = f" ageing_time {link.ageing * 100}" if link.kind == "bridge" else ""
+        return [f"{head} type bridge{ageing}"]
+    if link.peer is None or link.peer[0] not in net.spaces or link.peer[1] not in net.spaces[link.peer[0]].links:
+        return [f"{head} type bridge"]
+    far = net.spaces[link.peer[0]].links[link.peer[1]]
+    done.add(link.peer)
+    tail = f"peer name {far.name} netns {names[link.peer[0]]} index {far.ifindex} address {mac_text(far.mac)} mtu {far.mtu}"
+    return [f"{head} type veth {tail}"]
+
+
+def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
+    ip: list[str] = []
+    late: list[str] = []
+    for index in sorted(ns.links):
+        link = ns.links[index]
+        if link.master:
+            ip.append(f"link set dev {link.name} master {ns.links[link.master].name}")
+            flags = [f"{k} {'on' if v else 'off'}" for k, v in port_flags(link).items()]
+            if flags:
+                ip.append(f"link set dev {link.name} type bridge_slave {' '.join(flags)}")
+    for index in sorted(ns.links):
+        if ns.links[index].up:
+            ip.append(f"link set dev {ns.links[index].name} up")
+    for index in sorted(ns.addresses):
+        link = ns.links[index]
+        for a in ns.addresses[index]:
+            if link.kind == "loopback" and a.addr >> 24 == 127:
+                continue
+            brd = f" broadcast {text4(a.broadcast)}" if a.broadcast else ""
+            ip.append(f"addr add {text4(a.addr)}/{a.length}{brd} scope {a.scope} dev {link.name}")
+    routes = [r for t, table in ns.tables.items() if t != LOCAL for r in table.routes() if r.proto != "kernel"]
+    for route in sorted(routes, key=lambda r: (r.gateway != 0, -r.dst.length)):
+        late.append("route add " + route_words(ns, route))
+    for rule in ns.rules:
+        if rule not in DEFAULT_RULES:
+            late.append("rule add " + rule_text.to_words(ns, rule))
+    for entry in ns.neighbours.values():
+        if entry.state == "PERMANENT":
+            late.append(
+                f"neigh replace {text4(entry.ip)} lladdr {mac_text(entry.mac)} dev {ns.links[entry.ifindex].name} nud permanent"
+            )
+    fdb = [
+        f"fdb replace {mac_text(e.mac)} dev {ns.links[e.ifindex].name} master static"
+        for e in ns.fdb.values() if e.static and not e.local
+    ]  # fmt: skip
+    return {
+        "id": ns.id, "name": name, "sysctl": sysctls(ns), "ip": ip, "late": late, "bridge": fdb,
+        "iptables": restore_text(ns.xt),
+        "listen": [[s.proto, text4(s.addr), s.port] for s in ns.sockets],
+    }  # fmt: skip
+
+
+def restore_text(xt: Xtables) -> str:
+    """The tables as iptables-restore reads them."""
+    lines: list[str] = []
+    for table, chains in xt.tables.items():
+        lines.append(f"*{table}")
+        for chain in chains.values():
+            lines.append(f":{chain.name} {chain.policy if chain.name in builtin(table) else '-'} [0:0]")
+        lines += [rule.text(chain.name) for chain in chains.values() for rule in chain.rules]
+        lines.append("COMMIT")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def port_flags(link: Any) -> dict[str, bool]:
+    """The bridge-port flags that differ from the kernel's defaults."""
+    wanted = {"hairpin": link.hairpin, "isolated": link.isolated, "learning": link.learning, "flood": link.flood}
+    usual = {"hairpin": False, "isolated": False, "learning": True, "flood": True}
+    return {k: v for k, v in wanted.items() if v != usual[k]}
+
+
+def route_words(ns: Netns, route: Route) -> str:
+    table = f" table {route.table}" if route.table != 254 else ""
+    return route_text.to_text(ns, route) + table
+
+
+def sysctls(ns: Netns) -> dict[str, str]:
+    """Paths below /proc/sys with their values, global ones first, devices last (they exist by then)."""
+    out = dict(BASE_SYSCTLS)
+    for key in ("net.bridge.bridge-nf-call-iptables", "net.ipv4.ip_forward"):
+        out[key.replace(".", "/")] = ns.sysctl(key)
+    for key, value in ns.sysctls.items():
+        if key.startswith("net.ipv4.conf."):
+            device, _, last = key[len("net.ipv4.conf.") :].rpartition(".")
+            out[f"net/ipv4/conf/{device}/{last}"] = value
+        elif not key.startswith("net.netfilter."):
+            out[key.replace(".", "/")] = value
+    return out

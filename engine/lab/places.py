@@ -1,0 +1,300 @@
+"""Endpoints by name: where a flow begins, where it goes, and which place of a journey a word means.
+
+`pod/NS/NAME` or `pod/NAME` (default) | `node/NAME` | `host/NAME` | `container/MACHINE/NAME` | `netns/MACHINE/NAME` |
+an address (with `enter`, the node where the packet comes in). A target adds `:PORT`; `http://HOST/PATH` is one, too.
+
+Rules. An endpoint is found in the world as it is now: a Pod that was deleted is an InputError that names those that
+are there. `svc/` is known and NotModelled. Nothing is changed here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from engine.errors import EngineError, InputError, NotModelled, Problem
+from engine.lab.reader import NO_GUESS, guess
+from engine.linux.addr import ip4, text4
+from engine.linux.journey import Place
+from engine.linux.net import Net, Netns
+from engine.say import Phrase, Said
+from engine.shell.place import resolve
+from engine.shell.world import World
+
+KINDS: Final = ("pod", "node", "host", "container", "netns", "svc")
+
+NO_ENDPOINT = Phrase(
+    en="there is no {ref} in this lab{guess}; there are: {there}",
+    ko="이 랩에는 {ref}이(가) 없습니다{guess}. 있는 것: {there}",
+)
+BAD_ENDPOINT = Phrase(
+    en="{ref!r} names no endpoint; write pod/NAME, pod/NS/NAME, node/NAME, host/NAME, container/MACHINE/NAME, "
+    "netns/MACHINE/NAME or an IPv4 address",
+    ko="{ref!r}은(는) 끝점이 아닙니다. pod/이름, pod/NS/이름, node/이름, host/이름, container/기계/이름, "
+    "netns/기계/이름 또는 IPv4 주소를 적으십시오",
+)
+NO_ADDRESS = Phrase(
+    en="{ref} has no address (its namespace holds only {devices}); see `ip addr` there",
+    ko="{ref}에는 주소가 없습니다(네임스페이스에 {devices}만 있습니다). 그곳에서 `ip addr`을 보십시오",
+)
+NO_SANDBOX = Phrase(
+    en="{ref} has no sandbox (phase {phase}), so it has no address; see `kubectl describe pod`",
+    ko="{ref}에는 샌드박스가 없어(단계 {phase}) 주소도 없습니다. `kubectl describe pod`를 보십시오",
+)
+NO_PORT = Phrase(
+    en="{ref} needs a port for {proto}, as in {ref}:80",
+    ko="{proto}에는 포트가 필요합니다. {ref}:80처럼 적으십시오",
+)
+BAD_PORT = Phrase(
+    en="{found!r} is not a port; write a number from 1 to 65535",
+    ko="{found!r}은(는) 포트가 아닙니다. 1부터 65535까지의 수를 적으십시오",
+)
+NO_ENTER = Phrase(
+    en="{ref} belongs to no machine of the lab; add `enter: node/NAME`, the node where its packet comes in",
+    ko="{ref}은(는) 이 랩의 어느 기계에도 없습니다. 패킷이 들어올 노드를 `enter: node/이름`으로 적으십시오",
+)
+LATER_SERVICES = Phrase(
+    en="Services come with a later lesson; name a Pod or an address.",
+    ko="서비스는 뒤의 레슨에서 나옵니다. 파드나 주소를 적으십시오.",
+)
+NO_NAME = Phrase(
+    en="{host} stands in no /etc/hosts here, and names are looked up with a later lesson.",
+    ko="{host}은(는) 이곳의 /etc/hosts에 없고, 이름 조회는 뒤의 레슨에서 나옵니다.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """`ref` as written; `netns` the id of its namespace ("" for an address that nobody has); `address` an int;
+    `pid` of the process that speaks there (0: none); `addresses` are all that it has."""
+
+    ref: str
+    netns: str
+    address: int
+    pid: int = 0
+    addresses: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What `to:` says: an endpoint or an address, a port (0: none), and for http the host and the path."""
+
+    ref: str
+    address: int
+    port: int = 0
+    endpoint: Endpoint | None = None
+    host: str = ""
+    path: str = ""
+
+
+def _bad(ref: str, said: Said) -> InputError:
+    return InputError([Problem(where=ref, said=said)])
+
+
+def endpoint_names(world: World) -> list[str]:
+    """Every endpoint that has a namespace now."""
+    out = []
+    for box in world.net.boxes.values():
+        if box.role in ("node", "host"):
+            out.append(f"{'node' if box.role == 'node' else 'host'}/{box.name}")
+    for pod in _pods(world):
+        out.append(f"pod/{pod}")
+    for machine, daemon in world.dockers.items():
+        out += [f"container/{machine}/{name}" for name in _container_names(daemon)]
+    for box in world.net.boxes.values():
+        out += [f"netns/{box.name}/{name}" for name in sorted(box.netns_names)]
+    return out
+
+
+def _pods(world: World) -> list[str]:
+    if world.cluster is None:
+        return []
+    return [
+        f"{b['metadata'].get('namespace', 'default')}/{b['metadata']['name']}"
+        for b in world.cluster.store.list("Pod")
+    ]
+
+
+def _container_names(daemon: object) -> list[str]:
+    containers = getattr(daemon, "containers", {})
+    return sorted(getattr(c, "name", "") for c in containers.values())
+
+
+def normal(ref: str) -> str:
+    """`pod/web` -> `pod/default/web`; other words as they are."""
+    kind, _, rest = ref.partition("/")
+    return f"pod/default/{rest}" if kind == "pod" and rest.count("/") == 0 else ref
+
+
+def find(world: World, ref: str) -> Endpoint:
+    """The endpoint behind a name or an address. Raises InputError; NotModelled for svc/."""
+    kind, slash, rest = ref.partition("/")
+    if not slash:
+        return _by_address(world, ref)
+    if kind == "svc":
+        raise NotModelled(ref, LATER_SERVICES())
+    if kind not in KINDS or not rest:
+        raise _bad(ref, BAD_ENDPOINT(ref=ref))
+    if kind == "netns":
+        machine, _, name = rest.partition("/")
+        box = world.net.boxes.get(machine)
+        if box is None or name not in box.netns_names:
+            raise _missing(world, ref)
+        return _of(world, ref, box.netns_names[name], 0)
+    if kind == "pod":
+        return _pod(world, ref)
+    try:
+        spot = resolve(world, ref)
+    except EngineError as error:
+        raise _missing(world, ref) from error
+    return _of(world, ref, spot.netns, spot.pid if kind == "container" else 0)
+
+
+def _missing(world: World, ref: str) -> InputError:
+    there = endpoint_names(world)
+    shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
+    near = guess(normal(ref), there) if there else NO_GUESS()
+    return _bad(ref, NO_ENDPOINT(ref=ref, guess=near, there=shown or "-"))
+
+
+def _pod(world: World, ref: str) -> Endpoint:
+    full = normal(ref)
+    _, namespace, name = full.split("/", 2) if full.count("/") == 2 else ("", "", "")
+    body = world.cluster.store.get("Pod", namespace, name) if world.cluster is not None else None
+    if body is None:
+        raise _missing(world, ref)
+    try:
+        spot = resolve(world, full)
+        return _of(world, ref, spot.netns, spot.pid)
+    except InputError:
+        raise
+    except EngineError:
+        # No container runs (yet): the sandbox alone has a namespace and an address.
+        for ns in world.net.spaces.values():
+            if ns.label == f"{namespace}/{name}":
+                return _of(world, ref, ns.id, 0)
+    raise _bad(ref, NO_SANDBOX(ref=ref, phase=str((body.get("status") or {}).get("phase", "Pending"))))
+
+
+def addresses_of(ns: Netns) -> list[int]:
+    """A namespace's own addresses: those of the lowest device that is no loopback first; bridges come last."""
+    order = sorted(ns.links.values(), key=lambda link: (link.kind in ("bridge", "dummy"), link.ifindex))
+    return [a.addr for link in order if link.kind != "loopback" for a in ns.addresses.get(link.ifindex, ())]
+
+
+def _of(world: World, ref: str, netns: str, pid: int) -> Endpoint:
+    ns = world.net.spaces[netns]
+    addresses = tuple(addresses_of(ns))
+    return Endpoint(
+        ref=ref, netns=netns, address=addresses[0] if addresses else 0, pid=pid, addresses=addresses
+    )
+
+
+def _by_address(world: World, ref: str) -> Endpoint:
+    try:
+        address = ip4(ref)
+    except InputError:
+        raise _bad(ref, BAD_ENDPOINT(ref=ref)) from None
+    owners = world.net.owner_of(address)
+    return Endpoint(ref=ref, netns=owners[0].id if owners else "", address=address, addresses=(address,))
+
+
+def target(world: World, ref: str, proto: str, sender: str = "") -> Target:
+    """What a flow goes to. `sender` is the netns whose /etc/hosts knows the host of a URL."""
+    if ref.startswith(("http://", "https://")):
+        return _url(world, ref, sender)
+    name, port = split_port(ref)
+    if not port and proto not in ("icmp",):
+        if proto != "http":
+            raise _bad(ref, NO_PORT(ref=name, proto=proto))
+        port = 80
+    end = find(world, name)
+    if not end.address:
+        devices = ", ".join(link.name for link in world.net.spaces[end.netns].links.values())
+        raise _bad(ref, NO_ADDRESS(ref=name, devices=devices))
+    known = end if "/" in name else None
+    return Target(ref=ref, address=end.address, port=port, endpoint=known, host=text4(end.address), path="/")
+
+
+def split_port(ref: str) -> tuple[str, int]:
+    """`pod/web:80` -> (`pod/web`, 80); 0 when there is no port."""
+    name, colon, port = ref.rpartition(":")
+    if not colon:
+        return ref, 0
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise _bad(ref, BAD_PORT(found=port))
+    return name, int(port)
+
+
+URL: Final = re.compile(r"(https?)://([^/:\s]+)(?::(\d{1,5}))?(/\S*)?$")
+
+
+def _url(world: World, ref: str, sender: str) -> Target:
+    found = URL.match(ref)
+    if found is None:
+        raise _bad(ref, BAD_ENDPOINT(ref=ref))
+    scheme, host, port, path = found.groups()
+    number = int(port) if port else 443 if scheme == "https" else 80
+    if not 0 < number < 65536:
+        raise _bad(ref, BAD_PORT(found=str(port)))
+    try:
+        address = ip4(host)
+    except InputError:
+        address = hosts_file(world.net, sender).get(host, 0)
+        if not address:
+            raise NotModelled(ref, NO_NAME(host=host)) from None
+    return Target(ref=ref, address=address, port=number, host=host, path=path or "/")
+
+
+def hosts_file(net: Net, netns: str) -> dict[str, int]:
+    """Names of a machine's /etc/hosts; the first line of a name wins."""
+    ns = net.spaces.get(netns)
+    text = net.boxes[ns.box].files.get("/etc/hosts", "") if ns is not None else ""
+    out: dict[str, int] = {}
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        for name in words[1:]:
+            try:
+                out.setdefault(name, ip4(words[0]))
+            except EngineError:
+                continue
+    return out
+
+
+def place_agrees(word: str, place: Place) -> bool:
+    """Does `w1/cni0`, `w1`, `pod/a/eth0`, `container/laptop/web/eth0`, `netns/w1/red/veth1` or `w1/nginx` mean this
+    place? A machine's name alone means its root namespace; a device or a program narrows it."""
+    kind, _, rest = word.partition("/")
+    parts = rest.split("/") if rest else []
+    if kind in ("node", "host") and parts:
+        kind, parts = parts[0], parts[1:]
+    if kind == "pod" and parts:
+        # pod/NAME[/DEV] and pod/NS/NAME[/DEV] look alike: either reading may be meant.
+        if place.namespace == f"default/{parts[0]}" and len(parts) <= 2:
+            return _inner(parts[1:], place)
+        return len(parts) > 1 and place.namespace == "/".join(parts[:2]) and _inner(parts[2:], place)
+    if kind in ("container", "netns") and len(parts) >= 2:
+        return (
+            place.node == parts[0]
+            and place.namespace in (parts[1], "/".join(parts[:2]))
+            and _inner(parts[2:], place)
+        )
+    return place.node == kind and place.namespace in ("root", kind) and _inner(parts, place)
+
+
+def _inner(parts: list[str], place: Place) -> bool:
+    return not parts or parts[0] in (place.device, place.program)
+
+
+def place_name(place: Place) -> str:
+    """How a place is written in lessons and shown in options: the inverse of `place_agrees`."""
+    inner = place.device or place.program
+    if place.namespace in ("root", place.node):
+        head = place.node
+    elif "/" in place.namespace:
+        namespace, _, name = place.namespace.partition("/")
+        head = f"pod/{name}" if namespace == "default" else f"pod/{place.namespace}"
+    else:
+        head = f"{place.node}/{place.namespace}"
+    return f"{head}/{inner}" if inner else head

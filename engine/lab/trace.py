@@ -1,0 +1,196 @@
+"""One flow through a world: who sends, to whom, by which protocol, and what became of it.
+
+Rules. A trace changes the world's net as the act of a learner would (conntrack, neighbours, counters), so who only
+wants to know gives it a copy. What the model does not know ends as the outcome `not-modelled` with its reason,
+never as an exception; an endpoint that is not there is an InputError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from engine.errors import InputError, NotModelled, Problem
+from engine.l7 import http
+from engine.l7.serve import serve
+from engine.lab.places import NO_ENTER, Endpoint, Target, find, target
+from engine.linux.addr import text4
+from engine.linux.choose import Choose
+from engine.linux.exchange import Act, Call, packet_of, ping_call, tcp_call, udp_call
+from engine.linux.journey import Journey, Leg, Outcome, Walk
+from engine.linux.packet import Ethernet, Icmp, Layer, Packet, Payload, Proto, Tcp, Udp
+from engine.linux.walk import l3
+from engine.linux.walk.walker import Arrive, End, Walker
+from engine.say import Phrase, Said
+from engine.shell.world import World
+
+PROTOS: Final = ("tcp", "udp", "icmp", "http", "https", "sctp")
+HELLO: Final = Payload(protocol="echo", text="hello\n", size=6)
+#: the MAC address that stands for whoever sent a packet in from outside the lab (locally administered)
+OUTSIDE_MAC: Final = 0x020000000001
+
+NO_PROTO = Phrase(
+    en="The model has tcp, udp, icmp and http so far.", ko="지금은 tcp, udp, icmp, http만 있습니다."
+)
+NO_WAY_IN = Phrase(
+    en="{node} has no route back to {address}, so no device where its packet would come in",
+    ko="{node}에는 {address}(으)로 돌아가는 경로가 없어 패킷이 들어올 장치를 정할 수 없습니다",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """A journey and what its caller learned. `call` None: nothing could be sent; `seen_as`, `server` as in Call."""
+
+    journey: Journey
+    call: Call | None = None
+    seen_as: tuple[int, int] = (0, 0)
+    server: tuple[str, int, int] | None = None
+
+
+def trace(
+    world: World,
+    source: str,
+    to: str,
+    *,
+    proto: str = "tcp",
+    headers: Mapping[str, str] | None = None,
+    enter: str = "",
+    choose: Choose,
+) -> Traced:
+    """Send it. Raises InputError for an endpoint that is not there."""
+    if to.startswith(("http://", "https://")) and proto in ("tcp", "http", "https"):
+        proto = to.partition(":")[0]
+    act = f"{source} -> {to} ({proto})"
+    started = world.net.clock
+    try:
+        if proto not in PROTOS[:4]:
+            raise NotModelled(proto, NO_PROTO())
+        sender = find(world, source)
+        goal = target(world, to, proto, sender.netns)
+        if enter or not sender.netns:
+            return _from_outside(world, sender, goal, proto, enter, choose)
+        call, act = _call(world, sender, goal, proto, headers or {}, choose)
+    except NotModelled as error:
+        return Traced(journey=_unknown(act, started, error.said))
+    journey = Journey(act=act, outcome=_outcome(call), legs=call.legs, started=started)
+    return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
+
+
+def _unknown(act: str, started: float, why: Said) -> Journey:
+    return Journey(act=act, outcome=Outcome.NOT_MODELLED, started=started, why=why)
+
+
+def _outcome(call: Call) -> Outcome:
+    """The journey's outcome is the call's, unless one of the legs met something that is not modelled."""
+    if any(leg.outcome is Outcome.NOT_MODELLED for leg in call.legs):
+        return Outcome.NOT_MODELLED
+    return call.outcome
+
+
+def _call(
+    world: World, sender: Endpoint, goal: Target, proto: str, headers: Mapping[str, str], choose: Choose
+) -> tuple[Call, str]:
+    """(what came of it, the act as a learner would type it)."""
+    net, address = world.net, text4(goal.address)
+    # A call from an address that the namespace owns is made from exactly that address.
+    source = sender.address if "/" not in sender.ref else 0
+    if proto == "icmp":
+        call = ping_call(net, sender.netns, goal.address, choose=choose, source=source)
+        return call, f"ping -c 1 {address}"
+    if proto == "udp":
+        call = udp_call(
+            net, sender.netns, goal.address, goal.port, choose=choose, request=HELLO, source=source, serve=serve,
+            who="nc",
+        )  # fmt: skip
+        return call, f"nc -u {address} {goal.port}"
+    if proto == "http":
+        request = http_request(goal, headers)
+        call = tcp_call(
+            net, sender.netns, goal.address, goal.port, choose=choose, request=request, source=source, serve=serve,
+            who="curl",
+        )  # fmt: skip
+        return call, _curl(goal, headers)
+    call = tcp_call(
+        net, sender.netns, goal.address, goal.port, choose=choose, source=source, serve=serve, who="nc"
+    )
+    return call, f"nc -zv {address} {goal.port}"
+
+
+def _curl(goal: Target, headers: Mapping[str, str]) -> str:
+    port = "" if goal.port == 80 else f":{goal.port}"
+    words = " ".join(f"-H '{k}: {v}' " for k, v in headers.items())
+    return f"curl {words}http://{goal.host}{port}{goal.path or '/'}"
+
+
+def http_request(goal: Target, headers: Mapping[str, str]) -> Payload:
+    """What curl writes. A `Host` among the headers replaces the URL's."""
+    host = goal.host if goal.port == 80 else f"{goal.host}:{goal.port}"
+    return http.get(host, goal.path or "/", headers=tuple(headers.items())).payload()
+
+
+# ---- a packet that comes in from outside the lab
+
+
+def _from_outside(
+    world: World, sender: Endpoint, goal: Target, proto: str, enter: str, choose: Choose
+) -> Traced:
+    """The first packet comes in at a node, by the device of the node's route back to the sender; the answer is
+    followed until it leaves the lab. What the outside does with the answer is not known, so it does not count."""
+    if not enter:
+        raise InputError([Problem(where=sender.ref, said=NO_ENTER(ref=sender.ref))])
+    net = world.net
+    node = find(world, enter)
+    ns = net.spaces[node.netns]
+    if ns.owns(sender.address):
+        own = Endpoint(ref=sender.ref, netns=ns.id, address=sender.address, addresses=sender.addresses)
+        call, act = _call(world, own, goal, proto, {}, choose)
+        journey = Journey(act=act, outcome=_outcome(call), legs=call.legs, started=net.clock)
+        return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
+    back = l3.find_route(ns, sender.address).route
+    if back is None or not back.oif:
+        said = NO_WAY_IN(node=enter, address=text4(sender.address))
+        raise InputError([Problem(where=enter, said=said)])
+    started = net.clock
+    sport = choose.number("ephemeral port", 32768, 60999)
+    link = ns.links[back.oif]
+    packet = _first(sender.address, sport, goal, proto)
+    frame = packet.framed(Ethernet(src=OUTSIDE_MAC, dst=link.mac))
+    walker = Walker(net=net, choose=choose)
+    end = walker.run(Arrive(netns=ns.id, ifindex=back.oif, frame=frame))
+    there = walker.walk(end, packet)
+    answer = _answer(world, end, choose)
+    leg = Leg(purpose="connection", forward=there, back=answer, outcome=end.outcome, started=started)
+    act = f"{text4(sender.address)} -> {goal.ref} ({proto})"
+    journey = Journey(act=act, outcome=end.outcome, legs=(leg,), started=started)
+    if end.outcome is not Outcome.DELIVERED:
+        return Traced(journey=journey)
+    ip, (client_port, port) = end.packet.ip, end.packet.ports
+    return Traced(journey=journey, seen_as=(ip.src, client_port), server=(end.netns, ip.dst, port))
+
+
+def _first(source: int, sport: int, goal: Target, proto: str) -> Packet:
+    layers: tuple[Layer, ...]
+    if proto == "icmp":
+        layers = (Icmp(type=8, ident=sport & 0xFFFF, seq=1), Payload(protocol="echo", text="", size=56))
+        return packet_of(source, goal.address, Proto.ICMP, *layers, ttl=60)
+    if proto == "udp":
+        return packet_of(source, goal.address, Proto.UDP, Udp(sport=sport, dport=goal.port), HELLO, ttl=60)
+    return packet_of(
+        source, goal.address, Proto.TCP, Tcp(sport=sport, dport=goal.port, flags="S", seq=1), ttl=60
+    )
+
+
+def _answer(world: World, end: End, choose: Choose) -> Walk | None:
+    """The way back of the first answer: what the kernel sends by itself, or the server's SYN-ACK."""
+    act = Act(world.net, choose)
+    if end.answer is not None:
+        return act.answer(end.answer)[1]
+    l4 = end.packet.l4 if end.outcome is Outcome.DELIVERED and end.socket is not None else None
+    if not isinstance(l4, Tcp):
+        return None
+    ip = end.packet.ip
+    reply = Tcp(sport=l4.dport, dport=l4.sport, flags="SA", seq=1, ack=l4.seq + 1)
+    who = end.proc.comm if end.proc is not None else "-"
+    return act.walk(end.netns, packet_of(ip.dst, ip.src, Proto.TCP, reply), who=who)[1]

@@ -1,0 +1,38 @@
+"""Who plays in a journey: the namespaces that it crosses, the programs that it meets, the loopback devices it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from course.render.layout import Wanted
+from engine.linux.journey import Journey, Place, Walk
+
+
+def _walks(walks: Iterable[Walk]) -> Iterator[Walk]:
+    for walk in walks:
+        yield walk
+        for step in walk.steps():
+            yield from _walks(step.aside)
+
+
+def places(journey: Journey) -> Iterator[Place]:
+    """Every place of every walk, ARP exchanges included, flooded copies not."""
+    for leg in journey.legs:
+        for walk in _walks(leg.walks()):
+            for hop in walk.hops:
+                yield hop.place
+
+
+def wanted(journey: Journey | None) -> tuple[frozenset[str], Wanted]:
+    """(namespaces whose lo is to be drawn, what must stay in the picture)."""
+    lo: set[str] = set()
+    spaces: set[str] = set()
+    programs: dict[str, dict[str, None]] = {}
+    for place in places(journey) if journey is not None else ():
+        spaces.add(place.netns)
+        if place.device == "lo":
+            lo.add(place.netns)
+        if place.program not in ("", "kernel", "-"):
+            programs.setdefault(place.netns, {})[place.program] = None
+    found = {netns: tuple(names) for netns, names in programs.items()}
+    return frozenset(lo), Wanted(spaces=frozenset(spaces), programs=found)

@@ -1,0 +1,358 @@
+"""A whole lab in a given size: machines above and below their LANs, with as much detail as fits.
+
+Theory. Every LAN is a bus, a double line across the scene. Machines stand in rows between the buses: those of the
+first LAN above it, hosts and routers below it, a machine on two neighbouring LANs between them. `ladder_of_detail`
+lists from rich to poor what may be drawn; the first that fits wins, and if none fits the poorest is used and the
+widget moves its window along with the packet. What the journey crosses is never folded.
+
+Rules. Deterministic: the same rows, journey and size give the same picture. Nothing is drawn that is not a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len
+
+from course.render.block import Block, Box, Name, Text, Wire
+from course.render.canvas import Canvas, Cell, Point
+from course.render.glyphs import UNICODE, Glyphs
+from course.render.machine import Detail, MachineBlock, Programs
+from course.render.topology import Key, Lan, Machine, Topology
+
+#: Words that the drawing itself needs; `words.py` has them in both languages.
+ENGLISH: Mapping[str, str] = {
+    "pods": "+{n} pods",
+    "spaces": "+{n} namespaces",
+    "nodes": "+{n} nodes",
+    "hosts": "+{n} hosts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The finished picture and what moves on it. `rows` are `height` rows of `width` cells; `nodes` are named points;
+    `tracks` join them; `stands_for` sends what is folded to what is drawn; `boxes` knows the box of each namespace."""
+
+    width: int
+    height: int
+    rows: tuple[tuple[Cell, ...], ...]
+    nodes: Mapping[Name, Point]
+    tracks: tuple[tuple[Name, Name, tuple[Point, ...]], ...]
+    stands_for: Mapping[Name, Name]
+    boxes: Mapping[str, str]
+    bridges: frozenset[Key]
+    masters: Mapping[Key, Key]
+    detail: Detail
+    fits: bool
+    glyphs: Glyphs = UNICODE
+    machines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What must stay: namespaces that the journey crosses, and the programs that it meets in each."""
+
+    spaces: frozenset[str] = frozenset()
+    programs: Programs = field(default_factory=dict)
+
+
+def ladder_of_detail() -> Iterator[Detail]:
+    """From rich to poor. Rich is tall and wide; then rows go, then lengths of addresses, then what is not involved."""
+    yield Detail(gap=3)
+    yield Detail()
+    yield Detail(room=False)
+    yield Detail(room=False, boxes=False)
+    yield Detail(room=False, address=1)
+    yield Detail(room=False, boxes=False, address=1)
+    for others in (4, 2, 1):
+        yield Detail(others=others)
+        yield Detail(others=others, room=False, boxes=False)
+        yield Detail(others=others, room=False, boxes=False, address=1)
+    yield Detail(others=1, room=False, far="small")
+    yield Detail(others=1, room=False, boxes=False, address=1, far="small")
+    yield Detail(others=0, room=False, far="small")
+    yield Detail(others=0, room=False, boxes=False, address=1, far="small")
+    yield Detail(others=0, room=False, far="fold")
+    yield Detail(others=0, room=False, boxes=False, far="fold")
+    yield Detail(others=0, room=False, boxes=False, address=1, far="fold")
+    yield Detail(others=0, room=False, boxes=False, address=1, ends=False, far="fold")
+
+
+#: From this many machines on, those that the journey does not cross are folded without trying to draw them.
+MANY = 24
+
+
+def layout(
+    lab: Topology, width: int, height: int, *, wanted: Wanted | None = None, glyphs: Glyphs = UNICODE,
+    words: Mapping[str, str] = ENGLISH,
+) -> Scene:  # fmt: skip
+    """The richest picture of the lab that fits `width` x `height` cells; `fits` is False if even the poorest does not."""
+    wanted = wanted or Wanted()
+    best: tuple[Block, Detail] | None = None
+    for detail in ladder_of_detail():
+        if len(lab.machines) > MANY and detail.far != "fold":
+            continue
+        for turned in (False, True):
+            block = _Arrangement(lab, detail, wanted, words, width, turned).build()
+            if block.w <= width and block.h <= height:
+                return _finish(lab, block, detail, glyphs, True)
+            if best is None or (detail.far == "fold" and block.w * block.h < best[0].w * best[0].h):
+                best = (block, detail)
+    if best is None:
+        best = (Block(w=1, h=1), Detail())
+    return _finish(lab, *best, glyphs, False)
+
+
+def _finish(lab: Topology, block: Block, detail: Detail, glyphs: Glyphs, fits: bool) -> Scene:
+    canvas = Canvas(max(1, block.w), max(1, block.h))
+    block.draw(canvas, glyphs)
+    bridges: set[Key] = set()
+    masters: dict[Key, Key] = {}
+    for machine in lab.machines:
+        for space in machine.spaces():
+            for device in space.devices:
+                if device.kind == "bridge":
+                    bridges.add(device.key)
+                elif device.master:
+                    masters[device.key] = ("dev", space.id, device.master)
+    for lan in lab.lans:
+        if lan.netns:
+            bridges.add(("dev", lan.netns, lan.bridge))
+            masters.update(
+                {("dev", lan.netns, port): ("dev", lan.netns, lan.bridge) for port, _ in lan.ports}
+            )
+    return Scene(
+        width=canvas.width, height=canvas.height, rows=canvas.cells(glyphs), nodes=block.nodes, tracks=tuple(block.tracks),
+        stands_for=block.stands_for, boxes=lab.boxes, bridges=frozenset(bridges), masters=masters, detail=detail,
+        fits=fits, glyphs=glyphs, machines=tuple(m.name for m in lab.machines),
+    )  # fmt: skip
+
+
+class _Arrangement:
+    """Machines in rows between buses, for one Detail. `turned` balances one LAN's nodes over both of its sides."""
+
+    def __init__(
+        self,
+        lab: Topology,
+        detail: Detail,
+        wanted: Wanted,
+        words: Mapping[str, str],
+        width: int,
+        turned: bool,
+    ):
+        self.lab, self.detail, self.wanted, self.words = lab, detail, wanted, words
+        self.width, self.turned = width, turned
+        self.lans = self._order_lans()
+        self.home = {s.id: m.name for m in lab.machines for s in m.spaces()}
+        self.bus: dict[Key, int] = {key: i for i, lan in enumerate(self.lans) for _, key in lan.ports}
+        on: dict[str, set[int]] = {}
+        for key, index in self.bus.items():
+            on.setdefault(self.home.get(key[1], ""), set()).add(index)
+        self.on = on
+
+    def _order_lans(self) -> list[Lan]:
+        """Neighbours in the picture are neighbours in the lab: walk from the first LAN over shared machines."""
+        home = {s.id: m.name for m in self.lab.machines for s in m.spaces()}
+        members = [{home.get(key[1], "") for _, key in lan.ports} for lan in self.lab.lans]
+        order: list[int] = []
+        for start in range(len(members)):
+            queue = [start]
+            while queue:
+                one = queue.pop(0)
+                if one in order:
+                    continue
+                order.append(one)
+                queue += [i for i in range(len(members)) if i not in order and members[i] & members[one]]
+        return [self.lab.lans[i] for i in order]
+
+    def _involved(self, machine: Machine) -> bool:
+        return any(s.id in self.wanted.spaces for s in machine.spaces())
+
+    def build(self) -> Block:
+        far = (
+            [m for m in self.lab.machines if not self._involved(m)]
+            if self.wanted.spaces or self._many
+            else []
+        )
+        folded = far if self.detail.far == "fold" and (len(far) > 1 or self._many) else []
+        blocks: dict[str, Block] = {}
+        rows = self._rows([m for m in self.lab.machines if m not in folded], folded)
+        for index, row in enumerate(rows):
+            for machine in row:
+                blocks[machine.name] = self._machine(
+                    machine, index, machine in far and self.detail.far != "full"
+                )
+        return self._stack(rows, blocks, folded)
+
+    @property
+    def _many(self) -> bool:
+        return len(self.lab.machines) > MANY
+
+    def _rows(self, machines: list[Machine], folded: list[Machine]) -> list[list[Machine]]:
+        """Row i stands above bus i; the last row stands below the last bus."""
+        rows: list[list[Machine]] = [[] for _ in range(len(self.lans) + 1)]
+        nodes: dict[int, list[Machine]] = {}
+        for machine in machines:
+            buses = sorted(self.on.get(machine.name, ()))
+            if not buses:
+                rows[0].append(machine)
+            elif len(buses) > 1:
+                rows[min(buses[0] + 1, len(self.lans))].append(machine)
+            elif (
+                buses[0] and not self.lans[buses[0]].netns
+            ):  # a leaf at the end of a cable stands beside the other end
+                rows[buses[0]].append(machine)
+            elif machine.role == "node" or (machine.children and machine.role == "host"):
+                rows[buses[0]].append(machine)
+                nodes.setdefault(buses[0], []).append(machine)
+            else:
+                rows[buses[0] + 1].append(machine)
+        for bus, above in nodes.items():
+            if self.turned and len(above) > 1:
+                keep = (len(above) + 1) // 2
+                for machine in above[keep:]:
+                    rows[bus].remove(machine)
+                rows[bus + 1] = above[keep:] + rows[bus + 1]
+        if len(self.lans) == 1 and not rows[0]:
+            rows[0], rows[1] = rows[1], []
+        return rows
+
+    def _machine(self, machine: Machine, row: int, small: bool) -> Block:
+        """The machine's block, NICs towards their buses. A row's upper bus is `row - 1`."""
+        ports = {
+            d.key: self.bus[d.key] < row for s in machine.spaces() for d in s.devices if d.key in self.bus
+        }
+        below = bool(ports) and all(ports.values())
+        if below:
+            ports = dict.fromkeys(ports, False)
+        block = MachineBlock(
+            machine, self.detail, self.wanted.spaces, self.wanted.programs, self.words, ports, small
+        ).build()
+        return block.mirrored() if below else block
+
+    def _fold(self, machines: list[Machine]) -> Block:
+        """Machines that the journey does not cross, as one box with their number."""
+        word = self.words["nodes" if any(m.role == "node" for m in machines) else "hosts"].format(
+            n=len(machines)
+        )
+        block = Block(w=cell_len(word) + 4, h=3)
+        block.boxes.append(Box(0, 0, block.w, 3, "", "fold", "", dashed=True))
+        block.texts.append(Text(2, 1, ((word, "fold"),), block.w - 3))
+        block.nodes[("fold", "", "")] = (2, 2)
+        for machine in machines:
+            for space in machine.spaces():
+                block.stands_for[("ns", space.id, "")] = ("fold", "", "")
+                block.stands_for.update({d.key: ("fold", "", "") for d in space.devices})
+        return block
+
+    def _stack(self, rows: list[list[Machine]], blocks: dict[str, Block], folded: list[Machine]) -> Block:
+        gap = 2 if self.detail.gap < 3 else 4
+        out = Block()
+        placed: list[tuple[Block, int, int, int]] = []  # block, x, y, row
+        buses_y: list[int] = []
+        y = 0
+        fold = self._fold(folded) if folded else None
+        fold_row = (
+            next((i for i in range(len(rows)) if rows[i]), 0) if len(rows) < 2 else min(1, len(rows) - 1)
+        )
+        for index, row in enumerate(rows):
+            members = [blocks[m.name] for m in row]
+            if fold is not None and index == fold_row:
+                members.append(fold.mirrored() if index else fold)
+            tall = max((b.h for b in members), default=0)
+            above_bus = index < len(self.lans)
+            total = sum(b.w for b in members) + gap * max(0, len(members) - 1)
+            x = 0
+            for block in members:
+                # Stand on the bus below, or hang from the one above; between two buses both are reached by wires.
+                low = above_bus and (index == 0 or any(not top for _, top in block.pins.values()))
+                placed.append((block, x, y + (tall - block.h if low else 0), index))
+                x += block.w + gap
+            out.w = max(out.w, total)
+            y += tall
+            if above_bus:
+                buses_y.append(y)
+                y += 1
+        out.h = max(1, y)
+        self._centre(placed, out.w)
+        for block, x, top, _ in placed:
+            out.add(block, x, top)
+        self._draw_buses(out, placed, buses_y, fold)
+        return out
+
+    def _centre(self, placed: list[tuple[Block, int, int, int]], width: int) -> None:
+        """Narrow rows stand in the middle of the widest one."""
+        for row in {p[3] for p in placed}:
+            members = [i for i, p in enumerate(placed) if p[3] == row]
+            used = max(placed[i][1] + placed[i][0].w for i in members)
+            shift = (width - used) // 2
+            for i in members:
+                block, x, y, _ = placed[i]
+                placed[i] = (block, x + shift, y, row)
+
+    def _draw_buses(
+        self,
+        out: Block,
+        placed: Iterable[tuple[Block, int, int, int]],
+        buses_y: list[int],
+        fold: Block | None,
+    ) -> None:
+        taps: list[list[tuple[int, Name, Point]]] = [[] for _ in self.lans]
+        far = {key: port for lan in self.lans for port, key in lan.ports}
+        for block, x, y, row in placed:
+            for name, (px, top) in block.pins.items():
+                bus = self.bus.get(name) if isinstance(name, tuple) else None
+                if bus is not None:
+                    taps[bus].append((x + px, name, (x + px, y if top else y + block.h - 1)))
+            if fold is not None and self.lans and ("fold", "", "") in block.nodes:
+                bus = min(max(row - 1, 0), len(self.lans) - 1)
+                nx, ny = block.nodes[("fold", "", "")]
+                taps[bus].append((x + nx, ("fold", "", ""), (x + nx, y + ny)))
+        for index, lan in enumerate(self.lans):
+            y = buses_y[index]
+            self._draw_bus(out, lan, y, sorted(taps[index], key=lambda t: (t[0], repr(t[1]))), far)
+
+    def _draw_bus(
+        self, out: Block, lan: Lan, y: int, taps: list[tuple[int, Name, Point]], far: Mapping[Key, str]
+    ) -> None:
+        right = out.w - 1
+        if not taps:
+            return
+        if lan.netns or len(taps) > 2:
+            out.wires.append(Wire(((0, y), (right, y)), "lan", 3))
+        else:
+            out.wires.append(Wire(((taps[0][0], y), (taps[-1][0], y)), "wire", 1))
+        joints: list[Name] = []
+        for x, name, end in taps:
+            out.wires.append(Wire((end, (x, y)), "wire", over=True))
+            key: Name = ("joint-fold", lan.name, "")
+            if isinstance(name, tuple) and name[0] == "dev":
+                key = ("dev", lan.netns, far[name]) if lan.netns else ("cable", lan.name, name)
+            out.nodes[key] = (x, y)
+            out.join(name, key)
+            joints.append(key)
+        for one, two in zip(joints, joints[1:], strict=False):
+            out.join(one, two)
+        if lan.netns:
+            self._name_bus(out, lan, y, {x for x, _, _ in taps}, right)
+            middle = joints[len(joints) // 2]
+            for key in (("dev", lan.netns, lan.bridge), ("ns", lan.netns, "")):
+                out.stands_for[key] = middle
+            shown = {k for k in joints if isinstance(k, tuple)}
+            for port, _ in lan.ports:
+                if ("dev", lan.netns, port) not in shown:
+                    out.stands_for[("dev", lan.netns, port)] = ("joint-fold", lan.name, "")
+
+    @staticmethod
+    def _name_bus(out: Block, lan: Lan, y: int, taken: set[int], right: int) -> None:
+        """The LAN's name on its bus, where no wire ends: at the right end, else the widest free stretch."""
+        text = f" {lan.name} "
+        need = cell_len(text)
+        starts = [right - need - 1, *range(2, max(2, right - need))]
+        spot = next(
+            (s for s in starts if s >= 0 and not any(s - 1 <= x <= s + need for x in taken)),
+            max(0, right - need),
+        )
+        out.texts.append(Text(spot, y, ((text, "lan-name"),), need))

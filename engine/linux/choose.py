@@ -18,6 +18,10 @@ class Choose(Protocol):
         """A number from 0 to count - 1. `what` names the decision, for tapes and for the screen."""
         ...
 
+    def chance(self, what: str, probability: float) -> bool:
+        """Yes with this probability (0 < p < 1). Both answers are branches."""
+        ...
+
     def number(self, what: str, low: int, high: int) -> int:
         """A number that no judgement depends on (an ephemeral port, an id), both ends included."""
         ...
@@ -31,6 +35,9 @@ class Seeded:
 
     def pick(self, what: str, count: int) -> int:
         return self.random.randrange(count)
+
+    def chance(self, what: str, probability: float) -> bool:
+        return self.random.random() < probability
 
     def number(self, what: str, low: int, high: int) -> int:
         return self.random.randint(low, high)
@@ -49,6 +56,9 @@ class Branch:
         choice = self.path[at] if at < len(self.path) else 0
         self.taken.append((choice, count))
         return choice
+
+    def chance(self, what: str, probability: float) -> bool:
+        return self.pick(what, 2) == 0
 
     def number(self, what: str, low: int, high: int) -> int:
         return self.random.randint(low, high)

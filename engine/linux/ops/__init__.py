@@ -21,6 +21,23 @@ from engine.linux.ops.box import (
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
 from engine.linux.ops.route import AddRoute, AddRule, DelRoute, DelRule, FlushRoutes, FlushRules
+from engine.linux.ops.xt import (
+    CtDelete,
+    CtFlush,
+    Restored,
+    XtAppend,
+    XtDelete,
+    XtDeleteChain,
+    XtDeleteNumber,
+    XtFlush,
+    XtInsert,
+    XtNewChain,
+    XtPolicy,
+    XtRenameChain,
+    XtReplace,
+    XtRestore,
+    XtZero,
+)
 
 __all__ = [
     "AddAddress",
@@ -33,6 +50,8 @@ __all__ = [
     "Advance",
     "Changes",
     "CloseSocket",
+    "CtDelete",
+    "CtFlush",
     "DelAddress",
     "DelLink",
     "DelNeighbour",
@@ -50,12 +69,25 @@ __all__ = [
     "Op",
     "RemoveFile",
     "RemoveFolder",
+    "Restored",
     "SetFdb",
     "SetLabel",
     "SetLink",
     "SetNeighbour",
     "StartProc",
     "WriteFile",
+    "XtAppend",
+    "XtDelete",
+    "XtDeleteChain",
+    "XtDeleteNumber",
+    "XtFlush",
+    "XtInsert",
+    "XtNewChain",
+    "XtPolicy",
+    "XtRenameChain",
+    "XtReplace",
+    "XtRestore",
+    "XtZero",
     "apply",
     "make_mac",
 ]

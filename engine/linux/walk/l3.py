@@ -93,7 +93,7 @@ def run_table(w: Walker, ns: Netns, table: str, hook: str, skb: Skb, place: Plac
     """One table of a hook; DROP and REJECT end the packet."""
     if table not in ns.xt.tables:
         return None
-    steps, verdict = run_chain(w.net, ns, table, hook, skb, place)
+    steps, verdict = run_chain(w.net, ns, table, hook, skb, place, w.choose)
     w.steps.extend(steps)
     if verdict.word == "accept":
         return None

@@ -111,7 +111,7 @@ def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
         return None
     which = "dst" if hook in DST_HOOKS else "src"
     if skb.ctstate == "NEW" and entry.id == 0 and "nat" in ns.xt.tables and not decided(entry, which):
-        steps, verdict = run_chain(w.net, ns, "nat", hook, skb, place)
+        steps, verdict = run_chain(w.net, ns, "nat", hook, skb, place, w.choose)
         w.steps.extend(steps)
         if verdict.word == "drop":
             row = steps[-1].row if steps else ""

@@ -2,15 +2,27 @@
 
 Theory. `LAYOUT` is the one place that says which table has which built-in chain at which hook priority; the
 walker runs it and the screen draws it (facts 10 section 1.1). A chain keeps its rules as a tuple of frozen
-rows and its counters in lists beside them, so that copies share rows and count apart.
+rows and its counters in lists beside them, so that copies share rows and count apart. As with iptables 1.8
+(nf_tables), a built-in chain exists in the kernel from its first use on: until then the tools print it as empty
+with policy ACCEPT, and no packet meets it.
+
+Rules. Rules of a chain change only through its methods, which keep counters, states and caches in step; after a
+change the caller says `Xtables.changed()`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from engine.linux.xt.match import Destination
 from engine.linux.xt.rule import XtRule
+from engine.linux.xt.target import Target
+
+if TYPE_CHECKING:
+    from engine.linux.xt.seen import Seen
 
 #: hook -> (table, priority) in the order in which the kernel runs them; conntrack (-200) and NAT sit between.
 LAYOUT: dict[str, tuple[tuple[str, int], ...]] = {
@@ -21,7 +33,11 @@ LAYOUT: dict[str, tuple[tuple[str, int], ...]] = {
     "POSTROUTING": (("mangle", -150), ("nat", 100)),
 }
 TABLES = ("raw", "mangle", "nat", "filter", "security")
+#: The order in which iptables-save prints tables.
+SAVE_ORDER = ("mangle", "raw", "filter", "nat", "security")
 HOOKS = tuple(LAYOUT)
+#: Chains longer than this are searched through an index of their /32 destinations.
+INDEXED = 48
 
 
 def builtin(table: str) -> tuple[str, ...]:
@@ -29,10 +45,44 @@ def builtin(table: str) -> tuple[str, ...]:
     return tuple(h for h in HOOKS if any(t == table for t, _ in LAYOUT[h]))
 
 
+class Plan:
+    """A chain's rules made ready to run: for each its tests, its target, and whether it counts in a state cell."""
+
+    __slots__ = ("_cache", "_keyed", "_open", "rows")
+
+    def __init__(self, rules: tuple[XtRule, ...]) -> None:
+        self.rows: list[tuple[tuple[Callable[[Seen], bool], ...], Target | None, bool]] = [
+            (tuple(m.test for m in rule.matches), rule.target, rule.stateful) for rule in rules
+        ]
+        self._keyed: dict[int, list[int]] | None = None
+        self._open: list[int] = []
+        self._cache: dict[int, list[int]] = {}
+        if len(rules) > INDEXED:
+            self._keyed = {}
+            for i, rule in enumerate(rules):
+                exact = next((m for m in rule.matches if type(m) is Destination), None)
+                if exact is not None and exact.length == 32 and not exact.invert:
+                    self._keyed.setdefault(exact.addr, []).append(i)
+                else:
+                    self._open.append(i)
+
+    def candidates(self, dst: int) -> Iterable[int]:
+        """The rules that a packet to `dst` can match at all, in order."""
+        if self._keyed is None:
+            return range(len(self.rows))
+        keyed = self._keyed.get(dst)
+        if keyed is None:
+            return self._open
+        if dst not in self._cache:
+            self._cache[dst] = sorted(keyed + self._open)
+        return self._cache[dst]
+
+
 @dataclass(slots=True)
 class Chain:
-    """`policy` is ACCEPT or DROP for a built-in chain and "" for a user chain. `packets[i]`, `bytes[i]` count rule i;
-    `policy_packets`, `policy_bytes` count what reached the end."""
+    """`policy` is ACCEPT or DROP for a built-in chain and "" for a user chain. `packets[i]`, `bytes[i]` count rule i,
+    `states[i]` is what a match of it remembers (statistic nth); `policy_packets`, `policy_bytes` count what reached
+    the end. `_plan` and `_texts` are made from the rules when they are first needed."""
 
     name: str
     policy: str = ""
@@ -41,37 +91,125 @@ class Chain:
     bytes: list[int] = field(default_factory=list)
     policy_packets: int = 0
     policy_bytes: int = 0
+    states: list[int] = field(default_factory=list)
+    _plan: Plan | None = field(default=None, compare=False, repr=False)
+    _texts: list[str] | None = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Chain:
         return Chain(
-            self.name, self.policy, self.rules, list(self.packets), list(self.bytes), self.policy_packets, self.policy_bytes
-        )
+            self.name, self.policy, self.rules, list(self.packets), list(self.bytes), self.policy_packets,
+            self.policy_bytes, list(self.states), self._plan, self._texts,
+        )  # fmt: skip
+
+    def insert(self, at: int, rules: Iterable[XtRule], packets: int = 0, bytes: int = 0) -> None:
+        """Put rules in before index `at`, in their order."""
+        new = tuple(rules)
+        self.rules = (*self.rules[:at], *new, *self.rules[at:])
+        for counts, value in ((self.packets, packets), (self.bytes, bytes), (self.states, 0)):
+            counts[at:at] = [value] * len(new)
+        self._plan = self._texts = None
+
+    def extend(self, rules: Iterable[tuple[XtRule, int, int]]) -> None:
+        """Append many rules with their counters at once."""
+        new = list(rules)
+        self.rules = (*self.rules, *(r for r, _, _ in new))
+        self.packets += [p for _, p, _ in new]
+        self.bytes += [b for _, _, b in new]
+        self.states += [0] * len(new)
+        self._plan = self._texts = None
+
+    def remove(self, at: int) -> None:
+        self.rules = (*self.rules[:at], *self.rules[at + 1 :])
+        for counts in (self.packets, self.bytes, self.states):
+            del counts[at]
+        self._plan = self._texts = None
+
+    def replace(self, at: int, rule: XtRule, packets: int = 0, bytes: int = 0) -> None:
+        self.remove(at)
+        self.insert(at, (rule,), packets, bytes)
+
+    def clear(self) -> None:
+        self.rules = ()
+        self.packets, self.bytes, self.states = [], [], []
+        self._plan = self._texts = None
+
+    def zero(self) -> None:
+        self.packets, self.bytes = [0] * len(self.rules), [0] * len(self.rules)
+        self.policy_packets = self.policy_bytes = 0
+
+    def rename(self, name: str) -> None:
+        self.name, self._texts = name, None
+
+    def retarget(self, old: str, new: str) -> None:
+        """Rules that jump to `old` jump to `new` from now on."""
+        if any(r.jumps_to == old for r in self.rules):
+            self.rules = tuple(r.jumping_to(new) if r.jumps_to == old else r for r in self.rules)
+            self._plan = self._texts = None
+
+    @property
+    def plan(self) -> Plan:
+        if self._plan is None:
+            self._plan = Plan(self.rules)
+        return self._plan
+
+    def row(self, at: int) -> str:
+        """Rule `at` as `-A CHAIN ...`."""
+        if self._texts is None:
+            self._texts = [""] * len(self.rules)
+        if not self._texts[at]:
+            self._texts[at] = self.rules[at].text(self.name)
+        return self._texts[at]
 
 
 @dataclass(slots=True)
 class Xtables:
-    """table -> chain name -> Chain. A table exists from its first use on, as with the real tool."""
+    """table -> chain name -> Chain, of what exists in the kernel."""
 
     tables: dict[str, dict[str, Chain]] = field(default_factory=dict)
+    _tracks: bool | None = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Xtables:
-        return Xtables({t: {n: c.copy() for n, c in chains.items()} for t, chains in self.tables.items()})
+        return Xtables(
+            {t: {n: c.copy() for n, c in chains.items()} for t, chains in self.tables.items()}, self._tracks
+        )
 
     def chain(self, table: str, name: str) -> Chain | None:
+        """A chain that exists, or None."""
         return self.tables.get(table, {}).get(name)
 
-    def open(self, table: str) -> dict[str, Chain]:
-        """The chains of a table, made with empty built-in chains when the table is not there yet."""
-        if table not in self.tables:
-            self.tables[table] = {h: Chain(h, "ACCEPT") for h in builtin(table)}
-        return self.tables[table]
+    def open(self, table: str, chain: str = "") -> dict[str, Chain]:
+        """The chains of a table, which exists from now on, and in it the built-in `chain` ("" = none of them)."""
+        chains = self.tables.setdefault(table, {})
+        if chain in builtin(table) and chain not in chains:
+            chains[chain] = Chain(chain, "ACCEPT")
+        return chains
+
+    def shown(self, table: str) -> list[Chain]:
+        """Every chain that the tools print: built-in ones in hook order (made up while they are unused), then
+        the others by name."""
+        chains = self.tables.get(table, {})
+        own = builtin(table)
+        return [chains.get(n) or Chain(n, "ACCEPT") for n in own] + [
+            chains[n] for n in sorted(chains) if n not in own
+        ]
+
+    def references(self, table: str) -> Counter[str]:
+        """How many rules jump to each user chain."""
+        chains = self.tables.get(table, {}).values()
+        return Counter(r.jumps_to for c in chains for r in c.rules if r.jumps_to)
 
     def rules(self) -> Iterator[XtRule]:
         for chains in self.tables.values():
             for chain in chains.values():
                 yield from chain.rules
 
+    def changed(self) -> None:
+        """Some rule came or went."""
+        self._tracks = None
+
     @property
     def tracks(self) -> bool:
         """Is conntrack attached? Only when some rule needs it (facts 10 section 1.2)."""
-        return any(rule.needs_conntrack for rule in self.rules())
+        if self._tracks is None:
+            self._tracks = any(rule.needs_conntrack for rule in self.rules())
+        return self._tracks

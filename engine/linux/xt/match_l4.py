@@ -1,0 +1,415 @@
+"""Matches on the transport header: -m tcp, udp, icmp, multiport.
+
+Rules. As in match.py. Each has its option table and its parser beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.linux.packet import Icmp, Tcp
+from engine.linux.xt.match import Match, bang, negated
+from engine.linux.xt.names import ICMP_TYPES, protocol_name, service_name, service_port
+from engine.linux.xt.options import (
+    ANY,
+    STRING,
+    Extension,
+    Option,
+    Parsing,
+    Problem,
+    exclusive,
+    strtoui,
+)  # fmt: skip
+from engine.linux.xt.seen import Seen
+from engine.say import Phrase, Said
+
+ALL_PORTS = (0, 65535)
+FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ALL": 63, "NONE": 0}
+_LETTERS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32}
+SYN_ONLY = (23, 2)
+
+DPORT = Phrase("destination port {port}", "목적지 포트 {port}")
+SPORT = Phrase("source port {port}", "출발지 포트 {port}")
+EITHER = Phrase("source or destination port {port}", "출발지 또는 목적지 포트 {port}")
+TCP_SYN = Phrase("a new TCP connection (SYN only)", "새 TCP 연결(SYN만 켜짐)")
+TCP_FLAGS = Phrase("of the TCP flags {mask} exactly {set}", "TCP 플래그 {mask} 중 {set}만 켜짐")
+ANY_TCP = Phrase("TCP", "TCP")
+ANY_UDP = Phrase("UDP", "UDP")
+ICMP_TYPE = Phrase("ICMP {name}", "ICMP {name}")
+SEPARATE = Phrase("{first}, {rest}", "{first}, {rest}")
+
+
+def together(parts: list[Said]) -> Said:
+    """`a, b, c` of at least one sentence."""
+    out = parts[-1]
+    for part in reversed(parts[:-1]):
+        out = SEPARATE(first=part, rest=out)
+    return out
+
+
+def flag_text(bits: int) -> str:
+    return ",".join(n for n, b in FLAGS.items() if b & bits and n != "ALL") or "NONE"
+
+
+def span(ports: tuple[int, int]) -> str:
+    return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}:{ports[1]}"
+
+
+def port_name(port: int, proto: str, numeric: bool) -> str:
+    return str(port) if numeric else service_name(proto, port) or str(port)
+
+
+def _saved(option: str, ports: tuple[int, int], invert: bool) -> list[str]:
+    return [] if ports == ALL_PORTS else [*bang(invert), option, span(ports)]
+
+
+def _listed(word: str, ports: tuple[int, int], invert: bool, proto: str, numeric: bool) -> str:
+    if ports == ALL_PORTS and not invert:
+        return ""
+    low, high = (port_name(p, proto, numeric) for p in ports)
+    mark = "!" if invert else ""
+    return f" {word}:{mark}{low}" if ports[0] == ports[1] else f" {word}s:{mark}{low}:{high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpMatch(Match):
+    """`-m tcp`. `flags` is (mask, set bits); a mask of 0 asks nothing."""
+
+    sport: tuple[int, int] = ALL_PORTS
+    dport: tuple[int, int] = ALL_PORTS
+    not_sport: bool = False
+    not_dport: bool = False
+    flags: tuple[int, int] = (0, 0)
+    not_flags: bool = False
+
+    def test(self, seen: Seen) -> bool:
+        if seen.kind != "tcp":
+            return False
+        if (self.dport[0] <= seen.dport <= self.dport[1]) is self.not_dport:
+            return False
+        if (self.sport[0] <= seen.sport <= self.sport[1]) is self.not_sport:
+            return False
+        if self.flags[0] or self.not_flags:
+            assert isinstance(seen.l4, Tcp)
+            bits = sum(_LETTERS.get(c, 0) for c in seen.l4.flags)
+            return (bits & self.flags[0] == self.flags[1]) is not self.not_flags
+        return True
+
+    def words(self) -> list[str]:
+        out = ["-m", "tcp", *_saved("--sport", self.sport, self.not_sport)]
+        out += _saved("--dport", self.dport, self.not_dport)
+        if self.flags[0] or self.not_flags:
+            out += [*bang(self.not_flags), "--tcp-flags", flag_text(self.flags[0]), flag_text(self.flags[1])]
+        return out
+
+    def listing(self, numeric: bool, proto: int) -> str:
+        out = " tcp" + _listed("spt", self.sport, self.not_sport, "tcp", numeric)
+        out += _listed("dpt", self.dport, self.not_dport, "tcp", numeric)
+        if self.flags[0] or self.not_flags:
+            mask, value = self.flags
+            text = f"0x{mask:02X}/0x{value:02X}" if numeric else f"{flag_text(mask)}/{flag_text(value)}"
+            out += f" flags:{'!' if self.not_flags else ''}{text}"
+        return out
+
+    def why(self) -> Said:
+        parts = port_whys(self.sport, self.not_sport, self.dport, self.not_dport)
+        if self.flags == SYN_ONLY:
+            parts.append(negated(TCP_SYN(), self.not_flags))
+        elif self.flags[0] or self.not_flags:
+            parts.append(
+                negated(
+                    TCP_FLAGS(mask=flag_text(self.flags[0]), set=flag_text(self.flags[1])), self.not_flags
+                )
+            )
+        return together(parts or [ANY_TCP()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdpMatch(Match):
+    """`-m udp`."""
+
+    sport: tuple[int, int] = ALL_PORTS
+    dport: tuple[int, int] = ALL_PORTS
+    not_sport: bool = False
+    not_dport: bool = False
+
+    def test(self, seen: Seen) -> bool:
+        return (
+            seen.kind == "udp"
+            and (self.dport[0] <= seen.dport <= self.dport[1]) is not self.not_dport
+            and (self.sport[0] <= seen.sport <= self.sport[1]) is not self.not_sport
+        )
+
+    def words(self) -> list[str]:
+        out = ["-m", "udp", *_saved("--sport", self.sport, self.not_sport)]
+        return out + _saved("--dport", self.dport, self.not_dport)
+
+    def listing(self, numeric: bool, proto: int) -> str:
+        out = " udp" + _listed("spt", self.sport, self.not_sport, "udp", numeric)
+        return out + _listed("dpt", self.dport, self.not_dport, "udp", numeric)
+
+    def why(self) -> Said:
+        return together(port_whys(self.sport, self.not_sport, self.dport, self.not_dport) or [ANY_UDP()])
+
+
+def port_whys(sport: tuple[int, int], not_sport: bool, dport: tuple[int, int], not_dport: bool) -> list[Said]:
+    out = []
+    if dport != ALL_PORTS or not_dport:
+        out.append(negated(DPORT(port=span(dport)), not_dport))
+    if sport != ALL_PORTS or not_sport:
+        out.append(negated(SPORT(port=span(sport)), not_sport))
+    return out
+
+
+def parse_port(text: str, proto: str | None) -> int:
+    """A number or a service name, in the words of `xtables_parse_port`."""
+    number = strtoui(text, 0, 65535)
+    if number is None:
+        number = service_port(proto, text)
+    if number is None:
+        raise Problem(f"invalid port/service `{text}' specified")
+    return number
+
+
+def _tcp_range(text: str) -> tuple[int, int]:
+    low, colon, high = text.partition(":")
+    if not colon:
+        one = parse_port(text, "tcp")
+        return one, one
+    ports = parse_port(low, "tcp") if low else 0, parse_port(high, "tcp") if high else 65535
+    if ports[0] > ports[1]:
+        raise Problem("invalid portrange (min > max)")
+    return ports
+
+
+def _flag_bits(text: str) -> int:
+    bits = 0
+    for word in text.split(","):
+        if not word:
+            continue
+        if word.upper() not in FLAGS:
+            raise Problem(f"Unknown TCP flag `{word}'")
+        bits |= FLAGS[word.upper()]
+    return bits
+
+
+def _tcp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
+    if option.id == "flags":
+        if "flags" in p.values:
+            raise Problem("Only one of `--syn' or `--tcp-flags'  allowed")
+        if option.name == "syn":
+            p.values["flags"] = SYN_ONLY
+        else:
+            after = p.next_word()
+            if after is None or after[:1] in ("-", "!"):
+                raise Problem("--tcp-flags requires two args.")
+            p.take_word()
+            p.values["flags"] = (_flag_bits(arg), _flag_bits(after))
+    else:
+        if option.id in p.values:
+            long = {"sport": "source-port", "dport": "destination-port"}[option.id]
+            raise Problem(f"Only one `--{long}' allowed")
+        p.values[option.id] = _tcp_range(arg)
+    p.inverted[option.id] = invert
+
+
+def _tcp_build(p: Parsing) -> TcpMatch:
+    get, no = p.values.get, p.inverted.get
+    return TcpMatch(
+        sport=get("sport", ALL_PORTS), dport=get("dport", ALL_PORTS), flags=get("flags", (0, 0)),
+        not_sport=no("sport", False), not_dport=no("dport", False), not_flags=no("flags", False),
+    )  # fmt: skip
+
+
+TCP = Extension(
+    name="tcp",
+    options=(
+        Option("source-port", "sport", ANY, invert=True), Option("sport", "sport", ANY, invert=True),
+        Option("destination-port", "dport", ANY, invert=True), Option("dport", "dport", ANY, invert=True),
+        Option("syn", "flags", None, invert=True), Option("tcp-flags", "flags", ANY, invert=True),
+        Option("tcp-option", "option", ANY, invert=True, modelled=False),
+    ),
+    take=_tcp_option, build=_tcp_build,
+)  # fmt: skip
+
+
+def _udp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
+    parts = arg.split(":")
+    if len(parts) > 2:
+        raise Problem(f'udp: Too many components for option "--{option.name}" (max: 2)\n')
+    ports = []
+    for part, default in zip(parts, ALL_PORTS, strict=False):
+        number = (
+            (strtoui(part, 0, 65535) if part.isdigit() else service_port(None, part)) if part else default
+        )
+        if number is None:
+            raise Problem(f'Port "{part}" does not resolve to anything.\n')
+        ports.append(number)
+    p.values[option.id] = (ports[0], ports[-1])
+    p.inverted[option.id] = invert
+
+
+def _udp_build(p: Parsing) -> UdpMatch:
+    get, no = p.values.get, p.inverted.get
+    return UdpMatch(
+        sport=get("sport", ALL_PORTS), dport=get("dport", ALL_PORTS),
+        not_sport=no("sport", False), not_dport=no("dport", False),
+    )  # fmt: skip
+
+
+UDP = Extension(
+    name="udp",
+    options=(
+        Option("source-port", "sport", STRING, invert=True), Option("sport", "sport", STRING, invert=True),
+        Option("destination-port", "dport", STRING, invert=True), Option("dport", "dport", STRING, invert=True),
+    ),
+    take=_udp_option, build=_udp_build,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IcmpMatch(Match):
+    """`-m icmp --icmp-type`. `type` 255 is any; codes `low`..`high`."""
+
+    type: int = 255
+    low: int = 0
+    high: int = 255
+    invert: bool = False
+
+    def test(self, seen: Seen) -> bool:
+        l4 = seen.l4
+        if not isinstance(l4, Icmp):
+            return False
+        hit = self.type == 255 or (l4.type == self.type and self.low <= l4.code <= self.high)
+        return hit is not self.invert
+
+    def words(self) -> list[str]:
+        text = "any" if self.type == 255 else str(self.type)
+        if self.type != 255 and (self.low, self.high) != (0, 255):
+            text += f"/{self.low}"
+        return ["-m", "icmp", *bang(self.invert), "--icmp-type", text]
+
+    def name(self) -> str | None:
+        return next((n for n, *rest in ICMP_TYPES if tuple(rest) == (self.type, self.low, self.high)), None)
+
+    def listing(self, numeric: bool, proto: int) -> str:
+        name = None if numeric else self.name()
+        if name is not None:
+            return f" icmp {'!' if self.invert else ''}{name}"
+        out = f" icmp{' !' if self.invert else ''}type {self.type}"
+        if self.low == self.high:
+            return out + f" code {self.low}"
+        return out if (self.low, self.high) == (0, 255) else out + f" codes {self.low}-{self.high}"
+
+    def why(self) -> Said:
+        return negated(ICMP_TYPE(name=self.name() or f"{self.type}/{self.low}"), self.invert)
+
+
+def _icmp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
+    hits = [t for t in ICMP_TYPES if t[0].lower().startswith(arg.lower())]
+    if len(hits) > 1:
+        raise Problem(f"Ambiguous ICMP type `{arg}': `{hits[0][0]}' or `{hits[1][0]}'?")
+    if hits:
+        p.values["type"] = hits[0][1:]
+    else:
+        kind, slash, code = arg.partition("/")
+        low, _, high = kind.partition(":")
+        number = strtoui(low, 0, 255)
+        if number is None or (high and strtoui(high, 0, 255) is None):
+            raise Problem(f"Unknown ICMP type `{arg}'")
+        if high and high != low:
+            raise Problem("ICMP type range not supported")
+        if not slash:
+            p.values["type"] = (number, 0, 255)
+        else:
+            first, colon, last = code.partition(":")
+            at, to = strtoui(first, 0, 255), strtoui(last if colon else first, 0, 255)
+            if at is None or to is None:
+                raise Problem(f"Unknown ICMP code `{arg}'")
+            p.values["type"] = (number, at, to)
+    p.inverted["type"] = invert
+
+
+def _icmp_build(p: Parsing) -> IcmpMatch:
+    kind, low, high = p.values.get("type", (255, 0, 255))
+    return IcmpMatch(type=kind, low=low, high=high, invert=p.inverted.get("type", False))
+
+
+ICMP = Extension(
+    name="icmp",
+    options=(Option("icmp-type", "icmp-type", STRING, invert=True, must=True),),
+    take=_icmp_option, build=_icmp_build,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiport(Match):
+    """`-m multiport`. `which` is sports, dports or ports; `ranges` are inclusive."""
+
+    which: str
+    ranges: tuple[tuple[int, int], ...]
+    invert: bool = False
+
+    def test(self, seen: Seen) -> bool:
+        if seen.kind not in ("tcp", "udp"):
+            return False
+        for low, high in self.ranges:
+            if (self.which != "sports" and low <= seen.dport <= high) or (
+                self.which != "dports" and low <= seen.sport <= high
+            ):
+                return not self.invert
+        return self.invert
+
+    def _text(self, numeric: bool, proto: str) -> str:
+        return ",".join(":".join(port_name(p, proto, numeric) for p in dict.fromkeys(r)) for r in self.ranges)
+
+    def words(self) -> list[str]:
+        return ["-m", "multiport", *bang(self.invert), f"--{self.which}", self._text(True, "")]
+
+    def listing(self, numeric: bool, proto: int) -> str:
+        text = self._text(numeric, protocol_name(proto) or "")
+        return f" multiport {self.which} {' !' if self.invert else ''}{text}"
+
+    def why(self) -> Said:
+        phrase = {"sports": SPORT, "dports": DPORT, "ports": EITHER}[self.which]
+        return negated(phrase(port=self._text(True, "")), self.invert)
+
+
+MULTIPORT_PROTOCOLS = ("tcp", "udp", "udplite", "sctp", "dccp")
+
+
+def _multiport_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
+    name = protocol_name(p.proto)
+    if p.not_proto or (p.proto and name not in MULTIPORT_PROTOCOLS):
+        raise Problem("multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP")
+    if not p.proto:
+        raise Problem("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'")
+    ranges, used = [], 0
+    for word in arg.split(","):
+        low, colon, high = word.partition(":")
+        used += 2 if colon else 1
+        if used > 15:
+            raise Problem("too many ports specified")
+        first = parse_port(low, name)
+        last = parse_port(high, name) if colon else first
+        if colon and first >= last:
+            raise Problem("invalid portrange specified")
+        ranges.append((first, last))
+    p.values["which"], p.values["ranges"], p.inverted["ports"] = option.id, tuple(ranges), invert
+
+
+def _multiport_build(p: Parsing) -> Multiport:
+    if "which" not in p.values:
+        raise Problem("multiport expection an option")
+    return Multiport(which=p.values["which"], ranges=p.values["ranges"], invert=p.inverted["ports"])
+
+
+MULTIPORT = Extension(
+    name="multiport",
+    options=exclusive(
+        Option("source-ports", "sports", STRING, invert=True), Option("sports", "sports", STRING, invert=True),
+        Option("destination-ports", "dports", STRING, invert=True), Option("dports", "dports", STRING, invert=True),
+        Option("ports", "ports", STRING, invert=True),
+    ),
+    take=_multiport_option, build=_multiport_build,
+)  # fmt: skip

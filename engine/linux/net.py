@@ -98,12 +98,12 @@ class Netns:
         parts = split_conf(key)
         if parts is None or parts[1] not in CONF_DEFAULTS or not (parts[0] in ("all", "default") or parts[0] in self.names):
             raise KeyError(key)
-        if parts[1] == "forwarding":
-            return self.sysctls.get("net.ipv4.ip_forward", "0")
         if parts[0] not in ("all", "default"):
             inherited = self.sysctls.get(f"net.ipv4.conf.default.{parts[1]}")
             if inherited is not None:
                 return inherited
+        if parts[1] == "forwarding":
+            return self.sysctls.get("net.ipv4.ip_forward", "0")
         return CONF_DEFAULTS[parts[1]]
 
     def conf(self, device: str, key: str) -> int:

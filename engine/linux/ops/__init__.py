@@ -21,6 +21,7 @@ from engine.linux.ops.box import (
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
 from engine.linux.ops.route import AddRoute, AddRule, DelRoute, DelRule, FlushRoutes, FlushRules
+from engine.linux.ops.sysctl import SetSysctl
 from engine.linux.ops.xt import (
     CtDelete,
     CtFlush,
@@ -74,6 +75,7 @@ __all__ = [
     "SetLabel",
     "SetLink",
     "SetNeighbour",
+    "SetSysctl",
     "StartProc",
     "WriteFile",
     "XtAppend",

@@ -13,7 +13,8 @@ from engine.say import Phrase
 LIFETIME = "       valid_lft forever preferred_lft forever"
 FOREVER = 4294967295
 NOT_AN_ADDRESS = Phrase(
-    en="{found!r} is not an address as ip addr prints it", ko="{found!r}은(는) ip addr가 출력하는 주소 형식이 아닙니다"
+    en="{found!r} is not an address as ip addr prints it",
+    ko="{found!r}은(는) ip addr가 출력하는 주소 형식이 아닙니다",
 )
 
 
@@ -26,6 +27,11 @@ def to_text(row: Address) -> str:
     if row.secondary:
         words.append("secondary")
     return " ".join([*words, row.label])
+
+
+def brief(row: Address) -> str:
+    """`10.0.0.1/24`, as `ip -br addr` prints it."""
+    return f"{text4(row.addr)}/{row.length}"
 
 
 def to_json(row: Address, *, brief: bool = False) -> dict[str, Any]:

@@ -84,5 +84,9 @@ def parse(ns: Netns, text: str, *, device: str = "", where: str = "") -> FdbEntr
     if port is None or bridge is None:
         raise bad
     return FdbEntry(
-        bridge=bridge.ifindex, ifindex=port.ifindex, mac=hw, local=kind == "permanent", static=kind == "static"
+        bridge=bridge.ifindex,
+        ifindex=port.ifindex,
+        mac=hw,
+        local=kind == "permanent",
+        static=kind == "static",
     )

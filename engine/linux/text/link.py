@@ -17,7 +17,8 @@ from engine.linux.status import flags, operstate, peer_of
 from engine.say import Phrase
 
 NOT_A_LINK = Phrase(
-    en="{found!r} is not a link as ip link prints it", ko="{found!r}은(는) ip link가 출력하는 장치 형식이 아닙니다"
+    en="{found!r} is not a link as ip link prints it",
+    ko="{found!r}은(는) ip link가 출력하는 장치 형식이 아닙니다",
 )
 
 
@@ -74,10 +75,20 @@ def stats(ns: Netns, link: Link) -> list[str]:
         widths[place] = max(widths[place], len(str(count)))
     out: list[str] = []
     for word, names, numbers in (
-        ("RX", ("bytes", "packets", "errors", "dropped", "missed", "mcast"), (rx_bytes, rx_packets, 0, 0, 0, 0)),
-        ("TX", ("bytes", "packets", "errors", "dropped", "carrier", "collsns"), (tx_bytes, tx_packets, 0, 0, 0, 0)),
+        (
+            "RX",
+            ("bytes", "packets", "errors", "dropped", "missed", "mcast"),
+            (rx_bytes, rx_packets, 0, 0, 0, 0),
+        ),
+        (
+            "TX",
+            ("bytes", "packets", "errors", "dropped", "carrier", "collsns"),
+            (tx_bytes, tx_packets, 0, 0, 0, 0),
+        ),
     ):
-        title = " ".join(name.rjust(width) for name, width in zip(names, [widths[0] - 4, *widths[1:]], strict=True))
+        title = " ".join(
+            name.rjust(width) for name, width in zip(names, [widths[0] - 4, *widths[1:]], strict=True)
+        )
         out.append(f"    {word}: {title} {'':10}")
         row = " ".join(str(number).rjust(width) for number, width in zip(numbers, widths, strict=True))
         out.append(f"    {row} ")
@@ -89,12 +100,27 @@ def to_text(net: Net, ns: Netns, link: Link) -> str:
     return f"{head(net, ns, link)}\n{second(net, ns, link)}"
 
 
+def stats_json(ns: Netns, link: Link) -> dict[str, Any]:
+    """`stats64` of `ip -j -s link`."""
+    rx_packets, rx_bytes, tx_packets, tx_bytes = ns.link_stats.get(link.ifindex, (0, 0, 0, 0))
+    return {
+        "rx": {
+            "bytes": rx_bytes, "packets": rx_packets, "errors": 0, "dropped": 0, "over_errors": 0, "multicast": 0,
+        },
+        "tx": {
+            "bytes": tx_bytes, "packets": tx_packets, "errors": 0, "dropped": 0, "carrier_errors": 0, "collisions": 0,
+        },
+    }  # fmt: skip
+
+
+def brief_head(net: Net, ns: Netns, link: Link) -> str:
+    """The columns that `ip -br link` and `ip -br addr` begin with, trailing space included."""
+    return f"{shown_name(net, ns, link):<16} {operstate(net, ns, link):<14} "
+
+
 def to_brief(net: Net, ns: Netns, link: Link) -> str:
     """The line of `ip -br link`, without its trailing space."""
-    return (
-        f"{shown_name(net, ns, link):<16} {operstate(net, ns, link):<14} {mac_text(link.mac)} "
-        f"<{','.join(flags(net, ns, link))}>"
-    )
+    return f"{brief_head(net, ns, link)}{mac_text(link.mac)} <{','.join(flags(net, ns, link))}>"
 
 
 def to_json(
@@ -114,7 +140,11 @@ def to_json(
     # The tool prints the name after the link's other end in brief form too.
     words = list(flags(net, ns, link))
     if brief:
-        return {**name_last(out, link), "operstate": operstate(net, ns, link), **brief_tail(link, words, mode)}
+        return {
+            **name_last(out, link),
+            "operstate": operstate(net, ns, link),
+            **brief_tail(link, words, mode),
+        }
     out = name_last(out, link)
     out["flags"] = words
     out["mtu"] = link.mtu

@@ -12,7 +12,8 @@ from engine.linux.rows import NUD, Neighbour
 from engine.say import Phrase
 
 NOT_A_NEIGHBOUR = Phrase(
-    en="{found!r} is not an entry as ip neigh prints it", ko="{found!r}은(는) ip neigh가 출력하는 항목 형식이 아닙니다"
+    en="{found!r} is not an entry as ip neigh prints it",
+    ko="{found!r}은(는) ip neigh가 출력하는 항목 형식이 아닙니다",
 )
 NO_DEVICE = Phrase(en="there is no device {name!r} here", ko="{name!r}(이)라는 장치가 없습니다")
 

@@ -25,7 +25,8 @@ TABLES = {**TABLE_NAMES, 0: "unspec"}
 
 NO_DEVICE = Phrase(en="there is no device {name!r} here", ko="{name!r}(이)라는 장치가 없습니다")
 NOT_A_ROUTE = Phrase(
-    en="{found!r} is not a route as ip route prints it", ko="{found!r}은(는) ip route가 출력하는 경로 형식이 아닙니다"
+    en="{found!r} is not a route as ip route prints it",
+    ko="{found!r}은(는) ip route가 출력하는 경로 형식이 아닙니다",
 )
 
 
@@ -73,7 +74,9 @@ def dst_text(dst: Prefix) -> str:
     return text4(dst.addr) if dst.length == 32 else str(dst)
 
 
-def to_text(ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False) -> str:
+def to_text(
+    ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False
+) -> str:
     """`hide` drops fields by ip's selector names (dev, via, proto, scope, src, metric, type); `table` shows a table
     other than main; `down` adds the flag linkdown."""
     words: list[str] = []

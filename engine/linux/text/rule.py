@@ -13,7 +13,8 @@ from engine.say import Phrase
 ACTIONS = ("blackhole", "unreachable", "prohibit")
 ALL_BITS = 0xFFFFFFFF
 NOT_A_RULE = Phrase(
-    en="{found!r} is not a rule as ip rule prints it", ko="{found!r}은(는) ip rule이 출력하는 규칙 형식이 아닙니다"
+    en="{found!r} is not a rule as ip rule prints it",
+    ko="{found!r}은(는) ip rule이 출력하는 규칙 형식이 아닙니다",
 )
 
 
@@ -28,7 +29,9 @@ def to_text(row: Rule) -> str:
     if row.dst.length:
         out += " to " + prefix_text(row.dst)
     if row.fwmark or row.fwmask:
-        out += f" fwmark {hex_text(row.fwmark)}" + (f"/{hex_text(row.fwmask)}" if row.fwmask != ALL_BITS else "")
+        out += f" fwmark {hex_text(row.fwmark)}" + (
+            f"/{hex_text(row.fwmask)}" if row.fwmask != ALL_BITS else ""
+        )
     if row.iif:
         out += f" iif {row.iif}"
     if row.oif:

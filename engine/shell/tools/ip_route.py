@@ -1,0 +1,421 @@
+"""`ip route`. Source: iproute2 6.1 ip/iproute.c."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import NotModelled
+from engine.linux import ops
+from engine.linux.addr import Prefix, mask, text4
+from engine.linux.fib import DEFAULT, MAIN, ROUTE_TYPES, Route
+from engine.linux.source import route_get
+from engine.linux.status import linkdown
+from engine.linux.text import route as route_text
+from engine.linux.text.route import proto_name, table_name, table_number
+from engine.shell.tool import Fail
+from engine.shell.tools import ip_usage
+from engine.shell.tools.ip_args import (
+    USAGE,
+    Ip,
+    Words,
+    address,
+    garbage,
+    invarg,
+    matches,
+    no_device,
+    number,
+    prefix,
+    scope,
+)
+
+OTHER_TYPES = ("multicast", "anycast", "nat", "xresolve")
+ERRNO = {
+    "EINVAL": "Invalid argument", "EHOSTUNREACH": "No route to host", "EACCES": "Permission denied",
+    "ENETUNREACH": "Network is unreachable", "EXDEV": "Invalid cross-device link", "ENODEV": "No such device",
+}  # fmt: skip
+#: words of a route that are real and not modelled: (word, may be abbreviated)
+REFUSED = (
+    ("as", False), ("from", False), ("tos", False), ("dsfield", True), ("expires", False), ("hoplimit", False),
+    ("advmss", False), ("reordering", True), ("rtt", False), ("rto_min", False), ("window", True), ("cwnd", True),
+    ("initcwnd", True), ("initrwnd", True), ("features", True), ("quickack", True), ("congctl", True),
+    ("rttvar", True), ("ssthresh", True), ("realms", True), ("nexthop", False), ("nhid", False), ("vrf", True),
+    ("pref", True), ("encap", False), ("ttl-propagate", False), ("fastopen_no_cookie", True),
+)  # fmt: skip
+
+
+def run(ip: Ip, argv: list[str]) -> None:
+    if not argv:
+        return show(ip, Words([]))
+    word, rest = argv[0], Words(argv[1:])
+    if any(matches(word, full) for full in ("list", "show", "lst")):
+        return show(ip, rest)
+    if matches(word, "add"):
+        return modify(ip, rest, "add")
+    if matches(word, "change") or word == "chg":
+        return modify(ip, rest, "change")
+    if matches(word, "replace"):
+        return modify(ip, rest, "replace")
+    if matches(word, "prepend"):
+        return modify(ip, rest, "prepend")
+    if matches(word, "append"):
+        return modify(ip, rest, "append")
+    if matches(word, "test"):
+        raise NotModelled("ip route test")
+    if matches(word, "delete"):
+        return modify(ip, rest, "delete")
+    if matches(word, "get"):
+        return get(ip, rest)
+    if matches(word, "flush"):
+        return flush(ip, rest)
+    for other in ("save", "restore", "showdump"):
+        if matches(word, other):
+            raise NotModelled(f"ip route {other}")
+    if matches(word, "help"):
+        raise ip_usage.usage("route")
+    raise Fail(f'Command "{word}" is unknown, try "ip route help".', USAGE)
+
+
+def modify(ip: Ip, words: Words, action: str) -> None:
+    got: dict[str, Any] = {}
+    family = ip.family
+    while words.more:
+        word = words.take()
+        if word == "src":
+            got["src"] = address(words.value(), family)
+            family = "inet"
+        elif word == "via":
+            if "gateway" in got:
+                raise invarg("use nexthop syntax to specify multiple via\n", word)
+            value = words.value()
+            if value in ("inet", "inet6", "mpls", "bridge", "link"):
+                if value != "inet":
+                    raise NotModelled(f"via {value}")
+                value = words.value()
+            got["gateway"] = address(value, family)
+            family = "inet"
+        elif matches(word, "metric") or matches(word, "priority") or word == "preference":
+            got["metric"] = number(words.value(), '"metric" value is invalid\n')
+        elif word == "scope":
+            got["scope"] = scope(words.value(), 'invalid "scope" value\n')
+        elif word == "mtu":
+            value = words.value()
+            if value == "lock":
+                raise NotModelled("mtu lock")
+            got["mtu"] = number(value, '"mtu" value is invalid\n')
+        elif word == "onlink":
+            got["onlink"] = True
+        elif matches(word, "protocol"):
+            value = words.value()
+            name = proto_name(value)
+            if name is None:
+                raise invarg('"protocol" value is invalid\n', value)
+            got["proto"] = name
+        elif matches(word, "table"):
+            value = words.value()
+            table = table_number(value)
+            if table is None:
+                raise invarg('"table" value is invalid\n', value)
+            got["table"] = table
+        elif word in ("dev", "oif"):
+            got["device"] = words.value()
+        else:
+            refused = next((k for k, short in REFUSED if (matches(word, k) if short else word == k)), "")
+            if refused:
+                raise NotModelled(f"{refused} in ip route")
+            if word == "to":
+                word = words.value()
+            if word in ROUTE_TYPES or word in OTHER_TYPES:
+                if word in OTHER_TYPES:
+                    raise NotModelled(f"a route of type {word}")
+                got["type"] = word
+                word = words.value()
+            if matches(word, "help"):
+                raise ip_usage.usage("route")
+            if "dst" in got:
+                raise garbage("to", word)
+            got["dst"], _ = prefix(word, family)
+            family = "inet" if word not in ("default", "any", "all") else family
+    if "dst" not in got:
+        raise ip_usage.usage("route")
+    if "device" in got and ip.ns.link(got["device"]) is None:
+        raise no_device(got["device"])
+    if action == "delete":
+        for key in ("onlink", "mtu"):
+            got.pop(key, None)
+        ip.do(ops.DelRoute(netns=ip.ns.id, **got))
+    else:
+        ip.do(ops.AddRoute(netns=ip.ns.id, mode=action, **got))
+
+
+@dataclass(slots=True)
+class Filter:
+    """What a listing or flush asks for; `table` 0 is all; `hide` are the fields that the tool then leaves out."""
+
+    table: int = MAIN
+    proto: str = ""
+    scope: str = ""
+    type: str = ""
+    device: str = ""
+    oif: int = 0
+    metric: int | None = None
+    via: Prefix | None = None
+    src: Prefix | None = None
+    root: Prefix | None = None
+    match: Prefix | None = None
+    cached: bool = False
+    hide: set[str] = field(default_factory=set)
+
+    def fits(self, row: Route) -> bool:
+        def inside(value: int, want: Prefix | None) -> bool:
+            return want is None or (value ^ want.addr) & mask(want.length) == 0
+
+        return (
+            (not self.proto or row.proto == self.proto)
+            and (not self.scope or row.scope == self.scope)
+            and (not self.type or row.type == self.type)
+            and (not self.oif or row.oif == self.oif)
+            and (self.metric is None or row.metric == self.metric)
+            and inside(row.gateway, self.via)
+            and inside(row.src, self.src)
+            and (
+                self.root is None or (row.dst.length >= self.root.length and inside(row.dst.addr, self.root))
+            )
+            and (
+                self.match is None
+                or (
+                    row.dst.length <= self.match.length
+                    and (row.dst.addr ^ self.match.addr) & mask(row.dst.length) == 0
+                )
+            )
+        )
+
+
+def read_filter(ip: Ip, words: Words) -> Filter:
+    got = Filter()
+
+    def dst() -> Prefix:
+        return prefix(words.value(), ip.family)[0]
+
+    while words.more:
+        word = words.take()
+        if matches(word, "table"):
+            value = words.value()
+            table = table_number(value)
+            if table is not None:
+                got.table = table
+            elif value == "all":
+                got.table = 0
+            elif value == "cache":
+                got.cached = True
+            elif value == "help":
+                raise ip_usage.usage("route")
+            else:
+                raise invarg("table id value is invalid\n", value)
+        elif matches(word, "vrf"):
+            raise NotModelled("vrf in ip route")
+        elif matches(word, "cached") or matches(word, "cloned"):
+            got.cached = True
+        elif word == "tos" or matches(word, "dsfield"):
+            raise NotModelled("tos in ip route")
+        elif matches(word, "protocol"):
+            value = words.value()
+            name = "" if value == "all" else proto_name(value)
+            if name is None:
+                raise invarg('invalid "protocol"\n', value)
+            got.proto = name
+            if value != "all":
+                got.hide.add("proto")
+        elif matches(word, "scope"):
+            value = words.value()
+            if value != "all":
+                got.scope = scope(value, 'invalid "scope"\n')
+                got.hide.add("scope")
+        elif matches(word, "type"):
+            value = words.value()
+            if value in OTHER_TYPES:
+                raise NotModelled(f"a route of type {value}")
+            if value not in ROUTE_TYPES:
+                raise invarg("node type value is invalid\n", value)
+            got.type = value
+        elif word in ("dev", "oif"):
+            got.device = words.value()
+            got.hide.add("dev")
+        elif word in ("iif", "mark"):
+            raise NotModelled(f"{word} in ip route show")
+        elif matches(word, "metric") or matches(word, "priority") or word == "preference":
+            got.metric = number(words.value(), '"metric" value is invalid\n')
+            got.hide.add("metric")
+        elif word == "via":
+            got.via = dst()
+            if got.via.length == 32:
+                got.hide.add("via")
+        elif word == "src":
+            got.src = dst()
+            if got.src.length == 32:
+                got.hide.add("src")
+        elif matches(word, "realms") or matches(word, "from"):
+            raise NotModelled(f"{word} in ip route show")
+        else:
+            if matches(word, "to"):
+                word = words.value()
+            if matches(word, "root"):
+                got.root = dst()
+            elif matches(word, "match"):
+                got.match = dst()
+            else:
+                if matches(word, "exact"):
+                    word = words.value()
+                got.root = got.match = prefix(word, ip.family)[0]
+    if got.device:
+        link = ip.ns.link(got.device)
+        if link is None:
+            raise no_device(got.device)
+        got.oif = link.ifindex
+    return got
+
+
+def chosen(ip: Ip, rows: Filter) -> Iterator[Route]:
+    numbers = [rows.table] if rows.table else sorted(ip.ns.tables, key=lambda n: (n & 255, n))
+    for number_ in numbers:
+        table = ip.ns.tables.get(number_)
+        if table is not None:
+            yield from (row for row in table.routes() if rows.fits(row))
+
+
+def show(ip: Ip, words: Words) -> None:
+    rows = read_filter(ip, words)
+    ip.dumped = True
+    if rows.cached:
+        # IPv4 has had no route cache to list since Linux 3.6.
+        return
+    table = ip.ns.tables.get(rows.table)
+    if rows.table and (table is None or (rows.table == DEFAULT and not table.lengths)):
+        raise Fail("Error: ipv4: FIB table does not exist.\nDump terminated", 2)
+    for row in chosen(ip, rows):
+        down = linkdown(ip.net, ip.ns, row.oif) and row.scope != "host"
+        ip.emit(
+            route_text.to_text(ip.ns, row, hide=rows.hide, table=not rows.table, down=down) + " ",
+            route_text.to_json(ip.ns, row, hide=rows.hide, table=not rows.table, down=down),
+        )
+
+
+def flush(ip: Ip, words: Words) -> None:
+    if not words.more:
+        raise Fail('"ip route flush" requires arguments.', 1)
+    rows = read_filter(ip, words)
+    if rows.cached:
+        return
+    if rows.table and rows.table not in ip.ns.tables:
+        raise Fail("Error: ipv4: FIB table does not exist.\nFlush terminated", 2)
+    for row in list(chosen(ip, rows)):
+        name = ip.ns.links[row.oif].name if row.oif else ""
+        ip.do(
+            ops.DelRoute(
+                netns=ip.ns.id,
+                dst=row.dst,
+                type=row.type,
+                gateway=row.gateway,
+                device=name,
+                src=row.src,
+                metric=row.metric,
+                proto=row.proto,
+                scope=row.scope,
+                table=row.table,
+            )
+        )
+
+
+def get(ip: Ip, words: Words) -> None:
+    """`ip route get`: the route that a packet would take now."""
+    got: dict[str, int | str] = {}
+    dst: int | None = None
+    source_given = False
+    uid = 0
+    fib_match = False
+    family = ip.family
+    while words.more:
+        word = words.take()
+        if word == "tos" or any(matches(word, k) for k in ("dsfield", "sport", "dport", "ipproto")):
+            raise NotModelled(f"{word} in ip route get")
+        elif matches(word, "from"):
+            found, _ = prefix(words.value(), family)
+            got["src"] = found.addr
+            source_given = True
+            family = "inet"
+        elif matches(word, "iif"):
+            got["iif"] = words.value()
+        elif matches(word, "mark"):
+            got["mark"] = number(words.value(), "invalid mark value")
+        elif matches(word, "oif") or word == "dev":
+            got["oif"] = words.value()
+        elif matches(word, "notify") or matches(word, "connected") or matches(word, "vrf") or word == "as":
+            raise NotModelled(f"{word} in ip route get")
+        elif matches(word, "uid"):
+            uid = number(words.value(), "invalid UID\n")
+        elif matches(word, "fibmatch"):
+            fib_match = True
+        else:
+            if word == "to":
+                word = words.value()
+            if matches(word, "help"):
+                raise ip_usage.usage("route")
+            found, _ = prefix(word, family)
+            family = "inet"
+            if found.length != 32:
+                ip.warnings.append(
+                    f"Warning: /{found.length} as prefix is invalid, only /32 (or none) is supported."
+                )
+            dst = found.addr
+    if dst is None:
+        raise Fail("\n".join([*ip.warnings, "need at least a destination address"]), 1)
+    for key in ("iif", "oif"):
+        if key in got and ip.ns.link(str(got[key])) is None:
+            raise no_device(str(got[key]))
+    src, iif, mark = int(got.get("src", 0)), str(got.get("iif", "")), int(got.get("mark", 0))
+    answer = route_get(ip.ns, dst, src=src, iif=iif, oif=str(got.get("oif", "")), mark=mark)
+    if answer.error:
+        raise Fail("\n".join([*ip.warnings, f"RTNETLINK answers: {ERRNO[answer.error]}"]), 2)
+    if fib_match:
+        row = answer.route
+        if row is None:
+            raise Fail("RTNETLINK answers: No route to host", 2)
+        down = linkdown(ip.net, ip.ns, row.oif) and row.scope != "host"
+        table = bool(answer.table)
+        ip.emit(
+            route_text.to_text(ip.ns, row, table=table, down=down) + " ",
+            route_text.to_json(ip.ns, row, table=table, down=down),
+        )
+        return
+    shown_src = 0 if iif or answer.src == src else answer.src
+    line = "" if answer.type == "unicast" else f"{answer.type} "
+    line += f"{text4(dst)} "
+    obj: dict[str, Any] = {} if answer.type == "unicast" else {"type": answer.type}
+    obj["dst"] = text4(dst)
+    for key, text, name in (
+        ("from", text4(src) if source_given and src else "", "from"),
+        ("via", text4(answer.gateway) if answer.gateway else "", "gateway"),
+        ("dev", answer.device, "dev"),
+        ("table", table_name(answer.table) if answer.table else "", "table"),
+        ("src", text4(shown_src) if shown_src else "", "prefsrc"),
+    ):
+        if text:
+            line += f"{key} {text} "
+            obj[name] = text
+    obj["flags"] = []
+    if mark:
+        line += f"mark {mark if mark < 16 else hex(mark)} "
+        obj["mark"] = mark
+    if not iif:
+        line += f"uid {uid} "
+        obj["uid"] = uid
+    line += f"{ip.break_}    cache " + (f"<{','.join(answer.flags)}> " if answer.flags else "")
+    obj["cache"] = list(answer.flags)
+    if answer.mtu:
+        line += f"mtu {answer.mtu} "
+        obj["metrics"] = [{"mtu": answer.mtu}]
+    if iif:
+        line += f"iif {iif} "
+        obj["iif"] = iif
+    ip.emit(line, obj)

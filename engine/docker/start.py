@@ -1,0 +1,404 @@
+"""A container's life: created, started, ended, removed.
+
+Theory. A container is processes with namespaces of their own. The runtime's shim is their parent; the first process is
+made in its new namespaces before there is a network, then dockerd brings the network, then the program runs. When
+the first process ends everything of it ends: its children with the pid namespace, its veth with the network
+namespace, its rules by dockerd's hand.
+
+Rules. Every step is an op. What fails on the way is undone, and the container stays as it was, with the error kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.docker import endpoint as endpoints
+from engine.docker import files
+from engine.docker.errors import DockerError
+from engine.docker.names import VALID_NAME, make_id, make_name
+from engine.docker.network import find_network
+from engine.docker.ports import parse_port, unpublish
+from engine.docker.records import Container, Endpoint, Spec
+from engine.errors import OpError
+from engine.l7.behave import FOREVER, Behaviour, behave, command_line
+from engine.l7.images import find
+from engine.linux.ops import AddNetns, Advance, Changes, KillProc, Listen, SetLink, StartProc
+from engine.linux.ops.sysctl import SetSysctl
+from engine.linux.rows import Socket
+
+if TYPE_CHECKING:
+    from engine.docker.daemon import Dockerd
+
+SHIM = "/usr/bin/containerd-shim-runc-v2"
+NETWORKING = "failed to set up container networking: {why}"
+NOT_FOUND = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    'unable to start container process: error during container init: exec: "{name}": executable file not found in $PATH'
+)
+BIND_LOG = {
+    "nginx": (
+        "nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)",
+        "nginx: [emerg] still could not bind()",
+    ),
+    "httpd": (
+        "(98)Address already in use: AH00072: make_sock: could not bind to address 0.0.0.0:{port}",
+        "no listening sockets available, shutting down", "AH00015: Unable to open logs",
+    ),
+}  # fmt: skip
+BIND_PLAIN = ("listen tcp :{port}: bind: address already in use",)
+#: What the first process does with SIGTERM: its exit code; the others, as process 1, do not even notice.
+TERM_CODES = {
+    "nginx": 0, "httpd": 0, "redis-server": 0, "postgres": 0, "mysqld": 0, "memcached": 0, "registry": 0,
+    "coredns": 0, "http-echo": 0, "agnhost": 0, "whoami": 2, "pause": 0,
+}  # fmt: skip
+GRACE = 10.0
+DEFAULT_CAPS = (
+    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
+    "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+)  # fmt: skip
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+# ---- create
+
+
+def create(daemon: Dockerd, changes: Changes, spec: Spec) -> Container:
+    """`docker create`: checks, a name, the image's files. Raises DockerError."""
+    from engine.docker.images import local
+
+    image = local(daemon, spec.image)
+    _check(daemon, spec)
+    taken = {c.name: c for c in daemon.containers.values()}
+    if spec.name in taken:
+        raise DockerError(
+            f'Conflict. The container name "/{spec.name}" is already in use by container "{taken[spec.name].id}". '
+            "You have to remove (or rename) that container to be able to reuse that name."
+        )
+    known = find(image.name)
+    argv = command_line(known, spec.entrypoint or (), spec.command)
+    if spec.entrypoint is None and known is not None:
+        argv = command_line(known, (), spec.command)
+    if not argv:
+        raise DockerError("no command specified")
+    daemon.serial += 1
+    id = make_id(daemon.machine, "container", daemon.serial)
+    name = spec.name or make_name(daemon.serial, daemon.machine, set(taken))
+    wishes: tuple[Endpoint, ...] = ()
+    network = next((n for n in daemon.networks.values() if spec.network in (n.name, n.id)), None)
+    if network is not None and network.driver == "bridge":
+        wishes = (_wish(daemon, spec, network.id),)
+    container = Container(
+        id=id, name=name, spec=spec, image=image.name, argv=argv, created=changes.net.clock, endpoints=wishes
+    )
+    daemon.containers[id] = container
+    files.unpack(changes, daemon.machine, container)
+    return container
+
+
+def _wish(daemon: Dockerd, spec: Spec, network: str) -> Endpoint:
+    endpoints.check_wanted(daemon.networks[network], spec.address)
+    if spec.aliases and daemon.networks[network].predefined:
+        raise DockerError("network-scoped aliases are only supported for user-defined networks")
+    return Endpoint(network=network, wanted=spec.address, wanted_mac=spec.mac, aliases=spec.aliases)
+
+
+def _check(daemon: Dockerd, spec: Spec) -> None:
+    """What the API refuses (daemon/server/httputils, runconfig hostconfig_unix.go). Raises DockerError."""
+    if spec.name and not VALID_NAME.fullmatch(spec.name):
+        raise DockerError(f"Invalid container name ({spec.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+    mode = spec.network.partition(":")[0]
+    if mode == "container":
+        if spec.hostname:
+            raise DockerError("conflicting options: hostname and the network mode")
+        if spec.dns:
+            raise DockerError("conflicting options: dns and the network mode")
+        if spec.add_hosts:
+            raise DockerError("conflicting options: custom host-to-IP mapping and the network mode")
+        if spec.mac:
+            raise DockerError("conflicting options: mac-address and the network mode")
+        if spec.publish or spec.publish_all:
+            raise DockerError("conflicting options: port publishing and the container type network mode")
+        if spec.expose:
+            raise DockerError("conflicting options: port exposing and the container type network mode")
+        daemon.find(spec.network.partition(":")[2])
+    if spec.uts == "host" and spec.hostname:
+        raise DockerError("conflicting options: hostname and the UTS mode")
+    if spec.restart != "no" and spec.auto_remove:
+        raise DockerError("can't create 'AutoRemove' container with restart policy")
+
+
+# ---- start
+
+
+def start(daemon: Dockerd, changes: Changes, id: str) -> Container:
+    """`docker start`. Raises DockerError; the container is then not running, and its error says why."""
+    container = daemon.containers[id]
+    if container.running:
+        return container
+    container = replace(container, starts=container.starts + 1, error="", manual=False, code=0)
+    try:
+        container = _start(daemon, changes, container)
+    except DockerError as error:
+        status = "created" if container.status == "created" else "exited"
+        failed = replace(
+            daemon.containers[id],
+            error=error.message,
+            code=128 if error.code == 125 else error.code,
+            status=status,
+        )
+        daemon.containers[id] = failed
+        raise
+    return container
+
+
+def _start(daemon: Dockerd, changes: Changes, container: Container) -> Container:
+    ports = tuple((p.port, p.proto) for p in container.spec.publish) + container.spec.expose
+    env = dict(container.spec.env)
+    does = behave(
+        container.image, container.argv, env=env, ports=[(t, n) for n, t in ports], tty=container.spec.tty
+    )
+    if does.missing:
+        raise DockerError(NOT_FOUND.format(name=does.missing), 127)
+    netns = _namespace(daemon, changes, container)
+    container = _spawn(daemon, changes, replace(container, netns=netns, status="running"), does)
+    daemon.containers[container.id] = container
+    try:
+        container = _network(daemon, changes, container)
+    except DockerError as error:
+        _undo(daemon, changes, daemon.containers[container.id])
+        raise DockerError(NETWORKING.format(why=error.message)) from None
+    container = replace(container, started=changes.net.clock)
+    daemon.containers[container.id] = container
+    return _run(daemon, changes, container, does)
+
+
+def _namespace(daemon: Dockerd, changes: Changes, container: Container) -> str:
+    """The network namespace that the container will be in; made when it is its own."""
+    if container.mode == "host":
+        return daemon.machine
+    if container.mode == "container":
+        other = daemon.joined(container)
+        if not other.running:
+            raise DockerError(f"cannot join network of a non running container: {other.id}")
+        return other.netns
+    id = f"docker/{daemon.machine}/{container.short}/{container.starts}"
+    changes.do(AddNetns(box=daemon.machine, id=id, label=container.name))
+    return id
+
+
+def _spawn(daemon: Dockerd, changes: Changes, container: Container, does: Behaviour) -> Container:
+    """The shim and the first process, in its namespaces."""
+    box = changes.net.boxes[daemon.machine]
+    shim = box.next_pid
+    args = (SHIM, "-namespace", "moby", "-id", container.id, "-address", "/run/containerd/containerd.sock")
+    changes.do(StartProc(box=daemon.machine, args=args, netns=daemon.machine))
+    new = ["mnt", "uts", "ipc", "pid", "cgroup"]
+    join: list[tuple[str, int]] = []
+    for kind, wish in (("pid", container.spec.pid), ("uts", container.spec.uts), ("ipc", container.spec.ipc)):
+        if wish in ("", "private", "shareable"):
+            continue
+        new.remove(kind)
+        if wish.startswith("container:"):
+            other = daemon.find(wish.partition(":")[2])
+            if not other.running:
+                raise DockerError(
+                    f"cannot join {kind.upper()} namespace of a non running container: {other.id}"
+                )
+            join.append((kind, other.pid))
+    if container.mode == "container":
+        new.remove("uts")
+        join.append(("uts", daemon.joined(container).pid))
+    pid = box.next_pid
+    changes.do(
+        StartProc(
+            box=daemon.machine, args=does.args, netns=container.netns, ppid=shim, user=_user(container),
+            new=tuple(new), join=tuple(join), program=does.program, config=_config(daemon, container, does),
+            container=container.id,
+        )
+    )  # fmt: skip
+    return replace(container, pid=pid, shim=shim, seconds=does.seconds, ends_with=does.code)
+
+
+def _user(container: Container) -> str:
+    image = find(container.image)
+    return (container.spec.user or (image.user if image is not None else "root")).split(":")[0]
+
+
+def _config(daemon: Dockerd, container: Container, does: Behaviour) -> tuple[tuple[str, str], ...]:
+    """What the process carries: its program's own words, and what a shell beside it sees (shell/place.py)."""
+    spec = container.spec
+    owner = daemon.joined(container) if container.mode == "container" else container
+    caps = set(DEFAULT_CAPS) | {c.upper().removeprefix("CAP_") for c in spec.cap_add}
+    caps -= {c.upper().removeprefix("CAP_") for c in spec.cap_drop}
+    env = {"PATH": PATH, "HOSTNAME": files.hostname_of(daemon, container), **dict(spec.env)}
+    image = find(container.image)
+    env = {**dict(image.env if image is not None else ()), **env}
+    return (
+        *does.config,
+        ("root", container.root),
+        ("image", container.image),
+        ("name", container.name),
+        ("hostname", files.hostname_of(daemon, container)),
+        ("place", f"container/{daemon.machine}/{container.name}"),
+        ("workdir", spec.workdir or (image.workdir if image is not None else "/")),
+        ("caps", "ALL" if spec.privileged or "ALL" in caps else ",".join(sorted(caps))),
+        *((f"mount:{path}", source) for path, source in files.mounts(owner)),
+        *((f"env:{name}", value) for name, value in env.items()),
+    )
+
+
+def _network(daemon: Dockerd, changes: Changes, container: Container) -> Container:
+    """lo, sysctls, endpoints, names. Raises DockerError."""
+    if container.mode == "container":
+        return container
+    if container.mode != "host":
+        changes.do(SetLink(netns=container.netns, name="lo", up=True))
+        settings = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0\t2147483647"}
+        for key, value in (settings | dict(container.spec.sysctls)).items():
+            changes.do(SetSysctl(netns=container.netns, key=key, value=value))
+    wishes = container.endpoints
+    if container.mode == "bridge" and not wishes:
+        network = find_network(daemon, container.spec.network)
+        wishes = (_wish(daemon, container.spec, network.id),)
+        container = replace(container, endpoints=wishes)
+    for wish in wishes:
+        if wish.network not in daemon.networks:
+            raise DockerError(f"network {wish.network} not found")
+        container, _ = endpoints.attach(daemon, changes, container, wish)
+        daemon.containers[container.id] = container
+    if container.mode == "bridge":
+        container = endpoints.set_gateway(daemon, changes, container)
+        daemon.containers[container.id] = container
+        if any(daemon.networks[e.network].user_defined for e in container.endpoints):
+            endpoints.start_resolver(daemon, changes, container)
+    files.write_names(daemon, changes, container)
+    return container
+
+
+def _run(daemon: Dockerd, changes: Changes, container: Container, does: Behaviour) -> Container:
+    """The program itself: what it writes, its children, its sockets; or its end."""
+    lines = tuple(("stderr" if does.code else "stdout", line) for line in does.log)
+    container = replace(container, log=container.log + lines)
+    for args in does.children:
+        join = tuple((k, container.pid) for k in ("mnt", "uts", "ipc", "pid", "cgroup"))
+        changes.do(
+            StartProc(
+                box=daemon.machine, args=args, netns=container.netns, ppid=container.pid, join=join,
+                config=tuple(p for p in _config(daemon, container, does) if p[0] == "comm"), container=container.id,
+            )
+        )  # fmt: skip
+    daemon.containers[container.id] = container
+    for proto, port in does.listens:
+        state = "LISTEN" if proto == "tcp" else "UNCONN"
+        socket = Socket(proto=proto, addr=0, port=port, pid=container.pid, state=state, fd=6)
+        try:
+            changes.do(Listen(netns=container.netns, socket=socket))
+        except OpError:
+            proc = changes.net.boxes[daemon.machine].procs[container.pid]
+            said = BIND_LOG.get(proc.comm, BIND_PLAIN)
+            log = tuple(("stderr", line.format(port=port)) for line in said)
+            daemon.containers[container.id] = replace(container, log=container.log + log)
+            return finish(daemon, changes, container.id, 1)
+    if does.seconds == 0 and not does.tool:
+        return finish(daemon, changes, container.id, does.code)
+    if does.tool:
+        container = replace(container, seconds=FOREVER)
+        daemon.containers[container.id] = container
+    return container
+
+
+def _undo(daemon: Dockerd, changes: Changes, container: Container) -> None:
+    """After a failed start: nothing of it is left but the record."""
+    container = _clear(daemon, changes, container)
+    daemon.containers[container.id] = replace(
+        container, status="created" if container.starts == 1 else "exited"
+    )
+
+
+# ---- end
+
+
+def _clear(daemon: Dockerd, changes: Changes, container: Container) -> Container:
+    """Processes, ports, endpoints, shim: whatever of them is still there goes."""
+    box = changes.net.boxes[daemon.machine]
+    for pid in [p.pid for p in box.procs.values() if p.container == container.id]:
+        if pid in box.procs:
+            changes.do(KillProc(box=daemon.machine, pid=pid))
+    unpublish(daemon, changes, container.bindings)
+    container = replace(container, bindings=())
+    for one in container.endpoints:
+        container = endpoints.detach(daemon, changes, container, one)
+    if container.shim in box.procs:
+        changes.do(KillProc(box=daemon.machine, pid=container.shim))
+    return replace(container, pid=0, shim=0, netns="")
+
+
+def finish(daemon: Dockerd, changes: Changes, id: str, code: int, *, manual: bool = False) -> Container:
+    """The container has ended, or ends now, with this exit code: cleared, restarted by its policy, or removed."""
+    now = changes.net.clock
+    ran = now - daemon.containers[id].started
+    container = _clear(daemon, changes, daemon.containers[id])
+    container = replace(container, status="exited", finished=now, code=code, manual=manual)
+    daemon.containers[id] = container
+    if container.spec.auto_remove:
+        return remove(daemon, changes, id)
+    if not manual and daemon.running and again(container):
+        delay = 0.0 if ran >= GRACE else min(0.1 * 2**container.restarts, 60.0)
+        count = 0 if ran >= GRACE else container.restarts
+        container = replace(container, restarts=count + 1, status="restarting", due=now + delay)
+        daemon.containers[id] = container
+    return container
+
+
+def again(container: Container) -> bool:
+    """Does its restart policy start it again after it ended by itself?"""
+    policy, _, limit = container.spec.restart.partition(":")
+    if policy in ("always", "unless-stopped"):
+        return True
+    if policy == "on-failure" and container.code:
+        return not limit or container.restarts < int(limit)
+    return False
+
+
+def stop(
+    daemon: Dockerd, changes: Changes, id: str, *, grace: float = GRACE, by_person: bool = True
+) -> Container:
+    """SIGTERM, `grace` seconds of waiting where the program does not listen to it, SIGKILL."""
+    container = daemon.containers[id]
+    if not container.running:
+        if container.status == "restarting":
+            container = replace(container, status="exited", manual=True)
+            daemon.containers[id] = container
+        return container
+    code = term_code(changes, daemon.machine, container)
+    if code is None:
+        code = 137
+        changes.do(Advance(seconds=grace))
+    return finish(daemon, changes, id, code, manual=by_person)
+
+
+def term_code(changes: Changes, machine: str, container: Container) -> int | None:
+    """The exit code after SIGTERM; None when the first process ignores it."""
+    proc = changes.net.boxes[machine].procs.get(container.pid)
+    if proc is None:
+        return 137
+    known = TERM_CODES.get(proc.comm)
+    if known is None and proc.nspid != 1:
+        return 143
+    return known
+
+
+def remove(daemon: Dockerd, changes: Changes, id: str) -> Container:
+    """Forget a container that does not run, and its files."""
+    container = daemon.containers.pop(id)
+    files.remove_tree(changes, daemon.machine, container)
+    return container
+
+
+def exposed(container: Container) -> list[tuple[int, str]]:
+    """Ports that the image or the user declares, without what is published."""
+    image = find(container.image)
+    all_ports = [parse_port(p) for p in image.ports] if image is not None else []
+    all_ports += [*container.spec.expose, *((p.port, p.proto) for p in container.spec.publish)]
+    return list(dict.fromkeys(all_ports))

@@ -107,7 +107,7 @@ def from_doc(doc: Doc, folder: Path | None) -> Source:
     description = describe(doc, problems)
     manifests: list[Manifest] = []
     for raw in description.manifests:
-        manifests += _manifests_of(raw, folder, problems)
+        manifests += manifests_of(raw, folder, problems)
     problems.raise_any()
     return Source(
         name=doc.name,
@@ -118,7 +118,7 @@ def from_doc(doc: Doc, folder: Path | None) -> Source:
     )
 
 
-def _manifests_of(raw: Raw, folder: Path | None, problems: Problems) -> list[Manifest]:
+def manifests_of(raw: Raw, folder: Path | None, problems: Problems) -> list[Manifest]:
     """The objects of one entry of `manifests:`: a file's name, or an inline object."""
     if isinstance(raw.value, dict):
         return [Manifest(file=raw.doc.name, line=raw.doc.line(raw.path), body=raw.value)]

@@ -1,0 +1,12 @@
+"""The cluster for Pods: API objects, store, scheduler, kubelets, containerd, CNI.
+
+Reading order: options.py and cluster.py (what is set up, and `settle`), objects.py, manifests.py, schema.py,
+fields.py, validate.py (what people bring), store.py, scheduler.py, workloads.py, nodes.py, then one node: boot.py,
+system.py, node.py, kubelet.py with podenv.py and podstatus.py, containerd.py with runtime.py and registry.py, and
+cni/.
+"""
+
+from engine.kube.cluster import Cluster, Skipped, from_texts
+from engine.kube.options import CniOptions, NodeOptions, Options
+
+__all__ = ["CniOptions", "Cluster", "NodeOptions", "Options", "Skipped", "from_texts"]

@@ -1,0 +1,99 @@
+"""Times as the API shows them, on the lab's virtual clock.
+
+Rules. The engine reads no clock: virtual second 0 is `EPOCH`, and every timestamp and age is made from the
+seconds that have passed since. Ages are printed as kubectl does (k8s.io/apimachinery duration.HumanDuration).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(2026, 1, 5, 9, 0, 0, tzinfo=UTC)
+
+
+def stamp(clock: float) -> str:
+    """Virtual seconds -> `2026-01-05T09:00:07Z`, whole seconds as metav1.Time keeps them."""
+    return (EPOCH + timedelta(seconds=int(clock))).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def nano_stamp(clock: float) -> str:
+    """Virtual seconds -> `2026-01-05T09:00:07.250000000Z`, as containerd and the CRI print."""
+    moment = EPOCH + timedelta(seconds=clock)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
+
+
+def klog_stamp(clock: float) -> str:
+    """Virtual seconds -> `0105 09:00:07.250000`, the head of a klog line."""
+    return (EPOCH + timedelta(seconds=clock)).strftime("%m%d %H:%M:%S.%f")
+
+
+def rfc1123z(clock: float) -> str:
+    """Virtual seconds -> `Mon, 05 Jan 2026 09:00:07 +0000`, as kubectl describe prints times."""
+    return (EPOCH + timedelta(seconds=int(clock))).strftime("%a, %d %b %Y %H:%M:%S +0000")
+
+
+def clock_of(text: str) -> float:
+    """The inverse of `stamp`. ValueError for another form."""
+    return (datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) - EPOCH).total_seconds()
+
+
+def age(seconds: float) -> str:
+    """How kubectl prints a span: 45s, 2m5s, 3h4m, 2d3h (duration.HumanDuration)."""
+    total = int(seconds)
+    if total < -1:
+        return "<invalid>"
+    if total < 0:
+        return "0s"
+    if total < 60 * 2:
+        return f"{total}s"
+    minutes = total // 60
+    if minutes < 10:
+        rest = total % 60
+        return f"{minutes}m{rest}s" if rest else f"{minutes}m"
+    if minutes < 60 * 3:
+        return f"{minutes}m"
+    hours = minutes // 60
+    if hours < 8:
+        rest = minutes % 60
+        return f"{hours}h{rest}m" if rest else f"{hours}h"
+    if hours < 48:
+        return f"{hours}h"
+    days = hours // 24
+    if hours < 24 * 8:
+        rest = hours % 24
+        return f"{days}d{rest}h" if rest else f"{days}d"
+    if hours < 24 * 365 * 2:
+        return f"{days}d"
+    years = days // 365
+    if hours < 24 * 365 * 8:
+        rest = days % 365
+        return f"{years}y{rest}d" if rest else f"{years}y"
+    return f"{years}y"
+
+
+def ago(seconds: float) -> str:
+    """How crictl prints a creation time (github.com/docker/go-units HumanDuration): `2 minutes ago`."""
+    total = int(seconds)
+    if total < 1:
+        return "Less than a second ago"
+    if total == 1:
+        return "1 second ago"
+    if total < 60:
+        return f"{total} seconds ago"
+    minutes = total // 60
+    if minutes == 1:
+        return "About a minute ago"
+    if minutes < 60:
+        return f"{minutes} minutes ago"
+    hours = int(total / 3600 + 0.5)
+    if hours == 1:
+        return "About an hour ago"
+    if hours < 48:
+        return f"{hours} hours ago"
+    if hours < 24 * 7 * 2:
+        return f"{hours // 24} days ago"
+    if hours < 24 * 30 * 2:
+        return f"{hours // 24 // 7} weeks ago"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months ago"
+    return f"{hours // 24 // 365} years ago"

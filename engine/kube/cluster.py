@@ -1,0 +1,399 @@
+"""The cluster: its store, its nodes, and `settle`, which lets every controller do what is left to do.
+
+Theory. One pass runs, in this order, what in a real cluster runs at once: systemd on each node, the kubelets'
+static pods, the workload controllers, the scheduler, the kubelets. Passes repeat until nothing changes. What was due
+between the last moment and now (a retry, a back-off that ended, a job that finished) is done at its own time first.
+
+Rules. The Net is changed only through the Changes that `settle` is given. While the control plane has no running
+API server the store stands still: only static pods and containers that are there already go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import EngineError, InputError, Problem
+from engine.kube import boot, controlplane, manifests, masqagent, nodes, scheduler, system, validate
+from engine.kube.clock import stamp
+from engine.kube.containerd import ContainerConfig, Containerd
+from engine.kube.ids import Ids
+from engine.kube.kubelet import Kubelet
+from engine.kube.manifests import Manifest
+from engine.kube.node import NodeState
+from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, name_of, namespace_of, spec_of
+from engine.kube.options import Options, pod_cidrs
+from engine.kube.podspec import default_pod, on_node
+from engine.kube.registry import Puller
+from engine.kube.runtime import Container
+from engine.kube.store import Store
+from engine.kube.workloads import Workloads
+from engine.l7.behave import Behaviour
+from engine.linux.addr import text4
+from engine.linux.net import Net
+from engine.linux.ops.base import Changes
+from engine.say import Phrase, Said
+
+#: Passes of one settle at one moment; more means that two controllers fight, which is a defect of ours.
+PASSES = 200
+
+KIND_LATER = Phrase(
+    en="{kind} is kept and shown, but what it does is not modelled yet",
+    ko="{kind}은(는) 보관하고 보여 주지만, 그 동작은 아직 모델에 없습니다",
+)
+KIND_UNKNOWN = Phrase(
+    en="the kind {kind} ({api}) is not known to the model; the object is skipped",
+    ko="{kind}({api})은(는) 모델이 모르는 종류라서 건너뜁니다",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something of a manifest that does not act: where it stood, what it is, and why."""
+
+    where: str
+    kind: str
+    name: str
+    why: Said
+
+
+@dataclass(slots=True)
+class Cluster:
+    """`nodes` by name, in the lab's order. `skipped` is what was named and does not act. `tools` runs a container
+    whose command is a tool of the lab's shell; the shell sets it."""
+
+    options: Options
+    store: Store = field(default_factory=Store)
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    booted: bool = False
+    seen: float = 0.0
+    tools: Callable[[Containerd, Container, Behaviour], tuple[tuple[str, ...], int]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.nodes:
+            self.store.ids = Ids(self.options.seed)
+            slices = pod_cidrs(self.options)
+            self.nodes = {n.name: NodeState(n, slices[n.name]) for n in self.options.nodes}
+
+    @property
+    def ids(self) -> Ids:
+        return self.store.ids
+
+    def copy(self) -> Cluster:
+        """An independent cluster over shared objects; use it with a copy of the Net."""
+        return Cluster(
+            self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
+            self.booted, self.seen, self.tools,
+        )  # fmt: skip
+
+    # ---- what people bring
+
+    def load(self, found: Iterable[Manifest], clock: float = 0.0) -> None:
+        """Store objects as they come with a lab: namespaces that they name are made. InputError with every problem."""
+        problems: list[Problem] = []
+        rows = list(found)
+        for row in sorted(rows, key=lambda r: r.body.get("kind") != "Namespace"):
+            try:
+                self.put(row, clock)
+            except validate.Refused as refused:
+                problems += [Problem(where=row.where, said=said) for said in refused.reasons()]
+        if problems:
+            raise InputError(problems)
+
+    def put(self, row: Manifest, clock: float, *, make_namespace: bool = True) -> Json | None:
+        """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped.
+        validate.Refused when the API server would refuse it."""
+        body = edited(row.body)
+        kind = BY_KIND.get(str(body.get("kind", "")))
+        if kind is None or str(body.get("apiVersion", "")) != kind.api:
+            validate.type_meta(body)
+            why = KIND_UNKNOWN(kind=str(body["kind"]), api=str(body["apiVersion"]))
+            self.skipped.append(Skipped(row.where, str(body["kind"]), name_of(body), why))
+            return None
+        m = body.setdefault("metadata", {})
+        if isinstance(m, dict) and kind.namespaced and not m.get("namespace"):
+            m["namespace"] = "default"
+        validate.check(body)
+        if kind.namespaced and self.store.get("Namespace", "", m["namespace"]) is None and make_namespace:
+            self.make_namespace(m["namespace"], clock)
+        old = self.store.get(kind.kind, namespace_of(body), name_of(body))
+        stored = self.create(body, clock) if old is None else self.replace(old, body)
+        if kind.act == LATER:
+            self.skip(row.where, body, KIND_LATER(kind=kind.kind))
+        for _, said in validate.parts_not_modelled(body):
+            self.skip(row.where, body, said)
+        return stored
+
+    def skip(self, where: str, body: Json, why: Said) -> None:
+        row = Skipped(where, str(body["kind"]), f"{namespace_of(body)}/{name_of(body)}".lstrip("/"), why)
+        if row not in self.skipped:
+            self.skipped.append(row)
+
+    def make_namespace(self, name: str, clock: float) -> None:
+        body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        self.create(body, clock)
+
+    def create(self, body: Json, clock: float) -> Json:
+        """Create a checked object with the API server's defaults."""
+        kind, m = str(body["kind"]), body["metadata"]
+        if not m.get("name") and m.get("generateName"):
+            m["name"] = m["generateName"] + self.ids.suffix(f"name/{kind}/{m['generateName']}")
+        if kind == "Pod":
+            default_pod(body, self.ids)
+        elif kind == "Namespace":
+            m.setdefault("labels", {})["kubernetes.io/metadata.name"] = m["name"]
+            body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
+        else:
+            validate.default(body)
+        return self.store.create(body, clock)
+
+    def replace(self, old: Json, body: Json) -> Json:
+        """Replace an object by a new whole one. validate.Refused for a change that Kubernetes forbids."""
+        kind = str(body["kind"])
+        if kind == "Pod":
+            probe = edited(body)
+            default_pod(probe, self.ids.copy())
+            validate.pod_update(old, probe)
+            body = {**edited(old), "spec": validate.merged_pod_spec(old, probe), "metadata": body["metadata"]}
+        elif kind == "Node":
+            body = {**edited(old), **{k: v for k, v in body.items() if k not in ("status", "spec")},
+                    "spec": {**spec_of(old), **spec_of(body)}}  # fmt: skip
+        elif kind == "Namespace":
+            body = {**edited(old), "metadata": body["metadata"]}
+        else:
+            validate.default(body)
+            if "status" in old:
+                body["status"] = old["status"]
+        kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
+        body["metadata"] = {**body["metadata"], **kept}
+        return self.store.update(body)
+
+    def delete(self, body: Json, clock: float) -> None:
+        """The API's delete: a bound Pod waits for its kubelet, a namespace takes all that is in it."""
+        kind, namespace, name = str(body["kind"]), namespace_of(body), name_of(body)
+        if self.store.get(kind, namespace, name) is None:
+            return
+        if kind == "Pod" and on_node(body) and self.store.get("Node", "", on_node(body)) is not None:
+            if not deleting(body):
+                grace = int(spec_of(body).get("terminationGracePeriodSeconds", 30))
+                new = edited(body)
+                new["metadata"] |= {
+                    "deletionTimestamp": stamp(clock + grace),
+                    "deletionGracePeriodSeconds": grace,
+                }
+                self.store.update(new)
+            return
+        self.store.remove(kind, namespace, name)
+        if kind == "Namespace":
+            for row in [r for r in self.store.every() if namespace_of(r) == name]:
+                self.delete(row, clock)
+
+    # ---- time
+
+    def settle(self, changes: Changes) -> None:
+        """Do everything that is left to do at this virtual time."""
+        now = changes.net.clock
+        if not self.booted:
+            self.boot(changes)
+        while (due := self.next_due(changes)) < now:
+            self.moment(changes, max(due, self.seen))
+        self.moment(changes, now)
+
+    def moment(self, changes: Changes, now: float) -> None:
+        self.seen = now
+        for _ in range(PASSES):
+            before = (self.store.version, len(changes.log))
+            self.one_pass(changes, now)
+            if (self.store.version, len(changes.log)) == before:
+                return
+        raise RuntimeError(f"the cluster does not settle in {PASSES} passes at {now}")
+
+    def next_due(self, changes: Changes) -> float:
+        """When the next thing happens by itself, if it is later than what was seen; infinity when nothing will."""
+        times = []
+        for node in self.nodes.values():
+            kubelet = self.kubelet(changes, node, self.seen)
+            times += [t for pod in self.pods_of(node) if (t := kubelet.due(pod)) > self.seen]
+        return min(times, default=float("inf"))
+
+    def boot(self, changes: Changes) -> None:
+        """The first moment: files and daemons of every node, and the objects that kubeadm leaves."""
+        self.booted = True
+        clock = changes.net.clock
+        for node in self.nodes.values():
+            boot.prepare(changes, node, self.options, clock)
+        boot.static_routes(changes, self.nodes, self.options)
+        system.client_files(changes, self.options)
+        for name in ("default", "kube-node-lease", "kube-public", "kube-system"):
+            if self.store.get("Namespace", "", name) is None:
+                self.make_namespace(name, clock)
+
+    def one_pass(self, changes: Changes, now: float) -> None:
+        for node in self.nodes.values():
+            self.on_node(changes, node, now)
+        api = self.api_up(changes.net)
+        if api:
+            for node in self.nodes.values():
+                self.register(changes, node, now)
+            Workloads(self.store, self.ids, now, lambda body: self.delete(body, now)).sync()
+            scheduler.schedule(self.store, now, stamp=stamp(now))
+            for node in self.nodes.values():
+                self.sync_pods(changes, node, now)
+
+    # ---- one node
+
+    def cri(self, changes: Changes, node: NodeState, now: float) -> Containerd:
+        puller = Puller(net=changes.net, box=changes.net.boxes[node.name], air_gapped=node.options.air_gapped)
+        return Containerd(
+            changes=changes, machine=node.name, runtime=node.runtime, ids=self.ids, puller=puller, now=now,
+            version=self.options.containerd,
+        )  # fmt: skip
+
+    def kubelet(self, changes: Changes, node: NodeState, now: float, *, api: bool = True) -> Kubelet:
+        address = boot.node_address(changes.net, node.name)
+        return Kubelet(
+            changes=changes, store=self.store, node=node, cri=self.cri(changes, node, now), ids=self.ids, now=now,
+            node_ip=text4(address) if address else "", note=self.note, tools=self.tools, api=api,
+            cluster_dns=text4(self.options.service_cidr.addr + 10),
+        )  # fmt: skip
+
+    def note(self, where: str, pod: Json, error: EngineError) -> None:
+        """Something that a pod needs and the model cannot do: kept in `skipped`, and shown as an event of ours."""
+        self.skip(where, pod, error.said)
+        self.store.record(pod, "Warning", "NotModelled", error.text("en").strip(), "k8snet-tutor", self.seen)
+
+    def on_node(self, changes: Changes, node: NodeState, now: float) -> None:
+        """systemd, containerd's own watching, the masquerading agent and the static pods of a node."""
+        system.daemons(changes, node, self.cri(changes, node, now), now)
+        cri = self.cri(changes, node, now)
+        cri.observe()
+        if node.masq_sync <= now and masqagent.sync(changes, node.name):
+            node.masq_sync = now + masqagent.RESYNC
+        if node.runtime.problem:
+            return
+        static = self.static_pods(changes, node)
+        api = self.api_up(changes.net)
+        kubelet = self.kubelet(changes, node, now, api=api)
+        for pod in static:
+            if api:
+                self.mirror(node, pod, now)
+            kubelet.sync(pod)
+        wanted = {str(meta(p)["uid"]) for p in static}
+        if api:
+            self.clean_up(node, kubelet, wanted)
+
+    def static_pods(self, changes: Changes, node: NodeState) -> list[Json]:
+        """The pods of /etc/kubernetes/manifests, read again when a file changes."""
+        box = changes.net.boxes[node.name]
+        head = controlplane.MANIFESTS + "/"
+        texts = {
+            p: t
+            for p, t in box.files.items()
+            if p.startswith(head) and p.endswith((".yaml", ".yml", ".json"))
+        }
+        for path in [p for p in node.static if p not in texts or node.static[p][0] != texts[p]]:
+            self.drop_static(changes, node, node.static.pop(path)[1])
+        for path, text in texts.items():
+            if path not in node.static:
+                pod = system.static_pod(text, node.name, self.ids)
+                if pod is not None:
+                    node.static[path] = (text, pod)
+        return [pod for _, pod in node.static.values()]
+
+    def drop_static(self, changes: Changes, node: NodeState, pod: Json) -> None:
+        """A static pod whose file is gone or new: its containers end, and its mirror goes."""
+        kubelet = self.kubelet(changes, node, self.seen, api=False)
+        for sandbox in node.runtime.sandboxes_of(str(meta(pod)["uid"])):
+            kubelet.stop(pod, sandbox)
+        kubelet.forget(str(meta(pod)["uid"]))
+        mirror = self.store.get("Pod", namespace_of(pod), name_of(pod))
+        if mirror is not None and system.MIRROR in (meta(mirror).get("annotations") or {}):
+            self.store.remove("Pod", namespace_of(pod), name_of(pod))
+
+    def mirror(self, node: NodeState, pod: Json, now: float) -> None:
+        """The mirror of a static pod in the API. Its uid is kept apart by the store, so kubelet reports by name."""
+        old = self.store.get("Pod", namespace_of(pod), name_of(pod))
+        if old is not None or self.store.get("Node", "", node.name) is None:
+            return
+        body = edited(pod)
+        default_pod(body, self.ids)
+        made = self.store.create(body, now)
+        self.store.update({**made, "metadata": {**made["metadata"], "uid": meta(pod)["uid"]}})
+
+    def clean_up(self, node: NodeState, kubelet: Kubelet, static: set[str]) -> None:
+        """Sandboxes of pods that the API does not know any more (deleted while nobody could be told)."""
+        known = static | {str(meta(p)["uid"]) for p in self.store.list("Pod") if on_node(p) == node.name}
+        for uid in {s.uid for s in node.runtime.sandboxes.values()} - known:
+            for sandbox in node.runtime.sandboxes_of(uid):
+                ghost: Json = {
+                    "kind": "Pod",
+                    "metadata": {"name": sandbox.pod, "namespace": sandbox.namespace, "uid": uid},
+                    "spec": {"containers": []},
+                }
+                if not kubelet.stop(ghost, sandbox):
+                    return
+            kubelet.forget(uid)
+
+    def api_up(self, net: Net) -> bool:
+        """Does an API server run? A cluster without control-plane nodes is managed from elsewhere."""
+        planes = [n for n in self.nodes.values() if n.options.control_plane]
+        if not planes:
+            return True
+        return any(
+            {"kube-apiserver", "etcd"} <= {p.program for p in net.boxes[n.name].procs.values()}
+            for n in planes
+        )
+
+    def register(self, changes: Changes, node: NodeState, now: float) -> None:
+        if "kubelet" not in node.procs:
+            return
+        if self.store.get("Node", "", node.name) is None:
+            nodes.register(self.store, node, self.options, boot.node_address(changes.net, node.name), now)
+            self.store.record(
+                {"kind": "Node", "metadata": {"name": node.name}}, "Normal", "Starting", "Starting kubelet.",
+                "kubelet", now, host=node.name,
+            )  # fmt: skip
+        cri = self.cri(changes, node, now)
+        nodes.report(self.store, node, cri.network_problem(), now, runtime_down=node.runtime.problem)
+
+    def pods_of(self, node: NodeState) -> list[Json]:
+        """The API's pods that are bound to a node, mirrors left out, oldest first, and the static ones."""
+        found = [
+            p
+            for p in self.store.objects.get("Pod", {}).values()
+            if on_node(p) == node.name and system.MIRROR not in (meta(p).get("annotations") or {})
+        ]
+        found.sort(key=lambda p: (str(meta(p)["creationTimestamp"]), int(meta(p)["resourceVersion"])))
+        return [*(pod for _, pod in node.static.values()), *found]
+
+    def sync_pods(self, changes: Changes, node: NodeState, now: float) -> None:
+        if node.runtime.problem or "kubelet" not in node.procs:
+            return
+        kubelet = self.kubelet(changes, node, now)
+        static = {str(meta(pod)["uid"]) for _, pod in node.static.values()}
+        for pod in self.pods_of(node):
+            if str(meta(pod)["uid"]) not in static:
+                kubelet.sync(pod)
+
+
+KEPT_META = ("uid", "creationTimestamp", "generation", "resourceVersion", "ownerReferences", "deletionTimestamp",
+             "deletionGracePeriodSeconds")  # fmt: skip
+
+
+def from_texts(texts: Mapping[str, str]) -> list[Manifest]:
+    """Manifests of several files, name -> text. InputError with the problems of all of them."""
+    problems: list[Problem] = []
+    out: list[Manifest] = []
+    for name, text in texts.items():
+        try:
+            out += manifests.load(text, name)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return out
+
+
+__all__ = ["Any", "Cluster", "ContainerConfig", "Skipped", "from_texts"]

@@ -1,0 +1,60 @@
+"""Identifiers that look random and are not: the same lab and seed give the same names.
+
+Rules. Everything that Kubernetes, containerd or a CNI plugin draws at random (uids, sandbox ids, pod suffixes,
+veth names) is drawn here, from the lab's seed, what it is for, and how many of that were drawn before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Letters of generated names; vowels and look-alikes are left out (k8s.io/apimachinery/pkg/util/rand).
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+
+
+@dataclass(slots=True)
+class Ids:
+    """One stream per purpose, so that a name drawn for one thing never shifts the names of another."""
+
+    seed: int = 0
+    drawn: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> Ids:
+        return Ids(self.seed, dict(self.drawn))
+
+    def draw(self, what: str) -> bytes:
+        """32 bytes for the next thing of this kind."""
+        count = self.drawn.get(what, 0)
+        self.drawn[what] = count + 1
+        return hashlib.sha256(f"{self.seed}/{what}/{count}".encode()).digest()
+
+    def hex(self, what: str, digits: int) -> str:
+        return self.draw(what).hex()[:digits]
+
+    def uuid(self, what: str) -> str:
+        h = self.draw(what).hex()
+        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) % 4]}{h[17:20]}-{h[20:32]}"
+
+    def cni_name(self, what: str) -> str:
+        """`cni-` and 8-4-4-4-12 hex digits, the name of a sandbox's mounted namespace."""
+        h = self.draw(what).hex()
+        return f"cni-{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:32]}"
+
+    def suffix(self, what: str, letters: int = 5) -> str:
+        return "".join(LETTERS[b % len(LETTERS)] for b in self.draw(what)[:letters])
+
+    def fraction(self, what: str) -> float:
+        """From 0 up to 1, for jitter."""
+        return int.from_bytes(self.draw(what)[:4], "big") / 2**32
+
+
+def template_hash(template: Any) -> str:
+    """The `pod-template-hash` of a ReplicaSet: FNV-1a over the template, spelt with LETTERS
+    (controller.ComputeHash; the real one hashes Go's own dump of the struct, so only the shape is equal)."""
+    value = 0x811C9DC5
+    for byte in json.dumps(template, sort_keys=True, separators=(",", ":")).encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return "".join(LETTERS[ord(c) % len(LETTERS)] for c in str(value))

@@ -1,0 +1,51 @@
+"""One node's state between two moments: its containerd, and what its kubelet remembers.
+
+Rules. Data only: kubelet.py and containerd.py act on it. `copy` shares the frozen rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.kube.objects import Json
+from engine.kube.options import NodeOptions
+from engine.kube.runtime import Runtime
+from engine.linux.addr import Prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """An exponential back-off: `delay` seconds, counted from `since` (client-go flowcontrol.Backoff)."""
+
+    delay: float
+    since: float
+
+
+@dataclass(slots=True)
+class NodeState:
+    """`retry[uid]` is when a failed sandbox is tried again; `crash` and `pull` back-offs by pod uid and container;
+    `pulls` the last pull error by the same key; `started` pods that have had a sandbox; `static` the static pods by
+    the file they stand in, with that file's text; `procs` the node's own daemons by name."""
+
+    options: NodeOptions
+    pod_cidr: Prefix
+    runtime: Runtime = field(default_factory=Runtime)
+    retry: dict[str, float] = field(default_factory=dict)
+    crash: dict[str, Backoff] = field(default_factory=dict)
+    pull: dict[str, Backoff] = field(default_factory=dict)
+    pulls: dict[str, str] = field(default_factory=dict)
+    waits: dict[str, Json] = field(default_factory=dict)
+    static: dict[str, tuple[str, Json]] = field(default_factory=dict)
+    procs: dict[str, int] = field(default_factory=dict)
+    masq_sync: float = 0.0
+    ready_since: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.options.name
+
+    def copy(self) -> NodeState:
+        return NodeState(
+            self.options, self.pod_cidr, self.runtime.copy(), dict(self.retry), dict(self.crash), dict(self.pull),
+            dict(self.pulls), dict(self.waits), dict(self.static), dict(self.procs), self.masq_sync, self.ready_since,
+        )  # fmt: skip

@@ -1,0 +1,125 @@
+"""The API server's store: objects by kind, namespace and name, and events.
+
+Rules. `Store` keeps and finds; it decides nothing and knows no controller. Bodies are shared between copies and
+never changed in place (`objects.edited`). Every write gets the next resourceVersion, as etcd's revision does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from engine.kube.clock import stamp
+from engine.kube.ids import Ids
+from engine.kube.objects import BY_KIND, Json, edited, meta, name_of, namespace_of, spec_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of `kubectl get events`, counted up while the same thing happens again. Times are virtual seconds."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    type: str
+    reason: str
+    message: str
+    source: str
+    host: str = ""
+    field_path: str = ""
+    count: int = 1
+    first: float = 0.0
+    last: float = 0.0
+    id: str = ""
+    version: int = 0
+
+
+@dataclass(slots=True)
+class Store:
+    """`objects[kind][namespace, name]` is a body. `version` is the resourceVersion given out last."""
+
+    ids: Ids = field(default_factory=Ids)
+    objects: dict[str, dict[tuple[str, str], Json]] = field(default_factory=dict)
+    events: dict[tuple[str, ...], Event] = field(default_factory=dict)
+    version: int = 200
+
+    def copy(self) -> Store:
+        return Store(
+            self.ids.copy(), {k: dict(v) for k, v in self.objects.items()}, dict(self.events), self.version
+        )
+
+    def get(self, kind: str, namespace: str, name: str) -> Json | None:
+        return self.objects.get(kind, {}).get((namespace, name))
+
+    def list(self, kind: str, namespace: str | None = None) -> list[Json]:
+        """All of a kind, or of one namespace, by namespace and name as the API server lists."""
+        found = self.objects.get(kind, {})
+        return [found[k] for k in sorted(found) if namespace is None or k[0] == namespace]
+
+    def every(self) -> Iterator[Json]:
+        for kind in self.objects.values():
+            yield from kind.values()
+
+    def create(self, body: Json, clock: float) -> Json:
+        """Store a new object: uid, resourceVersion, creationTimestamp, generation. ValueError if it exists."""
+        kind, key = str(body["kind"]), (namespace_of(body), name_of(body))
+        if key in self.objects.get(kind, {}):
+            raise ValueError(f"{kind} {key} exists")
+        new = edited(body)
+        m = new.setdefault("metadata", {})
+        m["uid"] = self.ids.uuid(f"uid/{kind}/{key[0]}/{key[1]}")
+        m["creationTimestamp"] = stamp(clock)
+        if "spec" in new and kind in BY_KIND and BY_KIND[kind].kind not in ("Node", "Namespace", "Service"):
+            m["generation"] = 1
+        return self._write(kind, key, new)
+
+    def update(self, body: Json) -> Json:
+        """Replace an object by a changed body. A body that is equal changes nothing, as in the API server."""
+        kind, key = str(body["kind"]), (namespace_of(body), name_of(body))
+        old = self.objects[kind][key]
+        if body == old:
+            return old
+        m = body["metadata"]
+        if "generation" in m and spec_of(body) != spec_of(old):
+            m["generation"] = meta(old)["generation"] + 1
+        return self._write(kind, key, body)
+
+    def change(self, kind: str, namespace: str, name: str, by: Callable[[Json], None]) -> Json:
+        """Edit a copy and store it."""
+        body = edited(self.objects[kind][namespace, name])
+        by(body)
+        return self.update(body)
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        self.version += 1
+        del self.objects[kind][namespace, name]
+
+    def _write(self, kind: str, key: tuple[str, str], body: Json) -> Json:
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.objects.setdefault(kind, {})[key] = body
+        return body
+
+    def record(
+        self, about: Json, type: str, reason: str, message: str, source: str, clock: float, *, host: str = "",
+        field_path: str = "",
+    ) -> None:  # fmt: skip
+        """Record an event about an object; the same one again only counts up (tools/record's correlator)."""
+        kind, namespace, name = str(about["kind"]), namespace_of(about), name_of(about)
+        uid = str(meta(about).get("uid", name))
+        key = (kind, namespace, name, uid, type, reason, message, source, host, field_path)
+        old = self.events.pop(key, None)
+        self.version += 1
+        if old is not None:
+            self.events[key] = replace(old, count=old.count + 1, last=clock, version=self.version)
+            return
+        self.events[key] = Event(
+            kind=kind, namespace=namespace or "default", name=name, uid=uid, type=type, reason=reason,
+            message=message, source=source, host=host, field_path=field_path, first=clock, last=clock,
+            id=f"{name}.{self.ids.hex('event', 16)}", version=self.version,
+        )  # fmt: skip
+
+    def events_about(self, uid: str) -> list[Event]:
+        """Events of one object, oldest last occurrence first."""
+        return sorted((e for e in self.events.values() if e.uid == uid), key=lambda e: (e.last, e.version))

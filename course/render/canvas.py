@@ -7,6 +7,7 @@ only in `cells()`, so that every joint is right however lines were drawn. Roles 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -66,7 +67,7 @@ class Canvas:
         self, points: Sequence[Point], role: str, *, weight: int = 1, dashed: bool = False, over: bool = False
     ) -> None:
         """An orthogonal polyline. It joins every line that it meets; `over` passes upright over flat ones instead."""
-        for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+        for (x1, y1), (x2, y2) in itertools.pairwise(points):
             if x1 != x2 and y1 != y2:
                 raise ValueError(f"not orthogonal: {(x1, y1)} to {(x2, y2)}")
             dx, dy = (x2 > x1) - (x2 < x1), (y2 > y1) - (y2 < y1)

@@ -35,7 +35,7 @@ WEIGHT: dict[StepKind, int] = {
     StepKind.LEARN: 15, StepKind.RPFILTER: 12, StepKind.MTU: 12, StepKind.CONNTRACK: 10, StepKind.TRANSMIT: 6,
     StepKind.RECEIVE: 5,
 }  # fmt: skip
-REFUSALS = ("DROP", "REJECT")
+REFUSALS = ("drop", "reject")
 CELLS_PER_SECOND = 18.0
 SHORTEST_GLIDE, LONGEST_GLIDE = 0.2, 1.6
 PASSING = 0.2  # a hop where nothing is decided stands still for this long
@@ -262,7 +262,7 @@ class _Cut:
         dwell = DWELL[step.kind]
         if step.kind is StepKind.BRIDGE and step.copies:
             dwell = FLOOD
-        elif step.kind in (StepKind.RULE, StepKind.POLICY) and step.verdict.split(" ")[0] in REFUSALS:
+        elif step.kind in (StepKind.RULE, StepKind.POLICY) and step.verdict in REFUSALS:
             dwell = 1.2
         elif step.kind is StepKind.NEIGHBOUR and step.aside:
             dwell = 0.8
@@ -288,7 +288,7 @@ def _main(moments: Sequence[Moment]) -> int:
 def _weight(step: Step) -> int:
     if step.kind is StepKind.NEIGHBOUR and step.aside:
         return 66
-    if step.kind is StepKind.RULE and step.verdict.split(" ")[0] in REFUSALS:
+    if step.kind is StepKind.RULE and step.verdict in REFUSALS:
         return 88
     return WEIGHT[step.kind]
 

@@ -10,6 +10,7 @@ Rules. Deterministic: the same rows, journey and size give the same picture. Not
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -333,7 +334,7 @@ class _Arrangement:
             out.nodes[key] = (x, y)
             out.join(name, key)
             joints.append(key)
-        for one, two in zip(joints, joints[1:], strict=False):
+        for one, two in itertools.pairwise(joints):
             out.join(one, two)
         if lan.netns:
             self._name_bus(out, lan, y, {x for x, _, _ in taps}, right)

@@ -13,6 +13,7 @@ side of a LAN; `layout.py` mirrors it for the lower one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -245,7 +246,7 @@ class MachineBlock:
         if not joints:
             joints = [(xs[0], ("joint", bridge.netns, bridge.name))]
             b.nodes[joints[0][1]] = (xs[0], y)
-        for (_, one), (_, two) in zip(joints, joints[1:], strict=False):
+        for (_, one), (_, two) in itertools.pairwise(joints):
             b.join(one, two)
         b.join(joints[0][1], bridge.key)
         b.join(bridge.key, seat, (xs[0], b.nodes[seat][1]))
@@ -410,7 +411,7 @@ class MachineBlock:
             self._wire_up(x, name, e.y)
         if bridge:
             names = [e.lanes[x] for x in lanes]
-            for one, two in zip(names, names[1:], strict=False):
+            for one, two in itertools.pairwise(names):
                 b.join(one, two)
             b.nodes[e.device.key] = (first, e.y + (2 if self.d.boxes else 1))
             b.join(e.lanes[first], e.device.key)
@@ -528,5 +529,5 @@ class MachineBlock:
             b.texts.append(Text(spot + 2, lane_y, ((text, "program"),), cell_len(text)))
             self.right = max(self.right, spot + 3 + cell_len(text))
         joints.append((spot, seat))
-        for (_, one), (_, two) in zip(joints, joints[1:], strict=False):
+        for (_, one), (_, two) in itertools.pairwise(joints):
             b.join(one, two)

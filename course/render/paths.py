@@ -11,6 +11,7 @@ stops the player.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Sequence
 
 from course.render.block import Name
@@ -29,9 +30,7 @@ class Paths:
         self.scene = scene
         self._near: dict[Name, list[tuple[int, Name, tuple[Point, ...]]]] = {}
         for a, b, points in scene.tracks:
-            length = sum(
-                abs(x2 - x1) + abs(y2 - y1) for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False)
-            )
+            length = sum(abs(x2 - x1) + abs(y2 - y1) for (x1, y1), (x2, y2) in itertools.pairwise(points))
             self._near.setdefault(a, []).append((length, b, points))
             self._near.setdefault(b, []).append((length, a, points[::-1]))
         self._ways: dict[tuple[Name, Name], Path | None] = {}

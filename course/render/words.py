@@ -105,6 +105,7 @@ UI: dict[str, Phrase] = {
     "back": Phrase("way back", "돌아오는 길"),
     "later": Phrase("later packet {n}", "이후 패킷 {n}"),
     "aside": Phrase("ARP first", "먼저 ARP"),
+    "resumes": Phrase("now it can go on", "이제 계속 감"),
     "leg": Phrase("flow {n} of {total}: {purpose}", "흐름 {n}/{total}: {purpose}"),
     "because": Phrase("because", "이유"),
     "row": Phrase("decided by", "결정한 행"),

@@ -1,0 +1,181 @@
+"""The panel under the picture: where the film stands, the hop in a clause, the headers, why, and the row that decided.
+
+Rules. Pure: a Playback and a width give lines of (text, role) spans. The first line is the film as a bar; the second
+says hop, place and clause on the left, speed and state on the right; then one line a header layer; then why and row.
+"""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from course.render.frames import Beat, Playback
+from course.render.glyphs import Glyphs
+from course.render.headers import header_lines
+from course.render.ladder import where
+from course.render.words import FIDELITY_WORDS, OUTCOME_WORDS, ui
+from engine.linux.journey import OUTCOMES, Outcome, Step
+
+#: Lines that are kept for headers where there is room, so that the why does not jump about.
+HEADERS = 4
+Span = tuple[str, str]
+Line = list[Span]
+
+
+def width_of(line: Line) -> int:
+    return sum(cell_len(text) for text, _ in line)
+
+
+def clip_line(line: Line, width: int, glyphs: Glyphs) -> Line:
+    """A line in at most `width` cells."""
+    out: Line = []
+    left = width
+    for text, role in line:
+        size = cell_len(text)
+        if size > left:
+            if left > 0:
+                out.append((glyphs.clip(text, left), role))
+            return out
+        out.append((text, role))
+        left -= size
+    return out
+
+
+def wrap(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:
+    """Words on at most `most` lines of `width` cells; Hangul breaks at spaces as Korean does."""
+    lines: list[str] = []
+    now = ""
+    for word in text.split():
+        longer = f"{now} {word}" if now else word
+        if cell_len(longer) <= width or not now:
+            now = longer
+            continue
+        lines.append(now)
+        now = word
+    if now:
+        lines.append(now)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [glyphs.clip(line, width) for line in lines]
+
+
+def bar(playback: Playback, width: int, glyphs: Glyphs) -> Line:
+    """The film as a line: what has been shown, where it stands, where the packet turns round, what is hidden."""
+    total = len(playback.film.beats)
+    done, todo, turn = ("=", "-", "|") if glyphs.ascii else ("━", "─", "┊")
+    if not total or width < 4:
+        return [(todo * max(0, width), "bar")]
+    end = width - 1
+    here = round(playback.beat / max(1, total - 1) * end)
+    spots = {
+        round(i / max(1, total - 1) * end)
+        for i in range(1, total)
+        if playback.film.beats[i].number != playback.film.beats[i - 1].number
+    }
+    hidden = round(playback.hidden / max(1, total - 1) * end) if playback.hidden is not None and playback.concealed else width
+    out: Line = []
+    for x in range(width):
+        if x == here:
+            cell = (glyphs.packet, "packet")
+        elif x >= hidden:
+            cell = ("?", "bar")
+        else:
+            cell = (turn if x in spots else done if x < here else todo, "done" if x < here else "bar")
+        if out and out[-1][1] == cell[1]:
+            out[-1] = (out[-1][0] + cell[0], cell[1])
+        else:
+            out.append(cell)
+    return out
+
+
+def controls(speed: float, playing: bool, glyphs: Glyphs, typed: str | None = None) -> Line:
+    """`◀ 1x ▶ ▮▮`: the speed between its keys, and the state."""
+    if typed is not None:
+        return [(f"# {typed}_", "packet")]
+    text = f"{speed:g}x"
+    state = glyphs.play if playing else glyphs.pause
+    return [(f"- {text} + ", "word"), (state, "packet" if playing else "value")]
+
+
+def beat_title(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
+    """`Hop 3 of 8 · way back · w1 cni0 · floods: out of every other port`."""
+    beat = playback.now
+    if beat is None:
+        return [(ui("nothing", lang), "word")]
+    dot = f" {glyphs.dot} "
+    name = "hop-hidden" if playback.concealed else "hop"
+    hop = ui(name, lang, n=beat.hop + 1) if playback.concealed else ui(name, lang, n=beat.hop + 1, total=beat.hops)
+    out: Line = [(hop, "title")]
+    if playback.moment is not None:
+        out.append((f" ({ui('step', lang, n=playback.shown() + 1, total=len(beat.moments))})", "word"))
+    way = ui("later", lang, n=beat.later) if beat.way == "later" else "" if beat.way == "there" else ui(beat.way, lang)
+    if way:
+        out += [(dot, "word"), (way, "way")]
+    if playback.film.legs > 1:
+        leg = ui("leg", lang, n=beat.leg + 1, total=playback.film.legs, purpose=beat.purpose)
+        out += [(dot, "word"), (leg, "word")]
+    bad = beat.ends is not None and beat.ends is not Outcome.DELIVERED and playback.way() >= 1.0
+    out += [(dot, "word"), (where(beat.place), "title"), (dot, "word")]
+    clause = beat.moments[playback.shown()].clause.text(lang)
+    if bad and beat.ends is not None:
+        out.append((f"{glyphs.stopped} {OUTCOME_WORDS[beat.ends]().text(lang)}", "stopped"))
+    else:
+        out.append((clause, "value"))
+    return out
+
+
+def panel(
+    playback: Playback, width: int, height: int, lang: str, glyphs: Glyphs, *, speed: float = 1.0, playing: bool = False,
+    typed: str | None = None,
+) -> list[Line]:  # fmt: skip
+    """The whole panel, at most `height` lines."""
+    out: list[Line] = [bar(playback, width, glyphs)]
+    right = controls(speed, playing, glyphs, typed)
+    left = clip_line([(" ", ""), *beat_title(playback, lang, glyphs)], width - width_of(right) - 3, glyphs)
+    gap = " " * max(1, width - 1 - width_of(left) - width_of(right))
+    out.append([*left, (gap, ""), *right])
+    beat = playback.now
+    if beat is None:
+        return out[:height]
+    step = beat.moments[playback.shown()].step
+    inside = playback.moment is not None
+    before, after = (step.before, step.after or step.before) if inside else (beat.before, beat.after)
+    why = _why(playback, beat, step, lang)
+    tail = _tail(why, step, width, lang, glyphs, room=max(1, height - 2 - HEADERS))
+    room = max(1, height - 2 - len(tail))
+    headers = header_lines(before, after, glyphs)
+    if len(headers) > room:  # the layers that changed, then the inner ones, are worth more than the outer ones
+        best = sorted(range(len(headers)), key=lambda i: (headers[i][0][0] == " ", -i))[:room]
+        headers = [headers[i] for i in sorted(best)]
+    out += [clip_line([(" ", ""), *line], width - 1, glyphs) for line in headers]
+    out += [[] for _ in range(min(room, HEADERS) - len(headers))]
+    return (out + tail)[:height]
+
+
+def _why(playback: Playback, beat: Beat, step: Step, lang: str) -> str:
+    if playback.concealed and playback.beat >= playback.last and playback.way() >= 1.0:
+        return ui("hidden", lang)
+    if step.why is not None:
+        return step.why.text(lang)
+    if step.outcome is not None:
+        return OUTCOMES[step.outcome]().text(lang)
+    return ""
+
+
+def _tail(why: str, step: Step, width: int, lang: str, glyphs: Glyphs, room: int) -> list[Line]:
+    names = [ui("because", lang), ui("row", lang)]
+    wide = max(cell_len(n) for n in names) + 2
+    out: list[Line] = []
+    for i, text in enumerate(wrap(why, width - wide - 4, min(2, room), glyphs)):
+        name = names[0] if not i else ""
+        out.append([("  ", ""), (name + " " * (wide - cell_len(name)), "word"), (text, "why")])
+    if step.row:
+        trust = FIDELITY_WORDS[step.fidelity]().text(lang)
+        left: Line = [("  ", ""), (names[1] + " " * (wide - cell_len(names[1])), "word")]
+        space = width - width_of(left) - cell_len(trust) - 4
+        if space >= 24:
+            text = glyphs.clip(" ".join(step.row.split()), space)
+            left += [(text, "rule"), (" " * (space - cell_len(text) + 2), ""), (trust, "trust")]
+        else:
+            left.append((glyphs.clip(" ".join(step.row.split()), width - width_of(left) - 1), "rule"))
+        out.append(left)
+    return out

@@ -1,0 +1,286 @@
+"""One visit to a kernel as its own diagram: the stages in their order, lit as the packet met them, and the rules met.
+
+Theory. A visit is the packet's whole stay in one network namespace. Which tables stand at which hook, and in which
+order, is `xt.tables.LAYOUT`, the table that the walker itself runs; conntrack stands at priority -200. A stage is met
+when one of the visit's steps belongs to it, stopped when the packet ended there, passed by when a later stage was
+reached, and not reached otherwise. The branch not taken (INPUT or FORWARD) is shown too, in quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from course.render.glyphs import Glyphs
+from course.render.words import ui
+from engine.linux.addr import text4
+from engine.linux.journey import Step, StepKind
+from engine.linux.packet import Packet
+from engine.linux.xt.tables import LAYOUT
+
+Span = tuple[str, str]
+Line = list[Span]
+CONNTRACK = -200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageMark:
+    """`status` is met, passed, stopped, unreached or away (the branch not taken); `note` is a word beside it."""
+
+    name: str
+    status: str
+    now: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A row of the diagram: a hook with its tables, or a single stage (`in eth0`, `routing`)."""
+
+    title: str
+    stages: tuple[StageMark, ...]
+    away: bool = False
+
+
+def kind(steps: Sequence[Step]) -> str:
+    """bridging, sending, receiving or forwarding."""
+    kinds = {s.kind for s in steps}
+    if StepKind.SEND in kinds:
+        return "sending"
+    if kinds & {StepKind.LOCAL, StepKind.SOCKET, StepKind.ARP}:
+        return "receiving"
+    if StepKind.BRIDGE in kinds and not kinds & {StepKind.ROUTE, StepKind.FORWARD}:
+        return "bridging"
+    return "forwarding"
+
+
+def stage_of(step: Step, before: str) -> str:
+    """The name of the stage that a step belongs to; a DROP belongs where the packet was."""
+    if step.kind in (StepKind.RULE, StepKind.POLICY, StepKind.NAT):
+        return f"{step.hook} {step.table}"
+    if step.kind is StepKind.CONNTRACK:
+        return before if step.verdict == "confirmed" and before else f"{_hook_of(step, before)} conntrack"
+    if step.kind in (StepKind.ROUTE, StepKind.LOCAL, StepKind.RPFILTER, StepKind.FORWARD, StepKind.MTU):
+        return "routing"
+    if step.kind in (StepKind.BRIDGE, StepKind.LEARN):
+        return "bridge"
+    if step.kind in (StepKind.NEIGHBOUR, StepKind.ARP):
+        return "neighbour"
+    if step.kind is StepKind.RECEIVE:
+        return "in"
+    if step.kind is StepKind.TRANSMIT:
+        return "out"
+    if step.kind in (StepKind.SEND, StepKind.SOCKET, StepKind.PROGRAM):
+        return "socket"
+    return before
+
+
+def _hook_of(step: Step, before: str) -> str:
+    """Conntrack looks a packet up in PREROUTING, or in OUTPUT for one that is made here."""
+    return (
+        "OUTPUT"
+        if step.place.direction != "in" and before in ("", "socket", "routing", "OUTPUT raw")
+        else "PREROUTING"
+    )
+
+
+def _order(what: str, bridged: bool) -> list[tuple[str, str, bool]]:
+    """(section, hook or stage, away?) in the order in which this kind of visit meets them."""
+    if what == "sending":
+        return [("socket", "", False), ("routing", "", False), ("OUTPUT", "OUTPUT", False),
+                ("POSTROUTING", "POSTROUTING", False), ("neighbour", "", False), ("out", "", False)]  # fmt: skip
+    start = [("in", "", False), ("PREROUTING", "PREROUTING", False)]
+    bridge = [("bridge", "", False)] if bridged else []
+    if what == "bridging":
+        return [
+            *start,
+            *bridge,
+            ("FORWARD", "FORWARD", False),
+            ("POSTROUTING", "POSTROUTING", False),
+            ("out", "", False),
+        ]
+    start += [*bridge, ("routing", "", False)]
+    if what == "receiving":
+        return [*start, ("FORWARD", "FORWARD", True), ("INPUT", "INPUT", False), ("socket", "", False)]
+    return [
+        *start, ("INPUT", "INPUT", True), ("FORWARD", "FORWARD", False), ("POSTROUTING", "POSTROUTING", False),
+        ("neighbour", "", False), ("out", "", False),
+    ]  # fmt: skip
+
+
+def _tables(hook: str, used: set[str]) -> list[str]:
+    """The stages of a hook: its tables by priority with conntrack between; `security` only where a rule is."""
+    names: list[str] = []
+    tracked = hook not in ("PREROUTING", "OUTPUT")
+    for table, priority in LAYOUT[hook]:
+        if not tracked and priority > CONNTRACK:
+            names.append("conntrack")
+            tracked = True
+        if table != "security" or f"{hook} security" in used:
+            names.append(table)
+    return names
+
+
+def diagram(steps: Sequence[Step], current: Step | None, lang: str) -> list[Section]:
+    """The visit's sections with every stage's status."""
+    what = kind(steps)
+    met: dict[str, int] = {}
+    notes: dict[str, str] = {}
+    stopped = now = before = ""
+    for step in steps:
+        name = stage_of(step, before)
+        met[name] = met.get(name, 0) + 1
+        if step.kind is StepKind.CONNTRACK and step.verdict and step.verdict != "confirmed":
+            notes[name] = step.verdict
+        elif step.kind in (StepKind.RECEIVE, StepKind.TRANSMIT):
+            notes.setdefault(name, step.place.device)
+        elif step.kind is StepKind.SOCKET or step.kind is StepKind.SEND:
+            notes.setdefault(name, step.place.program)
+        if step.outcome is not None:
+            stopped = name
+        if step is current:
+            now = name
+        before = name
+    order = _order(what, "bridge" in met)
+    names: list[tuple[str, str, str, bool]] = []
+    for section, hook, away in order:
+        for table in _tables(hook, set(met)) if hook else [section]:
+            names.append((section, table, f"{hook} {table}" if hook else section, away))
+    reached = max((i for i, (_, _, key, _) in enumerate(names) if key in met), default=-1)
+    out: list[Section] = []
+    for section, _, away in order:
+        marks = tuple(
+            StageMark(name=_word(table, lang), status=_status(key, i, met, stopped, reached, away), now=key == now,
+                      note=notes.get(key, ""))
+            for i, (s, table, key, a) in enumerate(names) if s == section and a == away
+        )  # fmt: skip
+        out.append(
+            Section(title=section if section.isupper() else _word(section, lang), stages=marks, away=away)
+        )
+    return out
+
+
+def _status(key: str, index: int, met: dict[str, int], stopped: str, reached: int, away: bool) -> str:
+    if key == stopped:
+        return "stopped"
+    if away:
+        return "away"
+    return "met" if key in met else "passed" if index < reached else "unreached"
+
+
+def _word(name: str, lang: str) -> str:
+    return ui(name, lang) if name in ("in", "out", "routing", "bridge", "socket", "neighbour") else name
+
+
+def mark(status: str, glyphs: Glyphs) -> str:
+    return {"met": glyphs.met, "passed": glyphs.passed, "stopped": glyphs.stopped}.get(
+        status, glyphs.unreached
+    )
+
+
+def picture(steps: Sequence[Step], current: Step | None, lang: str, glyphs: Glyphs) -> list[Line]:
+    """The diagram as lines: one a section, its stages joined by arrows. Roles: title, met, passed, stopped, away, now."""
+    sections = diagram(steps, current, lang)
+    single = [s for s in sections if len(s.stages) == 1]
+    wide = max((len(s.title) + _double(s.title) for s in sections), default=0) + 2
+    bar, down, side = ("|", "v", "+") if glyphs.ascii else ("│", "▼", "├")
+    out: list[Line] = []
+    for i, section in enumerate(sections):
+        rail = down if i in (0, len(sections) - 1) else side if section.away else bar
+        pad = " " * (wide - len(section.title) - _double(section.title))
+        line: Line = [(f" {rail} ", "rail"), (section.title + pad, "away" if section.away else "title")]
+        if section in single and not section.away:
+            stage = section.stages[0]
+            line += [(mark(stage.status, glyphs), _role(stage)), (f" {stage.note}".rstrip(), _role(stage))]
+        else:
+            for j, stage in enumerate(section.stages):
+                if j:
+                    line.append((f" {glyphs.then} ", "rail"))
+                line.append((f"{stage.name} {mark(stage.status, glyphs)}", _role(stage)))
+                if stage.note:
+                    line.append((f" {stage.note}", _role(stage)))
+        out.append(line)
+    return out
+
+
+def _double(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text) - len(text)
+
+
+def _role(stage: StageMark) -> str:
+    return "now" if stage.now and stage.status != "stopped" else stage.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """A rule that matched, a policy that was reached, or a rewrite. `change` is set for a rewrite."""
+
+    step: Step
+    chain: str = ""
+    number: int = 0
+    text: str = ""
+    change: str = ""
+
+
+def rules(steps: Sequence[Step]) -> tuple[list[Met], int, int]:
+    """(rules met in order, how many rules matched, how many were tried)."""
+    out: list[Met] = []
+    met = tried = 0
+    runs: dict[tuple[str, str, str, str], int] = {}
+    for step in steps:
+        if step.kind in (StepKind.RULE, StepKind.POLICY):
+            key = (step.place.netns, step.place.device, step.table, step.hook)
+            runs[key] = max(runs.get(key, 0), step.visited)
+            if step.kind is StepKind.RULE:
+                met += 1
+            text = step.row.removeprefix(f"-A {step.chain} ")
+            number = step.number if step.kind is StepKind.RULE else 0
+            out.append(Met(step=step, chain=f"{step.table} {step.chain}", number=number, text=text))
+        elif step.kind is StepKind.NAT and step.before is not None and step.after is not None:
+            out.append(Met(step=step, change=changed(step.before, step.after)))
+    tried = sum(runs.values())
+    return out, met, tried
+
+
+def changed(before: Packet, after: Packet) -> str:
+    """`dst 10.96.71.20:80 => 10.244.2.7:8080`, with the arrow left as `=>` for the drawing to replace."""
+    if not before.has_ip or not after.has_ip:
+        return ""
+    parts: list[str] = []
+    for name, old, new, i in (
+        ("src", before.ip.src, after.ip.src, 0),
+        ("dst", before.ip.dst, after.ip.dst, 1),
+    ):
+        a, b = before.ports[i], after.ports[i]
+        if (old, a) != (new, b):
+            left, right = (f"{text4(v)}:{p}" if p else text4(v) for v, p in ((old, a), (new, b)))
+            parts.append(f"{name} {left} => {right}")
+    return "   ".join(parts)
+
+
+def rule_lines(
+    steps: Sequence[Step], current: Step | None, width: int, lang: str, glyphs: Glyphs
+) -> list[Line]:
+    """The rules met, one a line. Roles: title, chain, row, now, changed."""
+    found, met, tried = rules(steps)
+    if not found:
+        return [[(" " + ui("no-rules", lang), "away")]]
+    out: list[Line] = [[(" " + ui("rules-met", lang, met=f"{met:,}", tried=f"{tried:,}"), "title")]]
+    wide = min(max(len(m.chain) for m in found), max(14, width // 3))
+    for m in found:
+        if m.change:
+            out.append(
+                [("   ", ""), (glyphs.clip(m.change.replace("=>", glyphs.gives), width - 4), "changed")]
+            )
+            continue
+        role = "now" if m.step is current else "row"
+        here = glyphs.here if m.step is current else " "
+        number = f"{m.number:>5}" if m.number else "     "
+        rest = max(4, width - wide - 11)
+        out.append(
+            [(f" {here} ", role), (glyphs.clip(m.chain, wide).ljust(wide), "chain"), (number, "chain"), ("  ", ""),
+             (glyphs.clip(m.text, rest), role)]
+        )  # fmt: skip
+    return out

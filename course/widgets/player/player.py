@@ -1,0 +1,530 @@
+"""Player: a journey, played. The scene or the ladder above, the panel below, a zoom into one hop on demand.
+
+Theory. The film and where it stands are a `Playback`, a plain value; every key moves that index, and the clock moves
+the same index while playing. So a test drives keys or the index, never time. The clock runs only while the film plays
+and the widget is on the screen: a moving packet asks for 30 frames a second, one that stands still for none until the
+moment when something changes.
+
+Rules. The engine has finished before a film is shown: nothing here waits for it. What a prediction hides is neither
+drawn, listed nor counted. Messages are nested here; a screen listens to them and never reaches inside.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+
+from course.keys import aliases
+from course.render.caption import panel
+from course.render.frames import WAYS, Beat, Film, Playback, film
+from course.render.glyphs import glyphs
+from course.widgets.player.ladder import Ladder
+from course.widgets.player.paint import Painted
+from course.widgets.player.scene import PlayerScene
+from course.widgets.player.zoom import Zoom
+from engine.linux.journey import Journey, Outcome, Place
+
+if TYPE_CHECKING:
+    from engine.linux.net import Net
+
+SPEEDS = (0.5, 1.0, 2.0, 4.0)
+FRAME = 1 / 30
+LONGEST_TICK = 0.25  # a late tick moves the film on by no more than this
+STILL_BEAT = 1.4  # without motion each hop is shown for at least so long
+SMALL_WIDTH, SMALL_HEIGHT = 60, 13  # below this the ladder says more than a scene
+
+
+def bridge_ports(net: Net) -> frozenset[tuple[str, str]]:
+    """(netns, device) of every port of a bridge."""
+    return frozenset((ns.id, link.name) for ns in net.spaces.values() for link in ns.links.values() if link.master)
+
+
+class Player(Widget):
+    """Shows one journey in one lab. `load` it, then drive it by keys or by its methods."""
+
+    DEFAULT_CSS = """
+    Player { layout: vertical; height: 1fr; }
+    Player PlayerScene, Player Ladder, Player Zoom { height: 1fr; }
+    Player #panel { height: 9; dock: bottom; }
+    Player .off { display: none; }
+    """
+    can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "toggle", "play/pause"),
+        Binding("right", "step(1)", "hop"),
+        Binding("left", "step(-1)", "hop back"),
+        Binding("down", "down(1)", "next", show=False),
+        Binding("up", "down(-1)", "previous", show=False),
+        Binding("shift+right,right_square_bracket", "inside(1)", "step", show=False),
+        Binding("shift+left,left_square_bracket", "inside(-1)", "step back", show=False),
+        Binding("home", "first", "start", show=False),
+        Binding("end", "last", "end", show=False),
+        Binding("plus,equals_sign,f10", "faster(1)", "faster", show=False),
+        Binding("minus,f9", "faster(-1)", "slower", show=False),
+        Binding("enter," + aliases("z"), "zoom", "zoom"),
+        Binding(aliases("v") + ",f6", "view", "ladder/scene"),
+        Binding(aliases("r") + ",f5", "replay", "replay", show=False),
+        Binding(aliases("a") + ",f7", "arp", "ARP detail", show=False),
+        Binding(aliases("m") + ",f8", "later", "later packets", show=False),
+        Binding(aliases("g") + ",number_sign", "goto", "go to hop", show=False),
+        Binding(aliases("o"), "choose_row", "use the row", show=False),
+    ]
+
+    class HopChanged(Message):
+        """The film stands at another beat."""
+
+        def __init__(self, player: Player, index: int, beat: Beat) -> None:
+            super().__init__()
+            self.player, self.index, self.beat = player, index, beat
+
+        @property
+        def control(self) -> Player:
+            return self.player
+
+    class Finished(Message):
+        """The film came to its end while playing or stepping; `hidden` when a prediction ended it."""
+
+        def __init__(self, player: Player, hidden: bool) -> None:
+            super().__init__()
+            self.player, self.hidden = player, hidden
+
+        @property
+        def control(self) -> Player:
+            return self.player
+
+    class RowChosen(Message):
+        """The learner wants to see the deciding row where it comes from: `row` at `place`."""
+
+        def __init__(self, player: Player, row: str, place: Place) -> None:
+            super().__init__()
+            self.player, self.row, self.place = player, row, place
+
+        @property
+        def control(self) -> Player:
+            return self.player
+
+    def __init__(
+        self, *, lang: str = "en", ascii: bool = False, motion: bool | None = None, view: str = "auto",
+        clock: Callable[[], float] = time.monotonic, id: str | None = None, classes: str | None = None,
+    ) -> None:  # fmt: skip
+        """`motion` None obeys the app's animation level; `view` is scene, ladder or auto (by size)."""
+        super().__init__(id=id, classes=classes)
+        self._lang, self._ascii = lang, ascii
+        self._motion = motion
+        self._view = view
+        self._clock = clock
+        self._zoomed = False
+        self._journey: Journey | None = None
+        self._net: Net | None = None
+        self._arp, self._later = True, False
+        self.playback = Playback(film=Film(journey=Journey(act="", outcome=Outcome.DELIVERED), beats=()))
+        self.speed = 1.0
+        self._ticker: Timer | None = None
+        self._then = 0.0
+        self._typed: str | None = None
+        self._reported = -1
+        self._finished = False
+        self._halt: int | None = None
+
+    def compose(self) -> ComposeResult:
+        yield PlayerScene(id="scene")
+        yield Ladder(id="ladder")
+        yield Zoom(id="zoom")
+        yield Painted(id="panel")
+
+    # -- what a screen asks for --------------------------------------------------------------------------------
+
+    def load(self, journey: Journey, net: Net, *, play: bool = False) -> None:
+        """Show another journey from its beginning. `net` is the lab as it is drawn."""
+        self._journey, self._net = journey, net
+        self._cut(Playback(film=self._film()))
+        if play:
+            self.play()
+
+    @property
+    def film(self) -> Film:
+        return self.playback.film
+
+    @property
+    def playing(self) -> bool:
+        return self._ticker is not None
+
+    @property
+    def lang(self) -> str:
+        return self._lang
+
+    @lang.setter
+    def lang(self, value: str) -> None:
+        self._lang = value
+        self._dress()
+
+    @property
+    def ascii(self) -> bool:
+        return self._ascii
+
+    @ascii.setter
+    def ascii(self, value: bool) -> None:
+        self._ascii = value
+        self._dress()
+
+    @property
+    def motion(self) -> bool:
+        """Does the packet glide? Else it jumps from hop to hop."""
+        return self._motion if self._motion is not None else self.app.animation_level != "none"
+
+    @motion.setter
+    def motion(self, value: bool | None) -> None:
+        self._motion = value
+
+    @property
+    def view(self) -> str:
+        """scene or ladder: what is shown now."""
+        if self._view != "auto":
+            return self._view
+        small = self.size.width < SMALL_WIDTH or self.size.height - self._panel_height() < SMALL_HEIGHT
+        return "ladder" if small and self.size.width else "scene"
+
+    @property
+    def zoomed(self) -> bool:
+        return self._zoomed
+
+    def play(self) -> None:
+        """Play on; from the end, from the beginning again."""
+        if self.playback.now is None:
+            return
+        if self.playback.at_end:
+            self.playback.go(0, 0.0)
+        self._finished = False
+        self._then = self._clock()
+        self._wake(FRAME)
+        self._show()
+
+    def pause(self) -> None:
+        """Stand still; costs nothing from here on."""
+        self._stop()
+        self._show()
+
+    def seek(self, beat: int, fraction: float = 1.0) -> None:
+        """Stand at a beat."""
+        self._stop()
+        self.playback.go(beat, fraction)
+        self._show()
+
+    def conceal(self, beat: int) -> None:
+        """Hide `beat` and all after it until `reveal`; playing stops before it."""
+        self.playback.hidden = max(1, beat)
+        if self.playback.beat > self.playback.last:
+            self.playback.go(self.playback.last)
+        self._show()
+
+    def conceal_hop(self, leg: int, way: str, hop: int) -> bool:
+        """Hide from the first beat of this hop on; False when the film has no such hop."""
+        found = [
+            i for i, b in enumerate(self.film.beats) if (b.leg, b.hop) == (leg, hop) and b.way == WAYS.get(way, way)
+        ]
+        if found:
+            self.conceal(found[0])
+        return bool(found)
+
+    def reveal(self, *, play: bool = False) -> None:
+        """Show everything again."""
+        self.playback.hidden = None
+        self._finished = False
+        self._show()
+        if play:
+            self.play()
+
+    def halt_at(self, leg: int, way: str, hop: int) -> bool:
+        """Stand at the end of this hop (the guilty one of a counter-example); False when the film has no such hop."""
+        found = self.film.find(leg, way, hop)
+        if found is None:
+            return False
+        self.seek(found)
+        return True
+
+    def play_until(self, leg: int, way: str, hop: int) -> bool:
+        """Play from the beginning and stop at the end of this hop."""
+        found = self.film.find(leg, way, hop)
+        if found is None:
+            return False
+        self.playback.go(0, 0.0)
+        self._halt = found
+        self.play()
+        return True
+
+    # -- the clock -------------------------------------------------------------------------------------------------
+
+    def _wake(self, delay: float) -> None:
+        self._stop()
+        self._ticker = self.set_timer(delay, self._tick, name="player")
+
+    def _stop(self) -> None:
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+
+    def _tick(self) -> None:
+        self._ticker = None
+        if not self.is_attached or not self.is_on_screen or self.app.screen is not self.screen:
+            return
+        now = self._clock()
+        passed, self._then = now - self._then, now
+        going = self.advance(min(passed, LONGEST_TICK) if self.motion else passed)
+        if going:
+            self._wake(self._next_tick())
+
+    def advance(self, seconds: float) -> bool:
+        """Let so many real seconds pass; False when the film stopped. Tests may call this instead of waiting."""
+        play = self.playback
+        if self.motion:
+            going = play.advance(seconds * self.speed)
+        else:
+            going = not play.at_end
+            if play.fraction < 1.0:
+                play.fraction = 1.0
+            elif going:
+                play.go(play.beat + 1)
+            going = not play.at_end
+        if self._halt is not None and (play.beat > self._halt or (play.beat == self._halt and play.fraction >= 1.0)):
+            play.go(self._halt)
+            self._halt, going = None, False
+        if not going:
+            self._stop()
+        self._show()
+        return going
+
+    def _next_tick(self) -> float:
+        """Seconds until the picture can change again."""
+        play = self.playback
+        beat = play.now
+        if beat is None:
+            return FRAME
+        if not self.motion:
+            return max(STILL_BEAT, sum(s for _, s in beat.stops())) / self.speed
+        if play.way() < 1.0 or (beat.ghosts and play.ghosts() < 1.0):
+            return FRAME
+        length = play.length(play.beat)
+        total = beat.seconds(length)
+        at = play.fraction * total - beat.glide(length)
+        for _, seconds in beat.stops():
+            if at < seconds:
+                return max(FRAME, min(LONGEST_TICK * 0.9, (seconds - at) / self.speed))
+            at -= seconds
+        return FRAME
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def _film(self) -> Film:
+        assert self._journey is not None and self._net is not None
+        return film(self._journey, arp=self._arp, later=self._later, ports=bridge_ports(self._net))
+
+    def _cut(self, playback: Playback) -> None:
+        self._stop()
+        self.playback = playback
+        self._reported, self._finished, self._halt = -1, False, None
+        if self.is_mounted and self._net is not None:
+            self.query_one(PlayerScene).set_film(self._net, playback)
+            self.query_one(Ladder).set_film(playback)
+            self.query_one(Zoom).set_film(playback)
+        self._show()
+
+    def on_mount(self) -> None:
+        self._dress()
+        if self._net is not None:
+            self._cut(self.playback)
+        self._arrange()
+
+    def _dress(self) -> None:
+        """Language and glyphs for every part."""
+        if not self.is_mounted:
+            return
+        for part in self.query("PlayerScene, Ladder, Zoom").results(Painted):
+            part.lang, part.ascii = self._lang, self._ascii  # type: ignore[attr-defined]
+        self.query_one(PlayerScene).forget_layout()
+        self._show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+
+    def _panel_height(self) -> int:
+        height = self.size.height
+        return 9 if height >= 26 else 8 if height >= 21 else 6 if height >= 14 else 4
+
+    def _arrange(self) -> None:
+        """Which part is shown, and how high the panel is."""
+        if not self.is_mounted:
+            return
+        shown = "zoom" if self._zoomed else self.view
+        for name in ("scene", "ladder", "zoom"):
+            self.query_one(f"#{name}").set_class(name != shown, "off")
+        self.query_one("#panel").styles.height = self._panel_height()
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        """Bring what is visible to the playback's moment, and tell who listens."""
+        if not self.is_mounted:
+            return
+        play = self.playback
+        if self._zoomed:
+            self.query_one(Zoom).draw_frame()
+        elif self.view == "scene":
+            self.query_one(PlayerScene).draw_frame()
+        else:
+            self.query_one(Ladder).draw_frame()
+        self._draw_panel()
+        beat = play.now
+        if beat is not None and play.beat != self._reported:
+            self._reported = play.beat
+            self.post_message(self.HopChanged(self, play.beat, beat))
+        if beat is not None and play.at_end and not self._finished:
+            self._finished = True
+            self.post_message(self.Finished(self, play.concealed))
+        elif not play.at_end:
+            self._finished = False
+
+    def _draw_panel(self) -> None:
+        part = self.query_one("#panel", Painted)
+        if part.size.width:
+            lines = panel(
+                self.playback, part.size.width, part.size.height, self._lang, glyphs(self._ascii), speed=self.speed,
+                playing=self.playing, typed=self._typed,
+            )  # fmt: skip
+            part.set_lines(lines)
+
+    # -- keys ------------------------------------------------------------------------------------------------------
+
+    def action_toggle(self) -> None:
+        if self.playing:
+            self.pause()
+        else:
+            self.play()
+
+    def action_step(self, by: int) -> None:
+        self._stop()
+        self.playback.step(by)
+        self._show()
+
+    def action_down(self, by: int) -> None:
+        """Down and up: the next hop in the ladder and the scene, the next step in the zoom."""
+        if self._zoomed:
+            self.action_inside(by)
+        else:
+            self.action_step(by)
+
+    def action_inside(self, by: int) -> None:
+        self._stop()
+        self.playback.step_inside(by)
+        self._show()
+
+    def action_first(self) -> None:
+        self.seek(0, 0.0)
+
+    def action_last(self) -> None:
+        self.seek(self.playback.last)
+
+    def action_faster(self, by: int) -> None:
+        index = SPEEDS.index(self.speed) if self.speed in SPEEDS else 1
+        self.speed = SPEEDS[max(0, min(len(SPEEDS) - 1, index + by))]
+        self._draw_panel()
+
+    def action_zoom(self) -> None:
+        """Into the hop and out again; playing stops, for there is something to read."""
+        if self._typed is not None:
+            self._go_typed()
+            return
+        self._stop()
+        self._zoomed = not self._zoomed and self.playback.now is not None
+        self._arrange()
+
+    def action_view(self) -> None:
+        self._view = "scene" if self.view == "ladder" else "ladder"
+        self._zoomed = False
+        self._arrange()
+
+    def action_replay(self) -> None:
+        self.playback.go(0, 0.0)
+        self.play()
+
+    def action_arp(self) -> None:
+        self._arp = not self._arp
+        self._recut()
+
+    def action_later(self) -> None:
+        self._later = not self._later
+        self._recut()
+
+    def _recut(self) -> None:
+        """Another cut of the same journey, standing where the old one stood. A hidden part stays hidden."""
+        if self._journey is None:
+            return
+        old = self.playback
+        new = Playback(film=self._film())
+        if old.hidden is not None and old.hidden < len(old.film.beats):
+            new.hidden = max(1, new.film.same(old.film.beats[old.hidden]))
+        if old.now is not None:
+            new.go(new.film.same(old.now))
+        self._cut(new)
+
+    def action_goto(self) -> None:
+        """Type a hop's number, then Enter."""
+        self._stop()
+        self._typed = ""
+        self._draw_panel()
+
+    def action_choose_row(self) -> None:
+        beat = self.playback.now
+        if beat is not None:
+            step = beat.moments[self.playback.shown()].step
+            if step.row:
+                self.post_message(self.RowChosen(self, step.row, step.place))
+
+    def on_key(self, event: events.Key) -> None:
+        if self._typed is None:
+            if event.key == "escape" and self._zoomed:
+                event.stop()
+                event.prevent_default()
+                self.action_zoom()
+            return
+        event.stop()
+        event.prevent_default()
+        if event.key.isdigit() and len(self._typed) < 3:
+            self._typed += event.key
+        elif event.key == "backspace":
+            self._typed = self._typed[:-1]
+        elif event.key == "enter":
+            self._go_typed()
+        else:
+            self._typed = None
+        self._draw_panel()
+
+    def _go_typed(self) -> None:
+        """To the hop with the typed number in the walk that is shown, else in the whole film."""
+        typed, self._typed = self._typed, None
+        beat = self.playback.now
+        if typed and beat is not None:
+            hop = int(typed) - 1
+            same = [i for i, b in enumerate(self.film.beats) if b.hop == hop and b.walk == beat.walk]
+            other = [i for i, b in enumerate(self.film.beats) if b.hop == hop and b.way != "aside"]
+            found = [i for i in (same or other) if i <= self.playback.last]
+            if found:
+                self.seek(found[-1] if same else found[0])
+        self._show()
+
+    def on_ladder_asked(self, event: Ladder.Asked) -> None:
+        event.stop()
+        self.seek(event.beat)
+
+    def on_hide(self) -> None:
+        self._stop()
+
+    def on_unmount(self) -> None:
+        self._stop()
+

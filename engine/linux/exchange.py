@@ -105,12 +105,19 @@ class Act:
         end = w.send(netns, packet, **how)
         sent = next((s.before for s in w.steps if s.kind is StepKind.SEND), packet)
         walk = w.walk(end, sent)
-        self.net.clock += HOP_SECONDS * sum(1 for s in w.steps if s.kind in (StepKind.TRANSMIT, StepKind.RECEIVE))
+        self.net.clock += HOP_SECONDS * sum(
+            1 for s in w.steps if s.kind in (StepKind.TRANSMIT, StepKind.RECEIVE)
+        )
         return end, walk
 
     def answer(self, answering: Answering) -> tuple[End, Walk]:
         """What a kernel sends because of the packet before."""
-        return self.walk(answering.netns, answering.packet, ct_of=answering.ct_of)
+        if not answering.device:
+            return self.walk(answering.netns, answering.packet, ct_of=answering.ct_of)
+        ns = self.net.spaces[answering.netns]
+        w = Walker(net=self.net, choose=self.choose, waiting=self.waiting)
+        end = w.frame_out(ns, ns.links[ns.names[answering.device]], answering.packet)
+        return end, w.walk(end, answering.packet)
 
 
 def ephemeral(net: Net, ns: Netns, proto: int, choose: Choose) -> int:
@@ -146,12 +153,22 @@ def reply_of(end: End) -> tuple[int, int, int, int]:
     return end.packet.ip.src, sport, end.packet.ip.dst, dport
 
 
-def first_answer(act: Act, end: End) -> tuple[Walk | None, End | None]:
-    """Walk what the far kernel answers by itself, if anything."""
+def first_answer(act: Act, end: End) -> tuple[Walk | None, End | None, tuple[Walk, ...]]:
+    """Walk what the far kernel answers by itself, if anything, and what other kernels answer to that."""
     if end.answer is None:
-        return None, None
+        return None, None, ()
     done, walk = act.answer(end.answer)
-    return walk, done
+    return walk, done, echoes(act, done)
+
+
+def echoes(act: Act, end: End) -> tuple[Walk, ...]:
+    """Errors about an answer (a rejected RST, a way back without a route). Errors about errors do not exist, so this
+    ends after one packet."""
+    return (act.answer(end.answer)[1],) if end.answer is not None else ()
+
+
+#: ICMP type 3 codes that a connected UDP socket reports; the others are left for IP_RECVERR (icmp_err_convert.fatal)
+FATAL_CODES = (2, 3, 6, 7, 8, 9, 10, 13, 14, 15)
 
 
 def error_of(done: End | None, waiting: Waiting) -> tuple[str, Icmp | None, int]:
@@ -162,6 +179,8 @@ def error_of(done: End | None, waiting: Waiting) -> tuple[str, Icmp | None, int]
     if isinstance(l4, Tcp) and "R" in l4.flags:
         return "ECONNREFUSED", None, 0
     if isinstance(l4, Icmp) and l4.is_error:
+        if waiting.proto == Proto.UDP and not (l4.type == 3 and l4.code in FATAL_CODES):
+            return "", l4, done.packet.ip.src
         errno = ICMP_ERRNO.get(l4.code, "EHOSTUNREACH") if l4.type == 3 else "EHOSTUNREACH"
         return errno, l4, done.packet.ip.src
     return "", None, 0
@@ -202,15 +221,21 @@ def tcp_call(
         return failed(act, end, there, waiting, purpose, started, timeout or CONNECT_TIMEOUT, sock)
     client_ip, client_port, server_ip, server_port = reply_of(end)
     server = (end.netns, server_ip, server_port)
-    far = Waiting(netns=end.netns, proto=Proto.TCP, local=(server_ip, server_port), remote=(client_ip, client_port))
+    far = Waiting(
+        netns=end.netns, proto=Proto.TCP, local=(server_ip, server_port), remote=(client_ip, client_port)
+    )
     act.waiting.append(far)
     their = choose.number("isn", 1, 0x7FFFFFFF)
     name = end.proc.comm if end.proc is not None else "-"
     us: dict[str, object] = {"who": name}
 
     def from_server(flags: str, seq: int, ack: int, data: Payload | None = None) -> tuple[End, Walk]:
-        layers: tuple[Layer, ...] = (Tcp(sport=server_port, dport=client_port, flags=flags, seq=seq, ack=ack),)
-        return act.walk(far.netns, packet_of(server_ip, client_ip, Proto.TCP, *layers, *([data] if data else [])), **us)
+        layers: tuple[Layer, ...] = (
+            Tcp(sport=server_port, dport=client_port, flags=flags, seq=seq, ack=ack),
+        )
+        return act.walk(
+            far.netns, packet_of(server_ip, client_ip, Proto.TCP, *layers, *([data] if data else [])), **us
+        )
 
     def from_client(flags: str, seq: int, ack: int, data: Payload | None = None) -> tuple[End, Walk]:
         layers: tuple[Layer, ...] = (Tcp(sport=sport, dport=port, flags=flags, seq=seq, ack=ack),)
@@ -218,31 +243,45 @@ def tcp_call(
 
     done, back = from_server("SA", their, seq + 1)
     if done.waiting != waiting:
-        rest: list[Walk] = []
-        if done.answer is not None:
-            rest.append(act.answer(done.answer)[1])
+        rest = echoes(act, done)
         net.clock += timeout or CONNECT_TIMEOUT
-        leg = Leg(purpose=purpose, forward=there, back=back, rest=tuple(rest), outcome=Outcome.NO_ANSWER, started=started)
+        leg = Leg(
+            purpose=purpose, forward=there, back=back, rest=rest, outcome=Outcome.NO_ANSWER, started=started
+        )
         return Call(
             leg=leg, outcome=Outcome.NO_ANSWER, error="ETIMEDOUT", seconds=net.clock - started, sock=sock,
             seen_as=(client_ip, client_port), server=server,
         )  # fmt: skip
     arp.confirm(ns, dst, net.clock)
     arp.confirm(net.spaces[far.netns], client_ip, net.clock)
-    conversation = Conversation(act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting)
+    conversation = Conversation(
+        act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting
+    )
     outcome, error, answer = conversation.run(
         request,
         lambda: serve(
             Delivery(
-                net=net, ns=net.spaces[far.netns], socket=end.socket, proc=end.proc, client=(client_ip, client_port),  # type: ignore[arg-type]
-                local=(server_ip, server_port), request=request, choose=choose, depth=depth,
+                net=net,
+                ns=net.spaces[far.netns],
+                socket=end.socket,
+                proc=end.proc,
+                client=(client_ip, client_port),  # type: ignore[arg-type]
+                local=(server_ip, server_port),
+                request=request,
+                choose=choose,
+                depth=depth,
             )  # fmt: skip
         ),
     )
     if error == "ETIMEDOUT":
         net.clock += timeout or CONNECT_TIMEOUT
     leg = Leg(
-        purpose=purpose, forward=there, back=back, rest=tuple(conversation.walks), outcome=outcome, started=started
+        purpose=purpose,
+        forward=there,
+        back=back,
+        rest=tuple(conversation.walks),
+        outcome=outcome,
+        started=started,
     )
     return Call(
         leg=leg, outcome=outcome, error=error, response=answer.payload if not error else None, more=answer.legs,
@@ -278,7 +317,9 @@ class Conversation:
             return Outcome.NO_ANSWER, "ETIMEDOUT", answer
         for sender in (self.client, self.server):
             self.say(sender, "FA", None)
-            self.seq, self.ack = (self.seq + 1, self.ack) if sender is self.client else (self.seq, self.ack + 1)
+            self.seq, self.ack = (
+                (self.seq + 1, self.ack) if sender is self.client else (self.seq, self.ack + 1)
+            )
         self.say(self.client, "A", None)
         error = "EPIPE" if answer.close else ""
         return answer.outcome or Outcome.DELIVERED, error, answer
@@ -309,19 +350,28 @@ SEGMENT = 1340
 
 
 def failed(
-    act: Act, end: End, there: Walk, waiting: Waiting, purpose: str, started: float, timeout: float, sock: tuple[int, int]
+    act: Act,
+    end: End,
+    there: Walk,
+    waiting: Waiting,
+    purpose: str,
+    started: float,
+    timeout: float,
+    sock: tuple[int, int],
 ) -> Call:
     """A first packet that found no socket: what the caller learns, and when."""
     net = act.net
-    back, done = first_answer(act, end)
+    back, done, rest = first_answer(act, end)
     error, icmp, sender = error_of(done, waiting)
     outcome = end.outcome
-    if end.error and not error:
+    sent = any(s.kind is StepKind.SEND for s in there.steps())
+    hidden = waiting.proto == Proto.TCP and sent and outcome is not Outcome.UNRESOLVED_NEIGHBOUR
+    if end.error and not hidden and (not error or sent):
         error = end.error
     if not error:
         net.clock += timeout
         error = "ETIMEDOUT"
-    leg = Leg(purpose=purpose, forward=there, back=back, outcome=outcome, started=started)
+    leg = Leg(purpose=purpose, forward=there, back=back, rest=rest, outcome=outcome, started=started)
     return Call(
         leg=leg, outcome=outcome, error=error, seconds=net.clock - started, icmp=icmp, icmp_from=sender, sock=sock,
         reply_ttl=done.packet.ip.ttl if done is not None and done.packet.has_ip else 0,
@@ -369,23 +419,32 @@ def udp_call(
     server = (end.netns, server_ip, server_port)
     answer = serve(
         Delivery(
-            net=net, ns=net.spaces[end.netns], socket=end.socket, proc=end.proc, client=(client_ip, client_port),
-            local=(server_ip, server_port), request=request, choose=choose, depth=depth,
+            net=net,
+            ns=net.spaces[end.netns],
+            socket=end.socket,
+            proc=end.proc,
+            client=(client_ip, client_port),
+            local=(server_ip, server_port),
+            request=request,
+            choose=choose,
+            depth=depth,
         )  # fmt: skip
     )
     base = {"sock": sock, "seen_as": (client_ip, client_port), "server": server, "more": answer.legs}
     if answer.payload is None:
         net.clock += timeout
         leg = Leg(purpose=purpose, forward=there, outcome=Outcome.DELIVERED, started=started)
-        return Call(leg=leg, outcome=Outcome.DELIVERED, error="ETIMEDOUT", seconds=net.clock - started, **base)  # type: ignore[arg-type]
+        return Call(
+            leg=leg, outcome=Outcome.DELIVERED, error="ETIMEDOUT", seconds=net.clock - started, **base
+        )  # type: ignore[arg-type]
     name = end.proc.comm if end.proc is not None else "-"
-    words = packet_of(server_ip, client_ip, Proto.UDP, Udp(sport=server_port, dport=client_port), answer.payload)
+    words = packet_of(
+        server_ip, client_ip, Proto.UDP, Udp(sport=server_port, dport=client_port), answer.payload
+    )
     done, back = act.walk(end.netns, words, who=name)
     ok = done.waiting == waiting
-    rest: tuple[Walk, ...] = ()
+    rest = () if ok else echoes(act, done)
     if not ok:
-        if done.answer is not None:
-            rest = (act.answer(done.answer)[1],)
         net.clock += timeout
     else:
         arp.confirm(ns, dst, net.clock)
@@ -432,10 +491,8 @@ def ping_call(
     done, back = act.answer(end.answer)
     ok = done.waiting == waiting and isinstance(done.packet.l4, Icmp) and not done.packet.l4.is_error
     outcome = Outcome.DELIVERED if ok else Outcome.NO_ANSWER
-    rest: tuple[Walk, ...] = ()
+    rest = () if ok else echoes(act, done)
     if not ok:
-        if done.answer is not None:
-            rest = (act.answer(done.answer)[1],)
         net.clock += timeout
     else:
         arp.confirm(ns, dst, net.clock)
@@ -448,19 +505,20 @@ def ping_call(
     )  # fmt: skip
 
 
-def failed_ping(act: Act, end: End, there: Walk, started: float, timeout: float, sock: tuple[int, int]) -> Call:
+def failed_ping(
+    act: Act, end: End, there: Walk, started: float, timeout: float, sock: tuple[int, int]
+) -> Call:
     """A ping that reached nobody: an ICMP error that came back to this host, an errno at once, or silence."""
     net = act.net
-    back, done = first_answer(act, end)
+    back, done, rest = first_answer(act, end)
     l4 = done.packet.l4 if done is not None and done.outcome is Outcome.DELIVERED else None
     icmp = l4 if isinstance(l4, Icmp) and l4.is_error else None
     error = end.error or ("" if icmp is not None else "ETIMEDOUT")
     if error == "ETIMEDOUT":
         net.clock += timeout
-    leg = Leg(purpose="ping", forward=there, back=back, outcome=end.outcome, started=started)
+    leg = Leg(purpose="ping", forward=there, back=back, rest=rest, outcome=end.outcome, started=started)
     return Call(
         leg=leg, outcome=end.outcome, error=error, seconds=net.clock - started, icmp=icmp, sock=sock,
         icmp_from=done.packet.ip.src if icmp is not None and done is not None else 0,
         reply_ttl=done.packet.ip.ttl if icmp is not None and done is not None else 0,
     )  # fmt: skip
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.linux.conntrack import CtEntry
-from engine.linux.packet import Packet
+from engine.linux.packet import Ethernet, Packet
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class Skb:
     """`iif`, `oif` device names ("" = none); `physin`, `physout` bridge ports under br_netfilter; `ct` the entry
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
     `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
-    `hop` the next hop's address once the route is chosen."""
+    `hop` the next hop's address once the route is chosen; `frame` the header that it had at a bridge port, under br_netfilter."""
 
     packet: Packet
     mark: int = 0
@@ -34,3 +34,4 @@ class Skb:
     bound: str = ""
     untracked: bool = False
     hop: int = 0
+    frame: Ethernet | None = None

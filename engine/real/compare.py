@@ -6,13 +6,13 @@ A difference is a value with both lists, so that a person can read it and a test
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from engine.linux.addr import ip4
 from engine.linux.choose import Seeded
 from engine.linux.exchange import Call, ping_call, tcp_call, udp_call
-from engine.linux.journey import Journey, Outcome
+from engine.linux.journey import Journey, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Payload
 from engine.real.kernel import Kernel
@@ -56,7 +56,9 @@ class Compared:
     def grid(self) -> str:
         """Both sides, namespace by namespace, the first difference of each marked."""
         flow = self.flow
-        lines = [f"{flow.netns} {flow.proto} > {flow.dst}:{flow.dport}   model: {self.model_error or 'answered'}   kernel: {self.kernel_error or 'answered'}"]
+        lines = [
+            f"{flow.netns} {flow.proto} > {flow.dst}:{flow.dport}   model: {self.model_error or 'answered'}   kernel: {self.kernel_error or 'answered'}"
+        ]
         for id in sorted({*self.model, *self.kernel}):
             ours, theirs = self.model.get(id, []), self.kernel.get(id, [])
             lines.append(f"-- {id}: {'same' if ours == theirs else 'DIFFERENT'} ({len(ours)} records)")
@@ -83,12 +85,28 @@ def model_call(net: Net, flow: Flow) -> Call:
         request = Payload(protocol="echo", text="x", size=1)
         from engine.l7.echo import answer
 
-        return udp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=answer)
+        return udp_call(
+            net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=answer
+        )
     return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport)
 
 
+def bridge_rewrites(walk: Walk, net: Net) -> list[Step]:
+    """Steps at which a bridge gave a DNATed frame to another neighbour. The kernel then may or may not pass the bridge
+    device itself once more, by the state of a header cache (br_nf_pre_routing_finish_bridge): not compared."""
+    out = []
+    for step in walk.steps():
+        if step.kind is StepKind.BRIDGE and step.changed:
+            port = net.spaces[step.place.netns].link(step.place.device)
+            if port is not None and port.master:
+                bridge = net.spaces[step.place.netns].links[port.master].name
+                out.append(replace(step, place=replace(step.place, device=bridge)))
+    return out
+
+
 def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
-    """Send `flow` in the kernel and in a copy of `net`, both with an empty conntrack table."""
+    """Send `flow` in the kernel and in a copy of `net`, both with an empty conntrack table. What the callers learn is
+    compared too: for TCP what connect() says, which is done when the SYN-ACK is in, whatever happens to the ACK."""
     answer = kernel.send(netns=flow.netns, proto=flow.proto, dst=flow.dst, dport=flow.dport, sport=flow.sport)
     copy = net.copy()
     for ns in copy.spaces.values():
@@ -100,12 +118,34 @@ def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
     }
     model = model_records(compared_walks(call.leg))
     real = kernel_records(net, answer["records"], counts)
+    if call.leg.forward.outcome is Outcome.NO_ROUTE:
+        real = {
+            id: kept
+            for id, rows in real.items()
+            if (kept := [r for r in rows if dict(r.header).get("type") != 3])
+        }
+    slow_path = {
+        (s.place.netns, f"out {s.place.device}") for w in call.leg.walks() for s in bridge_rewrites(w, net)
+    }
+    model, real = (
+        {id: [r for r in rows if (id, r.what) not in slow_path] for id, rows in side.items()}
+        for side in (model, real)
+    )
     fixed = {flow.sport, flow.dport} | {s.port for ns in net.spaces.values() for s in ns.sockets}
     model, real = rename_ports([model, real], fixed)
     slow = call.outcome is Outcome.UNRESOLVED_NEIGHBOUR or call.seconds >= 1.0
     error = "SILENCE" if slow or call.error == "ETIMEDOUT" else call.error
     if flow.proto == "icmp" and call.icmp is not None and call.icmp.is_error:
         error = "SILENCE" if call.seconds >= 1 else ""
+    if call.leg.forward.outcome is Outcome.NO_ROUTE and answer["error"] == "SILENCE":
+        error = "SILENCE"
+    if (
+        flow.proto == "tcp"
+        and call.leg.back is not None
+        and call.leg.back.outcome is Outcome.DELIVERED
+        and call.leg.rest
+    ):
+        error = "" if call.leg.forward.outcome is Outcome.DELIVERED else error
     journey = Journey(act="", outcome=call.outcome, legs=call.legs)
     return Compared(
         flow=flow, model=model, kernel=real, model_error=error, kernel_error=answer["error"], journey=journey

@@ -87,7 +87,13 @@ class Kernel:
             line = ""
         if not line:
             assert self.process.stderr is not None
-            raise RealError(plain(self.process.stderr.read().strip().splitlines()[-1:][0] if self.process.poll() is not None else "the worker ended"))
+            raise RealError(
+                plain(
+                    self.process.stderr.read().strip().splitlines()[-1:][0]
+                    if self.process.poll() is not None
+                    else "the worker ended"
+                )
+            )
         answer: dict[str, Any] = json.loads(line)
         if "refused" in answer:
             raise RealError(plain(str(answer["refused"])))
@@ -117,5 +123,7 @@ class Kernel:
     def __enter__(self) -> Kernel:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -46,7 +46,9 @@ def plan(net: Net) -> dict[str, Any]:
     return {"spaces": [space(net, net.spaces[id], names[id]) for id in ids], "links": links}
 
 
-def make_link(net: Net, ns: Netns, index: int, names: dict[str, str], done: set[tuple[str, int]]) -> list[str]:
+def make_link(
+    net: Net, ns: Netns, index: int, names: dict[str, str], done: set[tuple[str, int]]
+) -> list[str]:
     link = ns.links[index]
     done.add((ns.id, index))
     head = f"link add name {link.name} netns {names[ns.id]} index {index} address {mac_text(link.mac)} mtu {link.mtu}"
@@ -55,7 +57,11 @@ def make_link(net: Net, ns: Netns, index: int, names: dict[str, str], done: set[
     if link.kind in ("bridge", "dummy"):
         ageing = f" ageing_time {link.ageing * 100}" if link.kind == "bridge" else ""
         return [f"{head} type bridge{ageing}"]
-    if link.peer is None or link.peer[0] not in net.spaces or link.peer[1] not in net.spaces[link.peer[0]].links:
+    if (
+        link.peer is None
+        or link.peer[0] not in net.spaces
+        or link.peer[1] not in net.spaces[link.peer[0]].links
+    ):
         return [f"{head} type bridge"]
     far = net.spaces[link.peer[0]].links[link.peer[1]]
     done.add(link.peer)
@@ -83,12 +89,14 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
                 continue
             brd = f" broadcast {text4(a.broadcast)}" if a.broadcast else ""
             ip.append(f"addr add {text4(a.addr)}/{a.length}{brd} scope {a.scope} dev {link.name}")
-    routes = [r for t, table in ns.tables.items() if t != LOCAL for r in table.routes() if r.proto != "kernel"]
+    routes = [
+        r for t, table in ns.tables.items() if t != LOCAL for r in table.routes() if r.proto != "kernel"
+    ]
     for route in sorted(routes, key=lambda r: (r.gateway != 0, -r.dst.length)):
         late.append("route add " + route_words(ns, route))
     for rule in ns.rules:
         if rule not in DEFAULT_RULES:
-            late.append("rule add " + rule_text.to_words(ns, rule))
+            late.append("rule add " + rule_words(rule_text.to_text(rule)))
     for entry in ns.neighbours.values():
         if entry.state == "PERMANENT":
             late.append(
@@ -119,7 +127,12 @@ def restore_text(xt: Xtables) -> str:
 
 def port_flags(link: Any) -> dict[str, bool]:
     """The bridge-port flags that differ from the kernel's defaults."""
-    wanted = {"hairpin": link.hairpin, "isolated": link.isolated, "learning": link.learning, "flood": link.flood}
+    wanted = {
+        "hairpin": link.hairpin,
+        "isolated": link.isolated,
+        "learning": link.learning,
+        "flood": link.flood,
+    }
     usual = {"hairpin": False, "isolated": False, "learning": True, "flood": True}
     return {k: v for k, v in wanted.items() if v != usual[k]}
 
@@ -127,6 +140,12 @@ def port_flags(link: Any) -> dict[str, bool]:
 def route_words(ns: Netns, route: Route) -> str:
     table = f" table {route.table}" if route.table != 254 else ""
     return route_text.to_text(ns, route) + table
+
+
+def rule_words(text: str) -> str:
+    """`100:<tab>from all lookup x` as `ip rule add` reads it."""
+    priority, _, rest = text.partition(":")
+    return f"{rest.strip()} priority {priority}"
 
 
 def sysctls(ns: Netns) -> dict[str, str]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.linux.addr import text4
-from engine.linux.journey import Journey, Leg, Step, StepKind, Walk
+from engine.linux.journey import Journey, Leg, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Icmp, Packet, Tcp, Udp
 
+IGMP = 2
 DEVICE = {StepKind.TRANSMIT: "out", StepKind.RECEIVE: "in"}
 
 
@@ -29,7 +30,9 @@ class Record:
     def text(self) -> str:
         h = dict(self.header)
         ports = f"{h.get('src')}:{h.get('sport', '')} > {h.get('dst')}:{h.get('dport', '')}"
-        extra = f" [{h['flags']}]" if "flags" in h else f" type {h['type']}/{h['code']}" if "type" in h else ""
+        extra = (
+            f" [{h['flags']}]" if "flags" in h else f" type {h['type']}/{h['code']}" if "type" in h else ""
+        )
         return f"{self.what:<34} {ports}{extra} ttl {h.get('ttl')}"
 
 
@@ -77,7 +80,11 @@ def step_word(step: Step) -> str:
 
 
 def compared_walks(leg: Leg) -> list[Walk]:
-    """What the worker's socket does too: the way there, the way back, and the handshake's last packet."""
+    """What the worker's socket does too: the way there, the way back, and the handshake's last packet. The error about
+    an unresolved neighbour comes after three seconds, when the worker listens no more; errors about missing routes
+    come from a budget that the kernel keeps per peer (ip_error), so both are compared on their own."""
+    if leg.forward.outcome in (Outcome.UNRESOLVED_NEIGHBOUR, Outcome.NO_ROUTE):
+        return [leg.forward]
     walks = [leg.forward] + ([leg.back] if leg.back is not None else [])
     first = next((w for w in leg.rest[:1]), None)
     if first is not None:
@@ -98,12 +105,14 @@ def kernel_records(
         tables = net.spaces[id].xt.tables
         for event in events:
             word = kernel_word(event["prefix"], tables, rules.get(id, {}))
-            if word and event["header"]:
+            if word and event["header"] and event["header"]["proto"] != IGMP:
                 out.setdefault(id, []).append(Record(word, freeze(event["header"])))
     return out
 
 
-def kernel_word(prefix: str, tables: Mapping[str, Mapping[str, object]], rules: Mapping[tuple[str, str], int]) -> str:
+def kernel_word(
+    prefix: str, tables: Mapping[str, Mapping[str, object]], rules: Mapping[tuple[str, str], int]
+) -> str:
     """`DEV:in:eth0` or `TRACE: nat:POSTROUTING:rule:1` as the model says it, "" for what is not compared."""
     if prefix.startswith("DEV:"):
         _, way, device = prefix.split(":", 2)
@@ -139,4 +148,7 @@ def _rename(side: dict[str, list[Record]], fixed: set[int]) -> dict[str, list[Re
             return names.setdefault(v, f"p{len(names) + 1}")
         return v
 
-    return {id: [Record(r.what, tuple((k, value(k, v)) for k, v in r.header)) for r in side[id]] for id in sorted(side)}
+    return {
+        id: [Record(r.what, tuple((k, value(k, v)) for k, v in r.header)) for r in side[id]]
+        for id in sorted(side)
+    }

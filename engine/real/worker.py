@@ -27,6 +27,7 @@ CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
 LIBC = ctypes.CDLL(None, use_errno=True)
 QUIET = 0.004
+IP_PKTINFO = 8
 
 
 class Refused(Exception):
@@ -131,6 +132,8 @@ class Worker:
                 sock.bind((address, port))
                 if proto == "tcp":
                     sock.listen(64)
+                else:
+                    sock.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
                 sock.setblocking(False)
                 self.listeners.append((proto, sock))
         finally:
@@ -273,8 +276,8 @@ class Worker:
                 if proto == "tcp":
                     self.keep(sock.accept()[0])
                 else:
-                    data, peer = sock.recvfrom(4096)
-                    sock.sendto(data, peer)
+                    data, extra, _, peer = sock.recvmsg(4096, 64)
+                    sock.sendmsg([data], [(socket.SOL_IP, IP_PKTINFO, answer_from(extra))], 0, peer)
             except OSError:
                 continue
 
@@ -298,6 +301,14 @@ class Worker:
     def read(self, what: dict[str, Any]) -> dict[str, Any]:
         """The output of `argv` in a namespace."""
         return {"text": self.run(what["netns"], what["argv"])}
+
+
+def answer_from(extra: list[tuple[int, int, bytes]]) -> bytes:
+    """The in_pktinfo for an answer: from the address that was asked, by whatever device routing chooses."""
+    for level, kind, data in extra:
+        if level == socket.SOL_IP and kind == IP_PKTINFO:
+            return struct.pack("I4s4s", 0, data[8:12], b"\0" * 4)
+    return struct.pack("I8s", 0, b"\0" * 8)
 
 
 def checksum(data: bytes) -> int:

@@ -74,7 +74,9 @@ def source_for(ns: Netns, link: Link, hop: int, src: int) -> int:
 def ask(w: Walker, ns: Netns, link: Link, hop: int, src: int) -> tuple[Walk, ...]:
     """Broadcast the question and walk the answer; the entry is written by who receives the answer."""
     me = source_for(ns, link, hop, src)
-    ns.neighbours[link.ifindex, hop] = Neighbour(ifindex=link.ifindex, ip=hop, state="INCOMPLETE", since=w.net.clock)
+    ns.neighbours[link.ifindex, hop] = Neighbour(
+        ifindex=link.ifindex, ip=hop, state="INCOMPLETE", since=w.net.clock
+    )
     question = Packet(
         (
             Ethernet(src=link.mac, dst=BROADCAST_MAC, type=ETH_ARP),
@@ -128,9 +130,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
     return replace(done, answer=Answering(netns=ns.id, packet=reply, device=link.name))
 
 
-def note(
-    w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp, state: str, place: Place
-) -> None:
+def note(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp, state: str, place: Place) -> None:
     """Write what a message tells about its sender. A question never weakens an entry that is REACHABLE and agrees."""
     key = (link.ifindex, message.sender_ip)
     old = ns.neighbours.get(key)
@@ -138,7 +138,9 @@ def note(
         return
     if state == "STALE" and old is not None and old.mac == message.sender_mac and old.state in USABLE:
         return
-    entry = Neighbour(ifindex=link.ifindex, ip=message.sender_ip, mac=message.sender_mac, state=state, since=w.net.clock)
+    entry = Neighbour(
+        ifindex=link.ifindex, ip=message.sender_ip, mac=message.sender_mac, state=state, since=w.net.clock
+    )
     ns.neighbours[key] = entry
     why = words.ARP_LEARNED(ip=text4(message.sender_ip), mac=mac_text(message.sender_mac))
     w.step(StepKind.ARP, place, frame, why=why, row=rowtext.neighbour(ns, entry))

@@ -12,7 +12,7 @@ from engine.linux.addr import text4
 from engine.linux.conntrack import quoted_tuple
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.net import Netns
-from engine.linux.packet import Icmp, IPv4, Packet, Proto, Tcp, Udp
+from engine.linux.packet import Ethernet, Icmp, IPv4, Packet, Proto, Tcp, Udp
 from engine.linux.rows import Socket
 from engine.linux.skb import Skb
 from engine.linux.walk import words
@@ -25,16 +25,18 @@ REJECT_CODES = {
 }  # fmt: skip
 
 
-def icmp_error(ns: Netns, packet: Packet, type: int, code: int, *, mtu: int = 0, src: int = 0) -> Answering | None:
+def icmp_error(ns: Netns, skb: Skb, type: int, code: int, *, mtu: int = 0) -> Answering | None:
     """The error that this kernel sends to the packet's source; None where none may be sent (about an ICMP error,
-    to nobody). Its source is the address the packet was for if that is ours, else what routing chooses."""
+    to nobody). Its source is the address the packet was for if that is ours, else what routing chooses. It belongs to
+    the packet's connection, confirmed or not (icmp_glue_bits calls nf_ct_attach)."""
+    packet = skb.packet
     l4 = packet.l4
     if isinstance(l4, Icmp) and l4.is_error:
         return None
     ip = packet.ip
     if ip.src == 0:
         return None
-    source = src or (ip.dst if ns.owns(ip.dst) else 0)
+    source = ip.dst if ns.owns(ip.dst) else 0
     quoted = packet.unframed()
     error = Packet(
         (
@@ -42,11 +44,12 @@ def icmp_error(ns: Netns, packet: Packet, type: int, code: int, *, mtu: int = 0,
             Icmp(type=type, code=code, mtu=mtu, quoted=quoted),
         )
     )
-    return Answering(netns=ns.id, packet=error)
+    return Answering(netns=ns.id, packet=error, ct_of=skb)
 
 
 def reset(ns: Netns, packet: Packet, ct_of: Skb | None = None) -> Answering | None:
-    """The RST that answers a TCP segment; a RST is never answered."""
+    """The RST that answers a TCP segment; a RST is never answered. One made by REJECT (`ct_of`) about a frame that came
+    through a bridge port leaves by that very port as a ready frame: no OUTPUT, no NAT (nf_send_reset)."""
     l4 = packet.l4
     if not isinstance(l4, Tcp) or "R" in l4.flags:
         return None
@@ -58,6 +61,9 @@ def reset(ns: Netns, packet: Packet, ct_of: Skb | None = None) -> Answering | No
             Tcp(sport=l4.dport, dport=l4.sport, flags=flags, seq=seq, ack=ack),
         )
     )
+    if ct_of is not None and ct_of.frame is not None:
+        frame = Ethernet(src=ct_of.frame.dst, dst=ct_of.frame.src)
+        return Answering(netns=ns.id, packet=rst.framed(frame), device=ct_of.physin)
     return Answering(netns=ns.id, packet=rst, ct_of=ct_of)
 
 
@@ -65,10 +71,12 @@ def reject(ns: Netns, skb: Skb, how: str) -> Answering | None:
     """What REJECT sends back."""
     if how == "tcp-reset":
         return reset(ns, skb.packet, ct_of=skb)
-    return icmp_error(ns, skb.packet, 3, REJECT_CODES[how])
+    return icmp_error(ns, skb, 3, REJECT_CODES[how])
 
 
-def find_waiting(w: Walker, ns: Netns, proto: int, local: tuple[int, int], remote: tuple[int, int]) -> Waiting | None:
+def find_waiting(
+    w: Walker, ns: Netns, proto: int, local: tuple[int, int], remote: tuple[int, int]
+) -> Waiting | None:
     for one in w.waiting:
         if one.netns == ns.id and one.proto == proto and one.local == local and one.remote in (None, remote):
             return one
@@ -79,7 +87,12 @@ def find_socket(ns: Netns, proto: str, address: int, port: int) -> Socket | None
     """The listening socket for an address: a bound one before an any-address one."""
     best = None
     for one in ns.sockets:
-        if one.proto == proto and one.port == port and one.addr in (0, address) and (best is None or one.addr):
+        if (
+            one.proto == proto
+            and one.port == port
+            and one.addr in (0, address)
+            and (best is None or one.addr)
+        ):
             best = one
     return best
 
@@ -93,7 +106,7 @@ def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> End:
     if isinstance(l4, Icmp):
         return to_icmp(w, ns, skb, l4, place)
     why = words.PROTO_UNKNOWN(proto=packet.ip.proto)
-    answer = icmp_error(ns, packet, 3, 2)
+    answer = icmp_error(ns, skb, 3, 2)
     return w.drop(place, packet, why, Outcome.REFUSED, answer=answer, fidelity=Fidelity.DOCUMENTED)
 
 
@@ -118,7 +131,7 @@ def to_port(w: Walker, ns: Netns, skb: Skb, l4: Tcp | Udp, place: Place) -> End:
         asked = any(one.netns == ns.id and one.proto == proto and one.local == local for one in w.waiting)
         why = words.WRONG_ANSWERER(src=text4(ip.src)) if asked else words.NO_SOCKET_TCP(where=where)
         return w.drop(place, packet, why, Outcome.REFUSED, answer=reset(ns, packet))
-    answer = icmp_error(ns, packet, 3, 3)
+    answer = icmp_error(ns, skb, 3, 3)
     return w.drop(place, packet, words.NO_SOCKET_UDP(where=where), Outcome.REFUSED, answer=answer)
 
 

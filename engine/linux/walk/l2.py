@@ -67,7 +67,11 @@ def receive(w: Walker, event: Arrive) -> Event:
         bridge = ns.links[link.master]
         if not bridge.up:
             return w.drop(
-                w.at(ns, link.name, "in"), frame, words.DEVICE_DOWN(dev=bridge.name), Outcome.DROPPED, quiet=True
+                w.at(ns, link.name, "in"),
+                frame,
+                words.DEVICE_DOWN(dev=bridge.name),
+                Outcome.DROPPED,
+                quiet=True,
             )
         return bridge_port(w, ns, bridge, link, frame)
     return up(w, ns, link, frame, None)
@@ -94,6 +98,7 @@ def bridge_port(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet) -
     """A frame enters a bridge by a port: br_netfilter first, then learning, then the decision."""
     skb = Skb(packet=frame.unframed(), iif=bridge.name, physin=port.name)
     if frame.has_ip and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0":
+        skb.frame = frame.eth
         old = skb.packet.ip.dst
         end = l3.prerouting(w, ns, skb, w.at(ns, port.name, "in"))
         if end is not None:
@@ -108,7 +113,6 @@ def bridge_port(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet) -
             frame = frame.framed(replace(frame.eth, dst=hop, src=frame.eth.src))
         else:
             frame = skb.packet.framed(frame.eth)  # type: ignore[arg-type]
-        skb.ct = skb.ct
         return learn_and_switch(w, ns, bridge, port, frame, skb, filtered=True)
     return learn_and_switch(w, ns, bridge, port, frame, skb, filtered=False)
 
@@ -219,7 +223,11 @@ def flood(
     place = w.at(ns, bridge.name)
     outs = [p for p in ns.ports(bridge.ifindex) if p.up and (broadcast or p.flood) and not may_not(port, p)]
     names = ", ".join(p.name for p in outs) or "-"
-    why = words.BRIDGE_BROADCAST(ports=names) if broadcast else words.BRIDGE_FLOOD(mac=mac_text(frame.eth.dst), ports=names)
+    why = (
+        words.BRIDGE_BROADCAST(ports=names)
+        if broadcast
+        else words.BRIDGE_FLOOD(mac=mac_text(frame.eth.dst), ports=names)
+    )
     goes_up = broadcast and port is not None
     if not outs and not goes_up:
         return w.drop(place, frame, words.BRIDGE_NO_PORT(), Outcome.DROPPED)
@@ -228,8 +236,9 @@ def flood(
     runs: list[tuple[Walker, End]] = []
     for out in outs:
         one = w.fork()
-        copy = replace(skb) if skb.ct is None else replace(skb, ct=skb.ct)
-        runs.append((one, one.run(port_out(one, ns, bridge, port, out, frame, copy, filtered=filtered))))
+        runs.append(
+            (one, one.run(port_out(one, ns, bridge, port, out, frame, replace(skb), filtered=filtered)))
+        )
     if goes_up:
         one = w.fork()
         runs.append((one, one.run(bridge_up(one, ns, bridge, frame, replace(skb)))))
@@ -249,12 +258,24 @@ def bridge_up(w: Walker, ns: Netns, bridge: Link, frame: Packet, skb: Skb) -> Ev
     """The frame leaves the ports' world and enters by the bridge device itself."""
     count(ns, bridge, frame, tx=False)
     w.step(StepKind.RECEIVE, w.at(ns, bridge.name, "in"), frame, why=words.INTO(dev=bridge.name))
-    prerouted = skb if skb.physin and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0" and frame.has_ip else None
+    prerouted = (
+        skb
+        if skb.physin and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0" and frame.has_ip
+        else None
+    )
     return up(w, ns, bridge, frame, prerouted)
 
 
 def port_out(
-    w: Walker, ns: Netns, bridge: Link, port: Link | None, out: Link, frame: Packet, skb: Skb, *, filtered: bool
+    w: Walker,
+    ns: Netns,
+    bridge: Link,
+    port: Link | None,
+    out: Link,
+    frame: Packet,
+    skb: Skb,
+    *,
+    filtered: bool,
 ) -> Event:
     """Out of one port; switched IPv4 frames meet FORWARD and POSTROUTING on the way under br_netfilter."""
     if filtered and port is not None and frame.has_ip:
@@ -273,5 +294,3 @@ def port_out(
         why = words.MTU_EXCEEDED(size=frame.ip_length(), oif=out.name, mtu=out.mtu)
         return w.drop(w.at(ns, out.name, "out"), frame, why, Outcome.DROPPED)
     return transmit(w, ns, out, frame)
-
-

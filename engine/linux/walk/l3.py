@@ -43,19 +43,21 @@ def find_route(ns: Netns, dst: int, *, src: int = 0, iif: str = "", oif: str = "
     return lookup(ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark)
 
 
-def primary_address(ns: Netns, link: Link, hop: int) -> int:
+def primary_address(
+    ns: Netns, link: Link, hop: int, scopes: tuple[str, ...] = ("global", "site", "link")
+) -> int:
     """The address that the kernel uses for traffic out of `link` to next hop `hop`: the primary address of the
-    hop's subnet, else the first global one of the device, else of any other device; 0 when there is none."""
-    rows = [a for a in ns.addresses.get(link.ifindex, ()) if not a.secondary]
+    hop's subnet, else the first one of the device, else of any other device; 0 when there is none. Only addresses of
+    the given `scopes` count (MASQUERADE takes global ones only; inet_select_addr in net/ipv4/devinet.c)."""
+    rows = [a for a in ns.addresses.get(link.ifindex, ()) if not a.secondary and a.scope in scopes]
     for a in rows:
         if hop in Prefix(a.addr, a.length).network:
             return a.addr
     for a in rows:
-        if a.scope != "host":
-            return a.addr
+        return a.addr
     for index in sorted(ns.addresses):
         for a in ns.addresses[index]:
-            if a.scope not in ("host", "link") and ns.links[index].up and not a.secondary:
+            if a.scope in scopes and a.scope != "link" and ns.links[index].up and not a.secondary:
                 return a.addr
     return 0
 
@@ -70,7 +72,9 @@ def run_hook(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | N
         if not tracked and priority > CONNTRACK_PRIORITY:
             nat.track(w, ns, skb, place)
             tracked = True
-        end = nat.run(w, ns, hook, skb, place) if table == "nat" else run_table(w, ns, table, hook, skb, place)
+        end = (
+            nat.run(w, ns, hook, skb, place) if table == "nat" else run_table(w, ns, table, hook, skb, place)
+        )
         if end is not None:
             return end
     if hook in ("POSTROUTING", "INPUT"):
@@ -102,10 +106,17 @@ def run_table(w: Walker, ns: Netns, table: str, hook: str, skb: Skb, place: Plac
     if verdict.word == "drop":
         policy = last is not None and last.kind is StepKind.POLICY
         why = words.DROPPED_BY_POLICY(chain=hook) if policy else words.DROPPED_BY_RULE()
-        return w.drop(place, skb.packet, why, Outcome.DROPPED, row=row, hook=hook, error="EPERM" if hook == "OUTPUT" else "")
+        return w.drop(place, skb.packet, why, Outcome.DROPPED, row=row, hook=hook, error=local_error(skb))
     why = words.REJECTED_BY_RULE(how=verdict.reject)
     answer = deliver.reject(ns, skb, verdict.reject)
-    return w.drop(place, skb.packet, why, Outcome.REJECTED, row=row, hook=hook, answer=answer)
+    return w.drop(
+        place, skb.packet, why, Outcome.REJECTED, row=row, hook=hook, answer=answer, error=local_error(skb)
+    )
+
+
+def local_error(skb: Skb) -> str:
+    """A packet that netfilter stops on its way out: sendto and sendmsg see EPERM. (A TCP socket hides it and retries.)"""
+    return "EPERM" if skb.local else ""
 
 
 # -- in -----------------------------------------------------------------------------------------------------
@@ -169,7 +180,7 @@ def route_input(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> Eve
         return w.drop(place, packet, words.NO_FORWARDING(), Outcome.DROPPED, row="net.ipv4.ip_forward = 0")
     if route is None:
         why = words.NO_ROUTE(dst=text4(ip.dst))
-        return w.drop(place, packet, why, Outcome.NO_ROUTE, answer=deliver.icmp_error(ns, packet, 3, 0))
+        return w.drop(place, packet, why, Outcome.NO_ROUTE, answer=deliver.icmp_error(ns, skb, 3, 0))
     if route.type in BAD_TYPES:
         return bad_type(w, ns, skb, place, route, local=False)
     end = check_source(w, ns, link, skb, place)
@@ -182,7 +193,7 @@ def route_input(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> Eve
 def bad_type(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route, *, local: bool) -> End:
     phrase, error, code = BAD_TYPES[route.type]
     why = phrase(dst=text4(skb.packet.ip.dst))
-    answer = None if local or code is None else deliver.icmp_error(ns, skb.packet, 3, code)
+    answer = None if local or code is None else deliver.icmp_error(ns, skb, 3, code)
     outcome = Outcome.DROPPED if route.type == "blackhole" else Outcome.NO_ROUTE
     row = rowtext.route(ns, route)
     return w.drop(place, skb.packet, why, outcome, error=error if local else "", answer=answer, row=row)
@@ -242,7 +253,7 @@ def forward(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place, route: Rou
     out = ns.links[route.oif]
     if packet.ip.ttl <= 1:
         outcome = Outcome.LOOP if w.revisited else Outcome.TTL_EXCEEDED
-        return w.drop(place, packet, words.TTL_ZERO(), outcome, answer=deliver.icmp_error(ns, packet, 11, 0))
+        return w.drop(place, packet, words.TTL_ZERO(), outcome, answer=deliver.icmp_error(ns, skb, 11, 0))
     mtu = route.mtu or out.mtu
     if packet.ip_length() > mtu:
         size = packet.ip_length()
@@ -250,7 +261,7 @@ def forward(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place, route: Rou
             why = words.FRAGMENTS(size=size, oif=out.name, mtu=mtu)
             return w.drop(place, packet, why, Outcome.NOT_MODELLED)
         why = words.MTU_EXCEEDED(size=size, oif=out.name, mtu=mtu)
-        answer = deliver.icmp_error(ns, packet, 3, 4, mtu=mtu)
+        answer = deliver.icmp_error(ns, skb, 3, 4, mtu=mtu)
         return w.drop(place, packet, why, Outcome.TOO_BIG, answer=answer)
     skb.packet = packet.with_ip(ttl=packet.ip.ttl - 1)
     why = words.FORWARDED(iif=link.name, oif=out.name, old=packet.ip.ttl, new=packet.ip.ttl - 1)
@@ -298,16 +309,27 @@ def send(
     if src == 0:
         src = choose_source(ns, route, dst)
         if src == 0 and route.type != "local":
-            return w.drop(place, packet, words.NO_ROUTE(dst=text4(dst)), Outcome.NO_ROUTE, error="EADDRNOTAVAIL")
+            return w.drop(
+                place, packet, words.NO_ROUTE(dst=text4(dst)), Outcome.NO_ROUTE, error="EADDRNOTAVAIL"
+            )
     if route.type == "local":
         if not ns.links[1].up:
             return w.drop(place, packet, words.DEVICE_DOWN(dev="lo"), Outcome.DROPPED, error="ENETUNREACH")
         routed = packet.with_ip(src=src)
-        w.step(StepKind.ROUTE, place, packet, routed, words.IS_LOCAL(dst=text4(dst)), row=rowtext.route(ns, route))
+        w.step(
+            StepKind.ROUTE,
+            place,
+            packet,
+            routed,
+            words.IS_LOCAL(dst=text4(dst)),
+            row=rowtext.route(ns, route),
+        )
     else:
         explain_route(w, ns, place, packet, found, src=src)
     skb.packet = packet = packet.with_ip(src=src)
-    phrase = words.SENT(who=who, packet=describe(packet)) if who else words.KERNEL_SENT(packet=describe(packet))
+    phrase = (
+        words.SENT(who=who, packet=describe(packet)) if who else words.KERNEL_SENT(packet=describe(packet))
+    )
     w.step(StepKind.SEND, place, packet, why=phrase)
     oif = out_device(ns, route)
     mtu = route.mtu or oif.mtu
@@ -327,13 +349,34 @@ def send(
     if now.dst != dst or skb.mark != mark:
         again = find_route(ns, now.dst, src=now.src, oif=bound, mark=skb.mark)
         if again.route is None:
-            return w.drop(place, skb.packet, words.NO_ROUTE(dst=text4(now.dst)), Outcome.NO_ROUTE, error="ENETUNREACH")
+            return w.drop(
+                place, skb.packet, words.NO_ROUTE(dst=text4(now.dst)), Outcome.NO_ROUTE, error="ENETUNREACH"
+            )
         if again.route.type in BAD_TYPES:
             return bad_type(w, ns, skb, place, again.route, local=True)
         route = again.route
         w.step(StepKind.ROUTE, place, skb.packet, why=words.REROUTED(), row=rowtext.route(ns, route))
         skb.oif = out_device(ns, route).name
     return output(w, ns, skb, route, place)
+
+
+def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
+    """After a DNAT in OUTPUT the kernel looks for the new route at once; without one the packet ends in nat. A
+    loopback source may leave only where route_localnet allows it (__mkroute_output in net/ipv4/route.c)."""
+    ip = skb.packet.ip
+    route = find_route(ns, ip.dst, src=ip.src, oif=skb.bound, mark=skb.mark).route
+    if route is None:
+        return w.drop(
+            place, skb.packet, words.NO_ROUTE(dst=text4(ip.dst)), Outcome.NO_ROUTE, error="ENETUNREACH"
+        )
+    if route.type in BAD_TYPES:
+        return bad_type(w, ns, skb, place, route, local=True)
+    out = out_device(ns, route)
+    if is_loopback(ip.src) and out.kind != "loopback":
+        if not max(ns.conf("all", "route_localnet"), ns.conf(out.name, "route_localnet")):
+            why = words.LOOPBACK_LEAVES(src=text4(ip.src), dev=out.name)
+            return w.drop(place, skb.packet, why, Outcome.DROPPED, error="EINVAL")
+    return None
 
 
 def out_device(ns: Netns, route: Route) -> Link:
@@ -367,7 +410,6 @@ def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
     if entry is None:
         assert isinstance(event, End)
         if not skb.local:
-            return replace(event, answer=deliver.icmp_error(ns, skb.packet, 3, 1), error="")
+            return replace(event, answer=deliver.icmp_error(ns, skb, 3, 1), error="")
         return event
     return l2.transmit(w, ns, out, skb.packet.framed(Ethernet(src=out.mac, dst=entry.mac)))
-

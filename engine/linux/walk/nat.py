@@ -70,7 +70,14 @@ def track(w: Walker, ns: Netns, skb: Skb, place: Place) -> None:
                 fresh = initial(packet, key, now)
                 assert fresh is not None
                 skb.ct, skb.ctstate = fresh, "NEW"
-                w.step(StepKind.CONNTRACK, place, packet, why=words.CT_NEW(), verdict="NEW", row=rowtext.conntrack(fresh, now))
+                w.step(
+                    StepKind.CONNTRACK,
+                    place,
+                    packet,
+                    why=words.CT_NEW(),
+                    verdict="NEW",
+                    row=rowtext.conntrack(fresh, now),
+                )
                 return
             entry = advance(entry, packet, skb.ctdir, now)
             ns.conntrack.update(entry)
@@ -110,22 +117,41 @@ def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
     if entry is None:
         return None
     which = "dst" if hook in DST_HOOKS else "src"
-    if skb.ctstate == "NEW" and entry.id == 0 and "nat" in ns.xt.tables and not decided(entry, which):
+    fresh = skb.ctstate == "NEW" or (skb.ctstate == "RELATED" and not is_error(skb.packet))
+    if fresh and entry.id == 0 and "nat" in ns.xt.tables and not decided(entry, which):
         steps, verdict = run_chain(w.net, ns, "nat", hook, skb, place, w.choose)
         w.steps.extend(steps)
         if verdict.word == "drop":
             row = steps[-1].row if steps else ""
-            return w.drop(place, skb.packet, words.DROPPED_BY_RULE(), Outcome.DROPPED, row=row, hook=hook)
+            return w.drop(
+                place,
+                skb.packet,
+                words.DROPPED_BY_RULE(),
+                Outcome.DROPPED,
+                row=row,
+                hook=hook,
+                error=l3.local_error(skb),
+            )
         if verdict.nat is not None:
             chosen = choose(w, ns, skb, entry, verdict.nat, hook)
             if chosen is None:
-                return w.drop(place, skb.packet, words.NAT_PORT_CLASH(), Outcome.DROPPED, hook=hook)
+                return w.drop(
+                    place,
+                    skb.packet,
+                    words.NAT_PORT_CLASH(),
+                    Outcome.DROPPED,
+                    hook=hook,
+                    error=l3.local_error(skb),
+                )
             entry = chosen
         elif which == "src":
             entry = unique(w, ns, entry, "src", keep=True) or entry
         skb.ct = mark_decided(entry, which)
         entry = skb.ct
+    before = skb.packet.ip.dst
     apply(w, skb, entry, which, place, hook)
+    if hook == "OUTPUT" and skb.packet.ip.dst != before:
+        return l3.reroute_refused(w, ns, skb, place)
     return None
 
 
@@ -144,7 +170,11 @@ def choose(w: Walker, ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str)
     if spec.kind in ("dnat", "redirect"):
         if spec.kind == "redirect":
             link = ns.link(skb.iif) if skb.iif else None
-            address = 127 << 24 | 1 if hook == "OUTPUT" else (l3.primary_address(ns, link, 0) if link is not None else 0)
+            address = (
+                127 << 24 | 1
+                if hook == "OUTPUT"
+                else (l3.primary_address(ns, link, 0) if link is not None else 0)
+            )
         else:
             address = pick_address(w, spec)
         port = pick_port(w, spec, reply.sport)
@@ -153,7 +183,7 @@ def choose(w: Walker, ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str)
     if spec.kind == "masquerade":
         out = ns.link(skb.oif)
         assert out is not None
-        address = l3.primary_address(ns, out, skb.hop or skb.packet.ip.dst)
+        address = l3.primary_address(ns, out, skb.hop or skb.packet.ip.dst, ("global",))
     else:
         address = pick_address(w, spec)
     reply = Tuple(reply.proto, reply.src, reply.sport, address, reply.dport)
@@ -185,7 +215,9 @@ def unique(
     reply, now = entry.reply, w.net.clock
     icmp = reply.proto == Proto.ICMP
     current = reply.sport if icmp else reply.dport
-    low, high = (spec.port_low, spec.port_high or spec.port_low) if spec is not None and spec.port_low else (0, 0)
+    low, high = (
+        (spec.port_low, spec.port_high or spec.port_low) if spec is not None and spec.port_low else (0, 0)
+    )
 
     def with_port(port: int) -> Tuple:
         if icmp:
@@ -194,7 +226,11 @@ def unique(
 
     def done(t: Tuple) -> CtEntry:
         source = t.mirrored()
-        return replace(entry, reply=t, snat=entry.snat or (source.src, source.sport) != (entry.orig.src, entry.orig.sport))
+        return replace(
+            entry,
+            reply=t,
+            snat=entry.snat or (source.src, source.sport) != (entry.orig.src, entry.orig.sport),
+        )
 
     random = spec is not None and spec.random
     if (low == 0 or low <= current <= high) and not random and not ns.conntrack.taken(reply, now):

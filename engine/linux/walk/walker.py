@@ -142,7 +142,12 @@ class Walker:
         place = self._places.get(key)
         if place is None or place.namespace != ns.label:
             place = Place(
-                node=ns.box, namespace=ns.label, netns=ns.id, device=device, direction=direction, program=program
+                node=ns.box,
+                namespace=ns.label,
+                netns=ns.id,
+                device=device,
+                direction=direction,
+                program=program,
             )
             self._places[key] = place
         return place

@@ -311,15 +311,17 @@ class Dockerd:
                 "container sharing network namespace with another container or host cannot be connected to any other "
                 "network"
             )
-        if container.mode == "none":
+        if one.driver == "host":
+            raise DockerError(
+                "cannot connect container to host network - container must be created in host network mode"
+            )
+        if container.mode == "none" or one.driver == "null":
             raise DockerError(
                 "container cannot be connected to multiple networks with one of the networks in private (none) mode"
             )
-        if one.driver != "bridge":
-            raise DockerError(f"container cannot be connected to {one.name} network")
         if any(e.network == one.id for e in container.endpoints):
             raise DockerError(f"endpoint with name {container.name} already exists in network {one.name}")
-        endpoints.check_wanted(one, address)
+        endpoints.check_wanted(one, address, aliases)
         wish = Endpoint(network=one.id, wanted=address, aliases=aliases)
         container = replace(container, endpoints=(*container.endpoints, wish))
         if container.running:
@@ -336,6 +338,10 @@ class Dockerd:
         """`docker network disconnect`. Raises DockerError."""
         self.awake()
         one, container = network.find_network(self, word), self.find(container_word)
+        if one.driver == "host" and container.mode == "host":
+            raise DockerError(
+                "cannot disconnect container from host network - container was created in host network mode"
+            )
         mine = next((e for e in container.endpoints if e.network == one.id), None)
         if mine is None:
             raise DockerError(f"container {container.id} is not connected to the network {one.name}")

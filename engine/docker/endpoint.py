@@ -163,20 +163,16 @@ def detach(daemon: Dockerd, changes: Changes, container: Container, endpoint: En
     return replace(container, endpoints=shown, bindings=left)
 
 
-def check_wanted(network: Network, address: int) -> None:
-    """`--ip` needs a network whose subnet a person chose. Raises DockerError."""
-    if not address:
-        return
-    if network.predefined:
+def check_wanted(network: Network, address: int, aliases: tuple[str, ...] = ()) -> None:
+    """validateEndpointSettings: `--ip` and aliases need a user-defined network. Raises DockerError."""
+    wrong = []
+    if network.predefined and address:
+        wrong.append("user-specified IP address is supported on user-defined networks only")
+    if network.predefined and aliases:
+        wrong.append("network-scoped aliases are only supported for user-defined networks")
+    if address and network.driver == "bridge" and address not in network.subnet:
+        wrong.append(f"no configured subnet contains IP address {text4(address)}")
+    if wrong:
         raise DockerError(
-            "invalid endpoint settings:\nuser specified IP address is supported on user defined networks only"
-        )
-    if not network.configured:
-        raise DockerError(
-            "invalid endpoint settings:\n"
-            "user specified IP address is supported only when connecting to networks with user configured subnets"
-        )
-    if address not in network.subnet:
-        raise DockerError(
-            f"invalid endpoint settings:\nno configured subnet contains IP address {text4(address)}"
+            "invalid endpoint settings:\n" + (wrong[0] if len(wrong) == 1 else "* " + "\n* ".join(wrong))
         )

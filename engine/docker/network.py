@@ -87,17 +87,27 @@ def plan_network(
     part = _prefix(ip_range, "ip-range") if ip_range else None
     if part is not None and not pool.covers(part):
         raise DockerError(
-            f"invalid network config:\ninvalid ip-range {ip_range}: it should be within subnet {subnet}"
+            f"invalid network config:\ninvalid ip-range {ip_range}: parent subnet {pool} doesn't contain ip-range"
         )
     daemon.serial += 1
     id = make_id(daemon.machine, "network", daemon.serial)
     given = dict(options or {})
     return Network(
-        id=id, name=name, subnet=pool, gateway=router, ip_range=part,
-        bridge=given.get(PREFIX + "name", f"br-{id[:12]}"), internal=internal, icc=_bool(given, "enable_icc"), masquerade=_bool(given, "enable_ip_masquerade"),
-        mtu=_mtu(given), configured=bool(subnet), options=tuple(given.items()),
-        labels=tuple((labels or {}).items()), created=changes.net.clock,
-    )  # fmt: skip
+        id=id,
+        name=name,
+        subnet=pool,
+        gateway=router,
+        ip_range=part,
+        bridge=given.get(PREFIX + "name", f"br-{id[:12]}"),
+        internal=internal,
+        icc=_bool(given, "enable_icc"),
+        masquerade=_bool(given, "enable_ip_masquerade"),
+        mtu=_mtu(given),
+        configured=bool(subnet),
+        options=tuple(given.items()),
+        labels=tuple((labels or {}).items()),
+        created=changes.net.clock,
+    )
 
 
 def _bool(options: Mapping[str, str], key: str) -> bool:

@@ -97,9 +97,10 @@ def create(daemon: Dockerd, changes: Changes, spec: Spec) -> Container:
 
 
 def _wish(daemon: Dockerd, spec: Spec, network: str) -> Endpoint:
-    endpoints.check_wanted(daemon.networks[network], spec.address)
-    if spec.aliases and daemon.networks[network].predefined:
-        raise DockerError("network-scoped aliases are only supported for user-defined networks")
+    try:
+        endpoints.check_wanted(daemon.networks[network], spec.address, spec.aliases)
+    except DockerError as error:
+        raise DockerError(f"invalid config for network {spec.network}: {error.message}") from None
     return Endpoint(network=network, wanted=spec.address, wanted_mac=spec.mac, aliases=spec.aliases)
 
 

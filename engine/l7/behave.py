@@ -183,7 +183,7 @@ def _nginx(call: Call) -> Behaviour:
     )
     return _server(
         call, "http", (f"nginx: master process {' '.join(call.argv)}",), listens, children=(worker, worker), log=log,
-        page=page, root=root, server=f"nginx/{version}", comm="nginx",
+        page=page, docroot=root, server=f"nginx/{version}", comm="nginx",
     )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def _httpd_foreground(call: Call) -> Behaviour:
     )
     return _server(
         call, "http", args, [("tcp", 80)], children=(args, args, args), log=log, page="file",
-        root="/usr/local/apache2/htdocs", server=f"Apache/{version} (Unix)",
+        docroot="/usr/local/apache2/htdocs", server=f"Apache/{version} (Unix)",
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def _busybox_httpd(call: Call) -> Behaviour:
     if "-f" not in flags:
         return Behaviour(args=call.argv, seconds=0, code=0)
     return _server(
-        call, "http", call.argv, [("tcp", port)], page="file", root=flags.get("-h", "/"), server=""
+        call, "http", call.argv, [("tcp", port)], page="file", docroot=flags.get("-h", "/"), server=""
     )
 
 
@@ -226,7 +226,7 @@ def _whoami(call: Call) -> Behaviour:
     port = _port(call, flags.get("-port", call.env.get("WHOAMI_PORT_NUMBER", "80")))
     name = flags.get("-name", call.env.get("WHOAMI_NAME", ""))
     log = (f"Starting up on port {port}",)
-    return _server(call, "http", call.argv, [("tcp", port)], log=log, page="whoami", name=name, server="")
+    return _server(call, "http", call.argv, [("tcp", port)], log=log, page="whoami", title=name, server="")
 
 
 def _agnhost(call: Call) -> Behaviour:

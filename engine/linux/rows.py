@@ -129,7 +129,8 @@ class Proc:
 
     @property
     def comm(self) -> str:
-        return self.args[0].rsplit("/", 1)[-1][:15] if self.args else ""
+        title = dict(self.config).get("comm", "") if self.config else ""
+        return title or (self.args[0].rsplit("/", 1)[-1][:15] if self.args else "")
 
     def space(self, kind: str) -> int:
         return dict(self.spaces).get(kind, 0)

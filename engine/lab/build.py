@@ -2,33 +2,73 @@
 
 Rules. Everything is made by the parts that make it in a real lab: the fabric plugs machines together, dockerd
 runs containers, the cluster's controllers start Pods. A part's errors are kept with the place in the lab file.
+Order: machines, docker, the cluster without anybody's Pods, early faults, manifests, the other faults.
 """
 
 from __future__ import annotations
 
+from engine.docker.daemon import Dockerd
+from engine.docker.images import put as put_image
+from engine.docker.records import Publish, Spec
+from engine.errors import EngineError, InputError
 from engine.fabric.plan import Machine, build_fabric
-from engine.lab.describe import Description, HostSpec
-from engine.lab.reader import Problems
+from engine.kube.cluster import Cluster
+from engine.kube.options import CniOptions, NodeOptions, Options
+from engine.lab import faults
+from engine.lab.describe import Description, DockerContainer, DockerSpec, HostSpec
+from engine.lab.reader import Node, Problems
 from engine.lab.source import Source
+from engine.linux.addr import ip4
 from engine.linux.choose import Seeded
 from engine.linux.net import Net
-from engine.linux.ops import Listen, StartProc
+from engine.linux.ops import Advance, Listen, StartProc
+from engine.linux.ops.base import Changes
 from engine.linux.rows import Socket
-from engine.say import Said
+from engine.say import Phrase, Said, plain
 from engine.shell.world import World
+
+#: virtual seconds that a lab has lived when it opens: Pods are up, back-offs have begun
+SETTLING = 60.0
+
+SKIPPED = Phrase(en="{where}: {kind} {name}: {why}", ko="{where}: {kind} {name}: {why}")
 
 
 def build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, ...]]:
-    """The world of a lab and what a person should know about it. Raises InputError."""
+    """The world of a lab and what a person should know about it (kinds that were skipped). Raises InputError."""
     spec = source.description
     problems = Problems()
+    broken = _faults(source, problems)
+    problems.raise_any()
     world = World(net=Net(), choose=Seeded(seed), lang=lang)
-    changes = world.changes()
-    build_fabric(changes, machines(spec), kind=spec.fabric)
+    _fabric(world, spec, problems)
+    problems.raise_any()
     for host in spec.hosts:
         _listen(world, host)
+        if host.docker is not None:
+            _docker(world, host.name, host.docker, problems)
+    cluster = _cluster(world, spec, seed)
+    faults.put(world, [f for f in broken if f.early])
+    if cluster is not None:
+        try:
+            cluster.load(source.manifests, world.net.clock)
+        except InputError as error:
+            problems.take(error, "")
     problems.raise_any()
-    return world, ()
+    _settle(world)
+    faults.put(world, [f for f in broken if not f.early])
+    return world, _notes(cluster)
+
+
+def _faults(source: Source, problems: Problems) -> list[faults.Fault]:
+    found = [faults.read_fault(Node(r.doc, r.path, r.value, problems)) for r in source.faults]
+    return [f for f in found if f is not None]
+
+
+def _fabric(world: World, spec: Description, problems: Problems) -> None:
+    try:
+        build_fabric(world.changes(), machines(spec), kind=spec.fabric)
+    except InputError as error:
+        problems.take(error, spec.name)
 
 
 def machines(spec: Description) -> list[Machine]:
@@ -38,18 +78,121 @@ def machines(spec: Description) -> list[Machine]:
     return nodes + hosts
 
 
+def _settle(world: World) -> None:
+    """Let the lab live its first minute."""
+    world.settle()
+    world.do(Advance(seconds=SETTLING))
+    world.settle()
+
+
+# ---- hosts
+
+
 def _listen(world: World, host: HostSpec) -> None:
     """A program on each port of `listen`: http for tcp, echo for udp."""
     for proto, port in host.listen:
         program = "http" if proto == "tcp" else "echo"
         args = ("python3", "-m", "http.server", str(port)) if proto == "tcp" else ("ncat", "-lu", str(port))
         box = world.net.boxes[host.name]
-        before = set(box.procs)
-        world.do(
-            StartProc(
-                box=host.name, args=args, netns=host.name, program=program, config=(("name", host.name),)
-            )
-        )
-        (pid,) = set(box.procs) - before
+        pid = box.next_pid
+        config = (("hostname", host.name), ("body", f"{host.name}\n"))
+        world.do(StartProc(box=host.name, args=args, netns=host.name, program=program, config=config))
         state = "LISTEN" if proto == "tcp" else "UNCONN"
-        world.do(Listen(netns=host.name, socket=Socket(proto=proto, addr=0, port=port, pid=pid, state=state)))
+        socket = Socket(proto=proto, addr=0, port=port, pid=pid, state=state)
+        world.do(Listen(netns=host.name, socket=socket))
+
+
+def _docker(world: World, machine: str, spec: DockerSpec, problems: Problems) -> None:
+    """Start dockerd and run what the file asks for, in order."""
+    daemon = Dockerd(machine, userland_proxy=spec.userland_proxy)
+    world.dockers[machine] = daemon
+    changes = world.changes()
+    daemon.start_daemon(changes)
+    for name in spec.images:
+        try:
+            put_image(daemon, name)
+        except EngineError as error:
+            problems.add(machine, error.said)
+    for network in spec.networks:
+        try:
+            daemon.create_network(changes, network.name, subnet=network.subnet, internal=network.internal)
+        except EngineError as error:
+            problems.add(network.where, error.said)
+    for container in spec.containers:
+        try:
+            _container(daemon, changes, container)
+        except EngineError as error:
+            problems.add(container.where, error.said)
+    daemon.airgapped = spec.air_gapped
+
+
+def _container(daemon: Dockerd, changes: Changes, spec: DockerContainer) -> None:
+    daemon.run(
+        changes,
+        Spec(
+            image=spec.image,
+            name=spec.name,
+            network=spec.network,
+            command=spec.command,
+            env=spec.env,
+            publish=tuple(publish(text) for text in spec.publish),
+        ),
+    )
+
+
+def publish(text: str) -> Publish:
+    """`8080:80`, `127.0.0.1:8080:80/udp` or `80` as docker run -p reads it."""
+    head, _, proto = text.partition("/")
+    *front, port = head.split(":")
+    host_port = int(front[-1]) if front and front[-1] else 0
+    host_ip = ip4(front[0]) if len(front) == 2 else 0
+    return Publish(port=int(port), host_port=host_port, host_ip=host_ip, proto=proto or "tcp")
+
+
+# ---- the cluster
+
+
+def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
+    """The cluster as kubeadm leaves it; None for a lab without nodes."""
+    if not spec.nodes:
+        return None
+    nodes = tuple(
+        NodeOptions(
+            name=n.name,
+            control_plane=n.control_plane,
+            pod_cidr=n.pod_cidr,
+            labels=n.labels,
+            taints=n.taints,
+            images=n.images,
+            air_gapped=n.air_gapped,
+            sandbox=n.sandbox,
+            pause=n.pause,
+        )
+        for n in spec.nodes
+    )
+    cni = CniOptions(
+        name=spec.cni.name,
+        pod_cidr=spec.cni.pod_cidr,
+        ip_masq=spec.cni.ip_masq,
+        hairpin=spec.cni.hairpin,
+        mtu=spec.cni.mtu,
+        routes=spec.cni.routes,
+    )
+    options = Options(
+        nodes=nodes,
+        kubernetes=spec.kubernetes,
+        containerd=spec.containerd,
+        seed=seed,
+        cni=cni,
+        service_cidr=spec.service_cidr,
+    )
+    world.cluster = Cluster(options)
+    world.settle()
+    return world.cluster
+
+
+def _notes(cluster: Cluster | None) -> tuple[Said, ...]:
+    """What was in the manifests and does not act, one sentence each."""
+    if cluster is None:
+        return ()
+    return tuple(SKIPPED(where=plain(s.where), kind=s.kind, name=s.name, why=s.why) for s in cluster.skipped)

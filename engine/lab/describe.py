@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engine.errors import NOT_MODELLED
+from engine.kube.containerd import DEFAULT_PAUSE, KUBEADM_PAUSE
 from engine.lab.doc import Doc, Path
 from engine.lab.reader import Fields, Node, Problems, root
 from engine.linux.addr import Prefix
 from engine.say import Phrase, Said, plain
 
 KEYS: Final = (
-    "kubernetes", "nodes", "hosts", "fabric", "cni", "proxy", "serviceCIDR", "serviceNodePortRange", "addons",
-    "airGapped", "manifests", "faults",
+    "kubernetes", "containerd", "nodes", "hosts", "fabric", "cni", "proxy", "serviceCIDR", "serviceNodePortRange",
+    "addons", "airGapped", "manifests", "faults",
 )  # fmt: skip
 
 #: Words that are true and not modelled so far, and what the model has instead.
@@ -33,8 +34,10 @@ ADDONS: Final = (
     "ingress-nginx",
     "gateway-api",
 )
-VERSIONS: Final = ("1.33", "1.34", "1.35")
+VERSIONS: Final = tuple(KUBEADM_PAUSE)
 DEFAULT_VERSION: Final = "1.35"
+CONTAINERDS: Final = tuple(DEFAULT_PAUSE)
+DEFAULT_CONTAINERD: Final = "2.2"
 POD_CIDR: Final = Prefix.parse("10.244.0.0/16")
 SERVICE_CIDR: Final = Prefix.parse("10.96.0.0/12")
 NODE_PORTS: Final = (30000, 32767)
@@ -81,7 +84,8 @@ TOO_SMALL = Phrase(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSpec:
-    """A node. `pod_cidr` None: the next free /24 of the Pods' range. `images` are pulled beforehand."""
+    """A node. `pod_cidr` None: the next free /24 of the Pods' range. `images` are pulled beforehand, `pause` says
+    whether the sandbox image is; `sandbox` is that image's name in containerd's configuration ("" = its default)."""
 
     name: str
     control_plane: bool = False
@@ -90,16 +94,32 @@ class NodeSpec:
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[tuple[str, str, str], ...] = ()
     images: tuple[str, ...] = ()
+    air_gapped: bool = False
+    pause: bool = True
+    sandbox: str = ""
     where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CniSpec:
+    """The CNI plugin as each node's configuration writes it. `ip_masq` None: the plugin's own on a single node, the
+    masquerading agent on several; `mtu` 0: the device's; `routes`: a static route per other node."""
+
+    name: str = "bridge"
+    pod_cidr: Prefix = POD_CIDR
+    ip_masq: bool | None = None
+    hairpin: bool = False
+    mtu: int = 0
+    routes: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DockerNetwork:
-    """`docker network create`; `subnet` None: docker chooses."""
+    """`docker network create`; `subnet` "": docker chooses."""
 
     name: str
-    driver: str = "bridge"
-    subnet: Prefix | None = None
+    subnet: str = ""
+    internal: bool = False
     where: str = ""
 
 
@@ -118,8 +138,11 @@ class DockerContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerSpec:
-    """What a machine's docker daemon holds when the lab opens."""
+    """What a machine's docker daemon holds when the lab opens. `images` are pulled beforehand."""
 
+    air_gapped: bool = False
+    userland_proxy: bool = True
+    images: tuple[str, ...] = ()
     networks: tuple[DockerNetwork, ...] = ()
     containers: tuple[DockerContainer, ...] = ()
 
@@ -154,11 +177,11 @@ class Description:
 
     name: str
     kubernetes: str = DEFAULT_VERSION
+    containerd: str = DEFAULT_CONTAINERD
     nodes: tuple[NodeSpec, ...] = ()
     hosts: tuple[HostSpec, ...] = ()
     fabric: str = "lan"
-    cni: str = "bridge"
-    pod_cidr: Prefix = POD_CIDR
+    cni: CniSpec = CniSpec()
     proxy: str = "none"
     service_cidr: Prefix = SERVICE_CIDR
     node_ports: tuple[int, int] = NODE_PORTS
@@ -179,19 +202,22 @@ def describe(doc: Doc, problems: Problems) -> Description:
     for key in ("cni", "proxy", "manifests", "addons"):
         if key in f and not nodes and "nodes" not in f:
             problems.add(doc.where((key,)), NEED_NODES(key=key))
-    cni, pod_cidr = _cni(f)
+    cni = _cni(f)
+    gapped = f.truth("airGapped")
+    if gapped:
+        nodes = tuple(replace(n, air_gapped=True) for n in nodes)
     spec = Description(
         name=doc.name,
-        kubernetes=_version(f),
-        nodes=_pod_cidrs(nodes, pod_cidr, problems),
+        kubernetes=_version(f, "kubernetes", VERSIONS, DEFAULT_VERSION),
+        containerd=_version(f, "containerd", CONTAINERDS, DEFAULT_CONTAINERD),
+        nodes=_pod_cidrs(nodes, cni.pod_cidr, problems),
         hosts=hosts,
         fabric=_fabric(f),
         cni=cni,
-        pod_cidr=pod_cidr,
         proxy=_proxy(f),
         service_cidr=f.get("serviceCIDR", lambda n: n.prefix(bare=False), SERVICE_CIDR),
         node_ports=f.get("serviceNodePortRange", _port_range, NODE_PORTS),
-        air_gapped=f.truth("airGapped"),
+        air_gapped=gapped,
         manifests=tuple(Raw(doc, n.path, n.value) for n in f.items("manifests")),
         faults=tuple(Raw(doc, n.path, n.value) for n in f.items("faults")),
     )
@@ -204,21 +230,23 @@ def _not_modelled(node: Node, what: str, next: Said) -> None:
     node.wrong(NOT_MODELLED(what=what, next=next))
 
 
-def _version(f: Fields) -> str:
-    node = f.node("kubernetes")
+def _version(f: Fields, key: str, known: tuple[str, ...], default: str) -> str:
+    """MAJOR.MINOR of a release that the model knows; a patch number is accepted and does not count."""
+    node = f.node(key)
     if node is None:
-        return DEFAULT_VERSION
-    text = node.value
-    if isinstance(text, str):
-        short = ".".join(text.removeprefix("v").split(".")[:2])
-        if short in VERSIONS:
+        return default
+    if isinstance(node.value, str):
+        short = ".".join(node.value.removeprefix("v").split(".")[:2])
+        if short in known:
             return short
-    node.expected(A_VERSION(words=", ".join(VERSIONS)))
-    return DEFAULT_VERSION
+    node.expected(A_VERSION(words=", ".join(known)))
+    return default
 
 
 def _node(node: Node) -> NodeSpec | None:
-    f = node.fields("name", "role", "addresses", "podCIDR", "labels", "taints", "images")
+    f = node.fields(
+        "name", "role", "addresses", "podCIDR", "labels", "taints", "images", "airGapped", "pauseImage", "sandboxImage"
+    )  # fmt: skip
     name = (n := f.need("name", A_MACHINE_NAME())) and n.name()
     role = f.get("role", lambda n: n.word("control-plane", "worker"), "worker")
     labels = tuple((k, v) for k, n in _pairs(f, "labels") if (v := n.text(empty=True)) is not None)
@@ -229,10 +257,18 @@ def _node(node: Node) -> NodeSpec | None:
         pod_cidr=f.get("podCIDR", lambda n: n.prefix(bare=False), None),
         labels=labels,
         taints=tuple(t for t in (_taint(n) for n in f.items("taints")) if t is not None),
-        images=f.get("images", Node.texts, ()),
+        images=_texts(f, "images"),
+        air_gapped=f.truth("airGapped"),
+        pause=f.truth("pauseImage", True),
+        sandbox=f.text("sandboxImage"),
         where=node.where,
     )
     return spec if name else None
+
+
+def _texts(f: Fields, key: str) -> tuple[str, ...]:
+    node = f.node(key)
+    return () if node is None else node.texts()
 
 
 def _pairs(f: Fields, key: str) -> list[tuple[str, Node]]:
@@ -283,21 +319,29 @@ def _listen(node: Node) -> tuple[str, int] | None:
 def _docker(node: Node) -> DockerSpec:
     if node.value is True:
         return DockerSpec()
-    f = node.fields("networks", "containers")
+    f = node.fields("airGapped", "userlandProxy", "images", "networks", "containers")
     networks = tuple(x for x in (_docker_network(n) for n in f.items("networks")) if x is not None)
     containers = tuple(x for x in (_docker_container(n) for n in f.items("containers")) if x is not None)
-    return DockerSpec(networks=networks, containers=containers)
+    return DockerSpec(
+        air_gapped=f.truth("airGapped"),
+        userland_proxy=f.truth("userlandProxy", True),
+        images=_texts(f, "images"),
+        networks=networks,
+        containers=containers,
+    )
 
 
 def _docker_network(node: Node) -> DockerNetwork | None:
-    f = node.fields("name", "driver", "subnet")
+    f = node.fields("name", "subnet", "internal")
     name = (n := f.need("name")) and n.text()
-    return DockerNetwork(
+    subnet = f.get("subnet", lambda n: n.prefix(bare=False), None)
+    spec = DockerNetwork(
         name=name or "",
-        driver=f.get("driver", lambda n: n.word("bridge"), "bridge"),
-        subnet=f.get("subnet", lambda n: n.prefix(bare=False), None),
+        subnet=str(subnet) if subnet is not None else "",
+        internal=f.truth("internal"),
         where=node.where,
     )
+    return spec if name else None
 
 
 def _docker_container(node: Node) -> DockerContainer | None:
@@ -311,7 +355,7 @@ def _docker_container(node: Node) -> DockerContainer | None:
         image=image or "",
         network=f.text("network", "bridge"),
         publish=publish,
-        command=f.get("command", Node.texts, ()),
+        command=_texts(f, "command"),
         env=env,
         where=node.where,
     )
@@ -349,24 +393,26 @@ def _fabric(f: Fields) -> str:
     return "lan"
 
 
-def _cni(f: Fields) -> tuple[str, Prefix]:
+def _cni(f: Fields) -> CniSpec:
     node = f.node("cni")
     if node is None:
-        return "bridge", POD_CIDR
-    if (
-        isinstance(node.value, dict)
-        and node.value.get("name") in CNIS
-        and node.value.get("name") not in CNIS_SO_FAR
-    ):
+        return CniSpec()
+    name = node.value.get("name") if isinstance(node.value, dict) else None
+    if name in CNIS and name not in CNIS_SO_FAR:
         # A plugin of a later lesson has keys of its own, so none of them is judged.
-        name = str(node.value["name"])
         _not_modelled(
             node.child("name", name), f"cni: {{name: {name}}}", SO_FAR(words=", ".join(CNIS_SO_FAR))
         )
-        return "bridge", POD_CIDR
-    inner = node.fields("name", "podCIDR")
-    name = inner.get("name", lambda n: n.word(*CNIS), "bridge")
-    return name, inner.get("podCIDR", lambda n: n.prefix(bare=False), POD_CIDR)
+        return CniSpec()
+    inner = node.fields("name", "podCIDR", "ipMasq", "hairpinMode", "mtu", "staticRoutes")
+    return CniSpec(
+        name=inner.get("name", lambda n: n.word(*CNIS), "bridge"),
+        pod_cidr=inner.get("podCIDR", lambda n: n.prefix(bare=False), POD_CIDR),
+        ip_masq=inner.get("ipMasq", Node.truth, None),
+        hairpin=inner.truth("hairpinMode"),
+        mtu=inner.get("mtu", lambda n: n.number(576, 65535), 0),
+        routes=inner.truth("staticRoutes", True),
+    )
 
 
 def _proxy(f: Fields) -> str:

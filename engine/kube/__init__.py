@@ -9,4 +9,4 @@ cni/.
 from engine.kube.cluster import Cluster, Skipped, from_texts
 from engine.kube.options import CniOptions, NodeOptions, Options
 
-__all__ = ["CniOptions", "Cluster", "NodeOptions", "Options", "Skipped", "from_texts"]
+__all__ = ["Cluster", "CniOptions", "NodeOptions", "Options", "Skipped", "from_texts"]

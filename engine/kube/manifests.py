@@ -81,6 +81,8 @@ def documents(text: str, file: str = "") -> Iterator[tuple[int, Any]]:
         try:
             while loader.check_node():
                 node = loader.get_node()
+                if node is None:
+                    continue
                 line = node.start_mark.line + 1
                 _shallow(node)
                 yield line, json_value(loader.construct_document(node), file, line)
@@ -146,7 +148,9 @@ def _key(key: Any) -> str:
 
 def _collect(value: Any, file: str, line: int, out: list[Manifest], problems: list[Problem]) -> None:
     if not isinstance(value, dict):
-        found = plain({list: "a list", str: "a text"}.get(type(value), "a number"))
+        found = plain(
+            "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "a number"
+        )
         problems.append(Problem(where=f"{file}:{line}", said=NOT_OBJECT(found=found)))
         return
     if str(value.get("kind", "")).endswith("List") and isinstance(value.get("items"), list):

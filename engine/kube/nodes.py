@@ -44,7 +44,7 @@ def register(store: Store, node: NodeState, options: Options, address: int, cloc
         "metadata": {
             "name": name,
             "labels": labels,
-            "annotations": {"node.alpha.kubernetes.io/ttl": "0", "volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+            "annotations": dict(ANNOTATIONS),
         },
         "spec": spec,
         "status": {
@@ -67,6 +67,10 @@ def register(store: Store, node: NodeState, options: Options, address: int, cloc
     store.create(body, clock)
 
 
+ANNOTATIONS = {
+    "node.alpha.kubernetes.io/ttl": "0",
+    "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+}
 CAPACITY: Json = {
     "cpu": "4", "ephemeral-storage": "41152736Ki", "hugepages-2Mi": "0", "memory": "8137992Ki", "pods": "110"
 }  # fmt: skip

@@ -158,7 +158,7 @@ def env_value(
                     None,
                     f"couldn't find key {ref.get('key')} in {kind} {namespace_of(pod)}/{ref.get('name')}",
                 )
-            return data[ref["key"]], ""
+            return str(data[str(ref["key"])]), ""
     return "0", ""
 
 
@@ -167,11 +167,12 @@ def field_value(path: str, pod: Json, node: str, ip: str, host_ip: str) -> str:
     if match := re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", path):
         found = labels_of(pod) if match[1] == "labels" else meta(pod).get("annotations") or {}
         return str(found.get(match[2], ""))
-    return {
+    values: dict[str, str] = {
         "metadata.name": name_of(pod), "metadata.namespace": namespace_of(pod), "metadata.uid": meta(pod)["uid"],
         "spec.nodeName": node, "spec.serviceAccountName": spec_of(pod).get("serviceAccountName", "default"),
         "status.podIP": ip, "status.podIPs": ip, "status.hostIP": host_ip, "status.hostIPs": host_ip,
-    }.get(path, "")  # fmt: skip
+    }  # fmt: skip
+    return values.get(path, "")
 
 
 def expand(words: Iterable[str], env: dict[str, str]) -> tuple[str, ...]:

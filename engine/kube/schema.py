@@ -1,6 +1,7 @@
 """The API's types as far as the model checks them: field names and types, for strict decoding.
 
-Rules. One line a Go struct: `Name: field type, field type`. `[]T` is a list, `{}T` a map of strings to T, `?` any
+Rules. One entry a Go struct: `Name: field type, field type`, going on in indented lines.
+`[]T` is a list, `{}T` a map of strings to T, `?` any
 JSON (a part that the API server checks and the model does not). Decoding reports what the API server reports with
 fieldValidation=Strict. Source: k8s.io/api core/v1, apps/v1, batch/v1 (1.35).
 """
@@ -12,11 +13,14 @@ from functools import cache
 from engine.kube.objects import Json
 
 TEXT = """
-ObjectMeta: name str, generateName str, namespace str, selfLink str, uid str, resourceVersion str, generation int64, creationTimestamp str, deletionTimestamp str, deletionGracePeriodSeconds int64, labels {}str, annotations {}str, ownerReferences ?, finalizers []str, managedFields ?
+ObjectMeta: name str, generateName str, namespace str, selfLink str, uid str, resourceVersion str, generation int64,
+  creationTimestamp str, deletionTimestamp str, deletionGracePeriodSeconds int64, labels {}str, annotations {}str,
+  ownerReferences ?, finalizers []str, managedFields ?
 Pod: apiVersion str, kind str, metadata ObjectMeta, spec PodSpec, status ?
 Namespace: apiVersion str, kind str, metadata ObjectMeta, spec ?, status ?
 Node: apiVersion str, kind str, metadata ObjectMeta, spec NodeSpec, status ?
-NodeSpec: podCIDR str, podCIDRs []str, providerID str, unschedulable bool, taints []Taint, configSource ?, externalID str
+NodeSpec: podCIDR str, podCIDRs []str, providerID str, unschedulable bool, taints []Taint, configSource ?,
+  externalID str
 Taint: key str, value str, effect str, timeAdded str
 ConfigMap: apiVersion str, kind str, metadata ObjectMeta, data {}str, binaryData {}str, immutable bool
 Secret: apiVersion str, kind str, metadata ObjectMeta, data {}str, stringData {}str, type str, immutable bool
@@ -24,54 +28,89 @@ PodTemplateSpec: metadata ObjectMeta, spec PodSpec
 LabelSelector: matchLabels {}str, matchExpressions []LabelSelectorRequirement
 LabelSelectorRequirement: key str, operator str, values []str
 Deployment: apiVersion str, kind str, metadata ObjectMeta, spec DeploymentSpec, status ?
-DeploymentSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, strategy ?, minReadySeconds int32, revisionHistoryLimit int32, paused bool, progressDeadlineSeconds int32
+DeploymentSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, strategy ?, minReadySeconds int32,
+  revisionHistoryLimit int32, paused bool, progressDeadlineSeconds int32
 ReplicaSet: apiVersion str, kind str, metadata ObjectMeta, spec ReplicaSetSpec, status ?
 ReplicaSetSpec: replicas int32, minReadySeconds int32, selector LabelSelector, template PodTemplateSpec
 DaemonSet: apiVersion str, kind str, metadata ObjectMeta, spec DaemonSetSpec, status ?
-DaemonSetSpec: selector LabelSelector, template PodTemplateSpec, updateStrategy ?, minReadySeconds int32, revisionHistoryLimit int32
+DaemonSetSpec: selector LabelSelector, template PodTemplateSpec, updateStrategy ?, minReadySeconds int32,
+  revisionHistoryLimit int32
 StatefulSet: apiVersion str, kind str, metadata ObjectMeta, spec StatefulSetSpec, status ?
-StatefulSetSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, volumeClaimTemplates ?, serviceName str, podManagementPolicy str, updateStrategy ?, revisionHistoryLimit int32, minReadySeconds int32, persistentVolumeClaimRetentionPolicy ?, ordinals ?
+StatefulSetSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, volumeClaimTemplates ?,
+  serviceName str, podManagementPolicy str, updateStrategy ?, revisionHistoryLimit int32, minReadySeconds int32,
+  persistentVolumeClaimRetentionPolicy ?, ordinals ?
 Job: apiVersion str, kind str, metadata ObjectMeta, spec JobSpec, status ?
-JobSpec: parallelism int32, completions int32, activeDeadlineSeconds int64, podFailurePolicy ?, successPolicy ?, backoffLimit int32, backoffLimitPerIndex int32, maxFailedIndexes int32, selector LabelSelector, manualSelector bool, template PodTemplateSpec, ttlSecondsAfterFinished int32, completionMode str, suspend bool, podReplacementPolicy str, managedBy str
-PodSpec: volumes []Volume, initContainers []Container, containers []Container, ephemeralContainers ?, restartPolicy str, terminationGracePeriodSeconds int64, activeDeadlineSeconds int64, dnsPolicy str, nodeSelector {}str, serviceAccountName str, serviceAccount str, automountServiceAccountToken bool, nodeName str, hostNetwork bool, hostPID bool, hostIPC bool, shareProcessNamespace bool, securityContext PodSecurityContext, imagePullSecrets []LocalObjectReference, hostname str, subdomain str, affinity Affinity, schedulerName str, tolerations []Toleration, hostAliases []HostAlias, priorityClassName str, priority int32, dnsConfig PodDNSConfig, readinessGates ?, runtimeClassName str, enableServiceLinks bool, preemptionPolicy str, overhead ?, topologySpreadConstraints []TopologySpreadConstraint, setHostnameAsFQDN bool, os ?, hostUsers bool, schedulingGates ?, resourceClaims ?, resources ResourceRequirements, hostnameOverride str, workloadRef ?
+JobSpec: parallelism int32, completions int32, activeDeadlineSeconds int64, podFailurePolicy ?, successPolicy ?,
+  backoffLimit int32, backoffLimitPerIndex int32, maxFailedIndexes int32, selector LabelSelector, manualSelector
+  bool, template PodTemplateSpec, ttlSecondsAfterFinished int32, completionMode str, suspend bool,
+  podReplacementPolicy str, managedBy str
+PodSpec: volumes []Volume, initContainers []Container, containers []Container, ephemeralContainers ?, restartPolicy
+  str, terminationGracePeriodSeconds int64, activeDeadlineSeconds int64, dnsPolicy str, nodeSelector {}str,
+  serviceAccountName str, serviceAccount str, automountServiceAccountToken bool, nodeName str, hostNetwork bool,
+  hostPID bool, hostIPC bool, shareProcessNamespace bool, securityContext PodSecurityContext, imagePullSecrets
+  []LocalObjectReference, hostname str, subdomain str, affinity Affinity, schedulerName str, tolerations
+  []Toleration, hostAliases []HostAlias, priorityClassName str, priority int32, dnsConfig PodDNSConfig,
+  readinessGates ?, runtimeClassName str, enableServiceLinks bool, preemptionPolicy str, overhead ?,
+  topologySpreadConstraints []TopologySpreadConstraint, setHostnameAsFQDN bool, os ?, hostUsers bool,
+  schedulingGates ?, resourceClaims ?, resources ResourceRequirements, hostnameOverride str, workloadRef ?
 LocalObjectReference: name str
 HostAlias: ip str, hostnames []str
 Toleration: key str, operator str, value str, effect str, tolerationSeconds int64
 PodDNSConfig: nameservers []str, searches []str, options []PodDNSConfigOption
 PodDNSConfigOption: name str, value str
 Affinity: nodeAffinity NodeAffinity, podAffinity PodAffinity, podAntiAffinity PodAntiAffinity
-NodeAffinity: requiredDuringSchedulingIgnoredDuringExecution NodeSelector, preferredDuringSchedulingIgnoredDuringExecution []PreferredSchedulingTerm
+NodeAffinity: requiredDuringSchedulingIgnoredDuringExecution NodeSelector,
+  preferredDuringSchedulingIgnoredDuringExecution []PreferredSchedulingTerm
 NodeSelector: nodeSelectorTerms []NodeSelectorTerm
 NodeSelectorTerm: matchExpressions []NodeSelectorRequirement, matchFields []NodeSelectorRequirement
 NodeSelectorRequirement: key str, operator str, values []str
 PreferredSchedulingTerm: weight int32, preference NodeSelectorTerm
-PodAffinity: requiredDuringSchedulingIgnoredDuringExecution []PodAffinityTerm, preferredDuringSchedulingIgnoredDuringExecution []WeightedPodAffinityTerm
-PodAntiAffinity: requiredDuringSchedulingIgnoredDuringExecution []PodAffinityTerm, preferredDuringSchedulingIgnoredDuringExecution []WeightedPodAffinityTerm
+PodAffinity: requiredDuringSchedulingIgnoredDuringExecution []PodAffinityTerm,
+  preferredDuringSchedulingIgnoredDuringExecution []WeightedPodAffinityTerm
+PodAntiAffinity: requiredDuringSchedulingIgnoredDuringExecution []PodAffinityTerm,
+  preferredDuringSchedulingIgnoredDuringExecution []WeightedPodAffinityTerm
 WeightedPodAffinityTerm: weight int32, podAffinityTerm PodAffinityTerm
-PodAffinityTerm: labelSelector LabelSelector, namespaces []str, topologyKey str, namespaceSelector LabelSelector, matchLabelKeys []str, mismatchLabelKeys []str
-TopologySpreadConstraint: maxSkew int32, topologyKey str, whenUnsatisfiable str, labelSelector LabelSelector, minDomains int32, nodeAffinityPolicy str, nodeTaintsPolicy str, matchLabelKeys []str
-PodSecurityContext: seLinuxOptions ?, windowsOptions ?, runAsUser int64, runAsGroup int64, runAsNonRoot bool, supplementalGroups []int64, supplementalGroupsPolicy str, fsGroup int64, sysctls []Sysctl, fsGroupChangePolicy str, seccompProfile ?, appArmorProfile ?, seLinuxChangePolicy str
+PodAffinityTerm: labelSelector LabelSelector, namespaces []str, topologyKey str, namespaceSelector LabelSelector,
+  matchLabelKeys []str, mismatchLabelKeys []str
+TopologySpreadConstraint: maxSkew int32, topologyKey str, whenUnsatisfiable str, labelSelector LabelSelector,
+  minDomains int32, nodeAffinityPolicy str, nodeTaintsPolicy str, matchLabelKeys []str
+PodSecurityContext: seLinuxOptions ?, windowsOptions ?, runAsUser int64, runAsGroup int64, runAsNonRoot bool,
+  supplementalGroups []int64, supplementalGroupsPolicy str, fsGroup int64, sysctls []Sysctl, fsGroupChangePolicy
+  str, seccompProfile ?, appArmorProfile ?, seLinuxChangePolicy str
 Sysctl: name str, value str
-Container: name str, image str, command []str, args []str, workingDir str, ports []ContainerPort, envFrom []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?, restartPolicy str, restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices ?, livenessProbe Probe, readinessProbe Probe, startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str, terminationMessagePolicy str, imagePullPolicy str, securityContext SecurityContext, stdin bool, stdinOnce bool, tty bool
+Container: name str, image str, command []str, args []str, workingDir str, ports []ContainerPort, envFrom
+  []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?, restartPolicy str,
+  restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices ?, livenessProbe Probe, readinessProbe Probe,
+  startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str, terminationMessagePolicy str, imagePullPolicy
+  str, securityContext SecurityContext, stdin bool, stdinOnce bool, tty bool
 ContainerPort: name str, hostPort int32, containerPort int32, protocol str, hostIP str
 EnvFromSource: prefix str, configMapRef ConfigMapEnvSource, secretRef SecretEnvSource
 ConfigMapEnvSource: name str, optional bool
 SecretEnvSource: name str, optional bool
 EnvVar: name str, value str, valueFrom EnvVarSource
-EnvVarSource: fieldRef ObjectFieldSelector, resourceFieldRef ?, configMapKeyRef ConfigMapKeySelector, secretKeyRef SecretKeySelector, fileKeyRef ?
+EnvVarSource: fieldRef ObjectFieldSelector, resourceFieldRef ?, configMapKeyRef ConfigMapKeySelector, secretKeyRef
+  SecretKeySelector, fileKeyRef ?
 ObjectFieldSelector: apiVersion str, fieldPath str
 ConfigMapKeySelector: name str, key str, optional bool
 SecretKeySelector: name str, key str, optional bool
 ResourceRequirements: limits {}quantity, requests {}quantity, claims ?
-VolumeMount: name str, readOnly bool, recursiveReadOnly str, mountPath str, subPath str, mountPropagation str, subPathExpr str
-Volume: name str, hostPath ?, emptyDir ?, gcePersistentDisk ?, awsElasticBlockStore ?, gitRepo ?, secret ?, nfs ?, iscsi ?, glusterfs ?, persistentVolumeClaim ?, rbd ?, flexVolume ?, cinder ?, cephfs ?, flocker ?, downwardAPI ?, fc ?, azureFile ?, configMap ?, vsphereVolume ?, quobyte ?, azureDisk ?, photonPersistentDisk ?, projected ?, portworxVolume ?, scaleIO ?, storageos ?, csi ?, ephemeral ?, image ?
-Probe: exec ExecAction, httpGet HTTPGetAction, tcpSocket TCPSocketAction, grpc ?, initialDelaySeconds int32, timeoutSeconds int32, periodSeconds int32, successThreshold int32, failureThreshold int32, terminationGracePeriodSeconds int64
+VolumeMount: name str, readOnly bool, recursiveReadOnly str, mountPath str, subPath str, mountPropagation str,
+  subPathExpr str
+Volume: name str, hostPath ?, emptyDir ?, gcePersistentDisk ?, awsElasticBlockStore ?, gitRepo ?, secret ?, nfs ?,
+  iscsi ?, glusterfs ?, persistentVolumeClaim ?, rbd ?, flexVolume ?, cinder ?, cephfs ?, flocker ?, downwardAPI ?,
+  fc ?, azureFile ?, configMap ?, vsphereVolume ?, quobyte ?, azureDisk ?, photonPersistentDisk ?, projected ?,
+  portworxVolume ?, scaleIO ?, storageos ?, csi ?, ephemeral ?, image ?
+Probe: exec ExecAction, httpGet HTTPGetAction, tcpSocket TCPSocketAction, grpc ?, initialDelaySeconds int32,
+  timeoutSeconds int32, periodSeconds int32, successThreshold int32, failureThreshold int32,
+  terminationGracePeriodSeconds int64
 ExecAction: command []str
 HTTPGetAction: path str, port intstr, host str, scheme str, httpHeaders []HTTPHeader
 HTTPHeader: name str, value str
 TCPSocketAction: port intstr, host str
 Lifecycle: postStart ?, preStop ?, stopSignal str
-SecurityContext: capabilities Capabilities, privileged bool, seLinuxOptions ?, windowsOptions ?, runAsUser int64, runAsGroup int64, runAsNonRoot bool, readOnlyRootFilesystem bool, allowPrivilegeEscalation bool, procMount str, seccompProfile ?, appArmorProfile ?
+SecurityContext: capabilities Capabilities, privileged bool, seLinuxOptions ?, windowsOptions ?, runAsUser int64,
+  runAsGroup int64, runAsNonRoot bool, readOnlyRootFilesystem bool, allowPrivilegeEscalation bool, procMount str,
+  seccompProfile ?, appArmorProfile ?
 Capabilities: add []str, drop []str
 """
 
@@ -82,7 +121,7 @@ GO_NAMES = {"str": "string", "bool": "bool", "int32": "int32", "int64": "int64"}
 def types() -> dict[str, dict[str, str]]:
     """struct -> field -> type."""
     out: dict[str, dict[str, str]] = {}
-    for line in TEXT.strip().splitlines():
+    for line in TEXT.strip().replace("\n  ", " ").splitlines():
         name, _, fields = line.partition(": ")
         out[name] = dict((f.split(" ")[0], f.split(" ")[1]) for f in fields.split(", "))
     return out

@@ -120,6 +120,8 @@ class Store:
             id=f"{name}.{self.ids.hex('event', 16)}", version=self.version,
         )  # fmt: skip
 
-    def events_about(self, uid: str) -> list[Event]:
+    def events_about(self, uid: str) -> tuple[Event, ...]:
         """Events of one object, oldest last occurrence first."""
-        return sorted((e for e in self.events.values() if e.uid == uid), key=lambda e: (e.last, e.version))
+        return tuple(
+            sorted((e for e in self.events.values() if e.uid == uid), key=lambda e: (e.last, e.version))
+        )

@@ -98,7 +98,7 @@ def static_pod(text: str, node: str, ids: Ids) -> Json | None:
     m["uid"] = hash
     m.setdefault("annotations", {}).update(
         {
-            "kubernetes.io/config.hash": hash, MIRROR: hash, "kubernetes.io/config.seen": "2026-01-05T09:00:00.000000000Z",
+            "kubernetes.io/config.hash": hash, MIRROR: hash, "kubernetes.io/config.seen": nano_stamp(0),
             "kubernetes.io/config.source": "file",
         }
     )  # fmt: skip

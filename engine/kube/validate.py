@@ -162,15 +162,21 @@ def pod_spec_errors(spec: Json, path: str) -> Iterator[str]:
     if dns is not None and dns not in dns_policies:
         yield f'{path}.dnsPolicy: Unsupported value: "{dns}": supported values: {quoted(dns_policies)}'
     if spec.get("hostPID") and spec.get("shareProcessNamespace"):
-        yield f"{path}.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled"
-    for i, t in enumerate(spec.get("tolerations") or ()):
-        operator = t.get("operator") or "Equal"
-        if operator not in ("Equal", "Exists"):
-            yield f'{path}.tolerations[{i}].operator: Unsupported value: "{operator}": supported values: "Equal", "Exists"'
-        elif operator == "Exists" and t.get("value"):
-            yield f"{path}.tolerations[{i}].operator: Invalid value: {golang(t)}: value must be empty when `operator` is 'Exists'"
-        elif not t.get("key") and operator != "Exists":
-            yield f'{path}.tolerations[{i}].operator: Invalid value: "{operator}": operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        why = "ShareProcessNamespace and HostPID cannot both be enabled"
+        yield f"{path}.shareProcessNamespace: Invalid value: true: {why}"
+    for i, toleration in enumerate(spec.get("tolerations") or ()):
+        yield from toleration_errors(toleration, f"{path}.tolerations[{i}].operator")
+
+
+def toleration_errors(toleration: Json, path: str) -> Iterator[str]:
+    operator = toleration.get("operator") or "Equal"
+    if operator not in ("Equal", "Exists"):
+        yield f'{path}: Unsupported value: "{operator}": supported values: "Equal", "Exists"'
+    elif operator == "Exists" and toleration.get("value"):
+        yield f"{path}: Invalid value: {golang(toleration)}: value must be empty when `operator` is 'Exists'"
+    elif not toleration.get("key") and operator != "Exists":
+        why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        yield f'{path}: Invalid value: "{operator}": {why}'
 
 
 def quoted(words: tuple[str, ...]) -> str:
@@ -231,7 +237,8 @@ def port_errors(
             if len(name) > 15:
                 yield f'{where}.name: Invalid value: "{name}": must be no more than 15 characters'
             elif not PORT_NAME.fullmatch(name) or not any(c.isalpha() for c in name):
-                yield f'{where}.name: Invalid value: "{name}": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)'
+                why = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+                yield f'{where}.name: Invalid value: "{name}": {why}'
             elif name in names:
                 yield f'{where}.name: Duplicate value: "{name}"'
             names.add(name)

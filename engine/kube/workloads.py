@@ -321,7 +321,7 @@ class Workloads:
         done = sum((p.get("status") or {}).get("phase") == "Succeeded" for p in pods)
         failed = sum((p.get("status") or {}).get("phase") == "Failed" for p in pods)
         active = [p for p in pods if not finished(p) and not deleting(p)]
-        wanted = int(spec.get("completions", spec.get("parallelism", 1)))
+        wanted = int(spec.get("completions") or spec.get("parallelism") or 1)
         old = body.get("status") or {}
         status: Json = {"startTime": old.get("startTime", stamp(self.clock))}
         ended = any(c["type"] in ("Complete", "Failed") for c in old.get("conditions") or ())

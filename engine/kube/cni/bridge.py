@@ -67,7 +67,8 @@ def make_veth(call: Call, bridge: str, mtu: int, hairpin: bool) -> str:
 def layer3(
     call: Call, bridge: tuple[str, int], ipam: str, result: Json, *, gateway: bool, default_gateway: bool
 ) -> None:
-    """`bridge` is its name and the MAC that it had before its first port. IPAM, then addresses and routes in the pod, then the bridge's own address and masquerading."""
+    """`bridge` is its name and the MAC that it had before its first port. IPAM, then addresses and routes in the
+    pod, then the bridge's own address and masquerading."""
     call.find(ipam)
     found = host_local.add(call)
     try:

@@ -95,4 +95,5 @@ def go_type(value: object) -> str:
         return "bool"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+    words = ((str, "string"), (list, "array"), (dict, "object"))
+    return next((word for kind, word in words if isinstance(value, kind)), "null")

@@ -82,8 +82,10 @@ def _range(raw: Json) -> Range:
             raise CniError(f"invalid range set 0: Network {subnet} too small to allocate from")
         given = str(raw["subnet"])
         if str(subnet) != given:
-            raise CniError(f"invalid range set 0: Network has host bits set. For a subnet mask of length {subnet.length} "
-                           f"the network address is {text4(subnet.addr)}")  # fmt: skip
+            raise CniError(
+                "invalid range set 0: Network has host bits set. For a subnet mask of length "
+                f"{subnet.length} the network address is {text4(subnet.addr)}"
+            )
         gateway = ip4(str(raw["gateway"])) if raw.get("gateway") else subnet.addr + 1
         start = ip4(str(raw["rangeStart"])) if raw.get("rangeStart") else subnet.addr + 1
         end = ip4(str(raw["rangeEnd"])) if raw.get("rangeEnd") else subnet.broadcast - 1

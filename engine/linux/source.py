@@ -67,6 +67,13 @@ def find(ns: Netns, dst: int, *, src: int, iif: str, oif: str, mark: int) -> Loo
     )  # fmt: skip
 
 
+def error_of(found: Lookup) -> str:
+    """The errno of a refused lookup. A rule that says unreachable means the network, a route means the host."""
+    if found.route is None or (found.route.type == "unreachable" and found.route.table == 0):
+        return "ENETUNREACH"
+    return ERRORS[found.route.type]
+
+
 def told_table(ns: Netns, route: Route | None) -> int:
     if route is None or route.table == MAIN or (route.table == LOCAL and not split_tables(ns)):
         return 0
@@ -97,7 +104,7 @@ def going_out(ns: Netns, dst: int, src: int, oif: str, mark: int) -> Answer:
             return Answer(error="ENETUNREACH")
         return sent(ns, dst, Answer(device=oif, src=src or select_address(ns, bound, 0, "link")))
     if route.type in ERRORS:
-        return Answer(error=ERRORS[route.type])
+        return Answer(error=error_of(found))
     table = told_table(ns, route)
     if route.type == "local":
         return Answer(
@@ -129,7 +136,8 @@ def sent(ns: Netns, dst: int, answer: Answer) -> Answer:
     elif kind == "multicast":
         flags.add("mc")
     return Answer(
-        type=kind, gateway=answer.gateway, device=answer.device, table=answer.table, src=answer.src,
+        type=kind, gateway=0 if kind == "multicast" else answer.gateway, device=answer.device, table=answer.table,
+        src=answer.src,
         flags=tuple(f for f in ("local", "mc", "brd") if f in flags), mtu=answer.mtu, route=answer.route,
     )  # fmt: skip
 
@@ -150,7 +158,7 @@ def coming_in(ns: Netns, dst: int, src: int, iif: str, oif: str, mark: int) -> A
     if route is None:
         return Answer(error="ENETUNREACH" if forwarding else "EHOSTUNREACH")
     if route.type in ERRORS:
-        return Answer(error=ERRORS[route.type] if forwarding else "EHOSTUNREACH")
+        return Answer(error=error_of(found) if forwarding else "EHOSTUNREACH")
     error, beside = validate_source(ns, src, dst, link, mark)
     if route.type == "local":
         if error:
@@ -181,11 +189,11 @@ def validate_source(ns: Netns, src: int, dst: int, link: Link, mark: int) -> tup
     strict = max(ns.conf("all", "rp_filter"), ns.conf(link.name, "rp_filter"))
     back = lookup(ns.rules, ns.tables, src, src=dst, iif=link.name, mark=0).route
     if back is None:
-        return ("EXDEV" if strict else ""), False
+        return ("EINVAL" if strict else ""), False
     if back.type == "local" and not ns.conf(link.name, "accept_local"):
         return "EINVAL", False
     if back.type not in ("unicast", "local"):
         return "EINVAL", False
     if back.oif == link.ifindex:
         return "", not back.gateway
-    return ("EXDEV" if strict == 1 else ""), False
+    return ("EINVAL" if strict == 1 else ""), False

@@ -268,7 +268,7 @@ def _del_route(net: Net, op: DelRoute) -> None:
             table.remove(route)  # type: ignore[union-attr]
             return
     if table is None:
-        raise OpError("ESRCH", "Error: ipv4: FIB table does not exist.")
+        raise OpError("ESRCH", "Error: FIB table does not exist.")
     raise OpError("ESRCH", NO_PROCESS)
 
 

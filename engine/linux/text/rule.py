@@ -7,6 +7,7 @@ from typing import Any
 from engine.errors import InputError, NotModelled, Problem
 from engine.linux.addr import Prefix, text4
 from engine.linux.fib import Rule
+from engine.linux.net import Netns
 from engine.linux.text.route import plain_number, proto_name, table_name, table_number
 from engine.say import Phrase
 
@@ -22,8 +23,13 @@ def prefix_text(prefix: Prefix) -> str:
     return text4(prefix.addr) if prefix.length == 32 else str(prefix)
 
 
-def to_text(row: Rule) -> str:
-    """`32766:<tab>from all lookup main`."""
+def detached(ns: Netns | None, device: str) -> bool:
+    """Does the rule name a device that is not there?"""
+    return ns is not None and bool(device) and device not in ns.names
+
+
+def to_text(row: Rule, ns: Netns | None = None) -> str:
+    """`32766:<tab>from all lookup main`; with a namespace, devices that are not there are marked [detached]."""
     out = f"{row.priority}:\t" + ("not " if row.invert else "")
     out += "from " + (prefix_text(row.src) if row.src.length else "all")
     if row.dst.length:
@@ -33,9 +39,9 @@ def to_text(row: Rule) -> str:
             f"/{hex_text(row.fwmask)}" if row.fwmask != ALL_BITS else ""
         )
     if row.iif:
-        out += f" iif {row.iif}"
+        out += f" iif {row.iif}" + (" [detached]" if detached(ns, row.iif) else "")
     if row.oif:
-        out += f" oif {row.oif}"
+        out += f" oif {row.oif}" + (" [detached]" if detached(ns, row.oif) else "")
     out += f" lookup {table_name(row.table)}" if row.action == "lookup" else f" {row.action}"
     if row.proto not in ("unspec", "kernel"):
         out += f" proto {row.proto}"
@@ -47,7 +53,7 @@ def hex_text(value: int) -> str:
     return f"{value:#x}" if value else "0"
 
 
-def to_json(row: Rule) -> dict[str, Any]:
+def to_json(row: Rule, ns: Netns | None = None) -> dict[str, Any]:
     """The object of `ip -j rule`, keys in the tool's order."""
     out: dict[str, Any] = {"priority": row.priority}
     if row.invert:
@@ -65,8 +71,12 @@ def to_json(row: Rule) -> dict[str, Any]:
             out["fwmask"] = hex_text(row.fwmask)
     if row.iif:
         out["iif"] = row.iif
+        if detached(ns, row.iif):
+            out["iif_detached"] = None
     if row.oif:
         out["oif"] = row.oif
+        if detached(ns, row.oif):
+            out["oif_detached"] = None
     if row.action == "lookup":
         out["table"] = table_name(row.table)
     else:

@@ -99,7 +99,8 @@ def options(ip: Ip, argv: list[str]) -> list[str]:
             raise ip_usage.usage("ip")
         elif matches(opt, "-netns"):
             if not rest:
-                raise Fail('Command line is not complete. Try option "help"', USAGE)
+                # The real tool reads past the end of its words here.
+                raise ip_netns.cannot_open("(null)", USAGE)
             name = rest.pop(0)
             netns = ip.net.boxes[ip.ns.box].netns_names.get(name)
             if netns is None:

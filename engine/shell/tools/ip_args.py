@@ -222,7 +222,7 @@ def lladdr(word: str) -> int:
     parts = word.split(":")
     for part in parts:
         if not part or len(part) > 2 or any(c not in "0123456789abcdefABCDEF" for c in part):
-            raise Fail(f'"{word}" is invalid lladdr.', 1)
+            raise Fail(f'"{part}" is invalid lladdr.', 1)
     if len(parts) != 6:
         raise Fail(f"Invalid address length {len(parts)} - must be 6 bytes", 1)
     return int("".join(p.rjust(2, "0") for p in parts), 16)
@@ -239,6 +239,23 @@ def scope(word: str, message: str) -> str:
         if code == value:
             return name
     raise NotModelled(f"scope {word}")
+
+
+#: types of routes in the order of rtnl_rtntype_a2n: (name, may be abbreviated)
+ROUTE_TYPE_WORDS = (
+    ("local", False), ("nat", False), ("broadcast", True), ("anycast", True), ("multicast", True), ("prohibit", True),
+    ("unreachable", True), ("blackhole", True), ("xresolve", True), ("unicast", True), ("throw", False),
+)  # fmt: skip
+
+
+def route_type(word: str) -> str:
+    """A route's type as typed, "" when the word is none. Raises NotModelled for a type that the model lacks."""
+    name = next((n for n, short in ROUTE_TYPE_WORDS if (matches(word, n) if short else word == n)), "")
+    if word == "brd":
+        name = "broadcast"
+    if not name and plain_number(word, 255) is not None:
+        raise NotModelled(f"a route type written as {word}")
+    return name
 
 
 def on_off(key: str, word: str) -> bool:

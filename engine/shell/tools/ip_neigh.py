@@ -214,5 +214,5 @@ def get(ip: Ip, words: Words) -> None:
         raise no_device(device)
     row = ip.ns.neighbours.get((link.ifindex, wanted))
     if row is None:
-        raise Fail("RTNETLINK answers: No such file or directory", 2)
+        raise Fail("Error: Neighbour entry not found.", 2)
     ip.emit(neigh_text.to_text(ip.ns, row) + " ", neigh_text.to_json(ip.ns, row))

@@ -9,7 +9,7 @@ from typing import Any
 from engine.errors import NotModelled
 from engine.linux import ops
 from engine.linux.addr import Prefix, mask, text4
-from engine.linux.fib import DEFAULT, MAIN, ROUTE_TYPES, Route
+from engine.linux.fib import DEFAULT, MAIN, Route
 from engine.linux.source import route_get
 from engine.linux.status import linkdown
 from engine.linux.text import route as route_text
@@ -27,6 +27,7 @@ from engine.shell.tools.ip_args import (
     no_device,
     number,
     prefix,
+    route_type,
     scope,
 )
 
@@ -126,10 +127,9 @@ def modify(ip: Ip, words: Words, action: str) -> None:
                 raise NotModelled(f"{refused} in ip route")
             if word == "to":
                 word = words.value()
-            if word in ROUTE_TYPES or word in OTHER_TYPES:
-                if word in OTHER_TYPES:
-                    raise NotModelled(f"a route of type {word}")
-                got["type"] = word
+            kind = route_type(word) if not word[:1].isdigit() else ""
+            if kind:
+                got["type"] = kind
                 word = words.value()
             if matches(word, "help"):
                 raise ip_usage.usage("route")
@@ -145,6 +145,8 @@ def modify(ip: Ip, words: Words, action: str) -> None:
         for key in ("onlink", "mtu"):
             got.pop(key, None)
         ip.do(ops.DelRoute(netns=ip.ns.id, **got))
+    elif got.get("type") in OTHER_TYPES:
+        raise NotModelled(f"a route of type {got['type']}")
     else:
         ip.do(ops.AddRoute(netns=ip.ns.id, mode=action, **got))
 
@@ -234,11 +236,9 @@ def read_filter(ip: Ip, words: Words) -> Filter:
                 got.hide.add("scope")
         elif matches(word, "type"):
             value = words.value()
-            if value in OTHER_TYPES:
-                raise NotModelled(f"a route of type {value}")
-            if value not in ROUTE_TYPES:
+            got.type = route_type(value)
+            if not got.type:
                 raise invarg("node type value is invalid\n", value)
-            got.type = value
         elif word in ("dev", "oif"):
             got.device = words.value()
             got.hide.add("dev")
@@ -403,7 +403,9 @@ def get(ip: Ip, words: Words) -> None:
         if text:
             line += f"{key} {text} "
             obj[name] = text
-    obj["flags"] = []
+    # RTCF_MULTICAST and RTM_F_OFFLOAD_FAILED are the same bit, and ip prints both.
+    obj["flags"] = ["rt_offload_failed"] if "mc" in answer.flags else []
+    line += "".join(f"{word} " for word in obj["flags"])
     if mark:
         line += f"mark {mark if mark < 16 else hex(mark)} "
         obj["mark"] = mark

@@ -13,7 +13,7 @@ from engine.linux.text import rule as rule_text
 from engine.linux.text.route import proto_name, table_number
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
-from engine.shell.tools.ip_args import USAGE, Ip, Words, invarg, matches, number, prefix
+from engine.shell.tools.ip_args import USAGE, Ip, Words, invarg, matches, number, prefix, route_type
 
 REFUSED = (
     "tos", "dsfield", "realms", "tun_id", "suppress_prefixlength", "sup_pl", "suppress_ifgroup", "sup_group",
@@ -89,9 +89,12 @@ def read(ip: Ip, words: Words) -> dict[str, Any]:
                 raise ip_usage.usage("rule")
             if any(matches(word, k) for k in REFUSED):
                 raise NotModelled(f"{word} in ip rule")
-            if word not in rule_text.ACTIONS:
+            kind = route_type(word)
+            if not kind:
                 raise invarg("Failed to parse rule type", word)
-            got["action"] = word
+            if kind not in rule_text.ACTIONS:
+                raise NotModelled(f"a rule of type {kind}")
+            got["action"] = kind
     return got
 
 
@@ -145,7 +148,7 @@ def show(ip: Ip, words: Words) -> None:
     ip.dumped = True
     for row in ip.ns.rules:
         if fits(row, wanted):
-            ip.emit(rule_text.to_text(row), rule_text.to_json(row))
+            ip.emit(rule_text.to_text(row, ip.ns), rule_text.to_json(row, ip.ns))
 
 
 def fits(row: Rule, wanted: dict[str, Any]) -> bool:

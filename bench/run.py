@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
-from bench import hello
+from bench import engine, hello
 from bench.table import Line, show, spread
 from bench.terminal import NotSeen, Terminal
 
@@ -135,7 +135,7 @@ def main() -> int:
             "LC_ALL": "C.UTF-8",
             "XDG_DATA_HOME": data,
         }
-        lines = start_up(args.rounds, environment) + running(args.seconds, environment)
+        lines = start_up(args.rounds, environment) + running(args.seconds, environment) + engine.lines()
     print(show(lines))
     return 1 if any(line.value is None for line in lines) else 0
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.errors import NotModelled
 from engine.linux.conntrack import CtEntry
 from engine.linux.net import Net
 from engine.linux.ops.base import Op, apply, handles
-from engine.linux.xt.check import refused
+from engine.linux.xt.check import refused, sound
 from engine.linux.xt.refused import BAD_RULE, NO_CHAIN, XtRefused, kernel, no_such_chain
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.tables import Chain, Xtables, builtin
+from engine.say import Phrase
+
+BUILT_IN = Phrase(
+    en="Renaming a built-in chain takes it out of iptables' sight; rename chains of your own.",
+    ko="내장 체인의 이름을 바꾸면 iptables에서 보이지 않게 됩니다. 직접 만든 체인의 이름만 바꾸세요.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +254,9 @@ def _delete_chain(net: Net, op: XtDeleteChain) -> None:
     used = _xt(net, op).references(op.table)
     if op.chain:
         chain = _known(net, op, op.chain)
-        if chain.rules or used[op.chain] or chain.policy == "DROP":
+        if chain.policy == "DROP":
+            raise XtRefused("EBUSY", "table", "Directory not empty")
+        if chain.rules or used[op.chain]:
             raise kernel("EBUSY", "CHAIN_DEL", f"chain {op.chain}")
         del table[op.chain]
         return
@@ -266,7 +275,7 @@ def _rename_chain(net: Net, op: XtRenameChain) -> None:
         raise XtRefused("EEXIST", "table", "File exists")
     chain = _known(net, op, op.chain)
     if chain.policy:
-        raise kernel("EOPNOTSUPP", "CHAIN_RENAME", f"chain {op.new_name}")
+        raise NotModelled(f"iptables -E {op.chain}", BUILT_IN())
     renamed = [(op.new_name if n == op.chain else n, c) for n, c in table.items()]
     table.clear()
     table.update(renamed)
@@ -288,7 +297,7 @@ def _policy(net: Net, op: XtPolicy) -> None:
 @handles(XtZero)
 def _zero(net: Net, op: XtZero) -> None:
     if op.chain:
-        chain = _known(net, op, op.chain)
+        chain = _known(net, op, op.chain, BAD_RULE if op.number else NO_CHAIN)
         if op.number:
             if op.number <= len(chain.rules):
                 chain.packets[op.number - 1] = chain.bytes[op.number - 1] = 0
@@ -324,6 +333,7 @@ class XtRestore(Op):
 
 @handles(XtRestore)
 def _restore(net: Net, op: XtRestore) -> None:
+    """Carried out on a copy of the rules, so that a refusal leaves nothing behind."""
     ns = net.spaces[op.netns]
     before, ns.xt = ns.xt, ns.xt.copy()
     try:
@@ -345,13 +355,50 @@ def _restore(net: Net, op: XtRestore) -> None:
     ns.xt.changed()
 
 
+def try_restore(net: Net, op: XtRestore) -> None:
+    """iptables-restore --test: refuses what the op would refuse, and changes nothing."""
+    ns = net.spaces[op.netns]
+    before = ns.xt
+    try:
+        _restore(net, op)
+    finally:
+        ns.xt = before
+
+
 def _many(net: Net, op: XtRestore) -> None:
-    """The command lines, in order."""
-    for line, step in op.steps:
+    """The command lines, in order; appends that stand together are looked at together."""
+    at = 0
+    while at < len(op.steps):
+        end = at
+        while end < len(op.steps) and isinstance(op.steps[end][1], XtAppend):
+            end += 1
+        if end - at > 1 and _append_all(net, [s for _, s in op.steps[at:end] if isinstance(s, XtAppend)]):
+            at = end
+            continue
+        line, step = op.steps[at]
         try:
             apply(net, step)
         except XtRefused as error:
             raise error.at(line) from None
+        at += 1
+
+
+def _append_all(net: Net, steps: list[XtAppend]) -> bool:
+    """Append many rules at once; False, and nothing done, when the kernel would refuse one of them."""
+    first = steps[0]
+    xt = net.spaces[first.netns].xt
+    before = {name: chain.copy() for name, chain in xt.tables.get(first.table, {}).items()}
+    new: dict[str, list[tuple[XtRule, int, int]]] = {}
+    for step in steps:
+        new.setdefault(step.chain, []).extend((rule, step.packets, step.bytes) for rule in step.rules)
+    good = all(name in before or name in builtin(first.table) for name in new)
+    if good:
+        for name, rows in new.items():
+            xt.open(first.table, name)[name].extend(rows)
+        good = sound(first.table, xt.tables[first.table])
+        if not good:
+            xt.tables[first.table] = before
+    return good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

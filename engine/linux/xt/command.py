@@ -26,10 +26,10 @@ from engine.linux.ops.xt import (
     find,
 )  # fmt: skip
 from engine.linux.xt.options import VERSION, Problem
-from engine.linux.xt.parse import BadArgument, Command, HelpAsked, VersionAsked, parse, split
+from engine.linux.xt.parse import BadArgument, Command, HelpAsked, OtherFamily, VersionAsked, parse, split
 from engine.linux.xt.refused import BAD_RULE, VERSION_TEXT, XtRefused, hint, no_such_chain, problem_text
 from engine.linux.xt.tables import TABLES, Chain, Xtables, builtin
-from engine.linux.xt.text import line, listing, rule_lines
+from engine.linux.xt.text import listing, rule_lines, spoken
 from engine.say import Phrase
 
 Do = Callable[[Op], None]
@@ -40,15 +40,27 @@ SEE_MAN = Phrase(en="`help iptables` lists what is.", ko="`help iptables`이(가
 
 def run(net: Net, netns: str, argv: Sequence[str], do: Do) -> Result:
     """(stdout, stderr, exit code) of `iptables ARGV` in a namespace."""
+    return _run(argv, lambda command: act(net, netns, command, do))
+
+
+def dry(argv: Sequence[str]) -> Result:
+    """What comes of `iptables ARGV` before it looks at the kernel: its own refusals, or nothing."""
+    return _run(argv, lambda command: "")
+
+
+def _run(argv: Sequence[str], then: Callable[[Command], str]) -> Result:
     try:
         command = parse(argv)
         if command.table not in TABLES:
             raise Problem(f"table '{command.table}' does not exist", VERSION)
-        return act(net, netns, command, do), "", 0
-    except VersionAsked:
-        return f"{PROGRAM} v{VERSION_TEXT}\n", "", 0
+        return then(command), command.warnings, 0
+    except VersionAsked as asked:
+        negated = asked.args[0]
+        return f"Not {VERSION_TEXT} ;-)\n" if negated else f"{PROGRAM} v{VERSION_TEXT}\n", "", 0
     except HelpAsked:
         raise NotModelled("iptables -h", SEE_MAN()) from None
+    except OtherFamily:
+        return "", hint(PROGRAM), 2
     except BadArgument as error:
         return "", f"Bad argument `{error}'\n{hint(PROGRAM)}", 2
     except Problem as problem:
@@ -149,10 +161,18 @@ def check(xt: Xtables, c: Command) -> str:
 
 
 def verbose_text(xt: Xtables, c: Command) -> str:
-    """What -v makes the commands say."""
+    """What -v makes a command say."""
     if not c.verbose:
         return ""
-    out = ""
-    for rule in c.rules:
-        out += line(rule, 0, 0, 0, numeric=True, verbose=True, exact=False, numbers=False)
-    return out
+    there = [chain for chain in xt.shown(c.table) if chain.name in xt.tables.get(c.table, {})]
+    match c.command:
+        case "F":
+            names = [c.chain] if c.chain else [chain.name for chain in xt.shown(c.table)]
+            return "".join(f"Flushing chain `{n}'\n" for n in names)
+        case "Z":
+            names = [c.chain] if c.chain else [chain.name for chain in there]
+            return "" if c.rulenum else "".join(f"Zeroing chain `{n}'\n" for n in names)
+        case "X":
+            names = [c.chain] if c.chain else [chain.name for chain in there]
+            return "".join(f"Deleting chain `{n}'\n" for n in names if n not in builtin(c.table))
+    return "".join(spoken(rule) for rule in c.rules)

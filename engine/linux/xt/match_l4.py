@@ -239,9 +239,11 @@ def _udp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
         raise Problem(f'udp: Too many components for option "--{option.name}" (max: 2)\n')
     ports = []
     for part, default in zip(parts, ALL_PORTS, strict=False):
-        number = (
-            (strtoui(part, 0, 65535) if part.isdigit() else service_port(None, part)) if part else default
-        )
+        if not part:
+            number: int | None = default
+        else:
+            # getaddrinfo cuts a number down to 16 bits instead of refusing it.
+            number = int(part) & 0xFFFF if part.isdigit() else service_port(None, part)
         if number is None:
             raise Problem(f'Port "{part}" does not resolve to anything.\n')
         ports.append(number)

@@ -13,7 +13,17 @@ from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL
 from engine.linux.xt.match import Match, bang, negated
 from engine.linux.xt.match_l4 import together
-from engine.linux.xt.options import FRACTION, STRING, UINT32, Extension, Option, Parsing, Problem, number
+from engine.linux.xt.options import (
+    FRACTION,
+    STRING,
+    UINT32,
+    Extension,
+    Option,
+    Parsing,
+    Problem,
+    exclusive,
+    number,
+)
 from engine.linux.xt.seen import Seen
 from engine.say import Phrase, Said
 
@@ -108,8 +118,6 @@ def _addrtype_option(p: Parsing, option: Option, arg: Any, invert: bool) -> None
 def _addrtype_check(p: Parsing) -> None:
     if "src" not in p.used and "dst" not in p.used:
         raise Problem("addrtype: you must specify --src-type or --dst-type")
-    if "in" in p.used and "out" in p.used:
-        raise Problem("addrtype: you can't specify both --limit-iface-in and --limit-iface-out")
 
 
 def _addrtype_build(p: Parsing) -> Addrtype:
@@ -123,7 +131,7 @@ ADDRTYPE = Extension(
     name="addrtype",
     options=(
         Option("src-type", "src", STRING, invert=True), Option("dst-type", "dst", STRING, invert=True),
-        Option("limit-iface-in", "in", None), Option("limit-iface-out", "out", None),
+        *exclusive(Option("limit-iface-in", "in", None), Option("limit-iface-out", "out", None)),
     ),
     take=_addrtype_option, check=_addrtype_check, build=_addrtype_build,
 )  # fmt: skip

@@ -60,6 +60,8 @@ def _states(arg: str, known: tuple[str, ...], word: str) -> tuple[str, ...]:
     got, rest = set(), arg
     while True:
         part, comma, after = rest.partition(",")
+        if not rest and word == "state":
+            raise Problem('"--state" requires a list of states with no spaces, e.g. ESTABLISHED,RELATED')
         name = next((s for s in order if s in known and part and s.startswith(part.upper())), None)
         if name is None:
             raise Problem(f'Bad {word} "{rest}"')

@@ -80,7 +80,7 @@ def MARKMASK(extension: str, option: Option, text: str) -> tuple[int, int]:
     value = strtoui(mark, 0, 0xFFFFFFFF)
     bits = strtoui(mask, 0, 0xFFFFFFFF) if slash else 0xFFFFFFFF
     if value is None or bits is None:
-        raise Problem(f'{extension}: bad mark value for option "--{option.name}", or out of range.\n')
+        raise Problem(f'{extension}: bad integer value for option "--{option.name}", or out of range.\n')
     return value, bits
 
 
@@ -158,7 +158,10 @@ class Extension:
         name = self.name
         if not option.modelled:
             raise NotModelled(f"iptables {name} --{option.name}")
-        if option.kind is not ANY and not (option.kind is None and self.name == "tcp"):
+        if option.kind is not ANY and name != "tcp":
+            # libxtables finds an option by its number, and so names the first of several spellings.
+            option = next(o for o in self.options if o.id == option.id)
+        if option.kind is not ANY and name != "tcp":
             if option.id in p.used:
                 raise Problem(f'{name}: option "--{option.name}" can only be used once.\n')
             if invert and not option.invert:

@@ -49,7 +49,7 @@ FRAGMENTS = Phrase(en="Packets are never fragmented here.", ko="여기서는 패
 @dataclass(slots=True, kw_only=True)
 class Command:
     """`command` is the letter (and `zero` for -Z beside -L or -S); `rulenum` 0 = none; `flags` the letters of the
-    options that were given; `rules` the rule, once for each pair of -s and -d addresses."""
+    options that were given; `rules` the rule, once for each pair of -s and -d addresses; `warnings` go to stderr."""
 
     command: str = ""
     zero: bool = False
@@ -62,6 +62,7 @@ class Command:
     verbose: int = 0
     rules: tuple[XtRule, ...] = ()
     counters: tuple[int, int] = (0, 0)
+    warnings: str = ""
 
 
 class HelpAsked(Exception):
@@ -69,7 +70,11 @@ class HelpAsked(Exception):
 
 
 class VersionAsked(Exception):
-    """-V"""
+    """-V; its argument is True behind a !"""
+
+
+class OtherFamily(Exception):
+    """-6: iptables gives up, iptables-restore leaves the line out."""
 
 
 class BadArgument(Exception):
@@ -154,7 +159,6 @@ class _Reader:
         self.proto = 0
         self.not_proto = False
         self.proto_used = False
-        self.table_set = False
         self.texts: dict[str, tuple[str, bool]] = {}
 
     # -- words ------------------------------------------------------------------------------------------
@@ -359,7 +363,11 @@ class _Reader:
             if value == "":
                 raise Problem("Empty interface is likely to be undesired")
             self.option(letter)
-            self.texts[letter] = (parse_device(value or ""), self.invert)
+            device = parse_device(value or "")
+            if "/" in device or " " in device:
+                what = f"weird character in interface `{device}'"
+                out.warnings += f"Warning: {what} ('/' and ' ' are not allowed by the kernel).\n"
+            self.texts[letter] = (device, self.invert)
         elif letter == "g":
             self.option("j")
             self.goto, self.jump = True, self.target_name(value or "")
@@ -379,9 +387,9 @@ class _Reader:
         elif letter == "t":
             if self.invert:
                 raise Problem("unexpected ! flag before --table")
-            if self.restore and self.table_set:
+            if self.restore:
                 raise Problem("The -t option cannot be used in iptables-restore.\n")
-            out.table, self.table_set = value or "", True
+            out.table = value or ""
         elif letter == "c":
             self.option("c")
             self.counters(value or "")
@@ -390,11 +398,9 @@ class _Reader:
         elif letter == "h":
             raise HelpAsked
         elif letter == "V":
-            raise VersionAsked
+            raise VersionAsked(self.invert)
         elif letter == "6":
-            if not self.restore:
-                raise NotModelled("iptables -6")
-            raise NotModelled("IPv6 in iptables-restore")
+            raise OtherFamily
         elif letter == "M":
             raise NotModelled("iptables --modprobe")
 
@@ -498,7 +504,7 @@ class _Reader:
         """`-m tcp` and `-m udp` want their -p (nft.c)."""
         for extension, _ in self.loaded:
             want = {"tcp": 6, "udp": 17}.get(extension.name)
-            if want is not None and (self.proto != want or self.not_proto):
+            if want is not None and self.proto != want:
                 raise Problem(f"{extension.name.upper()} match requires '-p {extension.name}'")
 
     def addresses(self, letter: str) -> list[tuple[int, int]]:

@@ -96,6 +96,28 @@ def line(
     return out + (rule.target.listing(numeric) if rule.target is not None else "") + "\n"
 
 
+def spoken(rule: XtRule) -> str:
+    """One rule as -v makes -A, -I, -D, -C and -R say it."""
+    proto = next((m for m in rule.matches if isinstance(m, Protocol)), None)
+    incoming = next((m for m in rule.matches if isinstance(m, InDevice)), None)
+    outgoing = next((m for m in rule.matches if isinstance(m, OutDevice)), None)
+    source = next((m for m in rule.matches if isinstance(m, Source)), None)
+    dest = next((m for m in rule.matches if isinstance(m, Destination)), None)
+    value = proto.number if proto is not None else 0
+    name = (protocol_name(value, own=True) if value else "all") or value
+    out = f"{'' if rule.target is None else rule.target.name()} {'!' if proto and proto.invert else ' '}{name} opt -- "
+    for word, device in (("in", incoming), ("out", outgoing)):
+        out += f"{word} {'!' if device and device.invert else ''}{device.name if device else '*'} "
+    for lead, match in (("", source), ("-> ", dest)):
+        text = "0.0.0.0/0" if match is None or not match.length else range_text(match.addr, match.length)
+        out += f"{'!' if match and match.invert else ' '}{lead}{text}" + ("" if lead else " ")
+    out += "  "
+    if rule.target is not None and rule.target.verdict() == "goto":
+        out += "[goto] "
+    out += "".join(m.listing(True, value) for m in rule.matches)
+    return out + (rule.target.listing(True) if rule.target is not None else "") + "\n"
+
+
 def listing(
     xt: Xtables, table: str, chains: list[Chain], *,
     numeric: bool = False, verbose: bool = False, exact: bool = False, numbers: bool = False, only: int = 0,

@@ -88,6 +88,13 @@ MODULES: dict[str, str] = {
     "iptables": "iptables",
     "iptables-save": "iptables",
     "iptables-restore": "iptables",
+    "iptables-nft": "iptables",
+    "iptables-legacy": "iptables",
+    "iptables-legacy-save": "iptables",
+    "iptables-legacy-restore": "iptables",
+    "ip6tables": "iptables",
+    "ip6tables-save": "iptables",
+    "ip6tables-restore": "iptables",
     "conntrack": "conntrack",
     # containers and the cluster
     "docker": "docker",

@@ -15,17 +15,19 @@ from engine.linux.xt.refused import VERSION_TEXT
 from engine.linux.xt.tables import SAVE_ORDER, TABLES, builtin
 from engine.linux.xt.text import save
 from engine.say import Phrase
+from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 from engine.shell.tools.host import wall
 
-GROUP = "firewall"
+GROUP = "net"
 MUST_BE_ROOT = "Could not fetch rule set generation id: Permission denied (you must be root)"
 LEGACY = Phrase(
     en="The rules live in nf_tables, as on Debian 12: use iptables.",
     ko="규칙은 Debian 12처럼 nf_tables에 있습니다. iptables를 쓰세요.",
 )
 NO_IPV6 = Phrase(
-    en="The course uses IPv4 so far: use iptables.", ko="이 과정은 아직 IPv4만 다룹니다. iptables를 쓰세요."
+    en="The course uses IPv4 so far: use iptables.",
+    ko="이 과정은 아직 IPv4만 다룹니다. iptables를 쓰세요.",
 )
 
 
@@ -79,10 +81,8 @@ def _restore(ctx: Context, argv: list[str]) -> Out:
     if got.words:
         try:
             text = ctx.files.read(ctx.path(got.words[0]))
-        except Exception as error:
-            if type(error).__name__ != "FileError":
-                raise
-            raise Fail(f"Can't open {got.words[0]}: No such file or directory") from None
+        except FileError as error:
+            raise Fail(f"Can't open {got.words[0]}: {error.reason}") from None
     if not may_administer(ctx):
         raise Fail(f"iptables-restore v{VERSION_TEXT}: {MUST_BE_ROOT}", 4)
     out, err, code = restore.restore(
@@ -113,16 +113,16 @@ def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:
     if len(argv) > 1 and argv[-2] == "-P":
         return ["ACCEPT", "DROP"]
     loaded = {w for i, w in enumerate(argv) if i and argv[i - 1] in ("-m", "-p", "-j", "--match", "--jump")}
-    options = [f"--{o.name}" for n in loaded for o in _options(n)]
+    options = [f"--{name}" for n in loaded for name in _options(n)]
     short = ["-A", "-I", "-D", "-R", "-C", "-L", "-S", "-F", "-N", "-X", "-E", "-P", "-Z"]
     if argv and any(w in short for w in argv):
         short = ["-s", "-d", "-p", "-i", "-o", "-m", "-j", "-g", "-n", "-v", "-x", "-t", "!"]
     return [*options, *short, *(f"--{name}" for name in LONG)] if word else [*options, *short, "-t"]
 
 
-def _options(name: str) -> tuple[object, ...] | tuple[()]:
+def _options(name: str) -> list[str]:
     extension = MATCHES.get(name) or TARGETS.get(name)
-    return () if extension is None else tuple(o for o in extension.options if o.modelled)
+    return [] if extension is None else [o.name for o in extension.options if o.modelled]
 
 
 IPTABLES = Tool(

@@ -8,7 +8,7 @@ on top): boxes and lines turn, the lines of one text stay in reading order.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from course.render.canvas import Canvas, Point
 from course.render.glyphs import Glyphs
@@ -29,6 +29,7 @@ class Box:
     rounded: bool = True
     dashed: bool = False
     below: bool = False  # the title stands on the lower border
+    shift: int = 0  # the title starts so much further right (a wire leaves where it would stand)
 
 
 @dataclass(slots=True)
@@ -77,21 +78,7 @@ class Block:
         return Block(
             w=self.w,
             h=self.h,
-            boxes=[
-                Box(
-                    b.x,
-                    self.h - b.y - b.h,
-                    b.w,
-                    b.h,
-                    b.title,
-                    b.role,
-                    b.title_role,
-                    b.rounded,
-                    b.dashed,
-                    not b.below,
-                )
-                for b in self.boxes
-            ],
+            boxes=[replace(b, y=self.h - b.y - b.h, below=not b.below) for b in self.boxes],
             texts=[Text(t.x, self.h - t.y - len(t.lines), t.lines, t.width) for t in self.texts],
             wires=[Wire(tuple(map(turn, w.points)), w.role, w.weight, w.dashed, w.over) for w in self.wires],
             nodes={k: turn(p) for k, p in self.nodes.items()},
@@ -106,10 +93,7 @@ class Block:
         def move(p: Point) -> Point:
             return (p[0] + dx, p[1] + dy)
 
-        for b in other.boxes:
-            self.boxes.append(
-                Box(b.x + dx, b.y + dy, b.w, b.h, b.title, b.role, b.title_role, b.rounded, b.dashed, b.below)
-            )
+        self.boxes += [replace(b, x=b.x + dx, y=b.y + dy) for b in other.boxes]
         self.texts += [Text(t.x + dx, t.y + dy, t.lines, t.width) for t in other.texts]
         self.wires += [
             Wire(tuple(map(move, w.points)), w.role, w.weight, w.dashed, w.over) for w in other.wires
@@ -125,10 +109,10 @@ class Block:
         for w in self.wires:
             canvas.line(w.points, w.role, weight=w.weight, dashed=w.dashed, over=w.over)
         for b in self.boxes:
-            title = glyphs.clip(b.title, b.w - 6) if b.title else ""
+            title = glyphs.clip(b.title, b.w - 6 - b.shift) if b.title else ""
             if title:
                 y = b.y + b.h - 1 if b.below else b.y
-                canvas.put(b.x + 2, y, f" {title} ", b.title_role)
+                canvas.put(b.x + 2 + b.shift, y, f" {title} ", b.title_role)
         for t in self.texts:
             for i, (line, role) in enumerate(t.lines):
                 canvas.put(t.x, t.y + i, glyphs.clip(line, t.width), role)

@@ -71,7 +71,11 @@ def bar(playback: Playback, width: int, glyphs: Glyphs) -> Line:
         for i in range(1, total)
         if playback.film.beats[i].number != playback.film.beats[i - 1].number
     }
-    hidden = round(playback.hidden / max(1, total - 1) * end) if playback.hidden is not None and playback.concealed else width
+    hidden = (
+        round(playback.hidden / max(1, total - 1) * end)
+        if playback.hidden is not None and playback.concealed
+        else width
+    )
     out: Line = []
     for x in range(width):
         if x == here:
@@ -103,11 +107,21 @@ def beat_title(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
         return [(ui("nothing", lang), "word")]
     dot = f" {glyphs.dot} "
     name = "hop-hidden" if playback.concealed else "hop"
-    hop = ui(name, lang, n=beat.hop + 1) if playback.concealed else ui(name, lang, n=beat.hop + 1, total=beat.hops)
+    hop = (
+        ui(name, lang, n=beat.hop + 1)
+        if playback.concealed
+        else ui(name, lang, n=beat.hop + 1, total=beat.hops)
+    )
     out: Line = [(hop, "title")]
     if playback.moment is not None:
         out.append((f" ({ui('step', lang, n=playback.shown() + 1, total=len(beat.moments))})", "word"))
-    way = ui("later", lang, n=beat.later) if beat.way == "later" else "" if beat.way == "there" else ui(beat.way, lang)
+    way = (
+        ui("later", lang, n=beat.later)
+        if beat.way == "later"
+        else ""
+        if beat.way == "there"
+        else ui(beat.way, lang)
+    )
     if way:
         out += [(dot, "word"), (way, "way")]
     if playback.film.legs > 1:
@@ -136,14 +150,17 @@ def panel(
     beat = playback.now
     if beat is None:
         return out[:height]
-    step = beat.moments[playback.shown()].step
+    moment = beat.moments[playback.shown()]
+    step = moment.step
     inside = playback.moment is not None
     before, after = (step.before, step.after or step.before) if inside else (beat.before, beat.after)
     why = _why(playback, beat, step, lang)
-    tail = _tail(why, step, width, lang, glyphs, room=max(1, height - 2 - HEADERS))
+    tail = _tail(why, step, moment.row, width, lang, glyphs, room=max(1, height - 2 - HEADERS))
     room = max(1, height - 2 - len(tail))
     headers = header_lines(before, after, glyphs)
-    if len(headers) > room:  # the layers that changed, then the inner ones, are worth more than the outer ones
+    if (
+        len(headers) > room
+    ):  # the layers that changed, then the inner ones, are worth more than the outer ones
         best = sorted(range(len(headers)), key=lambda i: (headers[i][0][0] == " ", -i))[:room]
         headers = [headers[i] for i in sorted(best)]
     out += [clip_line([(" ", ""), *line], width - 1, glyphs) for line in headers]
@@ -161,21 +178,22 @@ def _why(playback: Playback, beat: Beat, step: Step, lang: str) -> str:
     return ""
 
 
-def _tail(why: str, step: Step, width: int, lang: str, glyphs: Glyphs, room: int) -> list[Line]:
+def _tail(why: str, step: Step, row: str, width: int, lang: str, glyphs: Glyphs, room: int) -> list[Line]:
     names = [ui("because", lang), ui("row", lang)]
-    wide = max(cell_len(n) for n in names) + 2
+    wide = 12
     out: list[Line] = []
     for i, text in enumerate(wrap(why, width - wide - 4, min(2, room), glyphs)):
         name = names[0] if not i else ""
-        out.append([("  ", ""), (name + " " * (wide - cell_len(name)), "word"), (text, "why")])
-    if step.row:
+        out.append([("   ", ""), (name + " " * (wide - cell_len(name)), "word"), (text, "why")])
+    row = " ".join(row.split())
+    if row:
         trust = FIDELITY_WORDS[step.fidelity]().text(lang)
-        left: Line = [("  ", ""), (names[1] + " " * (wide - cell_len(names[1])), "word")]
+        left: Line = [("   ", ""), (names[1] + " " * (wide - cell_len(names[1])), "word")]
         space = width - width_of(left) - cell_len(trust) - 4
         if space >= 24:
-            text = glyphs.clip(" ".join(step.row.split()), space)
+            text = glyphs.clip(row, space)
             left += [(text, "rule"), (" " * (space - cell_len(text) + 2), ""), (trust, "trust")]
         else:
-            left.append((glyphs.clip(" ".join(step.row.split()), width - width_of(left) - 1), "rule"))
+            left.append((glyphs.clip(row, width - width_of(left) - 1), "rule"))
         out.append(left)
     return out

@@ -53,11 +53,13 @@ WAYS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One step as shown: its clause, and how long it stands."""
+    """One step as shown: its clause, how long it stands, and the row that decided. A rewrite is decided by the rule
+    that was met right before it; without one (an old connection) by the conntrack entry."""
 
     step: Step
     clause: Said
     dwell: float
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +238,9 @@ class _Cut:
                         self.walk(leg, "aside", number, part, "arp", nth, _answers(part), depth + 1)
                     continue
                 last = ends and index == len(walk.hops) - 1
-                moments = tuple(self._moment(step) for step in part)
+                moments = tuple(
+                    self._moment(step, before) for step, before in zip(part, (None, *part), strict=False)
+                )
                 self.beats.append(
                     Beat(
                         leg=leg, way=way, walk=slot, number=number, hop=index, hops=len(walk.hops), place=hop.place,
@@ -258,7 +262,7 @@ class _Cut:
             run.append(step)
         yield tuple(run), True
 
-    def _moment(self, step: Step) -> Moment:
+    def _moment(self, step: Step, before: Step | None) -> Moment:
         dwell = DWELL[step.kind]
         if step.kind is StepKind.BRIDGE and step.copies:
             dwell = FLOOD
@@ -267,7 +271,9 @@ class _Cut:
         elif step.kind is StepKind.NEIGHBOUR and step.aside:
             dwell = 0.8
         port = (step.place.netns, step.place.device) in self.ports
-        return Moment(step=step, clause=clause(step, port), dwell=dwell)
+        ruled = step.kind is StepKind.NAT and before is not None and before.kind is StepKind.RULE
+        row = before.row if ruled and before is not None else step.row
+        return Moment(step=step, clause=clause(step, port), dwell=dwell, row=row)
 
 
 def _answers(walk: Walk) -> bool:

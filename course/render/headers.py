@@ -104,7 +104,7 @@ def _line(old: Layer | None, new: Layer | None, layer: Layer, glyphs: Glyphs, fi
     elif was is not None and was != now:
         mark = glyphs.changed
     role = {"*": "changed", "+": "changed", "-": "gone"}.get(mark, "layer")
-    line: Line = [(mark, role), (" ", ""), (f"{NAMES[type(layer)]:<9}", role if mark != "*" else "layer")]
+    line: Line = [(mark, role), (" ", ""), (f"{NAMES[type(layer)]:<11}", role if mark != "*" else "layer")]
     shown = now if now is not None else was or []
     for i, (word, value) in enumerate(shown):
         line.append((" ", ""))

@@ -30,8 +30,9 @@ class Row:
 
 
 def where(place: Place) -> str:
-    """`pod-a eth0`, `w1 cni0`: the namespace by its own name, the root one by its machine's."""
-    name = place.node if place.namespace in ("root", place.node, "") else place.namespace
+    """`pod-a eth0`, `w1 cni0`: the namespace by its own name (a pod's as kubectl prints it), the root one by its
+    machine's."""
+    name = place.node if place.namespace in ("root", place.node, "") else place.namespace.rpartition("/")[2]
     return f"{name} {place.device or place.program}".rstrip()
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.cells import cell_len
 
@@ -59,28 +59,24 @@ class Wanted:
     programs: Programs = field(default_factory=dict)
 
 
+#: (children besides those that the journey crosses, machines that it does not cross), what is folded last comes last.
+FOLDS: tuple[tuple[int, str], ...] = ((-1, "full"), (-1, "fold"), (3, "fold"), (1, "fold"), (0, "fold"))
+#: From roomy to dense: first empty rows and boxes go, then lengths of addresses and the names of veth ends.
+DENSITIES: tuple[Detail, ...] = (
+    Detail(gap=3), Detail(), Detail(room=False), Detail(room=False, boxes=False), Detail(room=False, address=1),
+    Detail(room=False, boxes=False, address=1), Detail(room=False, boxes=False, address=1, ends=False),
+)  # fmt: skip
+
+
 def ladder_of_detail() -> Iterator[Detail]:
-    """From rich to poor. Rich is tall and wide; then rows go, then lengths of addresses, then what is not involved."""
-    yield Detail(gap=3)
-    yield Detail()
-    yield Detail(room=False)
-    yield Detail(room=False, boxes=False)
-    yield Detail(room=False, address=1)
-    yield Detail(room=False, boxes=False, address=1)
-    for others in (4, 2, 1):
-        yield Detail(others=others)
-        yield Detail(others=others, room=False, boxes=False)
-        yield Detail(others=others, room=False, boxes=False, address=1)
-    yield Detail(others=1, room=False, far="small")
-    yield Detail(others=1, room=False, boxes=False, address=1, far="small")
-    yield Detail(others=0, room=False, far="small")
-    yield Detail(others=0, room=False, boxes=False, address=1, far="small")
-    yield Detail(others=0, room=False, far="fold")
-    yield Detail(others=0, room=False, boxes=False, far="fold")
-    yield Detail(others=0, room=False, boxes=False, address=1, far="fold")
-    yield Detail(others=0, room=False, boxes=False, address=1, ends=False, far="fold")
+    """From rich to poor: nothing is folded while something can still be drawn denser."""
+    for others, far in FOLDS:
+        for density in DENSITIES:
+            yield replace(density, others=others, far=far)
 
 
+#: Names of folded machines are written out up to this many cells.
+FOLD_NAMES = 24
 #: From this many machines on, those that the journey does not cross are folded without trying to draw them.
 MANY = 24
 
@@ -101,6 +97,8 @@ def layout(
                 return _finish(lab, block, detail, glyphs, True)
             if best is None or (detail.far == "fold" and block.w * block.h < best[0].w * best[0].h):
                 best = (block, detail)
+            if block.w <= width:  # too high only: both sides of the LAN would be higher still
+                break
     if best is None:
         best = (Block(w=1, h=1), Detail())
     return _finish(lab, *best, glyphs, False)
@@ -177,14 +175,12 @@ class _Arrangement:
             if self.wanted.spaces or self._many
             else []
         )
-        folded = far if self.detail.far == "fold" and (len(far) > 1 or self._many) else []
+        folded = far if self.detail.far == "fold" else []
         blocks: dict[str, Block] = {}
         rows = self._rows([m for m in self.lab.machines if m not in folded], folded)
         for index, row in enumerate(rows):
             for machine in row:
-                blocks[machine.name] = self._machine(
-                    machine, index, machine in far and self.detail.far != "full"
-                )
+                blocks[machine.name] = self._machine(machine, index)
         return self._stack(rows, blocks, folded)
 
     @property
@@ -220,7 +216,7 @@ class _Arrangement:
             rows[0], rows[1] = rows[1], []
         return rows
 
-    def _machine(self, machine: Machine, row: int, small: bool) -> Block:
+    def _machine(self, machine: Machine, row: int) -> Block:
         """The machine's block, NICs towards their buses. A row's upper bus is `row - 1`."""
         ports = {
             d.key: self.bus[d.key] < row for s in machine.spaces() for d in s.devices if d.key in self.bus
@@ -229,19 +225,18 @@ class _Arrangement:
         if below:
             ports = dict.fromkeys(ports, False)
         block = MachineBlock(
-            machine, self.detail, self.wanted.spaces, self.wanted.programs, self.words, ports, small
+            machine, self.detail, self.wanted.spaces, self.wanted.programs, self.words, ports
         ).build()
         return block.mirrored() if below else block
 
     def _fold(self, machines: list[Machine]) -> Block:
-        """Machines that the journey does not cross, as one box with their number."""
-        word = self.words["nodes" if any(m.role == "node" for m in machines) else "hosts"].format(
-            n=len(machines)
-        )
-        block = Block(w=cell_len(word) + 4, h=3)
-        block.boxes.append(Box(0, 0, block.w, 3, "", "fold", "", dashed=True))
-        block.texts.append(Text(2, 1, ((word, "fold"),), block.w - 3))
-        block.nodes[("fold", "", "")] = (2, 2)
+        """Machines that the journey does not cross, as a stub on the LAN: their names while short, else their number."""
+        names = ", ".join(m.name for m in machines)
+        kind = "nodes" if any(m.role == "node" for m in machines) else "hosts"
+        word = names if cell_len(names) <= FOLD_NAMES else self.words[kind].format(n=len(machines))
+        block = Block(w=cell_len(word) + 3, h=1)
+        block.texts.append(Text(2, 0, ((word, "fold"),), block.w - 2))
+        block.nodes[("fold", "", "")] = (0, 0)
         for machine in machines:
             for space in machine.spaces():
                 block.stands_for[("ns", space.id, "")] = ("fold", "", "")

@@ -30,7 +30,8 @@ Programs = Mapping[str, tuple[str, ...]]
 class Detail:
     """How much is drawn. `address` 0 name, 1 address, 2 address and length; `ends` the names of veth ends in the root
     namespace; `room` an empty row in each namespace; `boxes` bridges as boxes (else bars); `others` how many children
-    that the journey does not cross are drawn (-1 all); `far` what happens to machines that it does not cross."""
+    that the journey does not cross are drawn (-1 all); `far` whether machines that it does not cross are drawn in "full"
+    or only named in a "fold"."""
 
     address: int = 2
     ends: bool = True
@@ -53,7 +54,9 @@ class _Column:
 
 
 def folded_word(hidden: tuple[Space, ...], words: Mapping[str, str]) -> str:
-    """`+3 pods`: pods when every label is NAMESPACE/NAME, else namespaces."""
+    """`+3 pods`: pods when every label is NAMESPACE/NAME, else namespaces; a single one is called by its name."""
+    if len(hidden) == 1:
+        return hidden[0].label.rpartition("/")[2]
     kind = "pods" if all("/" in s.label for s in hidden) else "spaces"
     return words[kind].format(n=len(hidden))
 
@@ -75,11 +78,11 @@ class MachineBlock:
 
     def __init__(
         self, machine: Machine, detail: Detail, kept: frozenset[str], programs: Programs, words: Mapping[str, str],
-        lan_ports: Mapping[Key, bool], small: bool = False,
+        lan_ports: Mapping[Key, bool],
     ) -> None:  # fmt: skip
         self.m, self.d, self.words = machine, detail, words
         self.programs, self.lan_ports = programs, lan_ports
-        shown, hidden = self._choose(kept, small)
+        shown, hidden = self._choose(kept)
         self.b = Block()
         self.shown, self.hidden = shown, hidden
         self.lanes: dict[Key, int] = {}
@@ -87,7 +90,7 @@ class MachineBlock:
         self.elements: dict[str, _Element] = {}
         self.right = 2
 
-    def _choose(self, kept: frozenset[str], small: bool) -> tuple[list[Space], tuple[Space, ...]]:
+    def _choose(self, kept: frozenset[str]) -> tuple[list[Space], tuple[Space, ...]]:
         order = {d.name: i for i, d in enumerate(self.m.root.devices)}
 
         def place(space: Space) -> tuple[int, int, int]:
@@ -102,7 +105,7 @@ class MachineBlock:
             return (order.get(first.master, 5_000), first.ifindex, 0)
 
         ordered = sorted(self.m.children, key=place)
-        room = 0 if small else self.d.others
+        room = self.d.others
         shown: list[Space] = []
         hidden: list[Space] = []
         for space in ordered:
@@ -111,7 +114,7 @@ class MachineBlock:
                 room -= 0 if space.id in kept or room < 0 else 1
             else:
                 hidden.append(space)
-        if len(hidden) == 1 and not small and self.d.others:  # a fold of one takes the room of the one
+        if len(hidden) == 1 and self.d.others:  # a fold of one takes the room of the one
             shown, hidden = [s for s in ordered if s in shown or s in hidden], []
         return shown, tuple(hidden)
 
@@ -464,7 +467,7 @@ class MachineBlock:
             text = " ".join(self._label(device))
             b.nodes[device.key] = (x, 0)
             b.pins[device.key] = (x, True)
-            b.texts.append(Text(x + 2, 1, ((text, "dev" if device.up else "down"),), cell_len(text)))
+            self._nic_label(device, x + 2, 1, text)
             b.nodes[("lane", root.id, device.name)] = (x, lane_y)
             b.join(device.key, ("lane", root.id, device.name))
             joints.append((x, ("lane", root.id, device.name)))
@@ -478,17 +481,21 @@ class MachineBlock:
             joints.append((b.nodes[joint][0], joint))
         self._seat(joints, names, lane_y, lane_row, x)
         count = f" {folded_word(self.hidden, self.words)}" if self.hidden and not self.columns else ""
-        b.w = max(self.right + 2, x, cell_len(self.m.name + count) + 6, 12)
+        shift = max((px + 1 for px, top in b.pins.values() if top), default=0)
+        b.w = max(self.right + 2, x, cell_len(self.m.name + count) + 6 + shift, 12)
         b.h = bottom + 1
-        b.boxes.insert(0, Box(0, 0, b.w, b.h, self.m.name + count, self.m.role, "node-name"))
+        b.boxes.insert(0, Box(0, 0, b.w, b.h, self.m.name + count, self.m.role, "node-name", shift=shift))
         b.nodes.setdefault(("box", self.m.name, ""), b.nodes[("ns", root.id, "")])
+
+    def _nic_label(self, device: Device, x: int, y: int, text: str) -> None:
+        name, _, address = text.partition(" ")
+        self.b.texts.append(Text(x, y, ((name, "dev" if device.up else "down"),), cell_len(name)))
+        if address:
+            self.b.texts.append(Text(x + cell_len(name) + 1, y, ((address, "addr"),), cell_len(address)))
 
     def _nic(self, device: Device, x: int, y: int, bottom: int, text: str, joints: list[tuple[int, Name]], lane_y: int) -> None:  # fmt: skip
         b = self.b
-        name, _, address = text.partition(" ")
-        b.texts.append(Text(x + 2, y, ((name, "dev" if device.up else "down"),), cell_len(name)))
-        if address:
-            b.texts.append(Text(x + 3 + cell_len(name), y, ((address, "addr"),), cell_len(address)))
+        self._nic_label(device, x + 2, y, text)
         b.nodes[device.key] = (x, bottom)
         b.pins[device.key] = (x, False)
         bridge = self.elements.get(device.master)
@@ -523,6 +530,8 @@ class MachineBlock:
         joints.sort(key=lambda j: j[0])
         last = joints[-1][0] if joints else 2
         spot = 4 if not joints else min(last + 4, max(last + 2, self.right - 2))
+        if len(joints) == 1 and not self.elements:  # a machine with one NIC: the program sits right above it
+            spot = joints[0][0]
         text = ", ".join(names)
         b.nodes[seat] = (spot, lane_y)
         if text:

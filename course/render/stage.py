@@ -6,6 +6,8 @@ packet, its label, its shells, the trail behind it, flooded copies and end marks
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.cells import cell_len
 
 from course.render.canvas import Cell, Point, spread
@@ -13,7 +15,7 @@ from course.render.frames import Beat, Film, Playback
 from course.render.layout import Scene
 from course.render.paths import Path, Paths
 from course.render.words import OUTCOME_WORDS, destination
-from engine.linux.journey import Outcome, Place
+from engine.linux.journey import Outcome, Place, StepKind
 
 Overlay = dict[Point, Cell]
 
@@ -21,7 +23,7 @@ Overlay = dict[Point, Cell]
 SIDES: tuple[tuple[int, int, bool], ...] = (
     (2, 0, True), (1, -1, True), (1, 1, True), (-2, 0, False), (-1, -1, False), (-1, 1, False), (2, -2, True), (2, 2, True),
 )  # fmt: skip
-OVER_TEXT, OVER_LINE, OUTSIDE = 4, 1, 400
+OVER_TEXT, OVER_BOX, OVER_LINE, OUTSIDE = 5, 3, 1, 400
 
 
 class Stage:
@@ -50,7 +52,7 @@ class Stage:
                     groups[-1].append(i)
                 else:
                     groups.append([i])
-            found = self.paths.stops([self.film.beats[g[0]].place for g in groups])
+            found = self.paths.stops([_standing(self.film.beats[g[-1]]) for g in groups])
             for group, path in zip(groups, found, strict=True):
                 ways[group[0]] = path
                 for i in group[1:]:
@@ -225,12 +227,22 @@ class Stage:
         text, role = self.scene.rows[y][x]
         if (x, y) in ahead:
             return OVER_LINE
-        return 0 if text == " " else OVER_TEXT if role in TEXT_ROLES else OVER_LINE
+        if text == " ":
+            return 0
+        return OVER_TEXT if role in TEXT_ROLES else OVER_BOX if role in BOX_ROLES else OVER_LINE
 
     def _put(self, out: Overlay, x: int, y: int, text: str, role: str) -> None:
         if 0 <= x < self.scene.width and 0 <= y < self.scene.height:
             out[x, y] = (text, role)
 
 
+def _standing(beat: Beat) -> Place:
+    """Where a beat is drawn: a packet that reaches its socket at a device goes on to the programs' seat."""
+    if beat.place.device and any(m.step.kind is StepKind.SOCKET for m in beat.moments):
+        return replace(beat.place, device="", program="socket", direction="")
+    return beat.place
+
+
 GOOD = frozenset({Outcome.DELIVERED})
 TEXT_ROLES = frozenset({"dev", "addr", "end", "down", "program", "ns-name", "node-name", "lan-name", "fold"})
+BOX_ROLES = frozenset({"node", "host", "router", "ns"})

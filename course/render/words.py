@@ -51,8 +51,8 @@ KIND_WORDS: dict[StepKind, Phrase] = {
     StepKind.FORWARD: Phrase("forwards it, TTL {ttl}", "전달함, TTL {ttl}"),
     StepKind.MTU: Phrase("compares it with the MTU", "MTU와 비교함"),
     StepKind.NEIGHBOUR: Phrase("finds the next hop's MAC", "다음 홉의 MAC을 찾음"),
-    StepKind.TRANSMIT: Phrase("leaves by {device}", "{device}(으)로 나감"),
-    StepKind.RECEIVE: Phrase("enters by {device}", "{device}(으)로 들어옴"),
+    StepKind.TRANSMIT: Phrase("leaves this namespace", "네임스페이스를 나감"),
+    StepKind.RECEIVE: Phrase("enters this namespace", "네임스페이스로 들어옴"),
     StepKind.BRIDGE: Phrase("the bridge chooses a port", "브리지가 포트를 고름"),
     StepKind.LEARN: Phrase("the bridge learns the sender's MAC", "브리지가 보낸 쪽 MAC을 배움"),
     StepKind.ARP: Phrase("reads the ARP message", "ARP 메시지를 읽음"),
@@ -73,10 +73,12 @@ NEIGH_KNOWN = Phrase("knows the MAC of the next hop", "다음 홉의 MAC을 이�
 NEIGH_ASKS = Phrase("nobody knows the MAC yet: asks", "MAC을 아직 몰라 물어봄")
 NEIGH_TOLD = Phrase("now knows the MAC of the next hop", "이제 다음 홉의 MAC을 앎")
 NEIGH_NOBODY = Phrase("nobody answers the ARP question", "ARP 질문에 아무도 답하지 않음")
-ENTERS_PORT = Phrase("enters bridge port {device}", "브리지 포트 {device}(으)로 들어옴")
-LEAVES_PORT = Phrase("leaves by bridge port {device}", "브리지 포트 {device}(으)로 나감")
+ENTERS_PORT = Phrase("enters by a bridge port", "브리지 포트로 들어옴")
+LEAVES_PORT = Phrase("leaves by a bridge port", "브리지 포트로 나감")
 BRIDGE_FLOOD = Phrase("floods: out of every other port", "플러딩: 다른 모든 포트로 보냄")
-BRIDGE_KNOWN = Phrase("fdb knows the port: {row}", "fdb가 포트를 앎: {row}")
+BRIDGE_KNOWN = Phrase("fdb: that MAC is behind {port}", "fdb: 그 MAC은 {port} 쪽에 있음")
+BRIDGE_ROW = Phrase("decides by {row}", "{row}에 따라 결정함")
+BRIDGE_UP = Phrase("it is for the bridge itself: hands it up", "브리지 자신에게 온 것이라 위로 올림")
 LEARNS = Phrase("learns {mac}", "{mac}을(를) 배움")
 ARP_ASKED = Phrase("is asked for {ip}", "{ip}에 대한 질문을 받음")
 ARP_TOLD = Phrase("learns {ip} is at {mac}", "{ip}의 MAC {mac}을(를) 배움")
@@ -120,6 +122,7 @@ UI: dict[str, Phrase] = {
     "passed": Phrase("passed by", "지나침"),
     "stopped": Phrase("stopped here", "여기서 멈춤"),
     "unreached": Phrase("not reached", "닿지 않음"),
+    "arp": Phrase("an ARP frame", "ARP 프레임"),
     "forwarding": Phrase("forwarding", "전달"),
     "receiving": Phrase("receiving", "수신"),
     "sending": Phrase("sending", "송신"),
@@ -211,7 +214,7 @@ def _values(step: Step, packet: Packet | None) -> dict[str, str | int | Said]:
     """Only the holes that this kind's phrase has."""
     everything: dict[str, str | int | Said] = {
         "packet": short(packet), "verdict": step.verdict or "-", "table": step.table or "-",
-        "chain": step.chain or step.hook or "-", "number": step.number, "device": step.place.device or "-",
+        "chain": step.chain or step.hook or "-", "number": step.number,
         "ttl": packet.ip.ttl if packet is not None and packet.has_ip else 0,
         "outcome": OUTCOME_WORDS[step.outcome or Outcome.DROPPED](),
     }  # fmt: skip
@@ -270,17 +273,20 @@ def _neighbour(step: Step, _: bool) -> Said:
 
 
 def _receive(step: Step, port: bool) -> Said | None:
-    return ENTERS_PORT(device=step.place.device) if port else None
+    return ENTERS_PORT() if port else None
 
 
 def _transmit(step: Step, port: bool) -> Said | None:
-    return LEAVES_PORT(device=step.place.device) if port else None
+    return LEAVES_PORT() if port else None
 
 
 def _bridge(step: Step, _: bool) -> Said | None:
     if step.verdict == "flood" or step.copies:
         return BRIDGE_FLOOD()
-    return BRIDGE_KNOWN(row=step.row) if step.row else None
+    words = step.row.split()
+    if "dev" in words[:-1] and ":" in words[0]:  # an fdb entry as `bridge fdb show` prints it
+        return BRIDGE_KNOWN(port=words[words.index("dev") + 1])
+    return BRIDGE_ROW(row=" ".join(words)) if words else None if step.changed else BRIDGE_UP()
 
 
 def _learn(step: Step, _: bool) -> Said | None:

@@ -43,11 +43,14 @@ class Section:
 
 
 def kind(steps: Sequence[Step]) -> str:
-    """bridging, sending, receiving or forwarding."""
+    """arp, bridging, sending, receiving or forwarding."""
     kinds = {s.kind for s in steps}
+    first = next((s.before for s in steps if s.before is not None), None)
+    if first is not None and not first.has_ip:
+        return "arp"
     if StepKind.SEND in kinds:
         return "sending"
-    if kinds & {StepKind.LOCAL, StepKind.SOCKET, StepKind.ARP}:
+    if kinds & {StepKind.LOCAL, StepKind.SOCKET}:
         return "receiving"
     if StepKind.BRIDGE in kinds and not kinds & {StepKind.ROUTE, StepKind.FORWARD}:
         return "bridging"
@@ -84,13 +87,21 @@ def _hook_of(step: Step, before: str) -> str:
     )
 
 
-def _order(what: str, bridged: bool) -> list[tuple[str, str, bool]]:
-    """(section, hook or stage, away?) in the order in which this kind of visit meets them."""
+def _order(what: str, bridged: str, hooked: bool) -> list[tuple[str, str, bool]]:
+    """(section, hook or stage, away?) in the order in which this kind of visit meets them. A frame that is no IP
+    packet meets no hook, and a bridged one only where br_netfilter made it meet a table. `bridged` is first, last (after the
+    packet left by the bridge device) or ""."""
+    if what in ("arp", "bridging") and not hooked:
+        middle = ["bridge"] if bridged else []
+        ends = ["neighbour"] if what == "arp" else []
+        return [(name, "", False) for name in ("in", *middle, *ends, "out")]
     if what == "sending":
+        after = [("bridge", "", False)] if bridged else []
         return [("socket", "", False), ("routing", "", False), ("OUTPUT", "OUTPUT", False),
-                ("POSTROUTING", "POSTROUTING", False), ("neighbour", "", False), ("out", "", False)]  # fmt: skip
+                ("POSTROUTING", "POSTROUTING", False), ("neighbour", "", False), ("out", "", False), *after]  # fmt: skip
     start = [("in", "", False), ("PREROUTING", "PREROUTING", False)]
-    bridge = [("bridge", "", False)] if bridged else []
+    bridge = [("bridge", "", False)] if bridged == "first" or what == "bridging" else []
+    after = [("bridge", "", False)] if bridged == "last" else []
     if what == "bridging":
         return [
             *start,
@@ -104,8 +115,18 @@ def _order(what: str, bridged: bool) -> list[tuple[str, str, bool]]:
         return [*start, ("FORWARD", "FORWARD", True), ("INPUT", "INPUT", False), ("socket", "", False)]
     return [
         *start, ("INPUT", "INPUT", True), ("FORWARD", "FORWARD", False), ("POSTROUTING", "POSTROUTING", False),
-        ("neighbour", "", False), ("out", "", False),
+        ("neighbour", "", False), ("out", "", False), *after,
     ]  # fmt: skip
+
+
+def _when_bridged(steps: Sequence[Step]) -> str:
+    """Does the packet cross the bridge before it is routed, or after?"""
+    for step in steps:
+        if step.kind is StepKind.BRIDGE:
+            return "first"
+        if step.kind in (StepKind.ROUTE, StepKind.FORWARD):
+            return "last" if any(s.kind is StepKind.BRIDGE for s in steps) else ""
+    return ""
 
 
 def _tables(hook: str, used: set[str]) -> list[str]:
@@ -140,8 +161,14 @@ def diagram(steps: Sequence[Step], current: Step | None, lang: str) -> list[Sect
             stopped = name
         if step is current:
             now = name
+        if step.kind is StepKind.TRANSMIT and "bridge" in met:
+            notes["bridge"] = step.place.device
         before = name
-    order = _order(what, "bridge" in met)
+    order = [
+        row
+        for row in _order(what, _when_bridged(steps), any(s.hook for s in steps))
+        if what != "arp" or row[0] in met
+    ]
     names: list[tuple[str, str, str, bool]] = []
     for section, hook, away in order:
         for table in _tables(hook, set(met)) if hook else [section]:
@@ -178,9 +205,17 @@ def mark(status: str, glyphs: Glyphs) -> str:
     )
 
 
-def picture(steps: Sequence[Step], current: Step | None, lang: str, glyphs: Glyphs) -> list[Line]:
-    """The diagram as lines: one a section, its stages joined by arrows. Roles: title, met, passed, stopped, away, now."""
+def picture(
+    steps: Sequence[Step], current: Step | None, lang: str, glyphs: Glyphs, *, brief: bool = False
+) -> list[Line]:
+    """The diagram as lines: one a section, its stages joined by arrows; `brief` leaves out the branch not taken and the
+    neighbour look-up. Roles: title, met, passed, stopped, away, now."""
     sections = diagram(steps, current, lang)
+    if brief:
+        dull = _word("neighbour", lang)
+        sections = [
+            s for s in sections if not s.away and (s.title != dull or s.stages[0].status == "stopped")
+        ]
     single = [s for s in sections if len(s.stages) == 1]
     wide = max((len(s.title) + _double(s.title) for s in sections), default=0) + 2
     bar, down, side = ("|", "v", "+") if glyphs.ascii else ("│", "▼", "├")

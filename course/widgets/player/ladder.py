@@ -29,8 +29,6 @@ class Ladder(Painted):
         self._table: list[draw.Row] = []
         self._top = 0
         self._seen: object = None
-        self.lang = "en"
-        self.ascii = False
 
     def set_film(self, playback: Playback) -> None:
         self._playback, self._seen = playback, None

@@ -79,6 +79,8 @@ class Painted(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self.lang = "en"
+        self.ascii = False
         self._lines: list[list[tuple[str, str]]] = []
         self._styles_by_role: dict[str, Style] = {}
         self._strips: dict[int, Strip] = {}
@@ -100,9 +102,9 @@ class Painted(Widget):
         """The style of a role; "" is the widget's own."""
         found = self._styles_by_role.get(role)
         if found is None:
-            # Partial: the widget's own background is put below by Textual itself.
-            name = f"player--{role}"
-            found = Style.null() if role not in ROLES else self.get_component_rich_style(name, partial=True)
+            # Blended colour without a background: what lies behind is put below by Textual itself.
+            full = Style.null() if role not in ROLES else self.get_component_rich_style(f"player--{role}")
+            found = Style(color=full.color, bold=full.bold, italic=full.italic, reverse=full.reverse)
             self._styles_by_role[role] = found
         return found
 

@@ -44,7 +44,9 @@ SMALL_WIDTH, SMALL_HEIGHT = 60, 13  # below this the ladder says more than a sce
 
 def bridge_ports(net: Net) -> frozenset[tuple[str, str]]:
     """(netns, device) of every port of a bridge."""
-    return frozenset((ns.id, link.name) for ns in net.spaces.values() for link in ns.links.values() if link.master)
+    return frozenset(
+        (ns.id, link.name) for ns in net.spaces.values() for link in ns.links.values() if link.master
+    )
 
 
 class Player(Widget):
@@ -58,7 +60,7 @@ class Player(Widget):
     """
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle", "play/pause"),
+        Binding("space", "play_pause", "play/pause"),
         Binding("right", "step(1)", "hop"),
         Binding("left", "step(-1)", "hop back"),
         Binding("down", "down(1)", "next", show=False),
@@ -133,6 +135,7 @@ class Player(Widget):
         self._reported = -1
         self._finished = False
         self._halt: int | None = None
+        self._ready = False
 
     def compose(self) -> ComposeResult:
         yield PlayerScene(id="scene")
@@ -228,7 +231,9 @@ class Player(Widget):
     def conceal_hop(self, leg: int, way: str, hop: int) -> bool:
         """Hide from the first beat of this hop on; False when the film has no such hop."""
         found = [
-            i for i, b in enumerate(self.film.beats) if (b.leg, b.hop) == (leg, hop) and b.way == WAYS.get(way, way)
+            i
+            for i, b in enumerate(self.film.beats)
+            if (b.leg, b.hop) == (leg, hop) and b.way == WAYS.get(way, way)
         ]
         if found:
             self.conceal(found[0])
@@ -293,7 +298,9 @@ class Player(Widget):
             elif going:
                 play.go(play.beat + 1)
             going = not play.at_end
-        if self._halt is not None and (play.beat > self._halt or (play.beat == self._halt and play.fraction >= 1.0)):
+        if self._halt is not None and (
+            play.beat > self._halt or (play.beat == self._halt and play.fraction >= 1.0)
+        ):
             play.go(self._halt)
             self._halt, going = None, False
         if not going:
@@ -330,13 +337,14 @@ class Player(Widget):
         self._stop()
         self.playback = playback
         self._reported, self._finished, self._halt = -1, False, None
-        if self.is_mounted and self._net is not None:
+        if self._ready and self._net is not None:
             self.query_one(PlayerScene).set_film(self._net, playback)
             self.query_one(Ladder).set_film(playback)
             self.query_one(Zoom).set_film(playback)
         self._show()
 
     def on_mount(self) -> None:
+        self._ready = True
         self._dress()
         if self._net is not None:
             self._cut(self.playback)
@@ -344,10 +352,10 @@ class Player(Widget):
 
     def _dress(self) -> None:
         """Language and glyphs for every part."""
-        if not self.is_mounted:
+        if not self._ready:
             return
         for part in self.query("PlayerScene, Ladder, Zoom").results(Painted):
-            part.lang, part.ascii = self._lang, self._ascii  # type: ignore[attr-defined]
+            part.lang, part.ascii = self._lang, self._ascii
         self.query_one(PlayerScene).forget_layout()
         self._show()
 
@@ -360,7 +368,7 @@ class Player(Widget):
 
     def _arrange(self) -> None:
         """Which part is shown, and how high the panel is."""
-        if not self.is_mounted:
+        if not self._ready:
             return
         shown = "zoom" if self._zoomed else self.view
         for name in ("scene", "ladder", "zoom"):
@@ -370,7 +378,7 @@ class Player(Widget):
 
     def _show(self) -> None:
         """Bring what is visible to the playback's moment, and tell who listens."""
-        if not self.is_mounted:
+        if not self._ready:
             return
         play = self.playback
         if self._zoomed:
@@ -401,7 +409,7 @@ class Player(Widget):
 
     # -- keys ------------------------------------------------------------------------------------------------------
 
-    def action_toggle(self) -> None:
+    def action_play_pause(self) -> None:
         if self.playing:
             self.pause()
         else:
@@ -482,9 +490,9 @@ class Player(Widget):
     def action_choose_row(self) -> None:
         beat = self.playback.now
         if beat is not None:
-            step = beat.moments[self.playback.shown()].step
-            if step.row:
-                self.post_message(self.RowChosen(self, step.row, step.place))
+            moment = beat.moments[self.playback.shown()]
+            if moment.row:
+                self.post_message(self.RowChosen(self, moment.row, moment.step.place))
 
     def on_key(self, event: events.Key) -> None:
         if self._typed is None:
@@ -527,4 +535,3 @@ class Player(Widget):
 
     def on_unmount(self) -> None:
         self._stop()
-

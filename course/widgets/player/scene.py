@@ -39,8 +39,6 @@ class PlayerScene(Painted):
         self._origin = (0, 0)
         self._base: dict[int, Strip] = {}
         self._key: object = None
-        self.lang = "en"
-        self.ascii = False
 
     @property
     def scene(self) -> Scene | None:
@@ -76,7 +74,10 @@ class PlayerScene(Painted):
         )  # fmt: skip
         self._stage = Stage(scene, film)
         self._playback.cells = self._stage.lengths()
-        self._origin = (max(0, (self.size.width - scene.width) // 2), max(0, (self.size.height - scene.height) // 2))
+        self._origin = (
+            max(0, (self.size.width - scene.width) // 2),
+            max(0, (self.size.height - scene.height) // 2),
+        )
         self._overlay, self._rows = {}, {}
         self._base.clear()
         self._strips.clear()
@@ -122,13 +123,12 @@ class PlayerScene(Painted):
             self._strips.pop(y + dy, None)
             xs.sort()
             start = last = xs[0]
-            for x in [*xs[1:], None]:
-                if x is not None and x - last <= 4:
-                    last = x
-                    continue
-                regions.append(Region(start + dx - 1, y + dy, last - start + 3, 1))
-                if x is not None:
-                    start = last = x
+            for x in xs[1:]:
+                if x - last > 4:
+                    regions.append(Region(start + dx - 1, y + dy, last - start + 3, 1))
+                    start = x
+                last = x
+            regions.append(Region(start + dx - 1, y + dy, last - start + 3, 1))
         self.refresh(*regions)
 
     def _follow(self) -> bool:

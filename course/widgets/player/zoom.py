@@ -10,14 +10,16 @@ from course.render.words import ui
 from course.widgets.player.paint import Painted
 
 
+#: Below this height the diagram is brief, so that the rules have room.
+LOW = 20
+
+
 class Zoom(Painted):
     """The stages of a visit, lit; it follows the step that the playback looks at."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._playback: Playback | None = None
-        self.lang = "en"
-        self.ascii = False
 
     def set_film(self, playback: Playback) -> None:
         self._playback = playback
@@ -31,9 +33,11 @@ class Zoom(Painted):
         g, width = glyphs(self.ascii), self.size.width
         steps = [s for s in play.film.visit(play.beat) if play.hidden is None or self._shown(s)]
         step = beat.moments[play.shown()].step
-        lines: list[Line] = [self._title(beat.place.node, beat.place.namespace, draw.kind(steps), width), []]
-        lines += draw.picture(steps, step, self.lang, g)
-        lines.append([])
+        low = self.size.height < LOW
+        lines: list[Line] = [self._title(beat.place.node, beat.place.namespace, draw.kind(steps), width)]
+        lines += [] if low else [[]]
+        lines += draw.picture(steps, step, self.lang, g, brief=low)
+        lines += [] if low else [[]]
         rules = draw.rule_lines(steps, step, width, self.lang, g)
         room = max(2, self.size.height - len(lines))
         if len(rules) > room:
@@ -61,5 +65,3 @@ class Zoom(Painted):
 
     def on_resize(self) -> None:
         self.draw_frame()
-
-

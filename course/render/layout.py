@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from rich.cells import cell_len
 
-from course.render.block import Block, Box, Name, Text, Wire
+from course.render.block import Block, Name, Text, Wire
 from course.render.canvas import Canvas, Cell, Point
 from course.render.glyphs import UNICODE, Glyphs
 from course.render.machine import Detail, MachineBlock, Programs
@@ -88,17 +88,18 @@ def layout(
     """The richest picture of the lab that fits `width` x `height` cells; `fits` is False if even the poorest does not."""
     wanted = wanted or Wanted()
     best: tuple[Block, Detail] | None = None
+    block = Block()
     for detail in ladder_of_detail():
         if len(lab.machines) > MANY and detail.far != "fold":
             continue
-        for turned in (False, True):
-            block = _Arrangement(lab, detail, wanted, words, width, turned).build()
+        for how in ("", "both", "flat"):
+            if (how == "both" and block.w <= width) or (how == "flat" and block.h <= height):
+                continue  # not too wide: both sides would not help; not too high: one row would not
+            block = _Arrangement(lab, detail, wanted, words, how).build()
             if block.w <= width and block.h <= height:
                 return _finish(lab, block, detail, glyphs, True)
             if best is None or (detail.far == "fold" and block.w * block.h < best[0].w * best[0].h):
                 best = (block, detail)
-            if block.w <= width:  # too high only: both sides of the LAN would be higher still
-                break
     if best is None:
         best = (Block(w=1, h=1), Detail())
     return _finish(lab, *best, glyphs, False)
@@ -130,19 +131,11 @@ def _finish(lab: Topology, block: Block, detail: Detail, glyphs: Glyphs, fits: b
 
 
 class _Arrangement:
-    """Machines in rows between buses, for one Detail. `turned` balances one LAN's nodes over both of its sides."""
+    """Machines in rows between buses, for one Detail. `how` is "" (nodes above their LAN, the others below), "both"
+    (nodes on both sides, when one row is too wide) or "flat" (all in one row, when two are too high)."""
 
-    def __init__(
-        self,
-        lab: Topology,
-        detail: Detail,
-        wanted: Wanted,
-        words: Mapping[str, str],
-        width: int,
-        turned: bool,
-    ):
-        self.lab, self.detail, self.wanted, self.words = lab, detail, wanted, words
-        self.width, self.turned = width, turned
+    def __init__(self, lab: Topology, detail: Detail, wanted: Wanted, words: Mapping[str, str], how: str):
+        self.lab, self.detail, self.wanted, self.words, self.how = lab, detail, wanted, words, how
         self.lans = self._order_lans()
         self.home = {s.id: m.name for m in lab.machines for s in m.spaces()}
         self.bus: dict[Key, int] = {key: i for i, lan in enumerate(self.lans) for _, key in lan.ports}
@@ -201,13 +194,15 @@ class _Arrangement:
                 buses[0] and not self.lans[buses[0]].netns
             ):  # a leaf at the end of a cable stands beside the other end
                 rows[buses[0]].append(machine)
-            elif machine.role == "node" or (machine.children and machine.role == "host"):
+            elif (
+                self.how == "flat" or machine.role == "node" or (machine.children and machine.role == "host")
+            ):
                 rows[buses[0]].append(machine)
                 nodes.setdefault(buses[0], []).append(machine)
             else:
                 rows[buses[0] + 1].append(machine)
         for bus, above in nodes.items():
-            if self.turned and len(above) > 1:
+            if self.how == "both" and len(above) > 1:
                 keep = (len(above) + 1) // 2
                 for machine in above[keep:]:
                     rows[bus].remove(machine)

@@ -102,9 +102,9 @@ class Painted(Widget):
         """The style of a role; "" is the widget's own."""
         found = self._styles_by_role.get(role)
         if found is None:
-            # Blended colour without a background: what lies behind is put below by Textual itself.
+            ground = Style(bgcolor=self.rich_style.bgcolor)
             full = Style.null() if role not in ROLES else self.get_component_rich_style(f"player--{role}")
-            found = Style(color=full.color, bold=full.bold, italic=full.italic, reverse=full.reverse)
+            found = ground + Style(color=full.color, bold=full.bold, italic=full.italic, reverse=full.reverse)
             self._styles_by_role[role] = found
         return found
 
@@ -124,7 +124,7 @@ class Painted(Widget):
         """Spans as a strip of exactly `width` cells."""
         segments = [Segment(text, self.style_of(role)) for text, role in spans if text]
         length = sum(cell_len(s.text) for s in segments)
-        return Strip(segments, length).adjust_cell_length(width)
+        return Strip(segments, length).adjust_cell_length(width, self.style_of(""))
 
     def render_line(self, y: int) -> Strip:
         found = self._strips.get(y)

@@ -152,7 +152,7 @@ class PlayerScene(Painted):
         dx, dy = self._origin
         row = y - dy
         if scene is None or not 0 <= row < scene.height:
-            found = Strip.blank(self.size.width)
+            found = Strip.blank(self.size.width, self.style_of(""))
         elif row not in self._rows:
             found = self._base.get(row)
             if found is None:
@@ -165,9 +165,9 @@ class PlayerScene(Painted):
     def _placed(self, spans: list[tuple[str, str]], dx: int) -> Strip:
         strip = self.strip(spans, self.scene.width if self.scene is not None else 0)
         if dx >= 0:
-            strip = Strip([*Strip.blank(dx), *strip], dx + strip.cell_length)
-            return strip.adjust_cell_length(self.size.width)
-        return strip.crop(-dx, -dx + self.size.width).adjust_cell_length(self.size.width)
+            strip = Strip([*Strip.blank(dx, self.style_of("")), *strip], dx + strip.cell_length)
+            return strip.adjust_cell_length(self.size.width, self.style_of(""))
+        return strip.crop(-dx, -dx + self.size.width).adjust_cell_length(self.size.width, self.style_of(""))
 
 
 def _window(origin: int, here: int, size: int, room: int, margin: int) -> int:

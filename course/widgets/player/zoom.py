@@ -9,7 +9,6 @@ from course.render.glyphs import glyphs
 from course.render.words import ui
 from course.widgets.player.paint import Painted
 
-
 #: Below this height the diagram is brief, so that the rules have room.
 LOW = 20
 

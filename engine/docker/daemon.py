@@ -32,7 +32,8 @@ ROUNDS = 64
 @dataclass(slots=True)
 class Dockerd:
     """`pid` 0 while the daemon does not run; `wanted` = systemd brings it back. `networks` and `containers` by id, in
-    order of creation; `images` by full name. `serial` counts everything that gets an id."""
+    order of creation; `images` by full name. `serial` counts everything that gets an id. `socket` =
+    systemd's docker.socket listens, and starts the daemon for whoever calls."""
 
     machine: str
     networks: dict[str, Network] = field(default_factory=dict)
@@ -44,12 +45,13 @@ class Dockerd:
     wanted: bool = False
     serial: int = 0
     next_port: int = 0
+    socket: bool = True
 
     def copy(self) -> Dockerd:
         """An independent daemon that shares the frozen records."""
         return Dockerd(
             self.machine, dict(self.networks), dict(self.containers), dict(self.images), self.airgapped,
-            self.userland_proxy, self.pid, self.wanted, self.serial, self.next_port,
+            self.userland_proxy, self.pid, self.wanted, self.serial, self.next_port, self.socket,
         )  # fmt: skip
 
     @property
@@ -70,6 +72,13 @@ class Dockerd:
         """Raises NoDaemon when nobody answers."""
         if not self.running:
             raise NoDaemon
+
+    def wake(self, changes: Changes) -> None:
+        """What a call on /var/run/docker.sock does: docker.socket starts a stopped daemon. Raises NoDaemon."""
+        if not self.running:
+            if not self.socket:
+                raise NoDaemon
+            self.start_daemon(changes)
 
     # ---- the daemon itself
 

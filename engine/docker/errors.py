@@ -19,7 +19,10 @@ class DockerError(EngineError):
 class NoDaemon(EngineError):
     """Nobody listens on docker's socket."""
 
-    TEXT = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+    TEXT = (
+        "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the "
+        "daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory"
+    )
 
     def __init__(self) -> None:
         super().__init__(plain(self.TEXT))

@@ -168,12 +168,12 @@ def start(
         images.put(daemon, name)
     daemon.airgapped = airgapped
     for path, network in networks:
-        _guarded(path, lambda n=network: daemon.create_network(changes, **n))  # type: ignore[misc]
+        _guarded(path, lambda n=network: daemon.create_network(changes, **n))
     for path, one, started in containers:
         if started:
-            _guarded(path, lambda s=one: daemon.run(changes, s))  # type: ignore[misc]
+            _guarded(path, lambda s=one: daemon.run(changes, s))
         else:
-            _guarded(path, lambda s=one: daemon.create(changes, s))  # type: ignore[misc]
+            _guarded(path, lambda s=one: daemon.create(changes, s))
     return daemon
 
 

@@ -88,7 +88,8 @@ def parse_restart(text: str) -> str:
     policy, colon, count = text.partition(":")
     if policy not in ("no", "always", "unless-stopped", "on-failure"):
         raise BadOption(
-            f"invalid restart policy: unknown policy '{policy}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            f"invalid restart policy: unknown policy '{policy}'; use one of 'no', 'always', 'on-failure', or "
+            "'unless-stopped'"
         )
     if colon and not count.isdigit():
         raise BadOption("invalid restart policy format: maximum retry count must be an integer")

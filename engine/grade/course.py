@@ -25,6 +25,7 @@ from engine.lab.source import open_source, read_text
 from engine.say import LANGUAGES, Phrase, Said
 
 STATUS: Final = ("ready", "coming")
+DEFAULT_MINUTES: Final = 25
 
 NO_LESSON = Phrase(
     en="there is no lesson {id!r}{guess}; `k8snet-tutor lessons` lists them",
@@ -119,12 +120,11 @@ def _group(node: Node) -> Group:
 def _entry(node: Node) -> Entry | None:
     f = node.fields("id", "title", "summary", "minutes", "status")
     id = (n := f.need("id", A_TEXT())) and n.name()
-    minutes = (n := f.need("minutes", A_TEXT())) and n.number(1, 600)
     entry = Entry(
         id=id or "",
         title=read_said(f.need("title", A_TEXT())),
         summary=read_said(f.need("summary", A_TEXT())),
-        minutes=minutes or 0,
+        minutes=f.get("minutes", lambda n: n.number(1, 600), DEFAULT_MINUTES),
         status=f.get("status", lambda n: n.word(*STATUS), "coming"),
     )
     return entry if id else None

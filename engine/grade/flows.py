@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import InputError, NotModelled
 from engine.grade.facts import Facts, facts_of, subset_in_order
 from engine.grade.finding import Finding, guilty
+from engine.lab.doc import Doc, read
 from engine.lab.lab import Lab
 from engine.lab.places import find, split_port
-from engine.lab.reader import Fields, Node
+from engine.lab.reader import Fields, Node, Problems, root
+from engine.lab.source import read_text
 from engine.lab.trace import PROTOS, Traced
 from engine.linux.addr import ip4, text4
 from engine.linux.choose import Choose, branches
@@ -89,6 +92,8 @@ TOO_MANY = Phrase(
     en="{flow}: more than {limit} random branches; the row cannot be judged whole",
     ko="{flow}: 무작위 갈래가 {limit}개를 넘어 전부 판정할 수 없습니다",
 )
+A_LAB = Phrase(en="a lab's file or name, or an inline lab", ko="랩의 파일이나 이름, 또는 인라인 랩")
+SOME_FLOWS = Phrase(en="a list of flows", ko="흐름의 목록")
 NOBODY = Phrase(en="nobody", ko="아무 데도 아님")
 UNTOUCHED = Phrase(en="nothing (untouched)", ko="없음(그대로)")
 LIMIT: Final = 4096
@@ -160,6 +165,38 @@ class Row:
 
 
 # ---- reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A file of rows. `lab` is a name or an inline mapping, as the file has it."""
+
+    doc: Doc
+    lab: Any
+    flows: tuple[Flow, ...]
+
+    def lab_doc(self) -> Doc:
+        """The inline lab as a document of its own that keeps its lines."""
+        lines = {path[1:]: line for path, line in self.doc.lines.items() if path[:1] == ("lab",)}
+        return Doc(self.doc.name, self.lab, lines, self.doc.line(("lab",)))
+
+
+def read_table(path: Path) -> Table:
+    """A flow-table file. Raises InputError with all its problems."""
+    return table_of(read(read_text(path), str(path)))
+
+
+def table_of(doc: Doc) -> Table:
+    """A flow table from its document. Raises InputError."""
+    problems = Problems()
+    f = root(doc, problems).fields("lab", "flows")
+    lab = f.need("lab", A_LAB())
+    if lab is not None and not isinstance(lab.value, str | dict):
+        lab.expected(A_LAB())
+    rows = f.need("flows", SOME_FLOWS())
+    flows = [read_flow(n) for n in (rows.items(1) if rows is not None else ())]
+    problems.raise_any()
+    return Table(doc=doc, lab=f.value["lab"], flows=tuple(x for x in flows if x is not None))
 
 
 def read_flow(node: Node, *, judged: bool = True) -> Flow | None:

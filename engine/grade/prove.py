@@ -1,6 +1,6 @@
 """The linter of lessons: every run runs, every play plays, every exercise is proven.
 
-Theory. An exercise is right when it fails untouched, passes with its solution and each accepted way, and fails with each
+Theory. An exercise is right when it fails untouched, passes with its solution and each accepted way, fails with each
 near-miss; with at least two seeds. What has a closed set of answers is tried whole.
 
 Rules. A report never stops at the first problem. A problem has its place and says the next step. Each exercise gives

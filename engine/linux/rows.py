@@ -82,7 +82,7 @@ class Neighbour:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FdbEntry:
     """A bridge's forwarding entry: `mac` is behind port `ifindex`. `local` = the device's own address (permanent);
-    `static` = put there by hand; else learned at virtual time `since`."""
+    `static` = put there by hand; both = permanent by hand; else learned at virtual time `since`."""
 
     bridge: int
     ifindex: int

@@ -16,6 +16,7 @@ from engine.errors import NotModelled
 from engine.linux import ops
 from engine.linux.net import Net
 from engine.shell.tool import Out
+from engine.shell.tools import bridge as bridge_tool
 from engine.shell.tools import ip as ip_tool
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "iproute"
@@ -46,6 +47,8 @@ class Replay:
     def argv(self, netns: str, words: Sequence[str]) -> tuple[str, str, int]:
         if words[0] == "ip":
             return ip_tool.run(self.net, netns, words[1:], self.changes.do, self.run_in)
+        if words[0] == "bridge":
+            return bridge_tool.run(self.net, netns, words[1:], self.changes.do)
         return "", f"bash: {words[0]}: command not found\n", 127
 
     def run_in(self, netns: str, words: Sequence[str]) -> Out:

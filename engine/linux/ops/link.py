@@ -164,7 +164,7 @@ def _add_link(net: Net, op: AddLink) -> None:
     if other is not None and op.peer is not None:
         put(net.spaces[op.peer[0]], replace(other, peer=(op.netns, index)))
     if op.kind == "bridge":
-        settle_bridge(ns, index)
+        settle_bridge(ns, index, index)
 
 
 @handles(AddVeth)
@@ -324,9 +324,10 @@ def react(net: Net, had: list[tuple[Netns, int]]) -> None:
                 forget_learned(space, index)
 
 
-def settle_bridge(ns: Netns, index: int) -> None:
-    """After its ports changed: the bridge's MAC is the lowest of theirs and its MTU the smallest, unless set by hand;
-    each port's own MAC, and the bridge's, stand in the forwarding table."""
+def settle_bridge(ns: Netns, index: int, fresh: int = 0) -> None:
+    """After its ports changed: the bridge's MAC is the lowest of theirs and its MTU the smallest, unless set by hand.
+    Own addresses stand in the forwarding table: that of `fresh` (the device that is new, or has a new address) is
+    put in, as is the bridge's when it changed; entries that no device answers to any more go."""
     bridge = ns.links.get(index)
     if bridge is None or bridge.kind != "bridge":
         return
@@ -335,16 +336,24 @@ def settle_bridge(ns: Netns, index: int) -> None:
         bridge = replace(bridge, mac=min((p.mac for p in ports), default=0))
     if not bridge.mtu_set and (ports or bridge.selected):
         bridge = replace(bridge, mtu=min((p.mtu for p in ports), default=1500))
-    put(ns, replace(bridge, selected=bridge.selected or bool(ports)))
+    changed = bridge.mac != ns.links[index].mac
+    bridge = put(ns, replace(bridge, selected=bridge.selected or bool(ports)))
+    own = {device.ifindex: device.mac for device in (*ports, bridge)}
     for key, row in list(ns.fdb.items()):
-        if row.bridge == index and row.local and not row.static:
+        if row.bridge == index and row.local and not row.static and own.get(row.ifindex) != row.mac:
             del ns.fdb[key]
-    for device in (*ports, bridge):
-        held = ns.fdb.get((index, device.mac))
-        if device.mac and (held is None or not held.local):
-            ns.fdb[(index, device.mac)] = FdbEntry(
-                bridge=index, ifindex=device.ifindex, mac=device.mac, local=True
-            )
+    for device in [fresh] if fresh in own else []:
+        own_entry(ns, index, device, own[device])
+    if changed and fresh != index:
+        own_entry(ns, index, index, bridge.mac)
+
+
+def own_entry(ns: Netns, bridge: int, ifindex: int, mac: int) -> None:
+    """A device's own address in the forwarding table, unless another device of the bridge holds it there already."""
+    held = ns.fdb.get((bridge, mac))
+    if mac and (held is None or not held.local):
+        ns.fdb.pop((bridge, mac), None)
+        ns.fdb[(bridge, mac)] = FdbEntry(bridge=bridge, ifindex=ifindex, mac=mac, local=True)
 
 
 def set_mac(ns: Netns, index: int, mac: int) -> None:
@@ -352,8 +361,8 @@ def set_mac(ns: Netns, index: int, mac: int) -> None:
     forget_neighbours(ns, index, keep_permanent=True)
     if link.kind == "bridge":
         put(ns, replace(link, selected=True))
-        settle_bridge(ns, index)
-    settle_bridge(ns, link.master)
+        settle_bridge(ns, index, index)
+    settle_bridge(ns, link.master, index)
 
 
 def set_master(net: Net, ns: Netns, link: Link, name: str) -> None:
@@ -367,7 +376,7 @@ def set_master(net: Net, ns: Netns, link: Link, name: str) -> None:
         drop_port(ns, link)
     if master:
         put(ns, replace(ns.links[link.ifindex], master=master))
-        settle_bridge(ns, master)
+        settle_bridge(ns, master, link.ifindex)
     react(net, before)
 
 

@@ -45,7 +45,8 @@ class FlushNeighbours(Op):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetFdb(Op):
     """`bridge fdb add|replace|del`; `gone` removes. `device` is a bridge or one of its ports; `entry.bridge` and
-    `entry.ifindex` are filled in. `replace` False refuses an entry that is there."""
+    `entry.ifindex` are filled in. `entry.local` with `entry.static` is a permanent entry made by hand. `replace` False
+    refuses an entry that is there."""
 
     netns: str
     device: str
@@ -105,4 +106,5 @@ def _set_fdb(net: Net, op: SetFdb) -> None:
         raise OpError("EEXIST", "RTNETLINK answers: File exists")
     if op.entry.mac >> 40 & 1:
         raise NotModelled("a multicast address in bridge fdb")
+    ns.fdb.pop(key, None)
     ns.fdb[key] = replace(op.entry, bridge=bridge, ifindex=link.ifindex, since=net.clock)

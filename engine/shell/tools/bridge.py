@@ -1,0 +1,420 @@
+"""`bridge` of iproute2 6.1: ports of bridges and forwarding entries. Source: iproute2 6.1 bridge/*.c."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.errors import NotModelled, OpError
+from engine.linux import ops
+from engine.linux.addr import NO_IPV6
+from engine.linux.net import Net
+from engine.linux.ops import Op
+from engine.linux.rows import FdbEntry, Link
+from engine.linux.status import flags, port_live
+from engine.linux.text import fdb as fdb_text
+from engine.linux.text import link as link_text
+from engine.say import Phrase
+from engine.shell.tool import Context, Fail, Out, Tool
+from engine.shell.tools import ip_netns, ip_usage
+from engine.shell.tools.ip_args import USAGE, Ip, Words, duplicate, garbage, invarg, matches, no_device
+
+VERSION = "bridge utility, 6.1.0"
+ON_OFF = ("hairpin", "learning", "flood", "isolated")
+LINK_REFUSED = (
+    "guard", "fastleave", "root_block", "learning_sync", "mcast_router", "mcast_flood", "bcast_flood",
+    "mcast_to_unicast", "cost", "priority", "state", "hwmode", "self", "master", "neigh_suppress", "vlan_tunnel",
+    "locked", "backup_port", "nobackup_port",
+)  # fmt: skip
+
+
+def run_bridge(ip: Ip, argv: Sequence[str]) -> Out:
+    """One command. Raises Fail with the real tool's error, NotModelled."""
+    rest = options(ip, list(argv))
+    if not rest:
+        raise ip_usage.usage("bridge")
+    word, after = rest[0], rest[1:]
+    if matches(word, "link"):
+        link(ip, after)
+    elif matches(word, "fdb"):
+        fdb(ip, after)
+    elif matches(word, "help"):
+        raise ip_usage.usage("bridge")
+    else:
+        other = next((o for o in ("mdb", "vlan", "vni", "monitor") if matches(word, o)), "")
+        if other:
+            raise NotModelled(f"bridge {other}")
+        raise Fail(f'Object "{word}" is unknown, try "bridge help".', USAGE)
+    return Out(stdout=ip.output())
+
+
+def options(ip: Ip, rest: list[str]) -> list[str]:
+    while rest and rest[0].startswith("-"):
+        typed = rest.pop(0)
+        if typed == "--":
+            break
+        opt = typed[1:] if typed.startswith("--") else typed
+        if matches(opt, "-help"):
+            raise ip_usage.usage("bridge")
+        elif matches(opt, "-Version"):
+            raise Fail("", 0, VERSION + "\n")
+        elif matches(opt, "-stats") or matches(opt, "-statistics"):
+            raise NotModelled("bridge -statistics")
+        elif matches(opt, "-details"):
+            ip.details += 1
+        elif matches(opt, "-oneline"):
+            ip.oneline = True
+        elif matches(opt, "-timestamp"):
+            raise NotModelled("bridge -timestamp")
+        elif opt in ("-4", "-6") or matches(opt, "-family"):
+            raise NotModelled(f"bridge {opt}", NO_IPV6() if opt == "-6" else "")
+        elif matches(opt, "-netns"):
+            if not rest:
+                raise ip_netns.cannot_open("(null)", USAGE)
+            name = rest.pop(0)
+            netns = ip.net.boxes[ip.ns.box].netns_names.get(name)
+            if netns is None:
+                raise ip_netns.cannot_open(name, USAGE)
+            ip.ns = ip.net.spaces[netns]
+        elif matches(opt.partition("=")[0], "-color"):
+            # Accepted; the lab's terminal shows no colours of its own.
+            continue
+        elif matches(opt, "-compressvlans"):
+            raise NotModelled("bridge -compressvlans")
+        elif matches(opt, "-force"):
+            raise NotModelled("bridge -force")
+        elif matches(opt, "-json"):
+            ip.json = True
+        elif matches(opt, "-pretty"):
+            ip.pretty = True
+        elif matches(opt, "-batch"):
+            raise NotModelled("bridge -batch")
+        else:
+            raise Fail(f'Option "{opt}" is unknown, try "bridge help".', USAGE)
+    return rest
+
+
+# -- link ----------------------------------------------------------------------------------------------------
+
+
+def link(ip: Ip, argv: list[str]) -> None:
+    if not argv:
+        return link_show(ip, Words([]))
+    word, rest = argv[0], Words(argv[1:])
+    if matches(word, "set") or matches(word, "change"):
+        return link_set(ip, rest)
+    if any(matches(word, full) for full in ("show", "lst", "list")):
+        return link_show(ip, rest)
+    if matches(word, "help"):
+        raise ip_usage.usage("bridge link")
+    raise Fail(f'Command "{word}" is unknown, try "bridge link help".', USAGE)
+
+
+def link_set(ip: Ip, words: Words) -> None:
+    device = ""
+    got: dict[str, bool] = {}
+    while words.more:
+        word = words.take()
+        if word == "dev":
+            device = words.value()
+        elif word in ON_OFF:
+            value = words.value()
+            if value not in ("on", "off"):
+                raise Fail(f'Error: argument of "{word}" must be one of "off", "on", not "{value}"', 234)
+            got[word] = value == "on"
+        elif word in LINK_REFUSED:
+            raise NotModelled(f"bridge link set {word}")
+        else:
+            raise ip_usage.usage("bridge link")
+    if not device:
+        raise Fail("Device is a required argument.", USAGE)
+    if ip.ns.link(device) is None:
+        raise Fail(f'Cannot find bridge device "{device}"', USAGE)
+    if got:
+        ip.do(
+            ops.SetLink(
+                netns=ip.ns.id,
+                name=device,
+                hairpin=got.get("hairpin"),
+                learning=got.get("learning"),
+                flood=got.get("flood"),
+                isolated=got.get("isolated"),
+            ),
+            USAGE,
+        )
+
+
+def port_state(ip: Ip, port: Link) -> str:
+    return "forwarding" if port_live(ip.net, ip.ns, ip.ns.links[port.master], port) else "disabled"
+
+
+def link_show(ip: Ip, words: Words) -> None:
+    device = ""
+    while words.more:
+        if words.take() == "dev":
+            value = words.value()
+            if device:
+                raise duplicate("dev", value)
+            device = value
+    if device and ip.ns.link(device) is None:
+        raise no_device(device, USAGE)
+    ip.dumped = True
+    for index in sorted(ip.ns.links):
+        port = ip.ns.links[index]
+        if not port.master or (device and port.name != device):
+            continue
+        bridge = ip.ns.links[port.master].name
+        # veth at 10 Gbit/s costs 2; so does every port here.
+        line = (
+            f"{index}: {link_text.shown_name(ip.net, ip.ns, port)}: <{','.join(flags(ip.net, ip.ns, port))}> "
+            f"mtu {port.mtu} master {bridge} state {port_state(ip, port)} priority 32 cost 2 "
+        )
+        obj = link_text.to_json(ip.net, ip.ns, port)
+        obj = {
+            k: obj[k]
+            for k in ("ifindex", "link", "link_index", "ifname", "flags", "mtu", "master")
+            if k in obj
+        }
+        obj |= {"state": port_state(ip, port), "priority": 32, "cost": 2}
+        if ip.details:
+            line += ip.break_ + "    " + "".join(f"{k} {v} " for k, v in details(port))
+            obj |= {k: v if k == "mcast_router" else v == "on" for k, v in details(port)}
+        ip.emit(line, obj)
+
+
+def details(port: Link) -> list[tuple[str, Any]]:
+    """The second line of `bridge -d link`: our four flags, and the kernel's defaults for what is not modelled."""
+
+    def word(on: bool) -> str:
+        return "on" if on else "off"
+
+    return [
+        ("hairpin", word(port.hairpin)), ("guard", "off"), ("root_block", "off"), ("fastleave", "off"),
+        ("learning", word(port.learning)), ("flood", word(port.flood)), ("mcast_flood", "on"), ("bcast_flood", "on"),
+        ("mcast_router", 1), ("mcast_to_unicast", "off"), ("neigh_suppress", "off"), ("vlan_tunnel", "off"),
+        ("isolated", word(port.isolated)), ("locked", "off"),
+    ]  # fmt: skip
+
+
+# -- fdb -----------------------------------------------------------------------------------------------------
+
+
+def fdb(ip: Ip, argv: list[str]) -> None:
+    if not argv:
+        return fdb_show(ip, Words([]))
+    word, rest = argv[0], Words(argv[1:])
+    if matches(word, "add"):
+        return fdb_modify(ip, rest, "add")
+    if matches(word, "append"):
+        raise NotModelled("bridge fdb append")
+    if matches(word, "replace"):
+        return fdb_modify(ip, rest, "replace")
+    if matches(word, "delete"):
+        return fdb_modify(ip, rest, "delete")
+    if matches(word, "get"):
+        return fdb_get(ip, rest)
+    if any(matches(word, full) for full in ("show", "lst", "list")):
+        return fdb_show(ip, rest)
+    if matches(word, "flush"):
+        raise NotModelled("bridge fdb flush")
+    if matches(word, "help"):
+        raise ip_usage.usage("bridge fdb")
+    raise Fail(f'Command "{word}" is unknown, try "bridge fdb help".', USAGE)
+
+
+def fdb_show(ip: Ip, words: Words) -> None:
+    device = bridge = ""
+    dynamic = False
+    states: set[str] = set()
+    while words.more:
+        word = words.take()
+        if word in ("brport", "dev"):
+            device = words.value()
+        elif word == "br":
+            bridge = words.value()
+        elif word == "vlan":
+            raise NotModelled("bridge fdb show vlan")
+        elif word == "state":
+            value = words.value()
+            known = {
+                "permanent": "permanent",
+                "static": "static",
+                "temp": "static",
+                "reachable": "",
+                "dynamic": "",
+            }
+            full = next((k for k in known if matches(value, k)), "")
+            if value == "all":
+                states |= set(known.values())
+            elif full:
+                states.add(known[full])
+            else:
+                raise invarg("invalid state", value)
+        elif word == "dynamic":
+            dynamic = True
+        elif matches(word, "help"):
+            raise ip_usage.usage("bridge fdb")
+    if bridge and ip.ns.link(bridge) is None:
+        raise Fail(f'Cannot find bridge device "{bridge}"', USAGE)
+    if device and ip.ns.link(device) is None:
+        raise no_device(device, USAGE)
+    hide = ("dev",) if device else ()
+    only = ip.ns.names[bridge] if bridge else 0
+    ip.dumped = True
+    for index in sorted(ip.ns.links):
+        link_ = ip.ns.links[index]
+        if (device and link_.name != device) or (only and only not in (index, link_.master)):
+            continue
+        own = [r for r in reversed(list(ip.ns.fdb.values())) if r.ifindex == index]
+        lists: list[tuple[str, dict[str, Any], str]] = []
+        for mac in fdb_text.multicast_macs(link_):
+            name = {} if device else {"ifname": link_.name}
+            obj: dict[str, Any] = {"mac": mac, **name, "flags": ["self"], "state": "permanent"}
+            lists.append((f"{mac} {'' if device else f'dev {link_.name} '}self permanent", obj, "permanent"))
+        entries = [
+            (fdb_text.to_text(ip.ns, r, hide=hide), fdb_text.to_json(ip.ns, r, hide=hide), fdb_text.state(r))
+            for r in own
+        ]
+        # A bridge lists its own multicast first, a port its entries first.
+        for line, obj, state in (*lists, *entries) if link_.kind == "bridge" else (*entries, *lists):
+            if (dynamic and state == "permanent") or (states and state not in states):
+                continue
+            ip.emit(line, obj)
+
+
+def fdb_modify(ip: Ip, words: Words, action: str) -> None:
+    device = address = ""
+    own = master = False
+    local = static = dynamic = False
+    while words.more:
+        word = words.take()
+        if word == "dev":
+            device = words.value()
+        elif word in ("dst", "nhid", "port", "vni", "src_vni", "via"):
+            raise NotModelled(f"bridge fdb {action} {word}")
+        elif word == "self":
+            own = True
+        elif matches(word, "master"):
+            master = True
+        elif matches(word, "router"):
+            raise NotModelled("bridge fdb router")
+        elif matches(word, "local") or matches(word, "permanent"):
+            local = True
+        elif matches(word, "temp") or matches(word, "static"):
+            static = True
+        elif matches(word, "dynamic"):
+            dynamic = True
+        elif any(matches(word, k) for k in ("vlan", "use", "extern_learn", "sticky")):
+            raise NotModelled(f"bridge fdb {action} {word}")
+        else:
+            if word == "to":
+                word = words.value()
+            if matches(word, "help"):
+                raise ip_usage.usage("bridge fdb")
+            if address:
+                raise garbage("to", word)
+            address = word
+    if not device or not address:
+        raise Fail("Device and address are required arguments.", USAGE)
+    parts = address.split(":")
+    if len(parts) != 6 or not all(
+        0 < len(p) <= 2 and all(c in "0123456789abcdefABCDEF" for c in p) for p in parts
+    ):
+        raise Fail(f"Invalid mac address {address}", USAGE)
+    link_ = ip.ns.link(device)
+    if link_ is None:
+        raise no_device(device, USAGE)
+    if not master and not own:
+        own = True
+    if own and link_.kind != "bridge":
+        raise NotModelled("an entry in a device's own list (bridge fdb ... self); add the word master")
+    if master and link_.kind == "bridge":
+        raise Fail("RTNETLINK answers: Operation not supported", USAGE)
+    kind = "permanent" if local or not (static or dynamic) else "dynamic" if dynamic else "static"
+    entry = FdbEntry(
+        bridge=0, ifindex=0, mac=int("".join(p.rjust(2, "0") for p in parts), 16), local=kind == "permanent",
+        static=kind != "dynamic",
+    )  # fmt: skip
+    op = ops.SetFdb(
+        netns=ip.ns.id, device=device, entry=entry, gone=action == "delete", replace=action == "replace"
+    )
+    ip.do(op, USAGE)
+
+
+def fdb_get(ip: Ip, words: Words) -> None:
+    device = bridge = address = ""
+    while words.more:
+        word = words.take()
+        if word in ("brport", "dev"):
+            device = words.value()
+        elif word == "br":
+            bridge = words.value()
+        elif word in ("vni", "self", "vlan", "dynamic") or matches(word, "master"):
+            raise NotModelled(f"bridge fdb get {word}")
+        else:
+            if word == "to":
+                word = words.value()
+            if address:
+                raise garbage("to", word)
+            address = word
+    if not (device or bridge) or not address:
+        raise Fail("Device or master and address are required arguments.", USAGE)
+    parts = address.split(":")
+    if len(parts) != 6 or not all(
+        0 < len(p) <= 2 and all(c in "0123456789abcdefABCDEF" for c in p) for p in parts
+    ):
+        raise Fail(f"Invalid mac address {address}", USAGE)
+    for name, words_ in ((device, "device"), (bridge, "bridge device")):
+        if name and ip.ns.link(name) is None:
+            raise Fail(f'Cannot find {words_} "{name}"', USAGE)
+    port = ip.ns.link(device) if device else None
+    owner = ip.ns.names[bridge] if bridge else (port.master or port.ifindex if port is not None else 0)
+    row = ip.ns.fdb.get((owner, int("".join(p.rjust(2, "0") for p in parts), 16)))
+    if row is None or (port is not None and row.ifindex != port.ifindex):
+        raise Fail("Error: Fdb entry not found.", USAGE - 1)
+    ip.emit(fdb_text.to_text(ip.ns, row), fdb_text.to_json(ip.ns, row))
+
+
+def run(net: Net, netns: str, argv: Sequence[str], do: Callable[[Op], None]) -> tuple[str, str, int]:
+    """(stdout, stderr, exit code) of `bridge ARGV...`. Raises NotModelled."""
+    try:
+        out = run_bridge(Ip(net=net, ns=net.spaces[netns], carry_out=do, tool="bridge"), argv)
+    except Fail as fail:
+        out = fail.out
+    return out.stdout, out.stderr, out.code
+
+
+def _run(ctx: Context, argv: list[str]) -> Out:
+    try:
+        return run_bridge(Ip(net=ctx.net, ns=ctx.ns, carry_out=ctx.do, tool="bridge"), argv)
+    except OpError as error:
+        raise Fail(error.tool_text, USAGE) from error
+
+
+def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:
+    words = [w for w in argv if not w.startswith("-")]
+    if not words:
+        return ["fdb", "link"]
+    if len(words) == 1:
+        return ["show", "add", "replace", "del", "get"] if matches(words[0], "fdb") else ["show", "set"]
+    if words[-1] in ("dev", "brport", "br"):
+        kinds = ("bridge",) if words[-1] == "br" else ("bridge", "veth", "physical", "dummy")
+        return [link_.name for link_ in ctx.ns.links.values() if link_.kind in kinds]
+    return ["dev", "br", "brport", "master", "static", "dynamic", "hairpin", "isolated", "learning", "flood"]
+
+
+TOOL = Tool(
+    name="bridge",
+    summary=Phrase(
+        en="shows and changes the ports of bridges and their forwarding entries",
+        ko="브리지의 포트와 포워딩 항목(fdb)을 보고 바꿉니다",
+    ),
+    run=_run,
+    complete=_complete,
+    group="network",
+    usage=(
+        "bridge [-j [-p]] [-d] [-n NETNS] link show [dev DEV] | fdb show [br BRIDGE] [dev PORT] [dynamic]",
+        "bridge fdb add|replace|del MAC dev PORT master [static|dynamic]",
+        "bridge link set dev PORT hairpin|isolated|learning|flood on|off",
+    ),
+)

@@ -14,6 +14,7 @@ from engine.linux.exchange import Answer, Delivery
 PROGRAMS = {
     "http": "engine.l7.http",
     "echo": "engine.l7.echo",
+    "sink": "engine.l7.sink",
     "docker-proxy": "engine.l7.docker_proxy",
 }
 

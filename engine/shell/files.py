@@ -290,7 +290,13 @@ class Files:
         if parts[2] == "comm":
             return proc.comm + "\n"
         pids = str(proc.pid) if proc.nspid in (0, proc.pid) else f"{proc.pid}\t{proc.nspid}"
-        rows = {"Name": proc.comm, "State": "S (sleeping)", "Pid": self.seen_pid(proc), "PPid": proc.ppid, "NSpid": pids}
+        rows = {
+            "Name": proc.comm,
+            "State": "S (sleeping)",
+            "Pid": self.seen_pid(proc),
+            "PPid": proc.ppid,
+            "NSpid": pids,
+        }
         return "".join(f"{key}:\t{value}\n" for key, value in rows.items())
 
     def _write_sysctl(self, path: str, text: str) -> None:

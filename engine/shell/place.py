@@ -5,7 +5,7 @@ its own choice. On a node all are the machine's; in a container all are the cont
 them. A Spot holds exactly these choices, frozen.
 
 Rules. What a container is (its tree, its mounts, its image) is read from its process's configuration, which
-the runtime wrote: `root` (the folder of its tree on the machine), `mount:PATH` (a file of the machine shown at
+the runtime wrote: `rootfs` (the folder of its tree on the machine), `mount:PATH` (a file of the machine shown at
 PATH), `hostname`, `image`, `name`, `env:NAME`. Nobody else keeps a second truth.
 """
 
@@ -75,7 +75,7 @@ def inside(box: Box, proc: Proc, name: str) -> Spot:
         box=box.name,
         netns=proc.netns,
         pid=proc.pid,
-        root=config.get("root", ""),
+        root=config.get("rootfs", ""),
         mounts=tuple((k[6:], v) for k, v in proc.config if k.startswith("mount:")),
         hostname=config.get("hostname", box.name),
         tools=tools_of(config.get("image", "")),

@@ -292,18 +292,14 @@ class Shell:
         env = {**session.env, **assigns}
         out = self._simple(argv, session, env, stdin, tty, pipeline, since, shown_as_is)
         shown = ""
-        texts = [(err_to, out.stderr), (out_to, out.stdout)]
-        if err_to[0] == "err" and out_to[0] == "pipe" and last:
-            texts.reverse()
-        for (where, path), text in texts:
+        for stream, text in out.texts():
+            where, path = out_to if stream == "out" else err_to
             if not text:
                 continue
             if where == "file":
                 self._write(files, path, dict(opened).get(path, path), text, append=True)
-            elif where == "err":
-                got.text("err", text)
-            elif last:
-                got.text("out", text)
+            elif where == "err" or last:
+                got.text("err" if where == "err" else "out", text)
             else:
                 shown += text
         return out, shown

@@ -48,6 +48,20 @@ class Out:
     leave: bool = False
     clear: bool = False
     seen: bool = False
+    chunks: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def mixed(
+        cls, chunks: Sequence[tuple[str, str]], code: int = 0, journeys: tuple[Journey, ...] = ()
+    ) -> Out:
+        """Texts in the order in which a terminal shows them: ("out" or "err", text)."""
+        kept = tuple(c for c in chunks if c[1])
+        out, err = ("".join(t for s, t in kept if s == which) for which in ("out", "err"))
+        return cls(stdout=out, stderr=err, code=code, journeys=journeys, chunks=kept)
+
+    def texts(self) -> tuple[tuple[str, str], ...]:
+        """The texts in order; by default errors come after the output."""
+        return self.chunks or (("out", self.stdout), ("err", self.stderr))
 
 
 class Fail(EngineError):
@@ -235,6 +249,12 @@ class Context:
     @property
     def place(self) -> str:
         return self.spot.name
+
+    @property
+    def busybox(self) -> bool:
+        """Are the tools of this place busybox's applets (an image built on it that brings no others)?"""
+        tools = self.spot.tools
+        return tools is not None and "ash" in tools and "tshark" not in tools
 
     @property
     def lang(self) -> str:

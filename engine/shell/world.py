@@ -51,8 +51,8 @@ class World:
     log: list[Op] = field(default_factory=list)
     capture: list[Seen] = field(default_factory=list)
     dropped: int = 0
-    #: where each terminal's last tcpdump stopped: (netns, what) -> position in the capture
-    watched: dict[str, int] = field(default_factory=dict)
+    #: where tcpdump last looked in a namespace: its window in the capture, and when
+    watched: dict[str, tuple[int, int, float]] = field(default_factory=dict)
 
     def changes(self) -> Changes:
         """A Changes whose log is this world's log."""

@@ -54,7 +54,12 @@ def _ls(ctx: Context, argv: list[str]) -> Out:
         kind = ctx.files.kind(ctx.path(word))
         if not kind:
             errors += f"ls: cannot access '{word}': No such file or directory\n"
-        elif kind == "file" or "-d" in got or (kind == "link" and "-l" in got and not word.endswith("/")) or (kind == "link" and ctx.path(word).startswith("/proc/")):
+        elif (
+            kind == "file"
+            or "-d" in got
+            or (kind == "link" and "-l" in got and not word.endswith("/"))
+            or (kind == "link" and ctx.path(word).startswith("/proc/"))
+        ):
             files.append(word)
         else:
             folders.append(word)

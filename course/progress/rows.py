@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import TypeAlias
 
-from course.progress.records import Outcome
+from course.progress.records import Json, Outcome
 from engine.errors import Problem
 from engine.say import Phrase, Said
 
@@ -96,6 +96,11 @@ def _json(value: object) -> Value | Said:
     except ValueError:
         return NOT_JSON()
     return value
+
+
+def compact(value: Json) -> str:
+    """The JSON text that is kept in a column. ValueError for NaN and infinities, which JSON has not."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
 
 #: table -> column -> its check, which gives the value or says what is wrong

@@ -2,7 +2,8 @@
 
 Rules. A method is one transaction. Nothing that happens to the file stops the course: damage is repaired, a
 file that cannot be written gives way to memory, and `notice` then says so. Only a file of a newer program is
-refused (ProgressTooNew). Safe from several threads, and with several programs on one file.
+refused (ProgressTooNew). Safe from several threads, and with several programs on one file. Rescue and transfer
+are imported when they are needed: this module stands between the start and the first screen.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from threading import RLock
 from types import TracebackType
 from typing import Self, TypeVar, get_args
 
-from course.progress import database, rescue, rows, transfer
+from course.progress import database, rows
 from course.progress.records import (
     Animation,
     Attempt,
@@ -122,7 +123,10 @@ class Progress:
             try:
                 return cls(database.open_file(folder), folder, now, None)
             except database.Damaged:
-                return cls(*_in_order(rescue.repair(folder, now()), folder, now))
+                from course.progress import rescue
+
+                db, notice = rescue.repair(folder, now())
+                return cls(db, folder, now, notice)
         except (sqlite3.Error, OSError, database.Damaged) as error:
             progress = cls(database.open_memory(_still_readable(folder)), folder, now, None)
             progress._says_in_memory(error)
@@ -173,7 +177,7 @@ class Progress:
         row: rows.Row = {
             **{key: getattr(attempt, key) for key in rows.COLUMNS["attempt"]},
             "at": attempt.at.isoformat(),
-            "answer": transfer.compact(answer),
+            "answer": rows.compact(answer),
         }
         self._add("attempt", row)
         return attempt
@@ -204,7 +208,7 @@ class Progress:
         for key, value in settings.items():
             if not _is_setting(key, value):
                 raise ValueError(f"{key}={value!r} is not a setting")
-        pairs = [(key, transfer.compact(value)) for key, value in settings.items()]
+        pairs = [(key, rows.compact(value)) for key, value in settings.items()]
         self._write(lambda db: db.executemany("INSERT OR REPLACE INTO setting VALUES (?, ?)", pairs))
         return self.settings()
 
@@ -282,10 +286,14 @@ class Progress:
 
     def export(self) -> dict[str, Json]:
         """Everything as a JSON document (see transfer.py)."""
+        from course.progress import transfer
+
         return transfer.to_document(self._read(rows.read), self._now())
 
     def import_(self, document: object) -> Imported:
         """Add a document's content to what is here; nothing here gets lost. InputError names every problem."""
+        from course.progress import transfer
+
         content = transfer.from_document(document)
         added = self._write(lambda db: rows.merge(db, content))
         return Imported(attempts=added, lessons=len({row["lesson"] for row in content["position"]}))
@@ -335,6 +343,8 @@ class Progress:
         """The file failed under us: repair it if it is damaged, else go on in memory with what it held."""
         try:
             if database.is_damage(error):
+                from course.progress import rescue
+
                 self._db.close()
                 self._db, notice = rescue.repair(self._folder, self._now())
                 self.notice = notice or self.notice
@@ -358,9 +368,3 @@ def _still_readable(folder: Path) -> rows.Rows:
         return database.read_only(file) if file.exists() else {}
     except OSError:
         return {}
-
-
-def _in_order(
-    repaired: tuple[sqlite3.Connection, Said | None], folder: Path, now: Callable[[], datetime]
-) -> tuple[sqlite3.Connection, Path, Callable[[], datetime], Said | None]:
-    return repaired[0], folder, now, repaired[1]

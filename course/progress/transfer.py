@@ -45,11 +45,6 @@ NOT_FINITE = Phrase(
 )
 
 
-def compact(value: Json) -> str:
-    """The JSON text that is kept in a column. ValueError for NaN and infinities, which JSON has not."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), sort_keys=True)
-
-
 def to_document(content: Rows, exported: datetime) -> dict[str, Json]:
     """The document of all rows."""
     document: dict[str, Json] = {"format": FORMAT, "version": VERSION, "exported": exported.isoformat()}
@@ -67,7 +62,7 @@ def _as_row(table: str, item: object, where: str) -> object:
     if table == "day":
         return {"day": item}
     if table == "attempt" and isinstance(item, dict) and "answer" in item:
-        return {**item, "answer": compact(item["answer"])}
+        return {**item, "answer": rows.compact(item["answer"])}
     return item
 
 
@@ -96,7 +91,7 @@ def _settings_of(found: object, problems: list[Problem]) -> list[Row]:
     good: list[Row] = []
     for key, value in found.items():
         try:
-            row = rows.check("setting", {"key": key, "value": compact(value)}, f"settings.{key}")
+            row = rows.check("setting", {"key": key, "value": rows.compact(value)}, f"settings.{key}")
         except (ValueError, RecursionError):
             row = [Problem(where=f"settings.{key}", said=NOT_FINITE())]
         if isinstance(row, list):

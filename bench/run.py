@@ -134,6 +134,7 @@ def main() -> int:
             "LC_ALL": "C.UTF-8",
             "XDG_DATA_HOME": data,
         }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its byte code beside it
         lines = start_up(args.rounds, environment) + running(args.seconds, environment) + engine.lines()
     print(show(lines))
     return 1 if any(line.value is None for line in lines) else 0

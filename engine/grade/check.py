@@ -180,4 +180,4 @@ def _goal(lab: Lab, posed: Posed, answer: Any) -> list[Finding]:
                 return [Finding(kind="manifest", said=said) for said in failed]
         elif answer is not None:
             return [Finding(kind="unreadable", said=EMPTY())]
-    return goals.judge(lab, posed.goal, posed.healthy)
+    return goals.judge(lab, posed.goal, posed.healthy, posed.lab)

@@ -9,7 +9,7 @@ Rules. A goal judges a lab as it is; it changes nothing and knows no exercise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import InputError, NotModelled
 from engine.grade import flows, state
@@ -21,7 +21,7 @@ from engine.lab.places import endpoint_names, find
 from engine.lab.reader import Node
 from engine.linux.choose import branches
 from engine.linux.journey import Journey, Outcome
-from engine.say import Phrase, plain
+from engine.say import Phrase, Said, plain
 
 NEED_GOAL = Phrase(
     en="a goal needs at least one of flows, keep, state",
@@ -30,6 +30,10 @@ NEED_GOAL = Phrase(
 HARM = Phrase(
     en="{flow} worked before and must go on working: it was {was}, and is {now}",
     ko="{flow}: 전에는 {was}이었고 계속 그래야 하는데 지금은 {now}입니다",
+)
+BROKEN = Phrase(
+    en="{flow} must work again: it was {was} before the fault, and is {now}",
+    ko="{flow}: 다시 되어야 합니다. 고장 전에는 {was}이었는데 지금은 {now}입니다",
 )
 GONE = Phrase(en="impossible ({why})", ko="불가능({why})")
 A_KEEP = Phrase(en="`all` or a list of flows", ko="`all` 또는 흐름의 목록")
@@ -135,23 +139,36 @@ def _label(lab: Lab, netns: str) -> str:
     return ns.box if ns.label == "root" else f"{ns.box}/{ns.label}" if "/" not in ns.label else ns.label
 
 
-def judge(lab: Lab, goal: Goal, healthy: Healthy = Healthy()) -> list[Finding]:
-    """What keeps the goal from being reached: harm first, then flows, then states."""
-    out: list[Finding] = []
+def judge(lab: Lab, goal: Goal, healthy: Healthy = Healthy(), start: Lab | None = None) -> list[Finding]:
+    """What keeps the goal from being reached: harm first (what worked at the start, in `start`, and does not now), then
+    flows, then what the faults broke and nobody has repaired, then states."""
+    harm: list[Finding] = []
+    unrepaired: list[Finding] = []
     for kept in healthy.kept:
         finding = _harm(lab, kept)
-        if finding is not None:
-            out.append(finding)
+        if finding is None:
+            continue
+        if start is not None and _harm(start, kept) is not None:
+            unrepaired.append(replace(finding, kind="outcome", said=_broken(kept, finding)))
+        else:
+            harm.append(finding)
+    out: list[Finding] = []
     for index, flow in enumerate(goal.flows):
         well = healthy.journeys[index] if index < len(healthy.journeys) else None
         if well is not None and flow.expect.outcome not in (None, str(well.outcome)):
             well = None
         out += flows.judge(lab, flow, well).findings
-    for one in goal.states:
-        if not state.holds(lab, one):
-            phrase = state.MUST if one.present else state.MUST_NOT
-            out.append(Finding(kind="state", said=phrase(what=plain(one.shown))))
-    return out
+    states = [
+        Finding(kind="state", said=(state.MUST if one.present else state.MUST_NOT)(what=plain(one.shown)))
+        for one in goal.states
+        if not state.holds(lab, one)
+    ]
+    return [*harm, *out, *unrepaired, *states]
+
+
+def _broken(kept: Kept, finding: Finding) -> Said:
+    now = str(finding.journey.outcome) if finding.journey is not None else "-"
+    return BROKEN(flow=plain(kept.flow.title), was=str(kept.journey.outcome), now=now)
 
 
 def _harm(lab: Lab, kept: Kept) -> Finding | None:

@@ -155,15 +155,20 @@ def check_lesson(path: Path, course: Course | None = None) -> Report:
     except InputError as error:
         report.problems += error.problems
         return report
+    report.problems = lesson_problems(folder, course)
+    report.proofs = [prove(folder, exercise) for exercise in folder.file.exercises]
+    return report
+
+
+def lesson_problems(folder: Folder, course: Course | None = None) -> list[Problem]:
+    """What is wrong with a lesson apart from its exercises: placing, numbers, files, runs, plays."""
     problems = Problems()
     _placed(folder, problems)
     _counts(folder, problems)
     _listed(folder, course, problems)
     _orphans(folder, problems)
     _story(folder, problems)
-    report.problems = problems.found
-    report.proofs = [prove(folder, exercise) for exercise in folder.file.exercises]
-    return report
+    return problems.found
 
 
 def check_course(course: Course) -> Iterator[Report]:

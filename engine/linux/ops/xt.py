@@ -67,6 +67,8 @@ class XtReplace(XtOp):
     chain: str
     number: int
     rule: XtRule
+    packets: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +208,7 @@ def _replace(net: Net, op: XtReplace) -> None:
     if op.number > len(chain.rules):
         raise XtRefused("E2BIG", "table", "Index of replacement too big")
     _fits(net, op, op.chain, (op.rule,), "RULE_REPLACE")
-    chain.replace(op.number - 1, op.rule)
+    chain.replace(op.number - 1, op.rule, op.packets, op.bytes)
     _xt(net, op).changed()
 
 
@@ -353,16 +355,6 @@ def _restore(net: Net, op: XtRestore) -> None:
         ns.xt = before
         raise
     ns.xt.changed()
-
-
-def try_restore(net: Net, op: XtRestore) -> None:
-    """iptables-restore --test: refuses what the op would refuse, and changes nothing."""
-    ns = net.spaces[op.netns]
-    before = ns.xt
-    try:
-        _restore(net, op)
-    finally:
-        ns.xt = before
 
 
 def _many(net: Net, op: XtRestore) -> None:

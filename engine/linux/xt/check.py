@@ -9,7 +9,7 @@ nft_table_validate(); measured with iptables 1.8.9 on Linux 6.18.
 
 from __future__ import annotations
 
-from engine.linux.xt.match import Protocol
+from engine.linux.xt.match import Destination, Protocol, Source
 from engine.linux.xt.match_l4 import IcmpMatch, Multiport
 from engine.linux.xt.match_more import Addrtype
 from engine.linux.xt.match_state import Owner, Physdev
@@ -29,6 +29,8 @@ def unfit(table: str, rule: XtRule) -> bool:
     if isinstance(target, Reject) and target.kind == "tcp-reset" and rule.proto != 6:
         return True
     for match in rule.matches:
+        if isinstance(match, Source | Destination) and match.invert and not match.length:
+            return True
         if isinstance(match, IcmpMatch) and rule.proto != 1:
             return True
         if isinstance(match, Multiport) and any(isinstance(m, Protocol) and m.invert for m in rule.matches):

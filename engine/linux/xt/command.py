@@ -105,7 +105,9 @@ def op_of(netns: str, c: Command) -> Op:
             rules = c.rules[::-1]
             return XtInsert(**at, chain=c.chain, rules=rules, position=c.rulenum, packets=packets, bytes=size)
         case "R":
-            return XtReplace(**at, chain=c.chain, number=c.rulenum, rule=c.rules[0])
+            return XtReplace(
+                **at, chain=c.chain, number=c.rulenum, rule=c.rules[0], packets=packets, bytes=size
+            )
         case "D":
             return XtDelete(**at, chain=c.chain, rules=c.rules)
         case "#":

@@ -207,7 +207,7 @@ def _statistic_option(p: Parsing, option: Option, value: Any, invert: bool) -> N
 
 
 def _statistic_check(p: Parsing) -> None:
-    mode = p.values.get("mode")
+    mode = p.values.get("mode", "random")
     if mode == "random" and "probability" not in p.used:
         raise Problem("--probability must be specified when using random mode")
     if mode == "nth":

@@ -34,7 +34,7 @@ LAYOUT: dict[str, tuple[tuple[str, int], ...]] = {
 }
 TABLES = ("raw", "mangle", "nat", "filter", "security")
 #: The order in which iptables-save prints tables.
-SAVE_ORDER = ("mangle", "raw", "filter", "nat", "security")
+SAVE_ORDER = ("mangle", "security", "raw", "filter", "nat")
 HOOKS = tuple(LAYOUT)
 #: Chains longer than this are searched through an index of their /32 destinations.
 INDEXED = 48

@@ -73,9 +73,9 @@ class Canvas:
             dx, dy = (x2 > x1) - (x2 < x1), (y2 > y1) - (y2 < y1)
             x, y = x1, y1
             while (x, y) != (x2, y2):
-                self._side(x, y, dx, dy, role, weight, dashed, over and (x, y) != points[0])
+                self._side(x, y, dx, dy, role, weight, dashed, over and (x, y) not in points)
                 x, y = x + dx, y + dy
-                self._side(x, y, -dx, -dy, role, weight, dashed, over and (x, y) != points[-1])
+                self._side(x, y, -dx, -dy, role, weight, dashed, over and (x, y) not in points)
 
     def _side(
         self, x: int, y: int, dx: int, dy: int, role: str, weight: int, dashed: bool, over: bool

@@ -164,7 +164,7 @@ class MachineBlock:
         labels = max(
             (len(self._label(d)) for s in self.shown for d in s.devices if d.kind != "bridge"), default=1
         )
-        bars = 2 if any(s.bridges() for s in self.shown) else 0
+        bars = 2 * max((len(s.bridges()) for s in self.shown), default=0)
         room = 1 if self.d.room or any(self.programs.get(s.id) for s in self.shown) else 0
         height = 2 + room + bars + labels
         for column in self.columns:
@@ -218,8 +218,8 @@ class MachineBlock:
             b.texts.append(Text(lane + 2, label_y + labels - len(lines), pairs, width))
             if not device.master:
                 b.join(device.key, seat, (lane, seat_y))
-        for bridge in space.bridges():
-            self._inner_bridge(column, space, bridge, seat, label_y - 1, bottom)
+        for level, bridge in enumerate(space.bridges()):
+            self._inner_bridge(column, space, bridge, seat, label_y - 1 - 2 * level, bottom)
 
     @staticmethod
     def _free(x: int, obstacles: list[int], right: int) -> int:
@@ -233,7 +233,7 @@ class MachineBlock:
         b = self.b
         ports = [d for d in space.ports(bridge.name) if d.key in self.lanes]
         xs = sorted(self.lanes[d.key] for d in ports) or [column.x + 2]
-        left, right = xs[0] - 1, max(xs[-1] + 1, xs[0] + 4)
+        left, right = xs[0], max(xs[-1] + 1, xs[0] + 4)
         b.wires.append(Wire(((left, y), (right, y)), "bridge", 2))
         text = " ".join(bridge.label(2))
         b.texts.append(Text(xs[0] + 2, y - 1, ((text, "dev"),), column.x + column.w - xs[0] - 4))
@@ -242,7 +242,7 @@ class MachineBlock:
         for device in ports:
             lane, joint = self.lanes[device.key], ("joint", device.netns, device.name)
             b.nodes[joint] = (lane, y)
-            b.wires.append(Wire(((lane, y), (lane, bottom)), "wire"))
+            b.wires.append(Wire(((lane, y), (lane, bottom)), "wire", over=True))
             b.join(device.key, joint)
             joints.append((lane, joint))
         joints.sort()

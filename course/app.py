@@ -37,7 +37,7 @@ class TutorApp(App[int]):
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "k8snet-tutor"
-    COMMANDS: ClassVar[tuple[Command, ...]] = (  # type: ignore[assignment]
+    ACTIONS: ClassVar[tuple[Command, ...]] = (  # type: ignore[assignment]
         Command(action="language", keys=("l", "f2"), label=words.LANGUAGE, about=words.LANGUAGE_ABOUT, bar=6),
         Command(
             action="palette", keys=("ctrl+p", "f3"), label=words.PALETTE, about=words.PALETTE_ABOUT, bar=3
@@ -48,7 +48,7 @@ class TutorApp(App[int]):
         Command(action="help", keys=("f1", "question_mark"), label=words.HELP, about=words.HELP_ABOUT, bar=9),
         Command(action="quit", keys=("q", "ctrl+q"), label=words.QUIT, about=words.QUIT_ABOUT, bar=9),
     )
-    BINDINGS = bindings(COMMANDS)
+    BINDINGS = bindings(ACTIONS)
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """What a person can do on a screen: one table drives the keys, the key bar, the help and the palette.
 
-Rules. A screen or a pane has `COMMANDS: ClassVar[tuple[Command, ...]]` and calls `bindings(COMMANDS)` for its
+Rules. A screen or a pane has `ACTIONS: ClassVar[tuple[Command, ...]]` and calls `bindings(ACTIONS)` for its
 BINDINGS. A key on a letter gets its alias under the Korean two-set layout by itself. `bar` says how long a command
 stays in the key bar when the terminal is narrow: 0 never, 9 always (Help and Quit). Labels are one or two words.
 """

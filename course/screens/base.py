@@ -1,6 +1,6 @@
 """What all full screens share: the key bar, the help, the language, the notice of a window that is too small.
 
-Rules. A screen declares COMMANDS and BINDINGS = bindings(COMMANDS), composes its panes in `panes()`, and writes all its
+Rules. A screen declares ACTIONS and BINDINGS = bindings(ACTIONS), composes its panes in `panes()`, and writes all its
 texts in `retext()`, which runs at the start and whenever the language or the drawing set changes. Nothing else
 writes text that a person reads, except from messages.
 """
@@ -29,7 +29,7 @@ LARGEST = (500, 200)
 class TutorScreen(Screen[None]):
     """Base of the screens. `title_of()` names it in the help."""
 
-    COMMANDS: ClassVar[tuple[Command, ...]] = ()
+    ACTIONS: ClassVar[tuple[Command, ...]] = ()
     DEFAULT_CSS = """
     TutorScreen #too-small { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
     TutorScreen.small #too-small { display: block; }
@@ -66,8 +66,8 @@ class TutorScreen(Screen[None]):
     def commands(self) -> Iterable[Command]:
         """All commands that work now: the focused pane's, the screen's, the app's."""
         yield from pane_commands(self.focused)
-        yield from self.COMMANDS
-        yield from self.tutor.COMMANDS
+        yield from self.ACTIONS
+        yield from self.tutor.ACTIONS
 
     def show_keys(self) -> None:
         for bar in self.query(KeyBar):

@@ -30,12 +30,12 @@ ASCII_MARKS = {"done": "x", "here": ">", "new": " ", "coming": " "}
 class HomeScreen(TutorScreen):
     """Left the map, right the chosen lesson."""
 
-    COMMANDS: ClassVar[tuple[Command, ...]] = (
+    ACTIONS: ClassVar[tuple[Command, ...]] = (
         Command(action="open", keys=("enter",), label=words.OPEN, about=words.OPEN_ABOUT, bar=8),
         Command(action="find", keys=("slash",), label=words.FIND, about=words.FIND_ABOUT, bar=5),
         Command(action="start_over", keys=("b",), label=words.START_OVER, about=words.START_OVER_ABOUT),
     )
-    BINDINGS = bindings(c for c in COMMANDS if c.action != "open")
+    BINDINGS = bindings(c for c in ACTIONS if c.action != "open")
     DEFAULT_CSS = """
     HomeScreen #top { height: 1; dock: top; background: $panel; }
     HomeScreen #map { width: 42; height: 1fr; border: round $primary; background: $background; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -106,7 +106,7 @@ class HomeScreen(TutorScreen):
             rows.highlighted = at
         self._describe()
 
-    def on_resize(self, event) -> None:  # type: ignore[no-untyped-def,override]
+    def on_resize(self, event) -> None:  # type: ignore[no-untyped-def]
         super().on_resize(event)
         if self.query("#map"):
             self.retext()

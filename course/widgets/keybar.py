@@ -78,7 +78,7 @@ def pane_commands(widget: Widget | None) -> tuple[Command, ...]:
     while widget is not None:
         if not widget.is_attached or widget is widget.screen:
             break
-        out += getattr(widget, "COMMANDS", ())
+        out += getattr(widget, "ACTIONS", ())
         parent = widget.parent
         widget = parent if isinstance(parent, Widget) else None
     return tuple(out)

@@ -51,7 +51,9 @@ def _blocks(tokens: list[Token], ascii: bool) -> list[Content]:
         elif token.type == "blockquote_open":
             bar = "| " if ascii else "▎ "
             quoted = Content("\n").join(_blocks(inside, ascii)).stylize(QUOTE)
-            out.append(Content("\n").join([Content.assemble((bar, "$accent"), line) for line in quoted.split("\n")]))
+            out.append(
+                Content("\n").join([Content.assemble((bar, "$accent"), line) for line in quoted.split("\n")])
+            )
         elif token.type in ("fence", "code_block"):
             lines = token.content.rstrip("\n").split("\n")
             out.append(Content.assemble(("\n".join(f"  {line}" for line in lines), CODE)))
@@ -83,7 +85,9 @@ def _list(tokens: list[Token], ordered: bool, ascii: bool) -> Content:
         body = Content("\n").join(_blocks(tokens[at + 1 : end], ascii))
         mark = f"{number}. " if ordered else ("- " if ascii else "• ")
         first, *rest = body.split("\n")
-        lines = [Content.assemble((mark, "$accent"), first)] + [Content.assemble(" " * len(mark), r) for r in rest]
+        lines = [Content.assemble((mark, "$accent"), first)] + [
+            Content.assemble(" " * len(mark), r) for r in rest
+        ]
         items.append(Content("\n").join(lines))
         number += 1
         at = end + 1
@@ -102,7 +106,9 @@ def _table(tokens: list[Token]) -> Content:
     lines = []
     for number, row in enumerate(rows):
         cells = [
-            Content.assemble(cell.stylize("bold") if number == 0 else cell, " " * (widths[i] - cell_len(cell.plain)))
+            Content.assemble(
+                cell.stylize("bold") if number == 0 else cell, " " * (widths[i] - cell_len(cell.plain))
+            )
             for i, cell in enumerate(row)
         ]
         lines.append(Content("  ").join(cells))

@@ -55,7 +55,7 @@ class CommandLine(Input):
 class Terminal(Widget):
     """`attach(lab, place)` gives it a lab. `Ran` is posted after every command that did something."""
 
-    COMMANDS: ClassVar[tuple[Command, ...]] = (
+    ACTIONS: ClassVar[tuple[Command, ...]] = (
         Command(action="run_line", keys=("enter",), label=words.RUN, about=words.RUN_ABOUT, bar=7),
         Command(action="completion", keys=("tab",), label=words.COMPLETE, about=words.COMPLETE_ABOUT, bar=4),
         Command(action="places", keys=("ctrl+o", "f5"), label=words.PLACES, about=words.PLACES_ABOUT, bar=5),
@@ -209,7 +209,11 @@ class Terminal(Widget):
         word = head[len(head.rstrip()) :] if head.endswith(" ") else head.split(" ")[-1]
         common = _common(found)
         if len(common) > len(word) or len(found) == 1:
-            new = head[: len(head) - len(word)] + common + (" " if len(found) == 1 and not common.endswith("/") else "")
+            new = (
+                head[: len(head) - len(word)]
+                + common
+                + (" " if len(found) == 1 and not common.endswith("/") else "")
+            )
             typed.value = new + typed.value[typed.cursor_position :]
             typed.cursor_position = len(new)
         if len(found) > 1:
@@ -240,7 +244,12 @@ class Terminal(Widget):
         if self.lab is None:
             return
         act = self.lab.undo()
-        self.say(words.UNDONE(act=act.text).text(self.lang) if act is not None else words.NOTHING_TO_UNDO().text(self.lang), "$accent")
+        self.say(
+            words.UNDONE(act=act.text()).text(self.lang)
+            if act is not None
+            else words.NOTHING_TO_UNDO().text(self.lang),
+            "$accent",
+        )
         self._prompt()
 
     def action_reset(self) -> None:

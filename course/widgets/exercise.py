@@ -1,0 +1,368 @@
+"""The exercise pane: the task, what to answer with, hints, and what the check said.
+
+Rules. It shows one `Posed` exercise and collects an answer; grading is `engine.grade.check`, run by the screen in a worker,
+which calls `judged`. Which widget collects the answer depends on the kind, in `_answer_widgets`. The pane decides nothing
+about right or wrong and never hides a finding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, SelectionList, Static, TextArea
+from textual.widgets.option_list import Option
+from textual.widgets.selection_list import Selection
+
+from course import words_lesson as words
+from course.commands import Command, bindings
+from course.widgets.prose import prose
+from engine.grade import goal as goals
+from engine.say import Said
+
+if TYPE_CHECKING:
+    from engine.grade.finding import Finding, Verdict
+    from engine.grade.pose import Posed
+    from engine.grade.predict import Option as Choice
+
+
+class ExercisePane(VerticalScroll):
+    """`show(posed)` puts an exercise there. Messages: `Answered` (check this), `HintAsked`, `SolutionAsked`, `AgainAsked`."""
+
+    ACTIONS: ClassVar[tuple[Command, ...]] = (
+        Command(action="check", keys=("c", "f9"), label=words.CHECK, about=words.CHECK_ABOUT, bar=7),
+        Command(action="hint", keys=("h",), label=words.HINT, about=words.HINT_ABOUT, bar=6),
+        Command(action="solution", keys=("s",), label=words.SOLUTION, about=words.SOLUTION_ABOUT, bar=2),
+        Command(action="again", keys=("r",), label=words.AGAIN, about=words.AGAIN_ABOUT, bar=1),
+        Command(action="seed", keys=("number_sign",), label=words.SEED, about=words.SEED_ABOUT),
+        Command(action="close", keys=("x",), label=words.CLOSE, about=words.CLOSE_ABOUT),
+        Command(action="line(-1)", keys=("u", "shift+up"), label=words.UP_DOWN, about=words.UP_DOWN_ABOUT),
+        Command(action="line(1)", keys=("d", "shift+down"), label=words.UP_DOWN, about=words.UP_DOWN_ABOUT),
+    )
+    BINDINGS = [*bindings(ACTIONS), Binding("f9", "check", show=False, priority=True)]
+    DEFAULT_CSS = """
+    ExercisePane { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    ExercisePane OptionList, ExercisePane SelectionList { height: auto; max-height: 12; border: none; padding: 0; background: $background; }
+    ExercisePane OptionList:focus { background: $background; }
+    ExercisePane Input { height: 1; border: none; padding: 0; background: $panel; }
+    ExercisePane TextArea { height: 12; border: round $primary; padding: 0; }
+    ExercisePane #help { color: $text-muted; }
+    ExercisePane #said { margin-top: 1; }
+    ExercisePane #body { height: auto; margin: 1 0; }
+    """
+
+    class Answered(Message):
+        """Check this answer. `diagnosis` when it names the broken hop."""
+
+        def __init__(self, pane: ExercisePane, answer: Any, diagnosis: bool = False) -> None:
+            super().__init__()
+            self.pane, self.answer, self.diagnosis = pane, answer, diagnosis
+
+    class HintAsked(Message):
+        """The next hint was opened."""
+
+    class SolutionAsked(Message):
+        """The learner wants to watch the solution."""
+
+    class AgainAsked(Message):
+        """Another seed: `seed` None draws one."""
+
+        def __init__(self, seed: int | None = None) -> None:
+            super().__init__()
+            self.seed = seed
+
+    class SeedAsked(Message):
+        """The learner wants to type a seed."""
+
+    class Closed(Message):
+        """The learner leaves the exercise."""
+
+    def __init__(self, *, id: str | None = None, lang: str = "en", ascii: bool = False) -> None:
+        super().__init__(id=id, can_focus=True)
+        self.lang, self.ascii = lang, ascii
+        self.posed: Posed | None = None
+        self.solved = False
+        self.hints = 0
+        self._said: list[tuple[Said | str, str]] = []
+        self._order: list[str] = []
+        self._diagnosed = False
+        self._goal_said: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="task")
+        yield Widget(id="body")
+        yield Static(id="help")
+        yield Static(id="said")
+
+    # -- what the screen asks for ---------------------------------------------------------------------------
+
+    async def show(self, posed: Posed, *, solved: bool = False) -> None:
+        """Show another exercise, with nothing answered."""
+        self.posed, self.solved = posed, solved
+        self.hints, self._said = 0, []
+        self._order = [i.id for i in posed.items]
+        self._diagnosed = posed.diagnosis is None
+        self._goal_said = []
+        await self._fill()
+
+    async def retext(self, lang: str, ascii: bool) -> None:
+        self.lang, self.ascii = lang, ascii
+        if self.posed is not None:
+            await self._fill()
+
+    async def _fill(self) -> None:
+        """Write the task and build the widgets of this kind."""
+        self._write_task()
+        body = self.query_one("#body")
+        await body.remove_children()
+        await body.mount(*self._answer_widgets())
+        self.query_one("#help", Static).update(self._help())
+        self._write_said()
+        self.border_title = None
+
+    def focus_answer(self) -> None:
+        """Put the focus where the answer is given."""
+        for kind in (TextArea, Input, SelectionList, OptionList):
+            for found in self.query(kind):
+                found.focus()
+                return
+        self.focus()
+
+    def judged(self, verdict: Verdict, *, diagnosis: bool = False) -> None:
+        """What the check found; everything is shown, in order."""
+        posed = self.posed
+        if posed is None:
+            return
+        self._said = []
+        if verdict.passed and diagnosis:
+            self._diagnosed = True
+            self._said.append((words.RIGHT(), "bold $success"))
+            self.call_later(self._fill)
+            return
+        if verdict.passed:
+            self.solved = True
+            done = words.REACHED if posed.kind in ("repair", "build") else words.RIGHT
+            self._said.append((done(), "bold $success"))
+            if posed.explain is not None:
+                self._said.append((posed.explain, ""))
+        else:
+            lead = words.NOT_YET if posed.kind in ("repair", "build") else words.NOT_RIGHT
+            self._said.append((lead(), "bold $error"))
+            self._said += [(self._finding(f), "") for f in verdict.findings]
+            if any(f.journey is not None for f in verdict.findings):
+                self._said.append((words.SHOWN_IN_SEE(), "$text-muted"))
+        self._write_task()
+        self._write_said()
+        self.call_after_refresh(self.scroll_end, animate=False)
+
+    def _finding(self, finding: Finding) -> Said:
+        from engine.say import Phrase
+
+        flow = f"{finding.flow}: " if finding.flow else ""
+        return Phrase("{mark} {flow}{said}", "{mark} {flow}{said}")(
+            mark="x" if self.ascii else "✖", flow=flow, said=finding.said
+        )
+
+    def goal_lines(self, lines: list[str]) -> None:
+        """How the goal stands now, one line a flow or state (made by the screen after each command)."""
+        self._goal_said = lines
+        self._write_task()
+
+    def say(self, said: Said | str, style: str = "") -> None:
+        self._said.append((said, style))
+        self._write_said()
+        self.call_after_refresh(self.scroll_end, animate=False)
+
+    # -- texts ----------------------------------------------------------------------------------------------
+
+    def _write_task(self) -> None:
+        posed = self.posed
+        if posed is None:
+            return
+        lang = self.lang
+        mark = ("x " if self.ascii else "✔ ") if self.solved else ""
+        head: list[tuple[str, str] | str | Content] = [
+            (mark, "bold $success"),
+            (posed.title.text(lang), "bold"),
+            (f"  {words.KINDS[posed.kind]().text(lang)}", "$accent"),
+        ]
+        if posed.values:
+            head.append((f"  {words.SEED_IS(seed=posed.seed).text(lang)}", "$text-muted"))
+        parts: list[tuple[str, str] | str | Content] = [
+            *head,
+            "\n",
+            prose(posed.task.text(lang), ascii=self.ascii),
+        ]
+        if posed.goal is not None:
+            parts += [
+                "\n\n",
+                (words.GOAL().text(lang), "bold"),
+                "\n",
+                "\n".join(self._goal_said or self._goal_plain(posed)),
+            ]
+        self.query_one("#task", Static).update(Content.assemble(*parts))
+
+    def _goal_plain(self, posed: Posed) -> list[str]:
+        assert posed.goal is not None
+        dot = "o" if self.ascii else "○"
+        return [f"{dot} {line}" for line in goal_texts(posed.goal, self.lang)]
+
+    def _help(self) -> Content:
+        posed, lang = self.posed, self.lang
+        if posed is None:
+            return Content("")
+        phrase = {
+            "repair": words.REPAIR_HELP, "build": words.TYPE_MANIFEST if posed.manifest else words.BUILD_HELP,
+            "answer": words.TYPE_ANSWER, "order": words.ORDER_HELP,
+        }.get(posed.kind)  # fmt: skip
+        if posed.kind == "choice" and posed.many:
+            phrase = words.MANY
+        return Content(phrase().text(lang) if phrase is not None else "")
+
+    def _write_said(self) -> None:
+        lines: list[tuple[str, str] | str] = []
+        for said, style in self._said:
+            text = said if isinstance(said, str) else said.text(self.lang)
+            lines += [(text, style), "\n"]
+        self.query_one("#said", Static).update(Content.assemble(*lines[:-1]) if lines else "")
+
+    # -- answering ------------------------------------------------------------------------------------------
+
+    def _answer_widgets(self) -> list[Widget]:
+        posed = self.posed
+        assert posed is not None
+        if not self._diagnosed and posed.diagnosis is not None:
+            title = posed.diagnosis_task.text(self.lang) if posed.diagnosis_task is not None else ""
+            text = f"{words.DIAGNOSE().text(self.lang)} {title}"
+            return [Static(text, markup=False), self._options(posed.diagnosis.options)]
+        if posed.kind == "choice" and posed.many:
+            rows = [Selection(o.text.text(self.lang), o.id, id=o.id) for o in posed.options]
+            return [SelectionList[str](*rows, id="many")]
+        if posed.kind == "choice":
+            return [self._options(posed.options)]
+        if posed.kind == "predict":
+            assert posed.question is not None
+            return [self._options(posed.question.options)]
+        if posed.kind == "answer":
+            return [Input(placeholder=words.TYPE_ANSWER().text(self.lang), id="value", select_on_focus=False)]
+        if posed.kind == "order":
+            return [self._options(self._ordered(), numbered=True)]
+        if posed.manifest:
+            return [TextArea("", id="manifest", soft_wrap=False)]
+        return []
+
+    def _options(self, options: tuple[Choice, ...], *, numbered: bool = False) -> OptionList:
+        rows = []
+        for i, option in enumerate(options, 1):
+            lead = f"{i}. " if numbered else f"{'abcdefghij'[i - 1]}  "
+            rows.append(
+                Option(Content.assemble((lead, "bold $accent"), option.text.text(self.lang)), id=option.id)
+            )
+        return OptionList(*rows, id="options")
+
+    def _ordered(self) -> tuple[Choice, ...]:
+        assert self.posed is not None
+        by_id = {i.id: i for i in self.posed.items}
+        return tuple(by_id[i] for i in self._order)
+
+    @on(OptionList.OptionSelected, "#options")
+    def _option(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        posed = self.posed
+        if posed is None or event.option.id is None:
+            return
+        if not self._diagnosed:
+            self.post_message(self.Answered(self, event.option.id, diagnosis=True))
+        elif posed.kind == "order":
+            self.action_check()
+        else:
+            self.post_message(self.Answered(self, event.option.id))
+
+    @on(Input.Submitted, "#value")
+    def _value(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Answered(self, event.value))
+
+    def answer(self) -> Any:
+        """The answer as it stands, in the form that `check` takes; None for a goal."""
+        posed = self.posed
+        if posed is None:
+            return None
+        if posed.kind == "order":
+            return list(self._order)
+        if posed.kind == "answer":
+            return self.query_one("#value", Input).value
+        if posed.kind == "choice" and posed.many:
+            return sorted(self.query_one("#many", SelectionList).selected)
+        if posed.manifest:
+            return self.query_one("#manifest", TextArea).text
+        if posed.kind in ("choice", "predict"):
+            rows = self.query_one("#options", OptionList)
+            return rows.get_option_at_index(rows.highlighted).id if rows.highlighted is not None else None
+        return None
+
+    # -- commands -------------------------------------------------------------------------------------------
+
+    def action_check(self) -> None:
+        if self.posed is not None and self._diagnosed:
+            self.post_message(self.Answered(self, self.answer()))
+        elif self.posed is not None:
+            rows = self.query_one("#options", OptionList)
+            if rows.highlighted is not None:
+                answer = rows.get_option_at_index(rows.highlighted).id
+                self.post_message(self.Answered(self, answer, diagnosis=True))
+
+    def action_hint(self) -> None:
+        posed = self.posed
+        if posed is None:
+            return
+        if self.hints >= len(posed.hints):
+            self.say(words.NO_MORE_HINTS(), "$text-muted")
+            return
+        self.hints += 1
+        self.say(words.HINT_N(n=self.hints, text=posed.hints[self.hints - 1]), "$warning")
+        self.post_message(self.HintAsked())
+
+    def action_solution(self) -> None:
+        if self.posed is not None:
+            self.post_message(self.SolutionAsked())
+
+    def action_again(self) -> None:
+        if self.posed is not None:
+            self.post_message(self.AgainAsked())
+
+    def action_seed(self) -> None:
+        if self.posed is not None:
+            self.post_message(self.SeedAsked())
+
+    def action_close(self) -> None:
+        self.post_message(self.Closed())
+
+    def action_line(self, by: int) -> None:
+        """Move the marked line of an order exercise."""
+        if self.posed is None or self.posed.kind != "order":
+            return
+        rows = self.query_one("#options", OptionList)
+        at = rows.highlighted
+        if at is None or not 0 <= at + by < len(self._order):
+            return
+        self._order[at], self._order[at + by] = self._order[at + by], self._order[at]
+        rows.clear_options()
+        for option in self._options(self._ordered(), numbered=True).options:
+            rows.add_option(Option(option.prompt, id=option.id))
+        rows.highlighted = at + by
+
+
+def goal_texts(goal: goals.Goal, lang: str) -> list[str]:
+    """The goal's flows and states, a line each, as a person reads them."""
+    lines = [flow.title + (f" · {flow.expect.outcome}" if flow.expect.outcome else "") for flow in goal.flows]
+    lines += [one.shown for one in goal.states]
+    if goal.keep or goal.keep_all:
+        lines.append(words.KEEP().text(lang))
+    return lines

@@ -1,0 +1,30 @@
+"""The player with the words that the key bar and the help show for its keys."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from course import words_player as words
+from course.commands import Command
+from course.widgets.player import Player
+
+
+class LessonPlayer(Player):
+    """Player's own bindings do the work; this table names them."""
+
+    ACTIONS: ClassVar[tuple[Command, ...]] = (
+        Command(action="play_pause", keys=("space",), label=words.PLAY, about=words.PLAY_ABOUT, bar=8),
+        Command(action="step(1)", keys=("right",), label=words.HOP, about=words.HOP_ABOUT, bar=7, shown="← →"),
+        Command(action="step(-1)", keys=("left",), label=words.HOP_BACK, about=words.HOP_BACK_ABOUT),
+        Command(action="inside(1)", keys=("right_square_bracket",), label=words.STEP, about=words.STEP_ABOUT, shown="[ ]"),
+        Command(action="zoom", keys=("enter", "z"), label=words.ZOOM, about=words.ZOOM_ABOUT, bar=6, shown="z"),
+        Command(action="view", keys=("v", "f6"), label=words.LADDER, about=words.LADDER_ABOUT, bar=6),
+        Command(action="faster(1)", keys=("plus", "f10"), label=words.FASTER, about=words.FASTER_ABOUT, shown="+ -"),
+        Command(action="replay", keys=("r", "f5"), label=words.REPLAY, about=words.REPLAY_ABOUT, bar=2),
+        Command(action="arp", keys=("a", "f7"), label=words.ARP, about=words.ARP_ABOUT),
+        Command(action="later", keys=("m", "f8"), label=words.LATER, about=words.LATER_ABOUT),
+        Command(action="goto", keys=("g", "number_sign"), label=words.GOTO, about=words.GOTO_ABOUT),
+        Command(action="first", keys=("home",), label=words.FIRST, about=words.FIRST_ABOUT),
+        Command(action="last", keys=("end",), label=words.LAST, about=words.LAST_ABOUT),
+        Command(action="choose_row", keys=("o",), label=words.ROW, about=words.ROW_ABOUT),
+    )

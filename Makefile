@@ -59,7 +59,7 @@ run: $(RUN_READY)  ## open the course
 	@exec $(BIN)/python -m course $(ARGS)
 
 test: $(DEV_READY)  ## run the tests (ARGS="-k word" for some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(DEV_READY)  ## format, lint, types and import contracts
 	$(BIN)/python -m ruff format --check .

@@ -106,7 +106,15 @@ def test_a_damaged_file_is_kept_aside_and_read(
     assert not (folder / "progress.new.sqlite3").exists()
 
 
-@pytest.mark.parametrize("content", [b"{}", b"\x00" * 10_000, os.urandom(5000), b"SQLite format 3\x00"])
+NEVER_ONE = {
+    "json": b"{}",
+    "zeros": bytes(10_000),
+    "noise": random.Random(5).randbytes(5000),
+    "only its first words": b"SQLite format 3\x00",
+}
+
+
+@pytest.mark.parametrize("content", NEVER_ONE.values(), ids=NEVER_ONE)
 def test_a_file_that_never_was_one(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "progress.sqlite3").write_bytes(content)
     with Progress.open(tmp_path, Clock()) as progress:

@@ -1,0 +1,298 @@
+"""How kubectl reaches the API server, and how words become objects.
+
+Theory. kubectl reads a kubeconfig file of the machine it runs on, opens a connection to the server named there,
+and needs an API server that runs behind it. Each of the three can be missing, and says so in its own words.
+
+Rules. The connection is a real one in the lab, made on a copy of the Net, so that it leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import yaml
+
+from engine.errors import EngineError, NotModelled
+from engine.kube.cluster import Cluster
+from engine.kube.objects import BY_KIND, Json, Kind, kind_named, name_of, namespace_of
+from engine.kube.select import matches, parse
+from engine.linux.addr import ip4
+from engine.shell.tool import Context, Fail
+from engine.shell.tools.kubectl_.flags import Line
+
+KUBECONFIG = "/root/.kube/config"
+REFUSED = "The connection to the server {server} was refused - did you specify the right host or port?"
+
+
+@dataclass(slots=True, kw_only=True)
+class Client:
+    """An open API: the cluster and the namespace that commands use."""
+
+    ctx: Context
+    cluster: Cluster
+    namespace: str
+    explicit: bool = False
+
+    @property
+    def clock(self) -> float:
+        return self.ctx.net.clock
+
+    def settle(self) -> None:
+        """Let the controllers act on what was written."""
+        self.ctx.world.settle()
+
+
+def kubeconfig_path(ctx: Context, line: Line) -> str:
+    return ctx.path(line.get("kubeconfig") or ctx.env.get("KUBECONFIG", "") or KUBECONFIG)
+
+
+def config(ctx: Context, line: Line) -> Json:
+    """The kubeconfig as a tree; empty when there is none."""
+    path = kubeconfig_path(ctx, line)
+    text = ctx.box.files.get(path)
+    if text is None:
+        if line.get("kubeconfig"):
+            raise Fail(f"error: stat {path}: no such file or directory")
+        return {}
+    try:
+        body = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        said = str(error).splitlines()[0]
+        raise Fail(f'error: error loading config file "{path}": yaml: {said}') from None
+    return body if isinstance(body, dict) else {}
+
+
+def context_of(body: Json) -> Json:
+    """The current context's own part."""
+    for row in body.get("contexts") or ():
+        if isinstance(row, dict) and row.get("name") == body.get("current-context"):
+            return row.get("context") or {}
+    return {}
+
+
+def server_of(body: Json) -> str:
+    """`host:port` of the current context's cluster; localhost:8080 without a configuration, as client-go has it."""
+    wanted = context_of(body).get("cluster")
+    for row in body.get("clusters") or ():
+        if isinstance(row, dict) and row.get("name") == wanted:
+            url = str((row.get("cluster") or {}).get("server", ""))
+            host = url.split("//")[-1].split("/")[0]
+            return host if ":" in host else f"{host}:443"
+    return "localhost:8080"
+
+
+def connect(ctx: Context, line: Line) -> Client:
+    """Raise Fail in kubectl's words unless an API server answers from here."""
+    body = config(ctx, line)
+    server = server_of(body)
+    cluster = ctx.world.cluster
+    if cluster is None or server == "localhost:8080":
+        raise Fail(REFUSED.format(server="localhost:8080" if cluster is None else server))
+    ctx.world.settle()
+    planes = [n for n in cluster.nodes.values() if n.options.control_plane]
+    if planes:
+        reach(ctx, server)
+    if not cluster.api_up(ctx.net):
+        raise Fail(REFUSED.format(server=server))
+    given = line.get("namespace")
+    namespace = given or str(context_of(body).get("namespace") or "default")
+    return Client(ctx=ctx, cluster=cluster, namespace=namespace, explicit=bool(given))
+
+
+def reach(ctx: Context, server: str) -> None:
+    """Open the connection on a copy of the Net; Fail with client-go's text when it cannot be opened."""
+    from engine.linux.choose import Seeded
+    from engine.linux.exchange import tcp_call
+
+    host, _, port = server.rpartition(":")
+    try:
+        address = ip4(host)
+    except EngineError:
+        return
+    call = tcp_call(ctx.net.copy(), ctx.spot.netns, address, int(port), choose=Seeded(0), timeout=30.0)
+    if not call.error:
+        return
+    if call.error == "ECONNREFUSED":
+        raise Fail(REFUSED.format(server=server))
+    words = {"EHOSTUNREACH": "connect: no route to host", "ENETUNREACH": "connect: network is unreachable"}
+    text = words.get(call.error, "i/o timeout")
+    raise Fail(f"Unable to connect to the server: dial tcp {server}: {text}")
+
+
+# ---- words to kinds and objects
+
+ALL = ("Pod", "Service", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet", "Job", "CronJob")
+
+
+def kinds_of(word: str) -> list[Kind]:
+    """`pods`, `po,svc`, `all` -> kinds. Fail for a word that names no resource."""
+    out: list[Kind] = []
+    for part in word.split(","):
+        if part == "all":
+            out += [BY_KIND[k] for k in ALL]
+            continue
+        found = kind_named(part)
+        if found is None:
+            raise Fail(f'error: the server doesn\'t have a resource type "{part}"')
+        out.append(found)
+    return out
+
+
+def targets(client: Client, line: Line, words: Iterable[str]) -> list[tuple[Kind, str]]:
+    """`pod web db`, `pod/web svc/db`, `pods` -> (kind, name); name "" means all of the kind."""
+    rest = list(words)
+    if not rest:
+        raise Fail(
+            'error: You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of '
+            f"supported resources.\n{see(line)}"
+        )
+    if "/" in rest[0]:
+        out = []
+        for word in rest:
+            kind, slash, name = word.partition("/")
+            if not slash:
+                raise Fail(
+                    "error: there is no need to specify a resource type as a separate argument when passing arguments "
+                    "in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get "
+                    "resource resource/<resource_name>'"
+                )
+            if not name:
+                raise Fail("error: arguments in resource/name form may not have more than one slash")
+            out.append((kinds_of(kind)[0], name))
+        return out
+    kinds = kinds_of(rest[0])
+    for word in rest[1:]:
+        if "/" in word:
+            raise Fail(
+                "error: there is no need to specify a resource type as a separate argument when passing arguments in "
+                "resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource "
+                "resource/<resource_name>'"
+            )
+    if len(rest) == 1:
+        return [(k, "") for k in kinds]
+    return [(k, name) for k in kinds for name in rest[1:]]
+
+
+def see(line: Line) -> str:
+    return f"See 'kubectl {line.verb} -h' for help and examples."
+
+
+def not_found(kind: Kind, name: str) -> str:
+    return f'Error from server (NotFound): {kind.resource} "{name}" not found'
+
+
+def fetch(client: Client, kind: Kind, name: str) -> Json | None:
+    """One object by name, in the client's namespace."""
+    if kind.kind == "Event":
+        return next((b for b in events(client, client.namespace) if name_of(b) == name), None)
+    return client.cluster.store.get(kind.kind, client.namespace if kind.namespaced else "", name)
+
+
+def listing(client: Client, kind: Kind, *, everywhere: bool, line: Line) -> list[Json]:
+    """All of a kind, filtered by -l and --field-selector."""
+    namespace = None if everywhere or not kind.namespaced else client.namespace
+    store = client.cluster.store
+    rows = events(client, namespace) if kind.kind == "Event" else store.list(kind.kind, namespace)
+    if line.get("selector"):
+        try:
+            selector = parse(line.get("selector"))
+        except ValueError as error:
+            raise Fail(
+                f"Error from server (BadRequest): unable to parse requirement: found '{error}', expected: in, notin, "
+                "=, ==, !=, gt, lt"
+            ) from None
+        rows = [r for r in rows if matches(selector, (r.get("metadata") or {}).get("labels") or {})]
+    if line.get("field-selector"):
+        rows = [r for r in rows if field_fits(kind, r, line.get("field-selector"))]
+    return rows
+
+
+#: kind -> fields that its API can select by, beside metadata.name and metadata.namespace.
+FIELDS = {
+    "Pod": ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
+            "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName"),
+    "Event": ("involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
+              "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"),
+    "Node": ("spec.unschedulable",),
+    "Namespace": ("status.phase",),
+    "Secret": ("type",),
+    "ReplicaSet": ("status.replicas",),
+    "Job": ("status.successful",),
+}  # fmt: skip
+
+
+def field_fits(kind: Kind, body: Json, text: str) -> bool:
+    for part in text.split(","):
+        for operator in ("!=", "==", "="):
+            if operator in part:
+                path, _, wanted = part.partition(operator)
+                break
+        else:
+            raise Fail(
+                f'Error from server (BadRequest): Unable to find "{kind.plural}" that match label selector "", field '
+                f"selector \"{text}\": invalid selector: '{text}'; can't understand '{part}'"
+            )
+        known = ("metadata.name", "metadata.namespace", *FIELDS.get(kind.kind, ()))
+        if path not in known:
+            raise Fail(
+                f'Error from server (BadRequest): Unable to find "{kind.plural}" that match label selector "", field '
+                f'selector "{text}": field label not supported: {path}'
+            )
+        if (field_value(body, path) == wanted) != (operator != "!="):
+            return False
+    return True
+
+
+def field_value(body: Json, path: str) -> str:
+    if path == "source":
+        return str((body.get("source") or {}).get("component", ""))
+    at: object = body
+    for key in path.split("."):
+        at = at.get(key) if isinstance(at, dict) else None
+    if path == "spec.unschedulable":
+        return "true" if at else "false"
+    if isinstance(at, bool):
+        return str(at).lower()
+    return "" if at is None else str(at)
+
+
+def events(client: Client, namespace: str | None) -> list[Json]:
+    """Events as API objects, in the order in which they were written."""
+    from engine.kube.clock import stamp
+
+    out: list[Json] = []
+    for e in client.cluster.store.events.values():
+        if namespace is not None and e.namespace != namespace:
+            continue
+        about: Json = {"kind": e.kind, "name": e.name, "uid": e.uid}
+        if BY_KIND[e.kind].namespaced:
+            about["namespace"] = e.namespace
+        if e.field_path:
+            about["fieldPath"] = e.field_path
+        out.append(
+            {
+                "apiVersion": "v1", "kind": "Event", "count": e.count, "eventTime": None,
+                "firstTimestamp": stamp(e.first), "lastTimestamp": stamp(e.last), "involvedObject": about,
+                "message": e.message,
+                "metadata": {"creationTimestamp": stamp(e.first), "name": e.id, "namespace": e.namespace,
+                             "resourceVersion": str(e.version), "uid": e.id},
+                "reason": e.reason, "reportingComponent": e.source, "reportingInstance": e.host,
+                "source": {"component": e.source, **({"host": e.host} if e.host else {})}, "type": e.type,
+            }
+        )  # fmt: skip
+    return out
+
+
+def ref(kind: Kind, name: str) -> str:
+    """`pod/web`, `deployment.apps/web`."""
+    return f"{kind.singular}{'.' + kind.group if kind.group else ''}/{name}"
+
+
+def later(what: str) -> NotModelled:
+    from engine.shell.tools.kubectl_.flags import SEE
+
+    return NotModelled(what, SEE())
+
+
+__all__ = ["Client", "connect", "fetch", "kinds_of", "listing", "namespace_of", "not_found", "ref", "targets"]

@@ -1,0 +1,153 @@
+"""kubectl's command lines: pflag's rules and texts.
+
+Rules. Each verb declares its flags in a table; a flag that real kubectl has and the model has not is `refused` and
+stops by name; one that kubectl does not know gives kubectl's own error. Flags and words mix freely; `--` ends both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from engine.errors import NotModelled
+from engine.say import Phrase
+from engine.shell.tool import Fail
+
+SEE = Phrase(en="`help kubectl` lists what is.", ko="`help kubectl`이 있는 것을 보여 줍니다.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag. `value` False = a boolean; `bare` what it means without a value (--watch, --dry-run)."""
+
+    name: str
+    short: str = ""
+    value: bool = True
+    bare: str | None = None
+    refused: bool = False
+
+
+def flag(name: str, short: str = "") -> Flag:
+    return Flag(name=name, short=short)
+
+
+def switch(name: str, short: str = "") -> Flag:
+    return Flag(name=name, short=short, value=False)
+
+
+def refused(name: str, short: str = "", *, value: bool = False) -> Flag:
+    return Flag(name=name, short=short, value=value, refused=True)
+
+
+#: Flags of every verb.
+COMMON = (
+    flag("namespace", "n"), flag("kubeconfig"), refused("context", value=True), refused("cluster", value=True),
+    refused("user", value=True), refused("as", value=True), refused("server", "s", value=True),
+    refused("token", value=True), refused("v", "v", value=True), flag("request-timeout"), switch("help", "h"),
+    switch("insecure-skip-tls-verify"), flag("cache-dir"),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Line:
+    """A parsed command line: `words`, `after` what stood behind `--` (None without one), flags by name."""
+
+    verb: str
+    words: list[str] = field(default_factory=list)
+    after: list[str] | None = None
+    flags: dict[str, list[str]] = field(default_factory=dict)
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.flags[name][-1] if name in self.flags else default
+
+    def on(self, name: str, default: bool = False) -> bool:
+        return self.get(name, "true" if default else "false") in ("true", "1", "t", "T", "TRUE", "True")
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a repeated flag."""
+        return self.flags.get(name, [])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.flags
+
+
+def see_help(verb: str) -> str:
+    return f"See 'kubectl {verb} --help' for usage." if verb else "See 'kubectl --help' for usage."
+
+
+def parse(verb: str, argv: Sequence[str], own: Iterable[Flag], *, stop: bool = False) -> Line:
+    """Parse what stands behind the verb. `stop` True: the second word ends the flags (exec without `--`)."""
+    table = (*own, *COMMON)
+    names = {f.name: f for f in table}
+    shorts = {f.short: f for f in reversed(table) if f.short}
+    line = Line(verb)
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            line.after = rest
+            break
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            found = names.get(name)
+            if found is None:
+                raise Fail(f"error: unknown flag: --{name}\n{see_help(verb)}")
+            _put(line, found, f"--{name}", value if equals else None, rest, verb)
+        elif word.startswith("-") and word != "-":
+            _shorts(line, word, shorts, rest, verb)
+        else:
+            line.words.append(word)
+            if stop and len(line.words) == 2:
+                line.words += rest
+                break
+    return line
+
+
+def _shorts(line: Line, word: str, shorts: dict[str, Flag], rest: list[str], verb: str) -> None:
+    letters = word[1:]
+    while letters:
+        found = shorts.get(letters[0])
+        if found is None:
+            raise Fail(f"error: unknown shorthand flag: '{letters[0]}' in {word}\n{see_help(verb)}")
+        tail = letters[1:]
+        if found.value and found.bare is None:
+            value = tail.removeprefix("=") if tail else None
+            _put(line, found, f"-{letters[0]}", value, rest, verb)
+            return
+        if tail.startswith("="):
+            _put(line, found, f"-{letters[0]}", tail[1:], rest, verb)
+            return
+        _put(line, found, f"-{letters[0]}", None, rest, verb)
+        letters = tail
+
+
+def _put(line: Line, found: Flag, typed: str, value: str | None, rest: list[str], verb: str) -> None:
+    if found.refused:
+        raise NotModelled(f"kubectl {verb} --{found.name}", SEE())
+    if value is None:
+        if not found.value:
+            value = "true"
+        elif found.bare is not None:
+            value = found.bare
+        elif rest:
+            value = rest.pop(0)
+        else:
+            short = f"'{typed[1:]}' in {typed}" if not typed.startswith("--") else typed
+            raise Fail(f"error: flag needs an argument: {short}\n{see_help(verb)}")
+    elif not found.value and value not in (
+        "true",
+        "false",
+        "1",
+        "0",
+        "t",
+        "f",
+        "True",
+        "False",
+        "TRUE",
+        "FALSE",
+    ):
+        raise Fail(
+            f'error: invalid argument "{value}" for "--{found.name}" flag: strconv.ParseBool: parsing "{value}": '
+            f"invalid syntax\n{see_help(verb)}"
+        )
+    line.flags.setdefault(found.name, []).append(value)

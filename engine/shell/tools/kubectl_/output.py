@@ -1,0 +1,134 @@
+"""`-o`: yaml, json, name, jsonpath, custom-columns. Keys are sorted, as kubectl prints what it got as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from engine.kube.objects import BY_KIND, Json, name_of
+from engine.shell.tool import Context, Fail
+from engine.shell.tools.kubectl_.client import later, ref
+from engine.shell.tools.kubectl_.jsonpath import JsonPathError, find, render, show
+from engine.shell.tools.kubectl_.table import table
+
+FORMATS = (
+    "custom-columns, custom-columns-file, go-template, go-template-file, json, jsonpath, jsonpath-as-json, "
+    "jsonpath-file, kyaml, name, template, templatefile, wide, yaml"
+)
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML as sigs.k8s.io/yaml writes it: lists not indented, doubtful texts in double quotes."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+DOUBTFUL = re.compile(
+    r"|~|null|Null|NULL|true|True|TRUE|false|False|FALSE|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|y|Y|n|N"
+    r"|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0x[0-9a-fA-F]+|0o?[0-7]+|[-+]?\.(inf|nan)|[0-9]+(:[0-5]?[0-9])+"
+    r"|\d{4}-\d{2}-\d{2}([Tt ].*)?"
+)
+
+
+def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
+    if "\n" in data:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|")
+    style = '"' if DOUBTFUL.fullmatch(data) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(body: Any) -> str:
+    return yaml.dump(
+        body, Dumper=_Dumper, sort_keys=True, default_flow_style=False, width=10**9, allow_unicode=True
+    )
+
+
+def to_json(body: Any) -> str:
+    return json.dumps(body, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def as_list(rows: list[Json]) -> Json:
+    return {"apiVersion": "v1", "items": rows, "kind": "List", "metadata": {"resourceVersion": ""}}
+
+
+def printed(ctx: Context, format: str, rows: list[Json], *, single: bool) -> str:
+    """The objects in one of the formats. `single` = one object was asked for by name."""
+    kind, equals, rest = format.partition("=")
+    body: Any = rows[0] if single and len(rows) == 1 else as_list(rows)
+    if kind == "yaml" and not equals:
+        return to_yaml(body)
+    if kind == "json" and not equals:
+        return to_json(body)
+    if kind == "name" and not equals:
+        return "".join(ref(BY_KIND[str(r["kind"])], name_of(r)) + "\n" for r in rows)
+    if kind in ("jsonpath", "jsonpath-as-json", "jsonpath-file"):
+        template = read_file(ctx, rest) if kind == "jsonpath-file" else rest
+        if not template:
+            raise Fail("error: template format specified but no template given")
+        return by_path(template, body, as_json=kind == "jsonpath-as-json")
+    if kind == "custom-columns":
+        if not rest:
+            raise Fail("error: custom-columns format specified but no custom columns given")
+        return custom(rest, rows)
+    if kind in (
+        "go-template",
+        "template",
+        "go-template-file",
+        "templatefile",
+        "custom-columns-file",
+        "kyaml",
+    ):
+        raise later(f"kubectl -o {kind}")
+    raise Fail(
+        f'error: unable to match a printer suitable for the output format "{format}", allowed formats are: {FORMATS}'
+    )
+
+
+def read_file(ctx: Context, name: str) -> str:
+    text = ctx.box.files.get(ctx.path(name))
+    if text is None:
+        raise Fail(
+            f"error: error reading template {PurePosixPath(name)}, open {name}: no such file or directory"
+        )
+    return text
+
+
+def by_path(template: str, body: Any, *, as_json: bool) -> str:
+    if not as_json and "{" not in template:
+        template = "{" + (template if template[:1] in ".$@[" else "." + template) + "}"
+    try:
+        if as_json:
+            path = template.strip().removeprefix("{").removesuffix("}")
+            return json.dumps(find(path, body, True), indent=4) + "\n"
+        return render(template, body)
+    except JsonPathError as error:
+        raise Fail(f"error: error parsing jsonpath {template}, {error}") from None
+
+
+def custom(text: str, rows: list[Json]) -> str:
+    """custom-columns=NAME:.metadata.name,IP:.status.podIP"""
+    columns = []
+    for part in re.split(r",(?![^\[]*\])", text):
+        head, colon, path = part.partition(":")
+        if not colon:
+            raise Fail(f"error: unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")
+        columns.append((head, path))
+    lines = [[h for h, _ in columns]]
+    for row in rows:
+        cells = []
+        for _, path in columns:
+            try:
+                values = find(path.removeprefix("{").removesuffix("}"), row, True)
+            except JsonPathError as error:
+                raise Fail(f"error: {error}") from None
+            cells.append(",".join(show(v) for v in values) or "<none>")
+        lines.append(cells)
+    return table(lines)

@@ -1,0 +1,437 @@
+"""kubectl apply, create -f, replace and delete.
+
+Theory. A manifest is decoded, checked and stored by the API server as in engine/kube/validate.py; kubectl adds who
+failed and where. What the model keeps but does not act on is said on stderr, in the learner's language.
+"""
+
+from __future__ import annotations
+
+import json
+
+from engine.errors import EngineError, InputError
+from engine.kube.manifests import Manifest, load
+from engine.kube.objects import BY_KIND, Json, Kind, edited, meta, name_of, namespace_of
+from engine.kube.validate import Refused
+from engine.shell.tool import Context, Fail, Out
+from engine.shell.tools.kubectl_ import output
+from engine.shell.tools.kubectl_.client import Client, connect, fetch, later, listing, not_found, ref, targets
+from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
+
+DRY = Flag(name="dry-run", bare="unchanged")
+COMMON = (
+    flag("filename", "f"), switch("recursive", "R"), refused("kustomize", "k", value=True), DRY, flag("output", "o"),
+    flag("validate"), flag("field-manager"), flag("selector", "l"), switch("save-config"), switch("show-managed-fields"),
+    switch("windows-line-endings"), refused("edit"), refused("raw", value=True), refused("template", value=True),
+)  # fmt: skip
+APPLY = (
+    *COMMON, refused("server-side"), switch("force"), refused("prune"), switch("overwrite"), refused("all"),
+    switch("wait"), flag("timeout"), flag("grace-period"), flag("cascade"), switch("openapi-patch"),
+    refused("force-conflicts"), refused("subresource", value=True),
+)  # fmt: skip
+DELETE = (
+    flag("filename", "f"), switch("recursive", "R"), refused("kustomize", "k", value=True), DRY, flag("output", "o"),
+    flag("selector", "l"), flag("field-selector"), switch("all"), switch("all-namespaces", "A"), switch("force"),
+    switch("now"), flag("grace-period"), switch("ignore-not-found"), switch("wait"), flag("timeout"),
+    Flag(name="cascade", bare="background"), refused("interactive", "i"), refused("raw", value=True),
+)  # fmt: skip
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+NOTE = "k8snet-tutor: "
+
+
+def sources(ctx: Context, line: Line) -> list[tuple[str, str]]:
+    """(name, text) of every -f: files, folders, `-` for standard input."""
+    out: list[tuple[str, str]] = []
+    names = [n for value in line.all("filename") for n in value.split(",")]
+    if not names:
+        raise Fail("error: must specify one of -f and -k" if line.verb != "create" else NO_FILES)
+    for name in names:
+        if name == "-":
+            out.append(("STDIN", ctx.stdin))
+            continue
+        if name.startswith(("http://", "https://")):
+            raise later(f"kubectl {line.verb} -f {name}")
+        path = ctx.path(name)
+        real = ctx.files.real(path)
+        if real in ctx.box.files:
+            out.append((name, ctx.box.files[real]))
+            continue
+        inside = sorted(p for p in ctx.box.files if p.startswith(real.rstrip("/") + "/"))
+        if not line.on("recursive"):
+            inside = [p for p in inside if "/" not in p[len(real.rstrip("/")) + 1 :]]
+        rows = [p for p in inside if p.endswith((".yaml", ".yml", ".json"))]
+        if not inside and ctx.files.kind(path) != "dir":
+            raise Fail(f'error: the path "{name}" does not exist')
+        if not rows:
+            raise Fail(f"error: error reading [{name}]: recognized file extensions are [.json .yaml .yml]")
+        out += [(f"{name.rstrip('/')}/{p[len(real.rstrip('/')) + 1 :]}", ctx.box.files[p]) for p in rows]
+    return out
+
+
+NO_FILES = "error: must specify one of -f and -k"
+
+
+def read(ctx: Context, line: Line) -> tuple[list[Manifest], list[str]]:
+    """Every object of every -f, and the errors of files that cannot be read."""
+    rows: list[Manifest] = []
+    errors: list[str] = []
+    for name, text in sources(ctx, line):
+        try:
+            found = load(text, name)
+        except InputError as error:
+            for p in error.problems:
+                at = p.where.rpartition(":")[2]
+                where = f"line {at}: " if at.isdigit() else ""
+                problem = dict(p.said.values).get("problem", p.said)
+                errors.append(
+                    f"error: error parsing {name}: error converting YAML to JSON: yaml: {where}{problem}"
+                )
+            continue
+        rows += found
+        if not found:
+            errors.append(f"error: no objects passed to {line.verb}")
+    return rows, errors
+
+
+def type_errors(row: Manifest) -> str:
+    """What kubectl itself says before it asks the server; "" when it can ask."""
+    body = row.body
+    kind, api = body.get("kind"), body.get("apiVersion")
+    missing = [
+        f"{k} not set" for k, v in (("apiVersion", api), ("kind", kind)) if not isinstance(v, str) or not v
+    ]
+    if missing:
+        data = ", ".join(missing)
+        data = f"[{data}]" if len(missing) > 1 else data
+        return (
+            f'error: error validating "{row.file}": error validating data: {data}; if you choose to ignore these errors, '
+            "turn validation off with --validate=false"
+        )
+    known = BY_KIND.get(str(kind))
+    if known is None or known.api != api:
+        m = body.get("metadata")
+        name = m.get("name", "") if isinstance(m, dict) else ""
+        space = m.get("namespace", "") if isinstance(m, dict) else ""
+        return (
+            f'error: resource mapping not found for name: "{name}" namespace: "{space}" from "{row.file}": no matches for '
+            f'kind "{kind}" in version "{api}"\nensure CRDs are installed first'
+        )
+    return ""
+
+
+def prepared(client: Client, row: Manifest, verb: str) -> tuple[Kind, Manifest]:
+    """The object with its namespace filled in. Fail in kubectl's words."""
+    if text := type_errors(row):
+        raise Fail(text)
+    kind = BY_KIND[str(row.body["kind"])]
+    body = edited(row.body)
+    m = body.setdefault("metadata", {})
+    if not isinstance(m, dict):
+        body["metadata"] = m = {}
+    if kind.namespaced:
+        given = m.get("namespace")
+        if given and client.explicit and given != client.namespace:
+            raise Fail(
+                f'error: the namespace from the provided object "{given}" does not match the namespace '
+                f"\"{client.namespace}\". You must pass '--namespace={given}' to perform this operation."
+            )
+        m["namespace"] = given or client.namespace
+    return kind, Manifest(file=row.file, line=row.line, body=body)
+
+
+def server_error(error: Refused, verb: str, row: Manifest, name: str) -> str:
+    if error.reason == "Invalid":
+        return error.message
+    if error.reason == "Decode":
+        return f'error: unable to decode "{row.file}": {error.message}'
+    doing = "creating" if verb == "create" else "applying patch to" if verb == "patch" else "creating"
+    return f'Error from server ({error.reason}): error when {doing} "{row.file}": {error.message}'
+
+
+def no_namespace(name: str, verb: str, row: Manifest) -> str:
+    return f'Error from server (NotFound): error when creating "{row.file}": namespaces "{name}" not found'
+
+
+class Written:
+    """What one command wrote: lines for stdout, errors, objects for -o."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self.bodies: list[Json] = []
+
+    def out(self, client: Client, line: Line, notes: int) -> Out:
+        client.settle()
+        format = line.get("output")
+        text = "".join(x + "\n" for x in self.lines)
+        if format and format != "name":
+            text = output.printed(client.ctx, format, self.bodies, single=True) if self.bodies else ""
+        elif format == "name":
+            text = "".join(x.split(" ")[0] + "\n" for x in self.lines)
+        fresh = client.cluster.skipped[notes:]
+        said = [f"{NOTE}{s.where}: {s.kind} {s.name}: {s.why.text(client.ctx.lang)}" for s in fresh]
+        stderr = "".join(x + "\n" for x in (*self.errors, *said))
+        return Out(stdout=text, stderr=stderr, code=1 if self.errors else 0)
+
+
+def dry_run(line: Line) -> str:
+    """ "", " (dry run)" or " (server dry run)"; Fail for another word."""
+    value = line.get("dry-run", "none")
+    if value in ("client", "unchanged", "true"):
+        return " (dry run)"
+    if value == "server":
+        return " (server dry run)"
+    if value in ("none", "false"):
+        return ""
+    raise Fail(f'error: Invalid dry-run value ({value}). Must be "none", "server", or "client".')
+
+
+def apply(ctx: Context, argv: list[str]) -> Out:
+    line = parse("apply", argv, APPLY)
+    if line.words:
+        if line.words[0] in ("edit-last-applied", "set-last-applied", "view-last-applied"):
+            raise later(f"kubectl apply {line.words[0]}")
+        raise Fail(
+            f"error: Unexpected args: [{' '.join(line.words)}]\nSee 'kubectl apply -h' for help and examples"
+        )
+    client, notes, done = begin(ctx, line)
+    rows, errors = read(ctx, line)
+    done.errors += errors
+    for row in rows:
+        try:
+            apply_one(client, line, row, done)
+        except Fail as fail:
+            done.errors.append(fail.out.stderr.rstrip("\n"))
+    return done.out(client, line, notes)
+
+
+def begin(ctx: Context, line: Line) -> tuple[Client, int, Written]:
+    client = connect(ctx, line)
+    return client, len(client.cluster.skipped), Written()
+
+
+def apply_one(client: Client, line: Line, row: Manifest, done: Written) -> None:
+    kind, row = prepared(client, row, "apply")
+    body = row.body
+    old = client.cluster.store.get(kind.kind, namespace_of(body), name_of(body))
+    if name_of(body) == "" and (body.get("metadata") or {}).get("generateName"):
+        raise Fail(f"error: from {body['metadata']['generateName']}: cannot use generate name with apply")
+    body = with_last_applied(body)
+    row = Manifest(file=row.file, line=row.line, body=body)
+    dry = dry_run(line)
+    before = None if old is None else meta(old).get("resourceVersion")
+    if old is not None:
+        row = Manifest(file=row.file, line=row.line, body=merged(old, body))
+    stored = write(client, row, dry, "create" if old is None else "patch")
+    word = "created" if old is None else "configured"
+    if old is not None and stored is not None and meta(stored).get("resourceVersion") == before:
+        word = "unchanged"
+    done.lines.append(f"{ref(kind, name_of(body))} {word}{dry}")
+    done.bodies.append(stored if stored is not None else body)
+
+
+def with_last_applied(body: Json) -> Json:
+    """The annotation that kubectl apply keeps."""
+    kept = edited(body)
+    m = kept["metadata"]
+    m.setdefault("annotations", {})
+    if not isinstance(m["annotations"], dict):
+        return body
+    m["annotations"].pop(LAST_APPLIED, None)
+    text = json.dumps(kept, separators=(",", ":"), sort_keys=True) + "\n"
+    out = edited(kept)
+    out["metadata"]["annotations"][LAST_APPLIED] = text
+    return out
+
+
+def merged(old: Json, new: Json) -> Json:
+    """The three-way merge for metadata: labels and annotations that somebody else set stay, those that the last
+    applied manifest had and the new one lacks go. The spec is taken from the new manifest whole."""
+    out = edited(new)
+    try:
+        last = json.loads((meta(old).get("annotations") or {}).get(LAST_APPLIED, "{}"))
+    except ValueError:
+        last = {}
+    for key in ("labels", "annotations"):
+        had = (meta(last) if isinstance(last, dict) else {}).get(key) or {}
+        live = {k: v for k, v in (meta(old).get(key) or {}).items() if k not in had}
+        both = {**live, **(out["metadata"].get(key) or {})}
+        if both:
+            out["metadata"][key] = both
+    if old["kind"] in ("Deployment", "ReplicaSet", "StatefulSet") and "replicas" not in (
+        out.get("spec") or {}
+    ):
+        spec = out.get("spec")
+        if isinstance(spec, dict) and "replicas" not in ((last or {}).get("spec") or {}):
+            spec["replicas"] = old["spec"].get("replicas", 1)
+    return out
+
+
+def write(client: Client, row: Manifest, dry: str, verb: str) -> Json | None:
+    """Put one object through the API server. Fail in its words."""
+    cluster = client.cluster.copy() if dry else client.cluster
+    body = row.body
+    kind = BY_KIND[str(body["kind"])]
+    if kind.namespaced and cluster.store.get("Namespace", "", namespace_of(body)) is None:
+        raise Fail(no_namespace(namespace_of(body), verb, row))
+    try:
+        return cluster.put(row, client.clock, make_namespace=False)
+    except Refused as error:
+        raise Fail(server_error(error, verb, row, name_of(body))) from None
+    except EngineError:
+        raise
+
+
+def create_files(ctx: Context, line: Line) -> Out:
+    """kubectl create -f."""
+    client, notes, done = begin(ctx, line)
+    rows, errors = read(ctx, line)
+    done.errors += errors
+    for row in rows:
+        try:
+            kind, row = prepared(client, row, "create")
+            create_one(client, row, kind, dry_run(line), done)
+        except Fail as fail:
+            done.errors.append(fail.out.stderr.rstrip("\n"))
+    return done.out(client, line, notes)
+
+
+def create_one(client: Client, row: Manifest, kind: Kind, dry: str, done: Written) -> None:
+    body = row.body
+    if name_of(body) and client.cluster.store.get(kind.kind, namespace_of(body), name_of(body)) is not None:
+        where = f' error when creating "{row.file}":' if row.file else ""
+        raise Fail(
+            f'Error from server (AlreadyExists):{where} {kind.resource} "{name_of(body)}" already exists'
+        )
+    stored = write(client, row, dry, "create")
+    shown = stored if stored is not None else body
+    done.lines.append(f"{ref(kind, name_of(shown))} created{dry}")
+    done.bodies.append(shown)
+
+
+def replace(ctx: Context, argv: list[str]) -> Out:
+    line = parse("replace", argv, APPLY)
+    client, notes, done = begin(ctx, line)
+    rows, errors = read(ctx, line)
+    done.errors += errors
+    for row in rows:
+        try:
+            kind, row = prepared(client, row, "replace")
+            old = client.cluster.store.get(kind.kind, namespace_of(row.body), name_of(row.body))
+            if old is None and not line.on("force"):
+                raise Fail(
+                    f'Error from server (NotFound): error when replacing "{row.file}": {kind.resource} '
+                    f'"{name_of(row.body)}" not found'
+                )
+            if line.on("force") and old is not None:
+                client.cluster.delete(old, client.clock)
+                client.settle()
+                done.lines.append(
+                    f'{kind.singular} "{name_of(old)}" deleted from {namespace_of(old)} namespace'
+                )
+            stored = write(client, row, dry_run(line), "patch")
+            done.lines.append(f"{ref(kind, name_of(row.body))} replaced{dry_run(line)}")
+            done.bodies.append(stored if stored is not None else row.body)
+        except Fail as fail:
+            done.errors.append(fail.out.stderr.rstrip("\n"))
+    return done.out(client, line, notes)
+
+
+def named_in_files(client: Client, line: Line) -> list[tuple[Kind, str, str]]:
+    """(kind, name, namespace) of everything in -f, for get, describe and delete."""
+    rows, errors = read(client.ctx, line)
+    if errors:
+        raise Fail("\n".join(errors))
+    out = []
+    for row in rows:
+        kind, row = prepared(client, row, line.verb)
+        out.append((kind, name_of(row.body), namespace_of(row.body)))
+    return out
+
+
+def delete(ctx: Context, argv: list[str]) -> Out:
+    line = parse("delete", argv, DELETE)
+    client = connect(ctx, line)
+    dry = dry_run(line)
+    found: list[tuple[Kind, Json]] = []
+    errors: list[str] = []
+    for kind, name, namespace in wanted(client, line):
+        if name:
+            space = namespace if kind.namespaced else ""
+            body = client.cluster.store.get(kind.kind, space, name)
+            if body is None:
+                if not line.on("ignore-not-found"):
+                    errors.append(not_found(kind, name))
+            else:
+                found.append((kind, body))
+        else:
+            rows = listing(client, kind, everywhere=line.on("all-namespaces"), line=line)
+            found += [(kind, r) for r in rows]
+    lines: list[str] = []
+    forced = line.on("force") or line.get("grace-period") == "0"
+    for kind, body in found:
+        if kind.kind == "Namespace" and name_of(body) in (
+            "default",
+            "kube-system",
+            "kube-public",
+            "kube-node-lease",
+        ):
+            errors.append(
+                f'Error from server (Forbidden): namespaces "{name_of(body)}" is forbidden: this namespace may not be deleted'
+            )
+            continue
+        if not dry:
+            remove(client, kind, body)
+        word = "force deleted" if forced else "deleted"
+        where = f" from {namespace_of(body)} namespace" if kind.namespaced else ""
+        name = ref(kind, name_of(body))
+        lines.append(
+            name
+            if line.get("output") == "name"
+            else f'{kind.singular}{"." + kind.group if kind.group else ""} "{name_of(body)}" {word}{where}{dry}'
+        )
+    if not found and not errors:
+        if not line.on("ignore-not-found"):
+            lines.append("No resources found")
+    client.settle()
+    warning = ""
+    if forced and found:
+        warning = (
+            "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. "
+            "The resource may continue to run on the cluster indefinitely.\n"
+        )
+    return Out(
+        stdout="".join(x + "\n" for x in lines), stderr=warning + "".join(e + "\n" for e in errors),
+        code=1 if errors else 0,
+    )  # fmt: skip
+
+
+def remove(client: Client, kind: Kind, body: Json) -> None:
+    if kind.kind == "Event":
+        store = client.cluster.store
+        for key in [k for k, e in store.events.items() if e.id == name_of(body)]:
+            del store.events[key]
+        return
+    client.cluster.delete(body, client.clock)
+    client.settle()
+
+
+def wanted(client: Client, line: Line) -> list[tuple[Kind, str, str]]:
+    """(kind, name, namespace) of what is to be deleted."""
+    if "filename" in line:
+        return named_in_files(client, line)
+    if not line.words:
+        raise Fail("error: You must provide one or more resources by argument or filename.\n" + MUST)
+    rows = targets(client, line, line.words)
+    for _, name in rows:
+        if not name and not line.on("all") and not line.get("selector") and not line.get("field-selector"):
+            raise Fail("error: resource(s) were provided, but no name was specified")
+        if name and line.on("all"):
+            raise Fail("error: name cannot be provided when a selector is specified")
+    return [(k, n, client.namespace) for k, n in rows]
+
+
+MUST = (
+    "Example resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n"
+    "   '<resource>'"
+)
+__all__ = ["apply", "create_files", "create_one", "delete", "fetch", "named_in_files", "replace"]

@@ -31,6 +31,8 @@ class TutorScreen(Screen[None]):
 
     ACTIONS: ClassVar[tuple[Command, ...]] = ()
     DEFAULT_CSS = """
+    TutorScreen { scrollbar-background: $background; scrollbar-color: $panel; }
+    TutorScreen * { scrollbar-background: $background; scrollbar-background-hover: $background; scrollbar-background-active: $background; scrollbar-color: $panel; scrollbar-color-hover: $primary; scrollbar-color-active: $accent; scrollbar-corner-color: $background; }
     TutorScreen #too-small { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
     TutorScreen.small #too-small { display: block; }
     TutorScreen.small .pane { display: none; }

@@ -110,10 +110,11 @@ class LessonScreen(TutorScreen):
     ]
     DEFAULT_CSS = """
     LessonScreen #head { height: 1; dock: top; background: $panel; }
-    LessonScreen #upper { height: 3fr; }
-    LessonScreen #lower { height: 2fr; }
-    LessonScreen #read { width: 2fr; padding: 0 1; border-right: solid $panel; scrollbar-size-vertical: 1; }
-    LessonScreen #see { width: 3fr; }
+    LessonScreen #upper { height: 1fr; }
+    LessonScreen #lower { height: 30%; min-height: 9; }
+    LessonScreen.asked #lower { height: 45%; }
+    LessonScreen #read { width: 1fr; padding: 0 1; border-right: solid $panel; scrollbar-size-vertical: 1; }
+    LessonScreen #see { width: 1fr; }
     LessonScreen #see Player { height: 1fr; }
     LessonScreen #nothing { height: 1fr; content-align: center middle; color: $text-muted; padding: 0 4; }
     LessonScreen #lower { border-top: solid $panel; }
@@ -327,6 +328,7 @@ class LessonScreen(TutorScreen):
         """Show the panes that belong to this size and state."""
         narrow = self.narrow
         self.set_class(narrow, "narrow")
+        self.set_class(self.exercise_open, "asked")
         show = {
             "read": not narrow or self.pane == "read",
             "see": not narrow or self.pane == "see",
@@ -686,4 +688,3 @@ class LessonScreen(TutorScreen):
                 self._open_exercise(self.desk.posed.id, seed, fresh=True)
 
         self.app.push_screen(NumberPrompt(say.SEED_TITLE().text(lang)), done)
-

@@ -49,12 +49,12 @@ class ExercisePane(VerticalScroll):
     DEFAULT_CSS = """
     ExercisePane { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     ExercisePane OptionList, ExercisePane SelectionList { height: auto; max-height: 12; border: none; padding: 0; background: $background; }
-    ExercisePane OptionList:focus { background: $background; }
+    ExercisePane OptionList:focus, ExercisePane SelectionList:focus { background: $background; border: none; }
     ExercisePane Input { height: 1; border: none; padding: 0; background: $panel; }
     ExercisePane TextArea { height: 12; border: round $primary; padding: 0; }
     ExercisePane #help { color: $text-muted; }
     ExercisePane #said { margin-top: 1; }
-    ExercisePane #body { height: auto; margin: 1 0; }
+    ExercisePane #body { height: auto; margin: 1 0 0 0; }
     """
 
     class Answered(Message):

@@ -342,6 +342,7 @@ class Dockerd:
         self.containers[container.id] = container
         if container.running:
             files.write_names(self, changes, container)
+            files.write_resolver(self, changes)
 
     def disconnect(self, changes: Changes, word: str, container_word: str) -> None:
         """`docker network disconnect`. Raises DockerError."""
@@ -360,6 +361,7 @@ class Dockerd:
         if container.running:
             self.containers[container.id] = endpoints.set_gateway(self, changes, container)
             files.write_names(self, changes, self.containers[container.id])
+            files.write_resolver(self, changes)
 
     # ---- images
 

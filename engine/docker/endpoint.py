@@ -74,6 +74,7 @@ def attach(
             peer_name=device,
             peer_mac=mac,
             mtu=network.mtu,
+            txqlen=0,
         )
     )
     changes.do(SetLink(netns=machine, name=veth, master=network.bridge))

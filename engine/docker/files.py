@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.docker.records import Container, Network
+from engine.l7.docker_dns import FOLDER, folder
 from engine.l7.images import find
 from engine.linux.addr import text4
 from engine.linux.ops import Changes, RemoveFile, WriteFile
@@ -80,9 +81,7 @@ def hosts_text(daemon: Dockerd, changes: Changes, container: Container) -> str:
 def resolv_text(daemon: Dockerd, changes: Changes, container: Container) -> str:
     """/etc/resolv.conf: the host's servers, or docker's own name service on a user-defined network."""
     host = changes.net.boxes[daemon.machine].files.get("/etc/resolv.conf", "")
-    servers = [
-        w[1] for w in (line.split() for line in host.splitlines()) if w[:1] == ["nameserver"] and len(w) > 1
-    ]
+    servers = nameservers(host)
     search = [line for line in host.splitlines() if line.startswith(("search ", "options "))]
     given = list(container.spec.dns)
     if container.mode == "host":
@@ -112,12 +111,46 @@ def remove_tree(changes: Changes, machine: str, container: Container) -> None:
             changes.do(RemoveFile(box=machine, path=path))
 
 
-def known_names(daemon: Dockerd, network: Network) -> dict[str, int]:
-    """What docker's name service answers on a network: container names, short ids, aliases -> address."""
-    out: dict[str, int] = {}
+def write_resolver(daemon: Dockerd, changes: Changes) -> None:
+    """What docker's name service knows, for each namespace on a user-defined network (engine/l7/docker_dns.py)."""
+    host = changes.net.boxes[daemon.machine].files.get("/etc/resolv.conf", "")
+    tree = changes.net.boxes[daemon.machine].files
+    wanted: dict[str, str] = {}
     for container in daemon.containers.values():
-        for endpoint in container.endpoints:
-            if endpoint.network == network.id and endpoint.address:
-                for name in (container.name, container.short, *endpoint.aliases):
-                    out.setdefault(name, endpoint.address)
-    return out
+        live = [e for e in container.endpoints if e.address]
+        if not any(daemon.networks[e.network].user_defined for e in live):
+            continue
+        servers = container.spec.dns or nameservers(host)
+        lines = [f"server {s}" for s in servers]
+        for endpoint in live:
+            network = daemon.networks[endpoint.network]
+            if network.user_defined:
+                for name, address in known_names(daemon, network):
+                    lines += [
+                        f"{text4(address)} {name.lower()}",
+                        f"{text4(address)} {name.lower()}.{network.name}",
+                    ]
+        wanted[folder(container.netns)] = "".join(f"{line}\n" for line in lines)
+    for path in [p for p in tree if p.startswith(f"{FOLDER}/") and p not in wanted]:
+        changes.do(RemoveFile(box=daemon.machine, path=path))
+    for path, text in wanted.items():
+        if tree.get(path) != text:
+            changes.do(WriteFile(box=daemon.machine, path=path, text=text))
+
+
+def known_names(daemon: Dockerd, network: Network) -> list[tuple[str, int]]:
+    """What docker's name service answers on a network: container names, short ids, aliases -> address."""
+    return [
+        (name, endpoint.address)
+        for container in daemon.containers.values()
+        for endpoint in container.endpoints
+        if endpoint.network == network.id and endpoint.address
+        for name in (container.name, container.short, *endpoint.aliases)
+    ]
+
+
+def nameservers(text: str) -> list[str]:
+    """The servers of a resolv.conf."""
+    return [
+        w[1] for w in (line.split() for line in text.splitlines()) if w[:1] == ["nameserver"] and len(w) > 1
+    ]

@@ -14,7 +14,7 @@ from engine.docker import rules
 from engine.docker.errors import DockerError
 from engine.docker.firewall import Firewall
 from engine.docker.ipam import check_pool, next_pool
-from engine.docker.names import make_id
+from engine.docker.names import make_id, make_mac
 from engine.docker.records import Network
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import Prefix
@@ -164,7 +164,10 @@ def raise_bridge(daemon: Dockerd, changes: Changes, network: Network) -> None:
     net, machine = changes.net, daemon.machine
     ns = net.spaces[machine]
     if network.bridge not in ns.names:
-        changes.do(AddLink(netns=machine, name=network.bridge, kind="bridge", mtu=network.mtu))
+        mac = make_mac(network.id, "bridge")
+        changes.do(
+            AddLink(netns=machine, name=network.bridge, kind="bridge", mac=mac, mtu=network.mtu, txqlen=0)
+        )
     index = ns.names[network.bridge]
     have = {a.addr for a in ns.addresses.get(index, ())}
     if network.gateway not in have:

@@ -237,7 +237,7 @@ def _config(daemon: Dockerd, container: Container, does: Behaviour) -> tuple[tup
     env = {**dict(image.env if image is not None else ()), **env}
     return (
         *does.config,
-        ("root", container.root),
+        ("rootfs", container.root),
         ("image", container.image),
         ("name", container.name),
         ("hostname", files.hostname_of(daemon, container)),
@@ -274,6 +274,7 @@ def _network(daemon: Dockerd, changes: Changes, container: Container) -> Contain
         if any(daemon.networks[e.network].user_defined for e in container.endpoints):
             endpoints.start_resolver(daemon, changes, container)
     files.write_names(daemon, changes, container)
+    files.write_resolver(daemon, changes)
     return container
 
 
@@ -342,6 +343,7 @@ def finish(daemon: Dockerd, changes: Changes, id: str, code: int, *, manual: boo
     container = _clear(daemon, changes, daemon.containers[id])
     container = replace(container, status="exited", finished=now, code=code, manual=manual)
     daemon.containers[id] = container
+    files.write_resolver(daemon, changes)
     if container.spec.auto_remove:
         return remove(daemon, changes, id)
     if not manual and daemon.running and again(container):

@@ -43,6 +43,7 @@ class AddLink(Op):
     mac: int = 0
     mtu: int = 1500
     peer: Port | None = None
+    txqlen: int = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class AddVeth(Op):
     peer_mac: int = 0
     mtu: int = 1500
     peer_mtu: int = 0
+    txqlen: int = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,7 @@ def _add_link(net: Net, op: AddLink) -> None:
     index = new_index(ns)
     put(ns, Link(
         ifindex=index, name=op.name, kind=op.kind, mac=op.mac or make_mac(op.netns, op.name), mtu=op.mtu,
-        peer=op.peer, mac_set=bool(op.mac), selected=op.kind == "bridge" and bool(op.mac),
+        peer=op.peer, mac_set=bool(op.mac), selected=op.kind == "bridge" and bool(op.mac), txqlen=op.txqlen,
     ))  # fmt: skip
     if other is not None and op.peer is not None:
         put(net.spaces[op.peer[0]], replace(other, peer=(op.netns, index)))
@@ -185,11 +187,11 @@ def _add_veth(net: Net, op: AddVeth) -> None:
     ours = new_index(ns)
     put(there, Link(
         ifindex=theirs, name=op.peer_name, kind="veth", mac=op.peer_mac or make_mac(op.peer_netns, op.peer_name),
-        mtu=peer_mtu, peer=(op.netns, ours), mac_set=bool(op.peer_mac),
+        mtu=peer_mtu, peer=(op.netns, ours), mac_set=bool(op.peer_mac), txqlen=op.txqlen,
     ))  # fmt: skip
     put(ns, Link(
         ifindex=ours, name=op.name, kind="veth", mac=op.mac or make_mac(op.netns, op.name), mtu=op.mtu,
-        peer=(op.peer_netns, theirs), mac_set=bool(op.mac),
+        peer=(op.peer_netns, theirs), mac_set=bool(op.mac), txqlen=op.txqlen,
     ))  # fmt: skip
     name_space(net, op.netns, op.peer_netns)
     name_space(net, op.peer_netns, op.netns)

@@ -54,8 +54,8 @@ def head(net: Net, ns: Netns, link: Link, *, mode: bool = True) -> str:
     return (
         f"{link.ifindex}: {shown_name(net, ns, link)}: <{','.join(flags(net, ns, link))}> mtu {link.mtu} "
         f"qdisc {link.qdisc} {master}state {operstate(net, ns, link)} {'mode DEFAULT ' if mode else ''}"
-        f"group default qlen {link.txqlen}"
-    )
+        f"group default {f'qlen {link.txqlen}' if link.txqlen else ''}"
+    ).rstrip()
 
 
 def second(net: Net, ns: Netns, link: Link) -> str:
@@ -155,7 +155,8 @@ def to_json(
     if mode:
         out["linkmode"] = "DEFAULT"
     out["group"] = "default"
-    out["txqlen"] = link.txqlen
+    if link.txqlen:
+        out["txqlen"] = link.txqlen
     if not lower:
         return out
     out["link_type"] = link_type(link)

@@ -168,7 +168,7 @@ def _launch(ctx: Context, daemon: Dockerd, given: Given, verb: Verb, *, start: b
         if not start:
             return Out(stdout=out, stderr=err)
         try:
-            daemon.start(changes, made.id)
+            made = daemon.start(changes, made.id)
         except DockerError:
             if spec.auto_remove:
                 daemon.remove(changes, made.id)
@@ -182,26 +182,26 @@ def _launch(ctx: Context, daemon: Dockerd, given: Given, verb: Verb, *, start: b
         if not text:
             raise
         return Out(stderr=_helped(text, verb) + "\n", code=125)
-    return _foreground(ctx, daemon, made.id, out, err, detached=detached)
+    return _foreground(ctx, daemon, made, out, err, detached=detached)
 
 
-def _foreground(ctx: Context, daemon: Dockerd, id: str, out: str, err: str, *, detached: bool) -> Out:
+def _foreground(
+    ctx: Context, daemon: Dockerd, container: Container, out: str, err: str, *, detached: bool
+) -> Out:
     """What is left to do after the start: run a tool, enter a shell, show the lines of what ended."""
-    container = daemon.containers.get(id)
-    ran = _first_process(ctx, daemon, id)
+    ran = _first_process(ctx, daemon, container.id)
     if ran is not None:
         if detached:
             return Out(stdout=out, stderr=err, journeys=ran.journeys, seen=ran.seen)
         return replace(ran, stdout=out + ran.stdout, stderr=err + ran.stderr)
-    if detached or container is None:
+    if detached:
         return Out(stdout=out, stderr=err)
-    container = daemon.containers.get(id, container)
     lines = "".join(text + "\n" for stream, text in container.log if stream == "stdout")
     wrong = "".join(text + "\n" for stream, text in container.log if stream == "stderr")
     if not container.running:
         return Out(stdout=out + lines, stderr=err + wrong, code=container.code)
     if container.spec.tty and container.spec.stdin:
-        return Out(stdout=out + lines, stderr=err + wrong, enter=_spot(ctx, daemon, container))
+        return Out(stdout=out + lines, stderr=err + wrong, enter=replace(_spot(ctx, daemon, container), ends=container.pid))
     said = ctx.say(WAITS_HERE(name=container.name))
     return Out(stdout=out + lines, stderr=err + wrong + said)
 

@@ -16,6 +16,7 @@ PROGRAMS = {
     "echo": "engine.l7.echo",
     "sink": "engine.l7.sink",
     "docker-proxy": "engine.l7.docker_proxy",
+    "dockerd": "engine.l7.docker_dns",
 }
 
 

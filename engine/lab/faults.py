@@ -13,10 +13,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from engine.docker.records import LocalImage
 from engine.errors import EngineError, InputError
+from engine.kube.runtime import CRI_NAMESPACE, StoredImage
+from engine.l7 import images
 from engine.lab.doc import Doc
 from engine.lab.places import find
 from engine.lab.reader import A_TEXT, Node, Problems
@@ -48,6 +51,7 @@ NO_RULE = Phrase(
     ko="{table}의 {chain}에 {like}와(과) 맞는 규칙이 없습니다",
 )
 NO_PROCESS = Phrase(en="no process {name} runs there", ko="그곳에는 {name} 프로세스가 없습니다")
+NO_IMAGE = Phrase(en="the image {name} is not there", ko="{name} 이미지가 없습니다")
 NEED_KIND = Phrase(en="one of {kinds}", ko="{kinds} 가운데 하나")
 
 #: what a key of a fault holds
@@ -269,13 +273,31 @@ def _kill(at: Spot, v: dict[str, Any]) -> None:
 
 
 def _missing_image(at: Spot, v: dict[str, Any]) -> None:
-    at.type(f"ctr -n k8s.io images rm {shlex.quote(v['image'])}")
+    _take_image(at, v["image"])
 
 
 def _wrong_tag(at: Spot, v: dict[str, Any]) -> None:
-    old, new = shlex.quote(v["image"]), shlex.quote(v["as"])
-    at.type(f"ctr -n k8s.io images tag {old} {new}")
-    at.type(f"ctr -n k8s.io images rm {old}")
+    name = images.normal(v["as"])
+    found = _take_image(at, v["image"])
+    if isinstance(found, StoredImage):
+        assert at.world.cluster is not None
+        at.world.cluster.nodes[at.box].runtime.store_image(replace(found, name=name, pinned=False))
+    else:
+        at.world.dockers[at.box].images[name] = replace(found, name=name)
+
+
+def _take_image(at: Spot, image: str) -> StoredImage | LocalImage:
+    """Take an image out of the node's containerd, or of the machine's docker. EngineError when it is not there."""
+    name = images.normal(image)
+    cluster = at.world.cluster
+    found: StoredImage | LocalImage | None = None
+    if cluster is not None and at.box in cluster.nodes:
+        found = cluster.nodes[at.box].runtime.images.get(CRI_NAMESPACE, {}).pop(name, None)
+    elif at.box in at.world.dockers:
+        found = at.world.dockers[at.box].images.pop(name, None)
+    if found is None:
+        raise EngineError(NO_IMAGE(name=name))
+    return found
 
 
 FAULTS: Final[dict[str, Kind]] = {

@@ -72,7 +72,8 @@ class Problems:
         """Keep an error of another part, each of its problems at `where` unless it has a place of its own."""
         if isinstance(error, InputError):
             for one in error.problems:
-                self.add(": ".join(p for p in (where, one.where) if p and p != where) or where, one.said)
+                own = one.where if one.where != where else ""
+                self.add(": ".join(p for p in (where, own) if p), one.said)
         else:
             self.add(where, error.said)
 

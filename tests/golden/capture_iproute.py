@@ -4,12 +4,13 @@
 
 Needs Linux with user namespaces, iproute2 6.1 and net-tools. Nothing of this repository's engine is used here.
 A .cmds file holds one command a line; `#` begins a comment; a line that begins with `@` is carried out and not
-recorded (sysctl). The transcript is `$ command`, its stdout and stderr, and `[code]` where the code is not 0.
+recorded (sysctl), and `@listen PROTO ADDRESS PORT BACKLOG` opens a socket. The transcript is `$ command`, its stdout and stderr, and `[code]` where the code is not 0.
 IPv6 is off, /run is empty, lo is down, and the kernel's link watch is given time before anything is listed.
 """
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,16 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, errors="replace")
 
 
+def listen(words: list[str], kept: list[socket.socket]) -> None:
+    """`@listen tcp 0.0.0.0 80 511`: a socket of this very process."""
+    proto, address, port, backlog = words
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
+    one.bind((address, int(port)))
+    if proto == "tcp":
+        one.listen(int(backlog))
+    kept.append(one)
+
+
 def transcript(commands: list[str]) -> str:
     for setup in (f"sysctl -qw {' '.join(QUIET)}", "mount -t tmpfs tmpfs /run"):
         done = shell(setup)
@@ -33,9 +44,13 @@ def transcript(commands: list[str]) -> str:
             raise SystemExit(f"{setup}: {done.stderr}")
     out = ""
     changed = False
+    kept: list[socket.socket] = []
     for line in commands:
         hidden = line.startswith("@")
         command = line[1:].strip() if hidden else line
+        if command.startswith("listen "):
+            listen(command.split()[1:], kept)
+            continue
         changes = any(word in f" {command}" for word in CHANGES)
         if changed and not changes:
             time.sleep(LINK_WATCH)
@@ -68,7 +83,7 @@ def main() -> None:
     names = sys.argv[1:] or sorted(path.stem for path in HERE.glob("*.cmds"))
     for name in names:
         print(name)
-        subprocess.run(["unshare", "-Urnm", "--fork", sys.executable, __file__, "--inside", name], check=True)
+        subprocess.run(["unshare", "-Urnm", "--fork", "python3", __file__, "--inside", name], check=True)
 
 
 if __name__ == "__main__":

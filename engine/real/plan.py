@@ -30,6 +30,12 @@ BASE_SYSCTLS = {
     "net/ipv4/ip_unprivileged_port_start": "0",
 }
 
+#: the other sysctls that decide about packets; who may open a socket is not compared (the worker is root there)
+CARRIED = (
+    "net.ipv4.icmp_echo_ignore_all", "net.ipv4.ip_default_ttl", "net.ipv4.fib_multipath_hash_policy",
+    "net.ipv4.ip_local_port_range",
+)  # fmt: skip
+
 
 def plan(net: Net) -> dict[str, Any]:
     """{"spaces": [{"id", "sysctl", "ip", "bridge", "iptables", "listen", "late"}], "links": [...]}; `links` are the
@@ -157,6 +163,6 @@ def sysctls(ns: Netns) -> dict[str, str]:
         if key.startswith("net.ipv4.conf."):
             device, _, last = key[len("net.ipv4.conf.") :].rpartition(".")
             out[f"net/ipv4/conf/{device}/{last}"] = value
-        elif not key.startswith("net.netfilter."):
+        elif key in CARRIED:
             out[key.replace(".", "/")] = value
     return out

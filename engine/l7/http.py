@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from engine.linux.addr import text4
 from engine.linux.exchange import Answer, Delivery
@@ -111,14 +112,14 @@ def answer(delivery: Delivery) -> Answer:
     config = dict(delivery.proc.config) if delivery.proc is not None else {}
     request = parse_request(delivery.request)
     if request is None:
-        return Answer(payload=respond(400, config, "Bad Request\n"))
+        return Answer(payload=respond(400, config, "Bad Request\n", now=delivery.net.clock))
     page = PAGES.get(config.get("page", "plain"), _plain)
     status, body = page(delivery, request, config)
     if config.get("missing") and request.path == config["missing"]:
         status, body = 404, "no\n"
-    if request.method == "HEAD":
-        return Answer(payload=respond(status, config, "", len(body.encode())))
-    return Answer(payload=respond(status, config, body))
+    return Answer(
+        payload=respond(status, config, body, head=request.method == "HEAD", now=delivery.net.clock)
+    )
 
 
 def _status(config: dict[str, str]) -> int:
@@ -205,7 +206,7 @@ def _registry(delivery: Delivery, request: Request, config: dict[str, str]) -> t
 
 
 def _file(delivery: Delivery, request: Request, config: dict[str, str]) -> tuple[int, str]:
-    """A file under `docroot` of the container's tree (`root`), the image's own where nobody wrote one; `/` is
+    """A file under `docroot` of the container's tree (`rootfs`), the image's own where nobody wrote one; `/` is
     index.html."""
     from engine.l7 import images
 
@@ -213,7 +214,7 @@ def _file(delivery: Delivery, request: Request, config: dict[str, str]) -> tuple
     path = path + "index.html" if path.endswith("/") else path
     inside = config.get("docroot", "/").rstrip("/") + path
     box = delivery.net.boxes[delivery.ns.box]
-    text = box.files.get(config.get("root", "") + inside)
+    text = box.files.get(config.get("rootfs", "") + inside)
     if text is None and config.get("image"):
         known = images.find(config["image"])
         text = dict(known.files).get(inside) if known is not None else None
@@ -231,12 +232,31 @@ PAGES: dict[str, Page] = {
 }  # fmt: skip
 
 
-def respond(status: int, config: dict[str, str], body: str, length: int = -1) -> Payload:
-    """A response with the headers that the servers of the lab send."""
-    size = len(body.encode()) if length < 0 else length
-    head = [("Server", config["server"])] if config.get("server") else []
-    if config.get("date"):
-        head.append(("Date", config["date"]))
+#: The day on which every lab begins.
+BIRTH = datetime(2026, 11, 21, 9, 0, 0)
+
+
+def http_date(clock: float) -> str:
+    """A virtual time as HTTP writes it."""
+    return (BIRTH + timedelta(seconds=clock)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def respond(
+    status: int, config: dict[str, str], body: str, *, head: bool = False, now: float = 0.0
+) -> Payload:
+    """A response with the headers that the servers of the lab send; without the body for HEAD."""
+    size = len(body.encode())
     html = body.lstrip().startswith("<")
-    head += [("Content-Type", "text/html" if html else "text/plain"), ("Content-Length", str(size))]
-    return Response(status=status, headers=tuple(head), body=body).payload()
+    kind = ("Content-Type", "text/html" if html else "text/plain")
+    server = config.get("server", "")
+    headers = [("Server", server)] if server else []
+    if config.get("date"):
+        headers.append(("Date", config["date"]))
+    elif server:
+        headers.append(("Date", http_date(now)))
+    headers += [kind, ("Content-Length", str(size))]
+    if server.startswith("nginx"):
+        headers += [("Last-Modified", "Tue, 28 Oct 2025 12:05:10 GMT")] if status == 200 else []
+        headers.append(("Connection", "keep-alive"))
+        headers += [("ETag", f'"6900b176-{size:x}"'), ("Accept-Ranges", "bytes")] if status == 200 else []
+    return Response(status=status, headers=tuple(headers), body="" if head else body).payload()

@@ -73,6 +73,10 @@ def options(tool: Tool) -> list[str]:
     return [name for opt in tool.opts if not opt.refused for name in opt.names]
 
 
+def available_commands(ctx: Context) -> list[str]:
+    return available(ctx)
+
+
 def devices(ctx: Context) -> list[str]:
     return sorted(ctx.ns.names)
 

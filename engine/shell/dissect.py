@@ -1,7 +1,7 @@
 """Packets as tcpdump 4.99 prints them.
 
-Theory. tcpdump prints the sequence numbers of a connection as they are until it has seen a packet with ACK; from then on
-relative to that. What our headers do not hold (windows, timestamps, checksums, IP ids) is made up from what they hold,
+Theory. tcpdump prints the sequence numbers of a connection as they are until it has seen a packet with ACK; from
+then on relative to that. What our headers do not hold (windows, timestamps, checksums, IP ids) is made up from what they hold,
 always the same for the same packet.
 
 Rules. Source of every form: tests/golden/shell/tcpdump.txt and print-{tcp,icmp,arp,udp,ip}.c of tcpdump 4.99.3.
@@ -14,8 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.linux.addr import mac_text, text4
-from engine.linux.packet import PROTO_NAMES, Arp, Icmp, IPv4, Packet, Payload, Proto, Tcp, Udp
+from engine.linux.packet import Arp, Icmp, IPv4, Packet, Payload, Tcp, Udp
 from engine.shell import services
+
+#: Names of protocols in the parenthesis of -v.
+IP_NAMES = {1: "ICMP", 2: "IGMP", 4: "IPIP", 6: "TCP", 17: "UDP", 132: "SCTP"}
 
 Flow = tuple[int, int, int, int]
 
@@ -85,7 +88,8 @@ class Dissector:
         what = self.payload(packet, time)
         if isinstance(packet.l4, Tcp | Udp):
             proto = "udp" if isinstance(packet.l4, Udp) else "tcp"
-            ends = f"{self.host(ip.src)}.{self.port(packet.ports[0], proto)} > {self.host(ip.dst)}.{self.port(packet.ports[1], proto)}"
+            source, target = (self.port(port, proto) for port in packet.ports)
+            ends = f"{self.host(ip.src)}.{source} > {self.host(ip.dst)}.{target}"
         else:
             ends = f"{self.host(ip.src)} > {self.host(ip.dst)}"
         line = f"{ends}: {what}"
@@ -94,9 +98,7 @@ class Dissector:
     def header(self, packet: Packet) -> str:
         """The parenthesis of -v."""
         ip = packet.ip
-        name = {Proto.ICMP: "ICMP", Proto.TCP: "TCP", Proto.UDP: "UDP"}.get(
-            ip.proto, PROTO_NAMES.get(ip.proto, "")
-        )  # type: ignore[call-overload]
+        name = IP_NAMES.get(int(ip.proto), "unknown")
         flags = "DF" if ip.df else "none"
         ident = ip.ident or (
             0
@@ -171,8 +173,8 @@ class Dissector:
         key = (packet.ip.src, tcp.sport, packet.ip.dst, tcp.dport)
         return (
             key in self.clients
-            or (packet.ip.dst, tcp.dport, packet.ip.src, tcp.sport) not in self.clients
-            and tcp.sport > tcp.dport
+            or ((packet.ip.dst, tcp.dport, packet.ip.src, tcp.sport) not in self.clients
+            and tcp.sport > tcp.dport)
         )
 
     def _window(self, packet: Packet, tcp: Tcp) -> int:
@@ -252,7 +254,8 @@ def _http(data: Payload, tcp: Tcp, verbose: bool) -> str:
     lines = data.text.split("\r\n\r\n")[0].split("\r\n")
     if not verbose:
         return f": HTTP: {lines[0]}"
-    body = data.text.partition("\r\n\r\n")[2].split("\n")
+    rest = data.text.partition("\r\n\r\n")[2]
+    body = ["", *rest.removesuffix("\n").split("\n")] if rest else [""]
     return f": HTTP, length: {data.size}" + "".join(f"\n\t{line}" for line in [*lines, *body])
 
 

@@ -7,6 +7,7 @@ devices. A file of /proc that Linux has and we have not is refused by name.
 
 from __future__ import annotations
 
+import builtins
 import posixpath
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ class Files:
             f == real or f.startswith(prefix) for f in box.folders
         )
 
-    def list(self, path: str, *, quiet: bool = False) -> list[str]:
+    def list(self, path: str, *, quiet: bool = False) -> builtins.list[str]:
         """Names in a folder, sorted as C does. Raises FileError."""
         path = posixpath.normpath(path)
         if _special(path):
@@ -112,7 +113,7 @@ class Files:
             raise FileError("ENOENT")
         return sorted(names)
 
-    def paths(self) -> list[str]:
+    def paths(self) -> builtins.list[str]:
         """Every ordinary file of this view; globs match against it."""
         out = [at for at, source in self.spot.mounts if source in self.box.files]
         if not self.spot.contained:
@@ -196,7 +197,7 @@ class Files:
             return None
         return next((p for p in self.procs() if self.seen_pid(p) == int(word)), None)
 
-    def procs(self) -> list[Proc]:
+    def procs(self) -> builtins.list[Proc]:
         """The processes of this pid namespace (on a machine: all), by their pid in it."""
         procs = list(self.box.procs.values())
         if self.spot.pid != 1 and self.spot.pid in self.box.procs:
@@ -239,7 +240,7 @@ class Files:
             return "link"
         return "file" if len(parts) == 3 and parts[2] in ("cmdline", "comm", "status") else ""
 
-    def _special_list(self, path: str, quiet: bool) -> list[str]:
+    def _special_list(self, path: str, quiet: bool) -> builtins.list[str]:
         parts = path.split("/")[1:]
         if self._special_kind(path) not in ("dir", "link"):
             if quiet:

@@ -1,7 +1,7 @@
 """tcpdump's filter language (pcap-filter(7)): words -> a test of packets.
 
-Theory. A primitive is `[proto] [dir] [type] id`; `and` and `or` have one precedence and go from left to right, `not`
-binds closest; an id without qualifiers takes those of the one before (`port 80 or 81`).
+Theory. A primitive is `[proto] [dir] [type] id`; `and` and `or` have one precedence and go from left to right,
+`not` binds closest; an id without qualifiers takes those of the one before (`port 80 or 81`).
 
 Rules. A primitive that the language has and we lack (byte expressions, vlan, ip6 ...) is refused by name; a text that is
 no filter is a syntax error in pcap's words.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.errors import InputError, NotModelled
-from engine.linux.addr import BROADCAST_MAC, Prefix, ip4, mac
+from engine.linux.addr import BROADCAST_MAC, Prefix, mac
 from engine.linux.packet import Arp, Icmp, IPv4, Packet, Tcp, Udp
 from engine.shell import services
 
@@ -137,7 +137,7 @@ class _Parser:
             raise FilterError(f"unknown ether host '{value}'") from None
 
     def net(self, value: str) -> Prefix:
-        head, slash, length = value.partition("/")
+        head, _, length = value.partition("/")
         parts = head.split(".")
         if len(parts) < 4 and all(p.isdigit() for p in parts):
             length = length or str(8 * len(parts))
@@ -200,10 +200,8 @@ def _ports(proto: str, direction: str, low: int, high: int) -> Test:
         l4 = packet.l4 if packet.has_ip else None
         if (
             not isinstance(l4, Tcp | Udp)
-            or proto == "tcp"
-            and isinstance(l4, Udp)
-            or proto == "udp"
-            and isinstance(l4, Tcp)
+            or (proto == "tcp" and isinstance(l4, Udp))
+            or (proto == "udp" and isinstance(l4, Tcp))
         ):
             return False
         return _sides(direction, low <= l4.sport <= high, low <= l4.dport <= high)
@@ -226,8 +224,10 @@ def compile_filter(words: list[str], resolve: Callable[[str], int]) -> Test:
     tokens = re.findall(r"[()!]|&&|\|\||[^\s()!]+", text)
     if not tokens:
         return lambda p: True
-    parser = _Parser(tokens, resolve)
-    test = parser.expression()
-    if parser.at < len(tokens):
-        raise FilterError("syntax error")
+    # The grammar comes first, names after it: `foo bar` is a syntax error, whoever foo may be.
+    for how in (lambda name: 0, resolve):
+        parser = _Parser(tokens, how)
+        test = parser.expression()
+        if parser.at < len(tokens):
+            raise FilterError("syntax error")
     return test

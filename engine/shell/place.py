@@ -36,7 +36,8 @@ GONE = Phrase(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
     """`netns` is an id in the Net; `pid` the process whose pid namespace and life the shell shares (1 on a machine);
-    `root` and `mounts` say which of the machine's files are seen; `tools` None = the machine's own tools."""
+    `root` and `mounts` say which of the machine's files are seen; `tools` None = the machine's own tools; `ends` the process that ends with
+    the shell (that of `unshare`), 0 for none."""
 
     name: str
     box: str
@@ -49,6 +50,7 @@ class Spot:
     env: tuple[tuple[str, str], ...] = ()
     container: str = ""
     user: str = "root"
+    ends: int = 0
 
     @property
     def contained(self) -> bool:

@@ -40,7 +40,7 @@ def start(
             config=tuple(sorted(config.items())),
             container=ctx.spot.container,
             pid=pid,
-        )  # fmt: skip
+        )
     )
     state = "LISTEN" if proto == "tcp" else "UNCONN"
     socket = Socket(

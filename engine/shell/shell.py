@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 
 from engine.errors import EngineError, OpError
 from engine.linux.journey import Journey
+from engine.linux.ops import KillProc
 from engine.say import Phrase
 from engine.shell import words as grammar
 from engine.shell.expand import Expander
 from engine.shell.files import FileError, Files
 from engine.shell.place import GONE, Spot, resolve
+from engine.shell.sockets import errno_text
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools import find
 from engine.shell.unknown import absent, forbidden_background, not_found
@@ -167,7 +169,7 @@ class Shell:
         code = self.session.code
         if got.leave:
             if len(self.stack) > 1:
-                self.stack.pop()
+                self._close(self.stack.pop())
             else:
                 got.text("err", LAST_SHELL().text(self.world.lang) + "\n")
         if got.enter is not None:
@@ -180,6 +182,17 @@ class Shell:
         return Result(
             got.joined("out"), got.joined("err"), code, tuple(got.journeys), got.clear, tuple(got.chunks)
         )
+
+    def _close(self, session: Session) -> None:
+        """A nested shell ends, and with it the process that was only there for it."""
+        spot = session.spot
+        if spot.ends and spot.ends in self.world.net.boxes[spot.box].procs:
+            daemon = self.world.dockers.get(spot.box)
+            if daemon is not None and spot.container in daemon.containers:
+                daemon.end(self.world.changes(), spot.container, session.code)
+            else:
+                self.world.do(KillProc(box=spot.box, pid=spot.ends))
+            self.world.settle()
 
     def _close_dead(self, got: _Gathered) -> None:
         """End nested shells whose process or namespace is gone; a container's own terminal finds its successor."""
@@ -317,6 +330,8 @@ class Shell:
             files.write(path, text, append=append)
         except FileError as error:
             raise Fail(f"bash: {typed}: {error.reason}", 1) from None
+        except OpError as error:
+            raise Fail(f"bash: echo: write error: {errno_text(error.errno)}", 1) from None
 
     def _simple(
         self, argv: Sequence[str], session: Session, env: dict[str, str], stdin: str, tty: bool,
@@ -388,6 +403,10 @@ class Shell:
             journeys=tuple(got.journeys),
             seen=True,
         )
+
+    def terminal(self, context: Context) -> bool:
+        """Does this command run in the terminal's own shell, not by way of exec or a script?"""
+        return context.session is self.session
 
     def _error(self, error: EngineError) -> str:
         """The stderr text of an error."""

@@ -65,7 +65,7 @@ class Out:
 
 
 class Fail(EngineError):
-    """The real tool ends with an error of its own: its words on stderr (with no newline at the end), its exit code."""
+    """The real tool ends with an error of its own: its words on stderr (no newline at the end), its exit code."""
 
     def __init__(self, stderr: str, code: int = 1, stdout: str = "") -> None:
         super().__init__(plain(stderr))
@@ -74,13 +74,17 @@ class Fail(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Opt:
-    """One option. `names` as typed (`("-c", "--count")`); `value` the metavariable ("" = a flag); `refused` = real,
-    but not modelled."""
+    """One option. `names` as typed (`("-c", "--count")`); `value` the metavariable ("" = a flag, "[=FILE]" = a value that
+    may be left out and must be glued); `refused` = real, but not modelled."""
 
     names: tuple[str, ...]
     value: str = ""
     help: Phrase | None = None
     refused: bool = False
+
+    @property
+    def optional(self) -> bool:
+        return self.value.startswith("[")
 
 
 @dataclass(slots=True)
@@ -167,7 +171,7 @@ class Tool:
             if equals:
                 raise Fail(f"{self.name}: option '{name}' doesn't allow an argument", self.usage_code)
             out.opts.setdefault(opt.names[0], []).append("")
-        elif equals:
+        elif equals or opt.optional:
             out.opts.setdefault(opt.names[0], []).append(glued)
         elif rest:
             out.opts.setdefault(opt.names[0], []).append(rest.pop(0))
@@ -184,7 +188,9 @@ class Tool:
                 raise self.unknown(self, name)
             self._allowed(opt, name)
             value = ""
-            if opt.value:
+            if opt.optional:
+                value, letters = letters.removeprefix("="), ""
+            elif opt.value:
                 if letters:
                     value, letters = letters, ""
                 elif rest:
@@ -207,6 +213,8 @@ class Runs(Protocol):
     def run_argv(self, argv: Sequence[str], spot: Spot, stdin: str, tty: bool) -> Out: ...
 
     def run_text(self, text: str, spot: Spot, stdin: str) -> Out: ...
+
+    def terminal(self, context: Context) -> bool: ...
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ def parse_url(text: str) -> Url:
     name, colon, digits = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if not colon:
         name, digits = host, ""
-    if not name or digits and not digits.isdigit() or digits and not 0 < int(digits) < 65536:
+    if not name or (digits and not digits.isdigit()) or (digits and not 0 < int(digits) < 65536):
         raise BadUrl()
     path = match.group(3) or "/"
     return Url(

@@ -28,6 +28,11 @@ MASKS: list[tuple[str, str]] = [
     (r"seq \d{5,}", "seq N"),
     (r", options \[[^\]]*\]", ", options [O]"),
     (r"win \d+", "win W"),
+    (r"cksum 0x[0-9a-f]{4} \(incorrect -> 0x[0-9a-f]{4}\)", "cksum C"),
+    (r"ifindex \d+", "ifindex I"),
+    (r"ttl (\d+), id \d+", r"ttl \1, id N"),
+    (r"ack \d{5,}", "ack N"),
+    (r"(10\.0\.1\.1 +|10\.0\.2\.2 +)\d+\.\d+ ms", r"\1N ms"),
     (r" +", " "),
 ]
 
@@ -48,6 +53,8 @@ def transcript(name: str) -> list[tuple[str, str, str, int]]:
         end = re.fullmatch(r"\[code (\d+)\]", line)
         if start:
             place, command, lines = start.group(1), start.group(2), []
+            if command.startswith("WATCH "):
+                out.append((place, command, "", 0))
         elif end:
             out.append((place, command, "\n".join(lines), int(end.group(1))))
         else:
@@ -57,7 +64,7 @@ def transcript(name: str) -> list[tuple[str, str, str, int]]:
 
 def lab(name: str) -> World:
     world = three()
-    if name == "curl":
+    if name in ("curl", "tcpdump"):
         serve(
             world,
             "lab/b",
@@ -68,7 +75,7 @@ def lab(name: str) -> World:
             date="Sat, 21 Nov 2026 09:00:00 GMT",
             missing="/nope",
         )
-    elif name in ("nc", "tcpdump", "busybox"):
+    elif name in ("nc", "busybox"):
         serve(world, "lab/b", 80, page="text", text="hello\n", server="SimpleHTTP/0.6 Python/3.11.2")
     if name == "nc":
         serve(world, "lab/b", 5000, "sink")
@@ -85,7 +92,13 @@ def replay(name: str) -> list[str]:
     world = lab(name)
     shells = {p: at(world, p) for p in ("", "a", "b", "r")}
     wrong = []
+    watching = ""
     for place, command, want, code in transcript(name):
+        if command.startswith("WATCH "):
+            watching = command.removeprefix("WATCH ")
+            world.watched[f"lab/lab/{place}"] = (world.position, world.position, 0.0)
+            continue
+        command = watching if command == "SHOW" else command
         result = shells[place].run(command)
         got = "".join(text for _, text in result.chunks)
         got = "\n".join(line for line in got.splitlines() if not OURS.search(line))
@@ -94,7 +107,7 @@ def replay(name: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("name", ["ping", "ping-fails"])
+@pytest.mark.parametrize("name", ["ping", "ping-fails", "curl", "nc", "traceroute", "tcpdump"])
 def test_same_as_the_real_tool(name: str) -> None:
     wrong = replay(name)
     assert not wrong, "\n".join(wrong)

@@ -135,7 +135,7 @@ def _one(ctx: Context, job: Job, tries: list[web.Fetch]) -> tuple[int, list[tupl
         if job.verbose:
             texts.append(("err", f"* Added {entry}:{text4(address)} to DNS cache\n"))
     target = job.url
-    for hop in range(REDIRECTS + 1):
+    for _ in range(REDIRECTS + 1):
         try:
             url = web.parse_url(target)
         except web.BadUrl as bad:

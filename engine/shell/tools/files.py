@@ -172,7 +172,7 @@ RM = _tool(
     FORCE,
     _opt("-r", "-R", "--recursive", en="folders too", ko="폴더까지"),
 )
-CP = _tool(
+CP: Tool = _tool(
     "cp",
     "copy files",
     "파일을 복사합니다",
@@ -180,5 +180,5 @@ CP = _tool(
     FORCE,
     Opt(("-r", "-R", "-a", "--recursive"), refused=True),
 )
-MV = _tool("mv", "move files", "파일을 옮깁니다", _copy("mv", lambda: MV), FORCE)
+MV: Tool = _tool("mv", "move files", "파일을 옮깁니다", _copy("mv", lambda: MV), FORCE)
 TOOLS = (TEE, MKDIR, TOUCH, RM, CP, MV)

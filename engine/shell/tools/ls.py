@@ -5,6 +5,9 @@ Rules. Times and owners are the same for every file (the lab keeps none); what i
 
 from __future__ import annotations
 
+import fnmatch
+
+from engine.errors import NotModelled
 from engine.say import Phrase
 from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
@@ -112,6 +115,55 @@ def _readlink(ctx: Context, argv: list[str]) -> Out:
     return Out(stdout=out, code=code)
 
 
+def _find(ctx: Context, argv: list[str]) -> Out:
+    """find [DIR...] [-maxdepth N] [-type f|d] [-name GLOB]; other tests are refused by name."""
+    words = list(argv)
+    tops: list[str] = []
+    while words and not words[0].startswith(("-", "(", "!")):
+        tops.append(words.pop(0))
+    depth, kind, pattern = 99, "", "*"
+    while words:
+        test = words.pop(0)
+        if test not in ("-name", "-type", "-maxdepth", "-print"):
+            raise NotModelled(f"find {test}")
+        if test == "-print":
+            continue
+        if not words:
+            raise Fail(f"find: missing argument to `{test}'")
+        value = words.pop(0)
+        if test == "-maxdepth":
+            if not value.isdigit():
+                raise Fail(
+                    f"find: Expected a positive decimal integer argument to -maxdepth, but got ‘{value}’"
+                )
+            depth = int(value)
+        elif test == "-type":
+            if value not in ("f", "d", "l"):
+                raise NotModelled(f"find -type {value}")
+            kind = {"f": "file", "d": "dir", "l": "link"}[value]
+        else:
+            pattern = value
+    out, errors = "", ""
+    for top in tops or ["."]:
+        if not ctx.files.kind(ctx.path(top)):
+            errors += f"find: ‘{top}’: No such file or directory\n"
+            continue
+        for path in _below(ctx, top, depth):
+            named = fnmatch.fnmatchcase(path.rstrip("/").rsplit("/", 1)[-1], pattern)
+            if named and (not kind or ctx.files.kind(ctx.path(path)) == kind):
+                out += path + "\n"
+    return Out(stdout=out, stderr=errors, code=int(bool(errors)))
+
+
+def _below(ctx: Context, top: str, depth: int) -> list[str]:
+    out = [top]
+    path = ctx.path(top)
+    if depth > 0 and ctx.files.kind(path) == "dir":
+        for name in ctx.files.list(path, quiet=True):
+            out += _below(ctx, f"{top.rstrip('/')}/{name}", depth - 1) if len(out) < 5000 else []
+    return out
+
+
 def _opt(*names: str, en: str, ko: str) -> Opt:
     return Opt(names, "", Phrase(en, ko))
 
@@ -152,4 +204,10 @@ READLINK = Tool(
     opts=(_opt("-f", "--canonicalize", en="follow every link", ko="모든 링크를 따라갑니다"),),
     after_unknown=("Try 'readlink --help' for more information.",),
 )
-TOOLS = (LS, READLINK)
+FIND = Tool(
+    name="find",
+    summary=Phrase("files and folders below a folder", "폴더 아래의 파일을 찾습니다"),
+    run=_find,
+    usage=("find [DIR] [-maxdepth N] [-type f|d|l] [-name GLOB]",),
+)
+TOOLS = (LS, READLINK, FIND)

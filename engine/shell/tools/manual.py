@@ -16,6 +16,13 @@ GROUPS: dict[str, Phrase] = {
     "text": Phrase("Files and text", "파일과 글"),
     "shell": Phrase("The shell", "셸"),
 }
+#: Other words that tools use for the same groups.
+SAME = {
+    "network": "net",
+    "containers and the cluster": "container",
+    "cluster": "container",
+    "containers": "container",
+}
 USAGE = Phrase("Usage", "쓰는 법")
 OPTIONS = Phrase("Options", "옵션")
 REFUSED = Phrase(
@@ -52,13 +59,18 @@ def _man(ctx: Context, argv: list[str]) -> Out:
     return _help(ctx, words)
 
 
+def group_of(tool: Tool) -> str:
+    group = SAME.get(tool.group, tool.group)
+    return group if group in GROUPS else "net"
+
+
 def _overview(ctx: Context) -> str:
     """Tools of this place by group, one line each; aliases share their tool's line."""
     by_group: dict[str, dict[str, list[str]]] = {}
     for name in available(ctx):
         tool = find(name)
         if tool is not None:
-            by_group.setdefault(tool.group, {}).setdefault(tool.name, []).append(name)
+            by_group.setdefault(group_of(tool), {}).setdefault(tool.name, []).append(name)
     blocks = []
     for group, title in GROUPS.items():
         tools = by_group.get(group, {})

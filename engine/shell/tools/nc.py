@@ -1,7 +1,7 @@
 """nc: OpenBSD's on machines, busybox's in images built on it. Connect, scan, send a line, or start a listener.
 
-Theory. A client's input is what was piped into it; a terminal has none. A listener would hold the terminal; here it goes to
-the background at once, with & or without, and says its process id.
+Theory. A client's input is what was piped into it; a terminal has none. A listener would hold the terminal; here it goes
+to the background at once, with & or without, and says its process id.
 
 Rules. What a listener receives is not kept. Texts: tests/golden/shell/nc.txt (netcat-openbsd 1.219), busybox.txt.
 """
@@ -53,7 +53,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
     words = got.words
     if "-l" in got:
         return _listen(ctx, got)
-    if not words or len(words) == 1 and ctx.busybox:
+    if not words or (len(words) == 1 and ctx.busybox):
         raise Fail(BUSYBOX_USAGE if ctx.busybox else "\n".join(USAGE))
     if len(words) == 1:
         raise Fail("nc: missing port number")
@@ -158,19 +158,9 @@ def _said(
         reached = call.error != "ECONNREFUSED" and not (call.error and call.error != "ETIMEDOUT")
     received = call.response.text if call.response is not None and "-z" not in got else ""
     if ctx.busybox:
-        if reached:
-            return True, [("out", received)]
-        late = call.error == "ETIMEDOUT" or timeout and call.seconds > timeout
-        words = (
-            "timed out"
-            if late and timeout
-            else f"can't connect to remote host ({text4(found.address)}): {errno_text(call.error)}"
-        )
-        return False, [("err", f"nc: {words}\n")]
+        return _busybox(ctx, got, host, found, port, call, reached, received)
     if not reached:
-        if "-v" not in got and not ("-z" not in got and False):
-            return False, []
-        if proto == "udp":
+        if "-v" not in got or proto == "udp":
             return False, []
         if timeout and (call.error == "ETIMEDOUT" or call.seconds > timeout):
             text = f"nc: connect to {host} port {port} (tcp) timed out: Operation now in progress\n"
@@ -184,6 +174,19 @@ def _said(
         texts.append(("err", f"Connection to {shown} {port} port [{proto}/{name}] succeeded!\n"))
     texts.append(("out", received))
     return True, texts
+
+
+def _busybox(
+    ctx: Context, got: Parsed, host: str, found: Found, port: int, call: Call, reached: bool, received: str
+) -> tuple[bool, list[tuple[str, str]]]:
+    """busybox's larger nc (nc_bloaty.c): silent without -v, and refusals only with -vv."""
+    where = f"{host} ({text4(found.address)}:{port})"
+    loud = len(got.opts.get("-v", []))
+    if reached:
+        return True, [("err", f"{where} open\n" if loud else ""), ("out", received)]
+    if loud > 1 or (loud and call.error != "ECONNREFUSED"):
+        return False, [("err", f"nc: {where}: {errno_text(call.error)}\n")]
+    return False, []
 
 
 def _listen(ctx: Context, got: Parsed) -> Out:

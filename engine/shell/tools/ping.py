@@ -44,7 +44,7 @@ UNREACHABLE = {
     13: "Packet filtered",
 }  # fmt: skip
 
-USAGE = """
+USAGE = """\
 Usage
   ping [options] <destination>
 
@@ -93,7 +93,7 @@ IPv6 options:
   -F <flowlabel>     define flow label, default is random
   -N <nodeinfo opt>  use icmp6 node info query, try <help> as argument
 
-For more details see ping(8).""".split("\n")
+For more details see ping(8)."""
 
 
 @dataclass(slots=True)
@@ -434,6 +434,6 @@ TOOL = Tool(
         *(Opt((f"-{c}",), refused=True) for c in "aABCDdfhLOrRUvVb6"),
         *(Opt((f"-{c}",), "X", refused=True) for c in "elmpQSTFN"),
     ),
-    after_unknown=tuple(USAGE),
+    after_unknown=("", *USAGE.strip().splitlines()),
     usage_code=2,
 )

@@ -55,7 +55,7 @@ TABLE: dict[str, Phrase] = {
     "vi": _EDIT, "vim": _EDIT, "nano": _EDIT, "emacs": _EDIT, "ed": _EDIT,
     "less": _PAGER, "more": _PAGER,
     "apt": _INSTALL, "apt-get": _INSTALL, "yum": _INSTALL, "dnf": _INSTALL, "apk": _INSTALL, "pip": _INSTALL,
-    "ifconfig": _IP, "route": _IP, "ethtool": _IP, "nmcli": _IP,
+    "ifconfig": _IP, "ethtool": _IP, "nmcli": _IP,
     "brctl": _BRIDGE,
     "nft": _NFT, "ipset": _NFT, "ipvsadm": _NFT, "ufw": _NFT, "firewall-cmd": _NFT,
     "xargs": _LOOP, "parallel": _LOOP, "seq": _LOOP, "source": _LOOP, "eval": _LOOP,

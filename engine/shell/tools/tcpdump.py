@@ -117,7 +117,8 @@ def _text(ctx: Context, got: Parsed, device: str, shown: list[Seen], total: int,
     ) + f"listening on {device}, link-type {link}, snapshot length 262144 bytes\n"
     lines = "".join(_line(ctx, dissector, got, device, s) + "\n" for s in shown)
     word = "packet" if len(shown) == 1 else "packets"
-    tail = f"{len(shown)} {word} captured\n"
+    tail = "" if "-c" in got and len(shown) == int(got.last("-c")) else "\n"
+    tail += f"{len(shown)} {word} captured\n"
     tail += (
         f"{total} {'packet' if total == 1 else 'packets'} received by filter\n0 packets dropped by kernel\n"
     )

@@ -314,47 +314,97 @@ def _tool(
     )
 
 
-CAT = _tool(
-    "cat", "show files", "파일 내용을 보여 줍니다", _cat, _flag("-n", "--number", en="number the lines", ko="줄 번호를 붙입니다"),
-    Opt(("-A", "--show-all"), refused=True), Opt(("-e",), refused=True), Opt(("-v",), refused=True), Opt(("-T",), refused=True),
-)  # fmt: skip
-HEAD = _tool(
-    "head", "the first lines", "앞쪽 줄만 보여 줍니다", _ends(lambda: HEAD, "head"),
-    Opt(("-n", "--lines"), "N", Phrase("how many lines", "줄 수")), Opt(("-c", "--bytes"), "N", Phrase("how many bytes", "바이트 수")),
+CAT: Tool = _tool(
+    "cat",
+    "show files",
+    "파일 내용을 보여 줍니다",
+    _cat,
+    _flag("-n", "--number", en="number the lines", ko="줄 번호를 붙입니다"),
+    Opt(("-A", "--show-all"), refused=True),
+    Opt(("-e",), refused=True),
+    Opt(("-v",), refused=True),
+    Opt(("-T",), refused=True),
+)
+HEAD: Tool = _tool(
+    "head",
+    "the first lines",
+    "앞쪽 줄만 보여 줍니다",
+    _ends(lambda: HEAD, "head"),
+    Opt(("-n", "--lines"), "N", Phrase("how many lines", "줄 수")),
+    Opt(("-c", "--bytes"), "N", Phrase("how many bytes", "바이트 수")),
     _flag("-q", "--quiet", en="no headings", ko="파일 이름을 붙이지 않습니다"),
-)  # fmt: skip
-TAIL = _tool(
-    "tail", "the last lines", "뒤쪽 줄만 보여 줍니다", _ends(lambda: TAIL, "tail"),
-    Opt(("-n", "--lines"), "N", Phrase("how many lines", "줄 수")), Opt(("-c", "--bytes"), "N", Phrase("how many bytes", "바이트 수")),
-    _flag("-q", "--quiet", en="no headings", ko="파일 이름을 붙이지 않습니다"), Opt(("-f", "--follow"), refused=True),
+)
+TAIL: Tool = _tool(
+    "tail",
+    "the last lines",
+    "뒤쪽 줄만 보여 줍니다",
+    _ends(lambda: TAIL, "tail"),
+    Opt(("-n", "--lines"), "N", Phrase("how many lines", "줄 수")),
+    Opt(("-c", "--bytes"), "N", Phrase("how many bytes", "바이트 수")),
+    _flag("-q", "--quiet", en="no headings", ko="파일 이름을 붙이지 않습니다"),
+    Opt(("-f", "--follow"), refused=True),
     Opt(("-F",), refused=True),
-)  # fmt: skip
+)
 WC = _tool(
-    "wc", "count lines, words and bytes", "줄, 단어, 바이트를 셉니다", _wc, _flag("-l", "--lines", en="lines", ko="줄"),
-    _flag("-w", "--words", en="words", ko="단어"), _flag("-c", "--bytes", en="bytes", ko="바이트"),
-    Opt(("-m", "--chars"), refused=True), Opt(("-L", "--max-line-length"), refused=True),
-)  # fmt: skip
+    "wc",
+    "count lines, words and bytes",
+    "줄, 단어, 바이트를 셉니다",
+    _wc,
+    _flag("-l", "--lines", en="lines", ko="줄"),
+    _flag("-w", "--words", en="words", ko="단어"),
+    _flag("-c", "--bytes", en="bytes", ko="바이트"),
+    Opt(("-m", "--chars"), refused=True),
+    Opt(("-L", "--max-line-length"), refused=True),
+)
 SORT = _tool(
-    "sort", "sort lines", "줄을 정렬합니다", _sort, _flag("-n", "--numeric-sort", en="by number", ko="숫자로 비교"),
-    _flag("-r", "--reverse", en="the other way round", ko="거꾸로"), _flag("-u", "--unique", en="equal lines once", ko="같은 줄은 한 번만"),
-    _flag("-V", "--version-sort", en="by version", ko="버전 순서"), Opt(("-k", "--key"), "KEY", Phrase("by field N[,M]", "N[,M]번째 칸으로")),
-    Opt(("-t", "--field-separator"), "SEP", Phrase("field separator", "칸을 나누는 글자")), Opt(("-h",), refused=True),
-    Opt(("-f",), refused=True), Opt(("-b",), refused=True), Opt(("-s",), refused=True), Opt(("-o",), "FILE", refused=True), code=2,
-)  # fmt: skip
+    "sort",
+    "sort lines",
+    "줄을 정렬합니다",
+    _sort,
+    _flag("-n", "--numeric-sort", en="by number", ko="숫자로 비교"),
+    _flag("-r", "--reverse", en="the other way round", ko="거꾸로"),
+    _flag("-u", "--unique", en="equal lines once", ko="같은 줄은 한 번만"),
+    _flag("-V", "--version-sort", en="by version", ko="버전 순서"),
+    Opt(("-k", "--key"), "KEY", Phrase("by field N[,M]", "N[,M]번째 칸으로")),
+    Opt(("-t", "--field-separator"), "SEP", Phrase("field separator", "칸을 나누는 글자")),
+    Opt(("-h",), refused=True),
+    Opt(("-f",), refused=True),
+    Opt(("-b",), refused=True),
+    Opt(("-s",), refused=True),
+    Opt(("-o",), "FILE", refused=True),
+    code=2,
+)
 UNIQ = _tool(
-    "uniq", "join equal neighbouring lines", "이어진 같은 줄을 하나로 줄입니다", _uniq, _flag("-c", "--count", en="count them", ko="개수를 셉니다"),
-    _flag("-d", "--repeated", en="only repeated ones", ko="되풀이된 줄만"), _flag("-u", "--unique", en="only single ones", ko="한 번 나온 줄만"),
-    Opt(("-i",), refused=True), Opt(("-f",), "N", refused=True),
-)  # fmt: skip
+    "uniq",
+    "join equal neighbouring lines",
+    "이어진 같은 줄을 하나로 줄입니다",
+    _uniq,
+    _flag("-c", "--count", en="count them", ko="개수를 셉니다"),
+    _flag("-d", "--repeated", en="only repeated ones", ko="되풀이된 줄만"),
+    _flag("-u", "--unique", en="only single ones", ko="한 번 나온 줄만"),
+    Opt(("-i",), refused=True),
+    Opt(("-f",), "N", refused=True),
+)
 CUT = _tool(
-    "cut", "fields of lines", "줄에서 칸을 골라냅니다", _cut, Opt(("-f", "--fields"), "LIST", Phrase("these fields", "이 칸들")),
-    Opt(("-c", "--characters"), "LIST", Phrase("these characters", "이 글자들")), Opt(("-d", "--delimiter"), "C", Phrase("separator", "나누는 글자")),
-    _flag("-s", "--only-delimited", en="skip lines without it", ko="나누는 글자가 없는 줄은 건너뜁니다"), Opt(("-b",), "LIST", refused=True),
-)  # fmt: skip
+    "cut",
+    "fields of lines",
+    "줄에서 칸을 골라냅니다",
+    _cut,
+    Opt(("-f", "--fields"), "LIST", Phrase("these fields", "이 칸들")),
+    Opt(("-c", "--characters"), "LIST", Phrase("these characters", "이 글자들")),
+    Opt(("-d", "--delimiter"), "C", Phrase("separator", "나누는 글자")),
+    _flag("-s", "--only-delimited", en="skip lines without it", ko="나누는 글자가 없는 줄은 건너뜁니다"),
+    Opt(("-b",), "LIST", refused=True),
+)
 TR = _tool(
-    "tr", "replace or delete characters", "글자를 바꾸거나 지웁니다", _tr, _flag("-d", "--delete", en="delete", ko="지웁니다"),
-    _flag("-s", "--squeeze-repeats", en="squeeze repeats", ko="되풀이를 하나로 줄입니다"), Opt(("-c", "-C", "--complement"), refused=True),
-)  # fmt: skip
+    "tr",
+    "replace or delete characters",
+    "글자를 바꾸거나 지웁니다",
+    _tr,
+    _flag("-d", "--delete", en="delete", ko="지웁니다"),
+    _flag("-s", "--squeeze-repeats", en="squeeze repeats", ko="되풀이를 하나로 줄입니다"),
+    Opt(("-c", "-C", "--complement"), refused=True),
+)
 ECHO = _tool("echo", "print words", "글을 출력합니다", _echo)
 PRINTF = _tool("printf", "print by a format", "형식에 맞춰 출력합니다", _printf)
 

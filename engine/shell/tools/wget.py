@@ -102,7 +102,7 @@ def _report(ctx: Context, url: web.Url, one: web.Fetch, opts: dict[str, list[str
     if not quiet:
         texts.append(("err", f"Connecting to {url.netloc} ({where})\n"))
     error = one.call.error
-    if error == "ETIMEDOUT" or limit and one.call.seconds > limit:
+    if error == "ETIMEDOUT" or (limit and one.call.seconds > limit):
         return end(
             "download timed out"
             if limit
@@ -138,7 +138,7 @@ def _report(ctx: Context, url: web.Url, one: web.Fetch, opts: dict[str, list[str
         where = "writing to stdout" if name == "-" else f"saving to '{name}'"
         texts.insert(1, ("err", f"{where}\n"))
         bar = f"{shown[:20].strip(chr(39)):<20} 100% |{'*' * 32}| {size:5}  0:00:00 ETA\n"
-        texts += [("err", bar), ("err", f"written to stdout\n" if name == "-" else f"'{name}' saved\n")]
+        texts += [("err", bar), ("err", "written to stdout\n" if name == "-" else f"'{name}' saved\n")]
     return Out.mixed(texts, 0, journeys)
 
 

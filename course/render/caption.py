@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from course.render.frames import Beat, Playback
+from course.render.frames import Beat
 from course.render.glyphs import Glyphs
 from course.render.headers import header_lines
 from course.render.ladder import where
+from course.render.playback import Playback
 from course.render.words import FIDELITY_WORDS, OUTCOME_WORDS, ui
 from engine.linux.journey import OUTCOMES, Outcome, Step
 
@@ -138,8 +139,8 @@ def beat_title(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
 
 
 def panel(
-    playback: Playback, width: int, height: int, lang: str, glyphs: Glyphs, *, speed: float = 1.0, playing: bool = False,
-    typed: str | None = None,
+    playback: Playback, width: int, height: int, lang: str, glyphs: Glyphs, *,
+    speed: float = 1.0, playing: bool = False, typed: str | None = None,
 ) -> list[Line]:  # fmt: skip
     """The whole panel, at most `height` lines."""
     out: list[Line] = [bar(playback, width, glyphs)]

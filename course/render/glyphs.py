@@ -97,8 +97,8 @@ UNICODE = Glyphs(
 )  # fmt: skip
 ASCII = Glyphs(
     ascii=True, packet="*", answer="#", ghost="o", met="*", passed="o", stopped="X", unreached=".", ok="+",
-    here=">", arrow="->", gives="=>", dot="-", cut="~", then="->", down="v", play=">", pause="||", slower="<", faster=">",
-    shells=(("(", ")"), ("[", "]"), ("{", "}")),
+    here=">", arrow="->", gives="=>", dot="-", cut="~", then="->", down="v", play=">", pause="||", slower="<",
+    faster=">", shells=(("(", ")"), ("[", "]"), ("{", "}")),
 )  # fmt: skip
 
 

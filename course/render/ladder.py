@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
-from course.render.frames import Beat, Film, Playback
+from course.render.frames import Beat, Film
 from course.render.glyphs import Glyphs
+from course.render.playback import Playback
 from course.render.words import OUTCOME_WORDS, short, ui
 from engine.linux.journey import Outcome, Place
 

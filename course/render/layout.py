@@ -19,7 +19,8 @@ from rich.cells import cell_len
 from course.render.block import Block, Name, Text, Wire
 from course.render.canvas import Canvas, Cell, Point
 from course.render.glyphs import UNICODE, Glyphs
-from course.render.machine import Detail, MachineBlock, Programs
+from course.render.machine import MachineBlock
+from course.render.spaces import Detail, Programs
 from course.render.topology import Key, Lan, Machine, Topology
 
 #: Words that the drawing itself needs; `words.py` has them in both languages.
@@ -85,7 +86,7 @@ def layout(
     lab: Topology, width: int, height: int, *, wanted: Wanted | None = None, glyphs: Glyphs = UNICODE,
     words: Mapping[str, str] = ENGLISH,
 ) -> Scene:  # fmt: skip
-    """The richest picture of the lab that fits `width` x `height` cells; `fits` is False if even the poorest does not."""
+    """The richest picture of the lab that fits `width` x `height` cells; `fits` is False if none does."""
     wanted = wanted or Wanted()
     best: tuple[Block, Detail] | None = None
     block = Block()
@@ -124,9 +125,9 @@ def _finish(lab: Topology, block: Block, detail: Detail, glyphs: Glyphs, fits: b
                 {("dev", lan.netns, port): ("dev", lan.netns, lan.bridge) for port, _ in lan.ports}
             )
     return Scene(
-        width=canvas.width, height=canvas.height, rows=canvas.cells(glyphs), nodes=block.nodes, tracks=tuple(block.tracks),
-        stands_for=block.stands_for, boxes=lab.boxes, bridges=frozenset(bridges), masters=masters, detail=detail,
-        fits=fits, glyphs=glyphs, machines=tuple(m.name for m in lab.machines),
+        width=canvas.width, height=canvas.height, rows=canvas.cells(glyphs), nodes=block.nodes,
+        tracks=tuple(block.tracks), stands_for=block.stands_for, boxes=lab.boxes, bridges=frozenset(bridges),
+        masters=masters, detail=detail, fits=fits, glyphs=glyphs, machines=tuple(m.name for m in lab.machines),
     )  # fmt: skip
 
 
@@ -225,7 +226,7 @@ class _Arrangement:
         return block.mirrored() if below else block
 
     def _fold(self, machines: list[Machine]) -> Block:
-        """Machines that the journey does not cross, as a stub on the LAN: their names while short, else their number."""
+        """Machines that the journey does not cross, as a stub on the LAN: names while short, else their number."""
         names = ", ".join(m.name for m in machines)
         kind = "nodes" if any(m.role == "node" for m in machines) else "hosts"
         word = names if cell_len(names) <= FOLD_NAMES else self.words[kind].format(n=len(machines))

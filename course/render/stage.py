@@ -11,9 +11,10 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from course.render.canvas import Cell, Point, spread
-from course.render.frames import Beat, Film, Playback
+from course.render.frames import Beat, Film
 from course.render.layout import Scene
 from course.render.paths import Path, Paths
+from course.render.playback import Playback
 from course.render.words import OUTCOME_WORDS, destination
 from engine.linux.journey import Outcome, Place, StepKind
 
@@ -21,7 +22,8 @@ Overlay = dict[Point, Cell]
 
 #: Where a label may stand beside its packet: (dx of its near end, dy, grows to the right?), best first.
 SIDES: tuple[tuple[int, int, bool], ...] = (
-    (2, 0, True), (1, -1, True), (1, 1, True), (-2, 0, False), (-1, -1, False), (-1, 1, False), (2, -2, True), (2, 2, True),
+    (2, 0, True), (1, -1, True), (1, 1, True), (-2, 0, False),
+    (-1, -1, False), (-1, 1, False), (2, -2, True), (2, 2, True),
 )  # fmt: skip
 OVER_TEXT, OVER_BOX, OVER_LINE, OUTSIDE = 5, 3, 1, 400
 

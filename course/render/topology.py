@@ -80,7 +80,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lan:
-    """A segment. `ports` are (device at the switch, its key in the machine); a bare cable has no switch (`netns` "")."""
+    """A segment. `ports` are (device at the switch, its key in the machine); `netns` "" is a cable without switch."""
 
     name: str
     netns: str

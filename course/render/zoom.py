@@ -89,16 +89,18 @@ def _hook_of(step: Step, before: str) -> str:
 
 def _order(what: str, bridged: str, hooked: bool) -> list[tuple[str, str, bool]]:
     """(section, hook or stage, away?) in the order in which this kind of visit meets them. A frame that is no IP
-    packet meets no hook, and a bridged one only where br_netfilter made it meet a table. `bridged` is first, last (after the
-    packet left by the bridge device) or ""."""
+    packet meets no hook, and a bridged one only where br_netfilter made it meet a table. `bridged` is first, last
+    (after the packet left by the bridge device) or ""."""
     if what in ("arp", "bridging") and not hooked:
         middle = ["bridge"] if bridged else []
         ends = ["neighbour"] if what == "arp" else []
         return [(name, "", False) for name in ("in", *middle, *ends, "out")]
     if what == "sending":
         after = [("bridge", "", False)] if bridged else []
-        return [("socket", "", False), ("routing", "", False), ("OUTPUT", "OUTPUT", False),
-                ("POSTROUTING", "POSTROUTING", False), ("neighbour", "", False), ("out", "", False), *after]  # fmt: skip
+        return [
+            ("socket", "", False), ("routing", "", False), ("OUTPUT", "OUTPUT", False),
+            ("POSTROUTING", "POSTROUTING", False), ("neighbour", "", False), ("out", "", False), *after,
+        ]  # fmt: skip
     start = [("in", "", False), ("PREROUTING", "PREROUTING", False)]
     bridge = [("bridge", "", False)] if bridged == "first" or what == "bridging" else []
     after = [("bridge", "", False)] if bridged == "last" else []

@@ -8,8 +8,8 @@ from textual import events
 from textual.message import Message
 
 from course.render import ladder as draw
-from course.render.frames import Playback
 from course.render.glyphs import glyphs
+from course.render.playback import Playback
 from course.widgets.player.paint import Painted
 
 

@@ -13,19 +13,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.timer import Timer
-from textual.widget import Widget
 
-from course.keys import aliases
 from course.render.caption import panel
-from course.render.frames import WAYS, Beat, Film, Playback, film
+from course.render.frames import Beat, Film, film
 from course.render.glyphs import glyphs
+from course.render.playback import Playback
+from course.widgets.player.controls import PlayerControls
 from course.widgets.player.ladder import Ladder
 from course.widgets.player.paint import Painted
 from course.widgets.player.scene import PlayerScene
@@ -35,7 +33,6 @@ from engine.linux.journey import Journey, Outcome, Place
 if TYPE_CHECKING:
     from engine.linux.net import Net
 
-SPEEDS = (0.5, 1.0, 2.0, 4.0)
 FRAME = 1 / 30
 LONGEST_TICK = 0.25  # a late tick moves the film on by no more than this
 STILL_BEAT = 1.4  # without motion each hop is shown for at least so long
@@ -49,7 +46,7 @@ def bridge_ports(net: Net) -> frozenset[tuple[str, str]]:
     )
 
 
-class Player(Widget):
+class Player(PlayerControls):
     """Shows one journey in one lab. `load` it, then drive it by keys or by its methods."""
 
     DEFAULT_CSS = """
@@ -59,26 +56,6 @@ class Player(Widget):
     Player .off { display: none; }
     """
     can_focus = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "play_pause", "play/pause"),
-        Binding("right", "step(1)", "hop"),
-        Binding("left", "step(-1)", "hop back"),
-        Binding("down", "down(1)", "next", show=False),
-        Binding("up", "down(-1)", "previous", show=False),
-        Binding("shift+right,right_square_bracket", "inside(1)", "step", show=False),
-        Binding("shift+left,left_square_bracket", "inside(-1)", "step back", show=False),
-        Binding("home", "first", "start", show=False),
-        Binding("end", "last", "end", show=False),
-        Binding("plus,equals_sign,f10", "faster(1)", "faster", show=False),
-        Binding("minus,f9", "faster(-1)", "slower", show=False),
-        Binding("enter," + aliases("z"), "zoom", "zoom"),
-        Binding(aliases("v") + ",f6", "view", "ladder/scene"),
-        Binding(aliases("r") + ",f5", "replay", "replay", show=False),
-        Binding(aliases("a") + ",f7", "arp", "ARP detail", show=False),
-        Binding(aliases("m") + ",f8", "later", "later packets", show=False),
-        Binding(aliases("g") + ",number_sign", "goto", "go to hop", show=False),
-        Binding(aliases("o"), "choose_row", "use the row", show=False),
-    ]
 
     class HopChanged(Message):
         """The film stands at another beat."""
@@ -123,15 +100,10 @@ class Player(Widget):
         self._motion = motion
         self._view = view
         self._clock = clock
-        self._zoomed = False
         self._journey: Journey | None = None
         self._net: Net | None = None
-        self._arp, self._later = True, False
         self.playback = Playback(film=Film(journey=Journey(act="", outcome=Outcome.DELIVERED), beats=()))
-        self.speed = 1.0
-        self._ticker: Timer | None = None
         self._then = 0.0
-        self._typed: str | None = None
         self._reported = -1
         self._finished = False
         self._halt: int | None = None
@@ -155,10 +127,6 @@ class Player(Widget):
     @property
     def film(self) -> Film:
         return self.playback.film
-
-    @property
-    def playing(self) -> bool:
-        return self._ticker is not None
 
     @property
     def lang(self) -> str:
@@ -230,14 +198,10 @@ class Player(Widget):
 
     def conceal_hop(self, leg: int, way: str, hop: int) -> bool:
         """Hide from the first beat of this hop on; False when the film has no such hop."""
-        found = [
-            i
-            for i, b in enumerate(self.film.beats)
-            if (b.leg, b.hop) == (leg, hop) and b.way == WAYS.get(way, way)
-        ]
-        if found:
-            self.conceal(found[0])
-        return bool(found)
+        found = self.film.first(leg, way, hop)
+        if found is not None:
+            self.conceal(found)
+        return found is not None
 
     def reveal(self, *, play: bool = False) -> None:
         """Show everything again."""
@@ -407,68 +371,6 @@ class Player(Widget):
             )  # fmt: skip
             part.set_lines(lines)
 
-    # -- keys ------------------------------------------------------------------------------------------------------
-
-    def action_play_pause(self) -> None:
-        if self.playing:
-            self.pause()
-        else:
-            self.play()
-
-    def action_step(self, by: int) -> None:
-        self._stop()
-        self.playback.step(by)
-        self._show()
-
-    def action_down(self, by: int) -> None:
-        """Down and up: the next hop in the ladder and the scene, the next step in the zoom."""
-        if self._zoomed:
-            self.action_inside(by)
-        else:
-            self.action_step(by)
-
-    def action_inside(self, by: int) -> None:
-        self._stop()
-        self.playback.step_inside(by)
-        self._show()
-
-    def action_first(self) -> None:
-        self.seek(0, 0.0)
-
-    def action_last(self) -> None:
-        self.seek(self.playback.last)
-
-    def action_faster(self, by: int) -> None:
-        index = SPEEDS.index(self.speed) if self.speed in SPEEDS else 1
-        self.speed = SPEEDS[max(0, min(len(SPEEDS) - 1, index + by))]
-        self._draw_panel()
-
-    def action_zoom(self) -> None:
-        """Into the hop and out again; playing stops, for there is something to read."""
-        if self._typed is not None:
-            self._go_typed()
-            return
-        self._stop()
-        self._zoomed = not self._zoomed and self.playback.now is not None
-        self._arrange()
-
-    def action_view(self) -> None:
-        self._view = "scene" if self.view == "ladder" else "ladder"
-        self._zoomed = False
-        self._arrange()
-
-    def action_replay(self) -> None:
-        self.playback.go(0, 0.0)
-        self.play()
-
-    def action_arp(self) -> None:
-        self._arp = not self._arp
-        self._recut()
-
-    def action_later(self) -> None:
-        self._later = not self._later
-        self._recut()
-
     def _recut(self) -> None:
         """Another cut of the same journey, standing where the old one stood. A hidden part stays hidden."""
         if self._journey is None:
@@ -481,50 +383,12 @@ class Player(Widget):
             new.go(new.film.same(old.now))
         self._cut(new)
 
-    def action_goto(self) -> None:
-        """Type a hop's number, then Enter."""
-        self._stop()
-        self._typed = ""
-        self._draw_panel()
-
     def action_choose_row(self) -> None:
         beat = self.playback.now
         if beat is not None:
             moment = beat.moments[self.playback.shown()]
             if moment.row:
                 self.post_message(self.RowChosen(self, moment.row, moment.step.place))
-
-    def on_key(self, event: events.Key) -> None:
-        if self._typed is None:
-            if event.key == "escape" and self._zoomed:
-                event.stop()
-                event.prevent_default()
-                self.action_zoom()
-            return
-        event.stop()
-        event.prevent_default()
-        if event.key.isdigit() and len(self._typed) < 3:
-            self._typed += event.key
-        elif event.key == "backspace":
-            self._typed = self._typed[:-1]
-        elif event.key == "enter":
-            self._go_typed()
-        else:
-            self._typed = None
-        self._draw_panel()
-
-    def _go_typed(self) -> None:
-        """To the hop with the typed number in the walk that is shown, else in the whole film."""
-        typed, self._typed = self._typed, None
-        beat = self.playback.now
-        if typed and beat is not None:
-            hop = int(typed) - 1
-            same = [i for i, b in enumerate(self.film.beats) if b.hop == hop and b.walk == beat.walk]
-            other = [i for i, b in enumerate(self.film.beats) if b.hop == hop and b.way != "aside"]
-            found = [i for i in (same or other) if i <= self.playback.last]
-            if found:
-                self.seek(found[-1] if same else found[0])
-        self._show()
 
     def on_ladder_asked(self, event: Ladder.Asked) -> None:
         event.stop()

@@ -14,9 +14,10 @@ from textual.strip import Strip
 
 from course.render.canvas import over, runs
 from course.render.cast import wanted
-from course.render.frames import Film, Playback
+from course.render.frames import Film
 from course.render.glyphs import glyphs
 from course.render.layout import Scene, layout
+from course.render.playback import Playback
 from course.render.stage import Overlay, Stage
 from course.render.topology import topology
 from course.render.words import folded

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from course.render import zoom as draw
 from course.render.caption import Line, clip_line, width_of
-from course.render.frames import Playback
 from course.render.glyphs import glyphs
+from course.render.playback import Playback
 from course.render.words import ui
 from course.widgets.player.paint import Painted
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course.render.frames import PASSING, Film, Playback, film
+from course.render.frames import PASSING, Film, film
+from course.render.playback import Playback
 from engine.linux.journey import Journey, Outcome, StepKind
 from tests.course.render import labs
 
@@ -115,7 +116,12 @@ def test_hidden_beats_cannot_be_reached(journey: Journey) -> None:
     play = Playback(film=film(journey), hidden=4)
     assert not play.advance(10_000.0)
     assert play.beat == 3 and play.concealed
-    for move in (lambda: play.step(1), lambda: play.go(99), lambda: play.step_inside(1), lambda: play.step_inside(1)):
+    for move in (
+        lambda: play.step(1),
+        lambda: play.go(99),
+        lambda: play.step_inside(1),
+        lambda: play.step_inside(1),
+    ):
         move()
         assert play.beat <= 3
     play.hidden = None

@@ -137,13 +137,17 @@ def nets(draw: st.DrawFn) -> Net:
     """Machines on a LAN with namespaces, bridges and veth pairs put anywhere."""
     changes = Changes(Net())
     count = draw(st.integers(1, 4))
-    build_fabric(changes, [Machine(name=f"m{i}", role=draw(st.sampled_from(("node", "host")))) for i in range(count)])
+    build_fabric(
+        changes, [Machine(name=f"m{i}", role=draw(st.sampled_from(("node", "host")))) for i in range(count)]
+    )
     serial = 0
     for i in range(count):
         box = f"m{i}"
         spaces = [box]
         for j in range(draw(st.integers(0, 4))):
-            label = draw(st.sampled_from(("default/web", "db", "kube-system/coredns-5d78c9869d-x7k2p", "한글-이름")))
+            label = draw(
+                st.sampled_from(("default/web", "db", "kube-system/coredns-5d78c9869d-x7k2p", "한글-이름"))
+            )
             changes.do(AddNetns(box=box, id=f"{box}/{j}", label=f"{label}-{j}"))
             spaces.append(f"{box}/{j}")
         bridges: list[tuple[str, str]] = []
@@ -154,7 +158,9 @@ def nets(draw: st.DrawFn) -> Net:
         for _ in range(draw(st.integers(0, 6))):
             serial += 1
             ends = [(draw(st.sampled_from(spaces)), f"v{serial}{side}long-name"[:15]) for side in "ab"]
-            changes.do(AddVeth(netns=ends[0][0], name=ends[0][1], peer_netns=ends[1][0], peer_name=ends[1][1]))
+            changes.do(
+                AddVeth(netns=ends[0][0], name=ends[0][1], peer_netns=ends[1][0], peer_name=ends[1][1])
+            )
             for netns, name in ends:
                 changes.do(SetLink(netns=netns, name=name, up=draw(st.booleans())))
                 here = [b for home, b in bridges if home == netns]
@@ -184,7 +190,12 @@ def test_any_lab_can_be_drawn(net: Net, size: tuple[int, int]) -> None:
 
 
 @settings(max_examples=80)
-@given(net=nets(), density=st.sampled_from(DENSITIES), fold=st.sampled_from(FOLDS), how=st.sampled_from(("", "both", "flat")))
+@given(
+    net=nets(),
+    density=st.sampled_from(DENSITIES),
+    fold=st.sampled_from(FOLDS),
+    how=st.sampled_from(("", "both", "flat")),
+)
 def test_no_label_lies_over_another(net: Net, density: object, fold: tuple[int, str], how: str) -> None:
     from dataclasses import replace
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from course.render.canvas import over, text_of, width_of
 from course.render.cast import wanted
-from course.render.frames import Playback, film
+from course.render.frames import film
 from course.render.glyphs import ASCII, UNICODE, Glyphs
 from course.render.layout import layout
+from course.render.playback import Playback
 from course.render.stage import Stage
 from course.render.topology import topology
 from engine.linux.journey import Journey, Outcome, Step, StepKind
@@ -19,7 +21,9 @@ from engine.linux.packet import IPv4, Packet, Udp
 from tests.course.render import labs
 
 
-def stage(net: Net, journey: Journey, width: int = 118, height: int = 22, glyphs: Glyphs = UNICODE) -> tuple[Stage, Playback]:
+def stage(
+    net: Net, journey: Journey, width: int = 118, height: int = 22, glyphs: Glyphs = UNICODE
+) -> tuple[Stage, Playback]:
     lo, stay = wanted(journey)
     scene = layout(topology(net, lo=lo), width, height, wanted=stay, glyphs=glyphs)
     made = film(journey)
@@ -49,7 +53,7 @@ def test_the_way_never_jumps(size: tuple[int, int], to: str) -> None:
         assert way, beat.place
         before = last.get(beat.walk)
         cells = ([before] if before is not None else []) + list(way)
-        for (x1, y1), (x2, y2) in zip(cells, cells[1:], strict=False):
+        for (x1, y1), (x2, y2) in pairwise(cells):
             assert abs(x1 - x2) + abs(y1 - y2) <= 1
         last[beat.walk] = way[-1]
 
@@ -57,7 +61,9 @@ def test_the_way_never_jumps(size: tuple[int, int], to: str) -> None:
 def test_the_packet_rides_on_its_wire() -> None:
     lab = labs.cluster(1, 2)
     on, play = stage(lab.net, lab.ping("w1/default/client-1", "10.244.1.6"))
-    index = next(i for i, b in enumerate(play.film.beats) if b.place.device == "veth12a1b2c3" and b.way == "there")
+    index = next(
+        i for i, b in enumerate(play.film.beats) if b.place.device == "veth12a1b2c3" and b.way == "there"
+    )
     assert on.ways[index][-1] == on.scene.nodes["dev", "w1", "veth12a1b2c3"]
 
 

@@ -66,7 +66,10 @@ def step(kind: StepKind, before: Packet | None = None, after: Packet | None = No
 IP = IPv4(src=ip4("10.244.1.5"), dst=ip4("10.96.0.10"), proto=17)
 QUESTION = Packet((IP, Udp(sport=5000, dport=53), Payload(protocol="dns", text="web", size=40)))
 ASK = Packet(
-    (Ethernet(src=1, dst=0xFFFFFFFFFFFF), Arp(op=1, sender_mac=1, sender_ip=ip4("10.0.0.1"), target_ip=ip4("10.0.0.2")))
+    (
+        Ethernet(src=1, dst=0xFFFFFFFFFFFF),
+        Arp(op=1, sender_mac=1, sender_ip=ip4("10.0.0.1"), target_ip=ip4("10.0.0.2")),
+    )
 )
 
 
@@ -81,7 +84,8 @@ ASK = Packet(
         (step(StepKind.ARP, ASK), "is asked for 10.0.0.2"),
         (step(StepKind.RULE, QUESTION, table="nat", chain="KUBE-SERVICES", number=17, verdict="jump"),
          "nat KUBE-SERVICES 17: jump"),
-        (step(StepKind.ROUTE, QUESTION, row="default via 10.244.1.1 dev eth0"), "route: default via 10.244.1.1 dev eth0"),
+        (step(StepKind.ROUTE, QUESTION, row="default via 10.244.1.1 dev eth0"),
+         "route: default via 10.244.1.1 dev eth0"),
         (step(StepKind.DROP, QUESTION, outcome=Outcome.NO_ROUTE), "ends here: no route"),
     ],
 )  # fmt: skip

@@ -287,8 +287,8 @@ def _image(lab: Lab, v: dict[str, Any]) -> bool:
     if cluster is not None and here.box.role == "node":
         runtime = cluster.nodes[here.box.name].runtime
         return runtime.image(want) is not None
-    line = "docker images --format '{{.Repository}}:{{.Tag}}'"
-    return want in {full_name(row) for row in _printed(lab, here.on, line) if "<none>" not in row}
+    daemon = lab.world.dockers.get(here.box.name)
+    return daemon is not None and want in daemon.images
 
 
 def _pod_body(lab: Lab, name: str) -> dict[str, Any] | None:

@@ -143,8 +143,33 @@ def test_the_same_in_korean() -> None:
     ]
 
 
-WORDS = "w1 10.244.1.0/24 bridge none calico control-plane node/w1 link-down nginx 8080:80".split()
-NAMES = "name role addresses podCIDR labels docker containers kind mode on dev image listen".split()
+WORDS = [
+    "w1",
+    "10.244.1.0/24",
+    "bridge",
+    "none",
+    "calico",
+    "control-plane",
+    "node/w1",
+    "link-down",
+    "nginx",
+    "8080:80",
+]
+NAMES = [
+    "name",
+    "role",
+    "addresses",
+    "podCIDR",
+    "labels",
+    "docker",
+    "containers",
+    "kind",
+    "mode",
+    "on",
+    "dev",
+    "image",
+    "listen",
+]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
 JUNK = st.recursive(
     SCALARS | st.sampled_from(WORDS),

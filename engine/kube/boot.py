@@ -19,6 +19,8 @@ from engine.linux.net import Net
 from engine.linux.ops import AddRoute, MakeFolder, WriteFile
 from engine.linux.ops.base import Changes
 
+#: What the administrator brought to a node that reaches no registry.
+ARCHIVE = "/root/pause.tar"
 CONFLIST = f"{CONF_DIR}/10-bridge.conflist"
 #: What stands in for the bytes of a program.
 BINARY = "\x7fELF\x02\x01\x01\n"
@@ -62,6 +64,8 @@ def prepare(changes: Changes, node: NodeState, options: Options, clock: float) -
         write(CONFLIST, conflist(options, node))
         if not plugin_masquerades(options):
             write(masqagent.CONFIG, masqagent.config(options.cni.pod_cidr))
+    if node.options.air_gapped:
+        write(ARCHIVE, registry.archive([f"registry.k8s.io/pause:{kubeadm_pause(options)}"]))
     if node.options.control_plane:
         address = node_address(changes.net, name)
         texts = controlplane.static_pods(
@@ -80,12 +84,17 @@ def plugin_masquerades(options: Options) -> bool:
     return len(options.nodes) == 1 if given is None else given
 
 
+def kubeadm_pause(options: Options) -> str:
+    """The pause image's tag that this release's `kubeadm config images list` names."""
+    return KUBEADM_PAUSE.get(options.kubernetes, "3.10.1")
+
+
 def store_images(node: NodeState, options: Options, clock: float) -> None:
     """What is on the node beforehand: kubeadm's images, the pause image, the lab's list."""
     names = list(node.options.images)
     if node.options.pause:
         names.append(node.options.sandbox or DEFAULT_PAUSE[options.containerd])
-        names.append(f"registry.k8s.io/pause:{KUBEADM_PAUSE.get(options.kubernetes, '3.10.1')}")
+        names.append(f"registry.k8s.io/pause:{kubeadm_pause(options)}")
     if node.options.control_plane:
         names += controlplane.images(options.kubernetes)
     for image in names:

@@ -135,6 +135,16 @@ class Cluster:
         body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         self.create(body, clock)
 
+    def furnish(self, namespace: str, clock: float) -> None:
+        """What the controllers put into every new namespace: the cluster's root certificate, an account."""
+        for kind, name, more in (
+            ("ConfigMap", "kube-root-ca.crt", {"data": ROOT_CA}),
+            ("ServiceAccount", "default", {}),
+        ):
+            if self.store.get(kind, namespace, name) is None:
+                m = {"name": name, "namespace": namespace}
+                self.create({"apiVersion": "v1", "kind": kind, "metadata": m, **more}, clock)
+
     def create(self, body: Json, clock: float) -> Json:
         """Create a checked object with the API server's defaults."""
         kind, m = str(body["kind"]), body["metadata"]
@@ -147,7 +157,10 @@ class Cluster:
             body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
         else:
             validate.default(body)
-        return self.store.create(body, clock)
+        made = self.store.create(body, clock)
+        if kind == "Namespace":
+            self.furnish(str(m["name"]), clock)
+        return made
 
     def replace(self, old: Json, body: Json) -> Json:
         """Replace an object by a new whole one. validate.Refused for a change that Kubernetes forbids."""
@@ -378,6 +391,9 @@ class Cluster:
                 kubelet.sync(pod)
 
 
+ROOT_CA = {
+    "ca.crt": "-----BEGIN CERTIFICATE-----\n(the lab's certificate authority)\n-----END CERTIFICATE-----\n"
+}
 KEPT_META = ("uid", "creationTimestamp", "generation", "resourceVersion", "ownerReferences", "deletionTimestamp",
              "deletionGracePeriodSeconds")  # fmt: skip
 

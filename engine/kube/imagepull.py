@@ -24,7 +24,8 @@ def ensure(s: Sync, pod: Json, container: Json, key: str, *, init: bool) -> Stor
     try:
         full = normal(text)
     except ReferenceError_:
-        message = f'Failed to apply default image tag "{text}": couldn\'t parse image name "{text}": invalid reference format'
+        why = f'couldn\'t parse image name "{text}": invalid reference format'
+        message = f'Failed to apply default image tag "{text}": {why}'
         s.event(pod, "Warning", "InspectFailed", message, name, init=init)
         s.event(pod, "Warning", "Failed", "Error: InvalidImageName", name, init=init)
         raise Wait("InvalidImageName", message) from None

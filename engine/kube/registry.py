@@ -10,6 +10,7 @@ clusters name such images). Texts: containerd 2.x core/remotes/docker; facts 10 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 from engine.kube.runtime import StoredImage
@@ -116,6 +117,20 @@ def has(ref: images.Reference) -> bool:
     if ref.repository in catalogue.BY_REPOSITORY:
         return images.find(ref.normal) is not None
     return True
+
+
+def archive(names: list[str]) -> str:
+    """What stands for an image archive (docker save, ctr images export): the manifest.json that is in one."""
+    return json.dumps([{"RepoTags": [name]} for name in names]) + "\n"
+
+
+def archived(text: str) -> list[str] | None:
+    """The images in an archive; None for a file that is none."""
+    try:
+        rows = json.loads(text)
+        return [str(tag) for row in rows for tag in row["RepoTags"]]
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def stored(name: str, now: float, *, pinned: bool = False) -> StoredImage:

@@ -14,6 +14,12 @@ from engine.kube.ids import Ids
 from engine.kube.objects import BY_KIND, Json, edited, meta, name_of, namespace_of, spec_of
 
 
+#: The event correlator's defaults (client-go tools/record).
+AGGREGATE_COUNT, AGGREGATE_SECONDS = 10, 600.0
+SPAM_BURST, SPAM_SECONDS = 25.0, 300.0
+COMBINED = "(combined from similar events): "
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One line of `kubectl get events`, counted up while the same thing happens again. Times are virtual seconds."""
@@ -37,17 +43,21 @@ class Event:
 
 @dataclass(slots=True)
 class Store:
-    """`objects[kind][namespace, name]` is a body. `version` is the resourceVersion given out last."""
+    """`objects[kind][namespace, name]` is a body. `version` is the resourceVersion given out last; `alike` and
+    `tokens` are the memory of the event correlator."""
 
     ids: Ids = field(default_factory=Ids)
     objects: dict[str, dict[tuple[str, str], Json]] = field(default_factory=dict)
     events: dict[tuple[str, ...], Event] = field(default_factory=dict)
     version: int = 200
+    alike: dict[tuple[str, ...], tuple[tuple[str, ...], float]] = field(default_factory=dict)
+    tokens: dict[tuple[str, ...], tuple[float, float]] = field(default_factory=dict)
 
     def copy(self) -> Store:
         return Store(
-            self.ids.copy(), {k: dict(v) for k, v in self.objects.items()}, dict(self.events), self.version
-        )
+            self.ids.copy(), {k: dict(v) for k, v in self.objects.items()}, dict(self.events), self.version,
+            dict(self.alike), dict(self.tokens),
+        )  # fmt: skip
 
     def get(self, kind: str, namespace: str, name: str) -> Json | None:
         return self.objects.get(kind, {}).get((namespace, name))
@@ -105,20 +115,43 @@ class Store:
         self, about: Json, type: str, reason: str, message: str, source: str, clock: float, *, host: str = "",
         field_path: str = "",
     ) -> None:  # fmt: skip
-        """Record an event about an object; the same one again only counts up (tools/record's correlator)."""
+        """Record an event about an object, through client-go's correlator: the same one again only counts up, ten
+        different messages of one reason within ten minutes become one that is counted on, and an object that keeps
+        complaining is heard 25 times and then once in five minutes (tools/record/events_cache.go)."""
         kind, namespace, name = str(about["kind"]), namespace_of(about), name_of(about)
         uid = str(meta(about).get("uid", name))
-        key = (kind, namespace, name, uid, type, reason, message, source, host, field_path)
+        alike = (kind, namespace, name, uid, type, reason, source, host)
+        messages, last = self.alike.get(alike, ((), clock))
+        if clock - last > AGGREGATE_SECONDS:
+            messages = ()
+        if message not in messages and len(messages) < AGGREGATE_COUNT:
+            messages = (*messages, message)
+        self.alike[alike] = (messages, clock)
+        key: tuple[str, ...] = (*alike, field_path, message)
+        if len(messages) >= AGGREGATE_COUNT:
+            key, message = alike, COMBINED + message
+        if self._spam((source, kind, namespace, name, uid), clock):
+            return
         old = self.events.pop(key, None)
         self.version += 1
         if old is not None:
-            self.events[key] = replace(old, count=old.count + 1, last=clock, version=self.version)
+            self.events[key] = replace(
+                old, count=old.count + 1, last=clock, version=self.version, message=message
+            )
             return
         self.events[key] = Event(
             kind=kind, namespace=namespace or "default", name=name, uid=uid, type=type, reason=reason,
             message=message, source=source, host=host, field_path=field_path, first=clock, last=clock,
             id=f"{name}.{self.ids.hex('event', 16)}", version=self.version,
         )  # fmt: skip
+
+    def _spam(self, key: tuple[str, ...], clock: float) -> bool:
+        """A token bucket per source and object. True when this event is dropped."""
+        tokens, last = self.tokens.get(key, (SPAM_BURST, clock))
+        tokens = min(SPAM_BURST, tokens + (clock - last) / SPAM_SECONDS)
+        dropped = tokens < 1
+        self.tokens[key] = (tokens if dropped else tokens - 1, clock)
+        return dropped
 
     def events_about(self, uid: str) -> tuple[Event, ...]:
         """Events of one object, oldest last occurrence first."""

@@ -103,7 +103,7 @@ def event_table(client: Client, body: Json, out: Blocks) -> None:
         out.put(0, f"Events:\t{NONE}")
         return
     out.put(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage\n  ----\t------\t----\t----\t-------")
-    for e in sorted(rows, key=lambda e: (e.first if e.count == 1 else e.last, e.version)):
+    for e in rows:
         out.put(1, f"{e.type}\t{e.reason}\t{span_of(e, client.clock)}\t{e.source}\t{e.message.strip()}")
 
 
@@ -404,7 +404,7 @@ def node(client: Client, body: Json, out: Blocks) -> None:
     out.put(1, "\t".join(heads))
     out.put(1, "\t".join("-" * len(h) for h in heads))
     for c in conditions:
-        times = f"{when(c.get('lastHeartbeatTime'))}\t{when(c.get('lastTransitionTime'))}"
+        times = f"{when(c.get('lastHeartbeatTime'))} \t{when(c.get('lastTransitionTime'))}"
         out.put(1, f"{c['type']} \t{c['status']} \t{times} \t{c.get('reason', '')} \t{c.get('message', '')}")
     out.put(0, "Addresses:")
     for a in status.get("addresses") or ():

@@ -246,7 +246,12 @@ def keeps(text: str, item: Any) -> bool:
         return same and left is not None if match[2] == "==" else not same
     if left is None or right is None or type(left) is not type(right):
         return False
-    return {"<": bool(left < right), ">": bool(left > right), "<=": bool(left <= right), ">=": bool(left >= right)}[match[2]]
+    return {
+        "<": bool(left < right),
+        ">": bool(left > right),
+        "<=": bool(left <= right),
+        ">=": bool(left >= right),
+    }[match[2]]
 
 
 def operand(text: str, item: Any) -> Any:

@@ -1,0 +1,168 @@
+"""systemctl: the units that a lab's machine has: containerd, kubelet, docker.
+
+Rules. A restart ends the unit's process; systemd starts it again, and it reads its configuration anew. Units that
+the lab does not have are answered as systemd answers; verbs that would leave a unit stopped for good are refused by
+name, because nothing here starts it again by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.errors import NotModelled
+from engine.kube.clock import EPOCH
+from engine.kube.node import NodeState
+from engine.linux.ops import KillProc
+from engine.linux.rows import Proc
+from engine.say import Phrase
+from engine.shell.tool import Context, Fail, Opt, Out, Tool
+from engine.shell.tools.kubectl_.flags import SEE
+
+UNITS = {
+    "containerd": ("containerd container runtime", "/usr/lib/systemd/system/containerd.service"),
+    "kubelet": ("kubelet: The Kubernetes Node Agent", "/usr/lib/systemd/system/kubelet.service"),
+    "docker": ("Docker Application Container Engine", "/usr/lib/systemd/system/docker.service"),
+    "ip-masq-agent": ("ip-masq-agent", "/etc/systemd/system/ip-masq-agent.service"),
+}
+REFUSED = (
+    "start", "stop", "enable", "disable", "mask", "unmask", "kill", "edit", "cat", "show", "list-units",
+    "list-unit-files", "reboot", "poweroff", "isolate", "set-property", "reset-failed",
+)  # fmt: skip
+
+
+def process(ctx: Context, unit: str) -> Proc | None:
+    """The unit's main process on this machine."""
+    names = {"docker": ("dockerd",)}.get(unit, (unit,))
+    for proc in sorted(ctx.box.procs.values(), key=lambda p: p.pid):
+        if not proc.container and proc.comm in names:
+            return proc
+    return None
+
+
+def node_of(ctx: Context) -> NodeState | None:
+    cluster = ctx.world.cluster
+    return cluster.nodes.get(ctx.spot.box) if cluster is not None else None
+
+
+def known(ctx: Context, unit: str) -> bool:
+    """Has this machine such a unit?"""
+    if unit in ("containerd", "kubelet"):
+        return node_of(ctx) is not None or process(ctx, unit) is not None
+    if unit == "ip-masq-agent":
+        node = node_of(ctx)
+        return node is not None and "ip-masq-agent" in node.procs
+    return unit in UNITS and process(ctx, unit) is not None
+
+
+def problem(ctx: Context, unit: str) -> str:
+    """Why the unit does not run; "" when it does."""
+    node = node_of(ctx)
+    if node is not None and unit == "containerd":
+        return node.runtime.problem
+    return ""
+
+
+def restart(ctx: Context, unit: str) -> Out:
+    proc = process(ctx, unit)
+    if proc is not None:
+        ctx.do(KillProc(box=ctx.box.name, pid=proc.pid))
+    ctx.world.settle()
+    if process(ctx, unit) is None:
+        raise Fail(
+            f"Job for {unit}.service failed because the control process exited with error code.\n"
+            f'See "systemctl status {unit}.service" and "journalctl -xeu {unit}.service" for details.'
+        )
+    return Out()
+
+
+def status(ctx: Context, unit: str) -> Out:
+    title, path = UNITS[unit]
+    proc = process(ctx, unit)
+    head = "●" if proc is not None else "×"
+    lines = [f"{head} {unit}.service - {title}", f"     Loaded: loaded ({path}; enabled; preset: enabled)"]
+    if proc is None:
+        lines.append("     Active: activating (auto-restart) (Result: exit-code)")
+        lines += [
+            "",
+            *(f"{ctx.box.name} {line}" for _, line in ctx.box.journal[-5:] if line.startswith(unit)),
+        ]
+        return Out(stdout="\n".join(lines) + "\n", code=3)
+    from datetime import timedelta
+
+    since = (EPOCH + timedelta(seconds=int(proc.started))).strftime("%a %Y-%m-%d %H:%M:%S UTC")
+    seconds = int(ctx.net.clock - proc.started)
+    past = (
+        f"{seconds}s"
+        if seconds < 60
+        else f"{seconds // 60}min {seconds % 60}s"
+        if seconds < 3600
+        else f"{seconds // 3600}h {seconds % 3600 // 60}min"
+    )
+    lines += [
+        f"     Active: active (running) since {since}; {past} ago",
+        f"   Main PID: {proc.pid} ({proc.comm})",
+        f"     CGroup: /system.slice/{unit}.service",
+        f"             └─{proc.pid} {' '.join(proc.args)}",
+    ]
+    log = [line for _, line in ctx.box.journal if line.startswith(f"{unit}[")][-10:]
+    if log:
+        lines += ["", *(f"{ctx.box.name} {line}" for line in log)]
+    return Out(stdout="\n".join(lines) + "\n")
+
+
+def is_active(ctx: Context, unit: str) -> Out:
+    if process(ctx, unit) is not None:
+        return Out(stdout="active\n")
+    return Out(stdout="activating\n" if problem(ctx, unit) else "inactive\n", code=3)
+
+
+VERBS: dict[str, Callable[[Context, str], Out]] = {
+    "restart": restart, "try-restart": restart, "status": status, "is-active": is_active,
+}  # fmt: skip
+
+
+def run(ctx: Context, argv: list[str]) -> Out:
+    got = TOOL.parse(argv)
+    if not got.words:
+        raise NotModelled("systemctl list-units", SEE())
+    verb, *units = got.words
+    if verb == "daemon-reload":
+        return Out()
+    if verb in REFUSED or verb == "reload":
+        raise NotModelled(f"systemctl {verb}", SEE())
+    if verb not in VERBS:
+        raise Fail(f"Unknown command verb '{verb}'.")
+    if not units:
+        if verb == "status":
+            raise NotModelled("systemctl status without a unit", SEE())
+        raise Fail("Too few arguments.")
+    out, code = "", 0
+    for word in units:
+        unit = word.removesuffix(".service")
+        if not known(ctx, unit):
+            if verb == "status":
+                raise Fail(f"Unit {unit}.service could not be found.", 4)
+            if verb == "is-active":
+                out, code = out + "inactive\n", 4
+                continue
+            raise Fail(f"Failed to {verb} {unit}.service: Unit {unit}.service not found.", 5)
+        done = VERBS[verb](ctx, unit)
+        out, code = out + done.stdout, done.code or code
+    return Out(stdout=out, code=code)
+
+
+def complete(ctx: Context, argv: list[str], word: str) -> list[str]:
+    if not argv:
+        return [v for v in (*VERBS, "daemon-reload") if v.startswith(word)]
+    return [u for u in UNITS if u.startswith(word) and known(ctx, u)]
+
+
+TOOL = Tool(
+    name="systemctl",
+    summary=Phrase(en="the machine's services: restart, status", ko="기계의 서비스: 재시작과 상태"),
+    run=run,
+    complete=complete,
+    group="cluster",
+    opts=(Opt(("--no-pager",)), Opt(("-l", "--full")), Opt(("-q", "--quiet")), Opt(("--now",), refused=True)),
+    usage=("systemctl restart|status|is-active containerd|kubelet", "systemctl daemon-reload"),
+)

@@ -120,6 +120,7 @@ def set_gateway(daemon: Dockerd, changes: Changes, container: Container) -> Cont
     if old:
         ports.unpublish(daemon, changes, old)
         container = replace(container, bindings=())
+        daemon.containers[container.id] = container
     if endpoint is not None and not container.bindings:
         network = daemon.networks[endpoint.network]
         try:

@@ -32,6 +32,7 @@ USE_BRIDGE = Phrase(
     ko="bridge 네트워크나 host, none, container:NAME을 쓰십시오.",
 )
 PREFIX = "com.docker.network.bridge."
+BRIDGE_NF = "net.bridge.bridge-nf-call-iptables"
 MTU_KEY = "com.docker.network.driver.mtu"
 BOOLS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}
 
@@ -179,7 +180,9 @@ def raise_bridge(daemon: Dockerd, changes: Changes, network: Network) -> None:
     if ns.sysctl("net.ipv4.ip_forward") == "0":
         changes.do(SetSysctl(netns=machine, key="net.ipv4.ip_forward", value="1"))
         firewall.policy("FORWARD", "DROP")
-    if not daemon.userland_proxy:
+    if (daemon.hairpin or not network.icc) and ns.sysctl(BRIDGE_NF) != "1":
+        changes.do(SetSysctl(netns=machine, key=BRIDGE_NF, value="1"))
+    if daemon.hairpin:
         changes.do(SetSysctl(netns=machine, key=f"net.ipv4.conf.{network.bridge}.route_localnet", value="1"))
     firewall.put_all(rules.network_rules(network, daemon.hairpin))
     changes.do(SetLink(netns=machine, name=network.bridge, up=True))

@@ -14,6 +14,7 @@ from __future__ import annotations
 from engine.errors import InputError
 from engine.linux.addr import ip4
 from engine.linux.exchange import Answer, Delivery, udp_call
+from engine.linux.journey import Leg
 from engine.linux.packet import Payload
 
 FOLDER = "/run/docker/libnetwork/dns"
@@ -48,7 +49,7 @@ def answer(delivery: Delivery) -> Answer:
 def _forward(delivery: Delivery, request: Payload, servers: list[str]) -> Answer:
     from engine.l7.serve import serve
 
-    legs = []
+    legs: list[Leg] = []
     for server in servers[:3]:
         try:
             address = ip4(server)

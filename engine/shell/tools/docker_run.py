@@ -176,7 +176,7 @@ def _launch(ctx: Context, daemon: Dockerd, given: Given, verb: Verb, *, start: b
     except DockerError as error:
         said, _, before = error.message.partition("\0")
         text = _helped(f"Error response from daemon: {said}", verb)
-        return Out(stdout=out, stderr=f"{err}{before}{text}\n", code=error.code)
+        return Out.mixed((("err", err + before), ("out", out), ("err", f"{text}\n")), error.code)
     except Exception as error:
         text = getattr(error, "tool_text", "")
         if not text:
@@ -192,18 +192,18 @@ def _foreground(
     ran = _first_process(ctx, daemon, container.id)
     if ran is not None:
         if detached:
-            return Out(stdout=out, stderr=err, journeys=ran.journeys, seen=ran.seen)
-        return replace(ran, stdout=out + ran.stdout, stderr=err + ran.stderr)
+            return replace(Out.mixed((("err", err), ("out", out)), 0, ran.journeys), seen=ran.seen)
+        return replace(Out.mixed((("err", err), *ran.texts()), ran.code, ran.journeys), seen=ran.seen)
     if detached:
-        return Out(stdout=out, stderr=err)
+        return Out.mixed((("err", err), ("out", out)))
     lines = "".join(text + "\n" for stream, text in container.log if stream == "stdout")
     wrong = "".join(text + "\n" for stream, text in container.log if stream == "stderr")
+    shown = (("err", err), ("out", lines), ("err", wrong))
     if not container.running:
-        return Out(stdout=out + lines, stderr=err + wrong, code=container.code)
+        return Out.mixed(shown, container.code)
     if container.spec.tty and container.spec.stdin:
-        return Out(stdout=out + lines, stderr=err + wrong, enter=replace(_spot(ctx, daemon, container), ends=container.pid))
-    said = ctx.say(WAITS_HERE(name=container.name))
-    return Out(stdout=out + lines, stderr=err + wrong + said)
+        return replace(Out.mixed(shown), enter=replace(_spot(ctx, daemon, container), ends=container.pid))
+    return Out.mixed((*shown, ("err", ctx.say(WAITS_HERE(name=container.name)))))
 
 
 def _first_process(ctx: Context, daemon: Dockerd, id: str) -> Out | None:

@@ -162,13 +162,15 @@ def _fits(net: Net, op: XtOp, chain: str, rules: tuple[XtRule, ...], verb: str) 
     fresh = chain not in _table(net, op)
     chains = xt.open(op.table, chain)
     for rule in rules:
-        errno = refused(op.table, chains, chain, rule)
+        errno, whole = refused(op.table, chains, chain, rule)
         if errno:
             if fresh:
                 del chains[chain]
                 if not chains:
                     del xt.tables[op.table]
-            raise kernel(errno, verb, f"rule in chain {chain}")
+            error = kernel(errno, verb, f"rule in chain {chain}")
+            error.whole = whole
+            raise error
 
 
 @handles(XtNewChain)
@@ -358,21 +360,32 @@ def _restore(net: Net, op: XtRestore) -> None:
 
 
 def _many(net: Net, op: XtRestore) -> None:
-    """The command lines, in order; appends that stand together are looked at together."""
+    """The command lines, in order; appends that stand together are looked at together. What iptables-restore finds out
+    itself stops it at once; what the kernel refuses it hears for every line of the table, once all are sent."""
     at = 0
+    bad: list[XtRefused] = []
     while at < len(op.steps):
         end = at
-        while end < len(op.steps) and isinstance(op.steps[end][1], XtAppend):
+        while not bad and end < len(op.steps) and isinstance(op.steps[end][1], XtAppend):
             end += 1
         if end - at > 1 and _append_all(net, [s for _, s in op.steps[at:end] if isinstance(s, XtAppend)]):
             at = end
             continue
         line, step = op.steps[at]
+        at += 1
+        verb = {XtAppend: "RULE_APPEND", XtInsert: "RULE_INSERT", XtReplace: "RULE_REPLACE"}.get(type(step))
+        if verb and any(error.whole for error in bad):
+            bad.append(kernel(bad[-1].errno, verb, f"rule in chain {getattr(step, 'chain', '')}").at(line))
+            continue
         try:
             apply(net, step)
         except XtRefused as error:
-            raise error.at(line) from None
-        at += 1
+            if error.shape != "kernel":
+                raise error.at(line) from None
+            bad.append(error.at(line))
+    if bad:
+        rest = "".join(f"\nline {error.line}: {error.word}" for error in bad[1:])
+        raise XtRefused(bad[0].errno, "kernel", bad[0].word + rest, bad[0].line)
 
 
 def _append_all(net: Net, steps: list[XtAppend]) -> bool:

@@ -59,23 +59,23 @@ def unfit_below(hook: str, rule: XtRule) -> bool:
     return any(isinstance(m, Owner) for m in rule.matches) and hook not in OWNER_HOOKS
 
 
-def refused(table: str, chains: dict[str, Chain], chain: str, rule: XtRule) -> str:
-    """The errno with which the kernel refuses `rule` at the end of `chain`, or ""."""
+def refused(table: str, chains: dict[str, Chain], chain: str, rule: XtRule) -> tuple[str, bool]:
+    """The errno with which the kernel refuses `rule` at the end of `chain`, or "", and whether it found it by walking
+    the table (then it refuses every later rule of the same batch too)."""
     if unfit(table, rule):
-        return "EINVAL"
+        return "EINVAL", False
     target = rule.jumps_to
     if target and chains[target].policy:
-        return "EOPNOTSUPP"
+        return "EOPNOTSUPP", False
     if chains[chain].policy and unfit_directly(chain, rule):
-        return "EINVAL"
+        return "EINVAL", False
     picky = (rule.target is not None and rule.target.hooks) or any(isinstance(m, Owner) for m in rule.matches)
-    if not target and not picky:
-        return ""
-    for base in [c for c in chains.values() if c.policy]:
-        error = walk(base.name, chains, base.name, {}, extra=(chain, rule))
-        if error:
-            return error
-    return ""
+    if target or picky:
+        for base in [c for c in chains.values() if c.policy]:
+            error = walk(base.name, chains, base.name, {}, extra=(chain, rule))
+            if error:
+                return error, True
+    return "", False
 
 
 def walk(

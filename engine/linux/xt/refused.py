@@ -17,16 +17,20 @@ BAD_RULE = "Bad rule (does a matching rule exist in that chain?)"
 
 
 class XtRefused(OpError):
-    """`shape` is "check", "table" or "kernel"; `word` the message without frame; `line` of the restored text."""
+    """`shape` is "check", "table" or "kernel"; `word` the message without frame; `line` of the restored text;
+    `whole` = the kernel found it by walking the whole table."""
 
     def __init__(self, errno: str, shape: str, word: str, line: int = 0) -> None:
         self.shape = shape
         self.word = word
         self.line = line
+        self.whole = False
         super().__init__(errno, frame("iptables", shape, word, line)[0].rstrip("\n"))
 
     def at(self, line: int) -> XtRefused:
-        return XtRefused(self.errno, self.shape, self.word, line)
+        placed = XtRefused(self.errno, self.shape, self.word, line)
+        placed.whole = self.whole
+        return placed
 
     def render(self, program: str) -> tuple[str, int]:
         """(stderr, exit code) as `program` prints it."""

@@ -150,9 +150,12 @@ def _ports(p: Parsing, text: str) -> tuple[int, int]:
 
 def _address(text: str) -> int:
     try:
-        return ip4(text)
+        value = ip4(text)
     except (InputError, NotModelled):
         raise Problem(f'Bad IP address "{text}"') from None
+    if value == 0:
+        raise NotModelled("iptables: NAT to 0.0.0.0")
+    return value
 
 
 def _nat_option(p: Parsing, option: Option, arg: Any, invert: bool) -> None:

@@ -1,0 +1,132 @@
+"""Rules print themselves and read themselves back; every rule says what it does in both languages."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import NotModelled
+from engine.linux.xt.extensions import OTHER_MATCHES, OTHER_TARGETS
+from engine.linux.xt.options import Problem
+from engine.linux.xt.parse import (
+    BadArgument,
+    HelpAsked,
+    OtherFamily,
+    VersionAsked,
+    parse,
+    rule,
+    rules,
+    split,
+)
+from engine.linux.xt.target import Plain
+from tests.linux.xt.making import texts
+
+CHAINS = [("FORWARD", "filter"), ("OUTPUT", "nat"), ("POSTROUTING", "nat"), ("PREROUTING", "mangle")]
+drawn = st.sampled_from(CHAINS).flatmap(lambda where: texts(*where))
+
+
+@given(drawn)
+@settings(max_examples=400)
+def test_print_parse_print(text: str) -> None:
+    first = rule(text)
+    printed = " ".join(first.words())
+    again = rule(printed)
+    assert again == first
+    assert " ".join(again.words()) == printed
+
+
+@given(drawn)
+def test_every_rule_speaks_both_languages(text: str) -> None:
+    said = rule(text).why()
+    assert said.text("en") and said.text("ko")
+    assert any("가" <= c <= "힣" for c in said.text("ko"))
+
+
+pieces = st.sampled_from(
+    ["-A", "-j", "-s", "-d", "-p", "-m", "!", "-i", "tcp", "--dport", "x", ",", "/", "1.2.3.4"]
+)
+
+
+@given(st.lists(st.one_of(pieces, st.text(max_size=9))))
+def test_no_command_line_is_a_crash(argv: list[str]) -> None:
+    with contextlib.suppress(Problem, NotModelled, BadArgument, HelpAsked, OtherFamily, VersionAsked):
+        parse(argv)
+
+
+@pytest.mark.parametrize(
+    ("text", "english", "korean"),
+    [
+        (
+            "! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80",
+            "destination port 80, not from docker0: rewrite the destination to 172.17.0.2:80",
+            "목적지 포트 80, docker0에서 온 것이 아님: 목적지를 172.17.0.2:80(으)로 바꿉니다",
+        ),
+        (
+            "-m addrtype --dst-type LOCAL -j DOCKER",
+            "the destination is an address of this machine: go on in chain DOCKER",
+            "목적지가 이 기계의 주소: DOCKER 체인에서 계속 검사합니다",
+        ),
+        ("-j DROP", "every packet: throw it away in silence", "모든 패킷: 아무 말 없이 버립니다"),
+        (
+            "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "connection state RELATED,ESTABLISHED: let it through",
+            "연결 상태 RELATED,ESTABLISHED: 통과시킵니다",
+        ),
+    ],
+)
+def test_the_sentence_of_a_rule(text: str, english: str, korean: str) -> None:
+    said = rule(text).why()
+    assert (said.text("en"), said.text("ko")) == (english, korean)
+
+
+def test_a_list_of_addresses_is_several_rules() -> None:
+    both = rules("-s 10.0.0.1,10.0.0.2/8 -d 1.1.1.1,2.2.2.2 -j DROP")
+    assert [" ".join(r.words()[:4]) for r in both] == [
+        "-s 10.0.0.1/32 -d 1.1.1.1/32", "-s 10.0.0.1/32 -d 2.2.2.2/32",
+        "-s 10.0.0.0/8 -d 1.1.1.1/32", "-s 10.0.0.0/8 -d 2.2.2.2/32",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_MATCHES))
+def test_other_matches_are_refused_by_name(name: str) -> None:
+    with pytest.raises(NotModelled, match=f"-m {name}"):
+        rule(f"-p tcp -m {name} -j ACCEPT")
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_TARGETS))
+def test_other_targets_are_refused_by_name(name: str) -> None:
+    with pytest.raises(NotModelled, match=f"-j {name}"):
+        rule(f"-j {name}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-m conntrack --ctorigdst 10.0.0.1", "-p tcp --tcp-option 5", "-p sctp --dport 80", "-m owner --suppl-groups",
+        "-j CT --zone 3", "-p tcp -j DNAT --to-destination 1.1.1.1:80-90/5", "-s 10.0.0.0/255.0.255.0", "-f",
+        "-j CONNMARK --left-shift-mark 3",
+    ],
+)  # fmt: skip
+def test_parts_that_are_not_modelled_stop(text: str) -> None:
+    with pytest.raises(NotModelled):
+        rule(text)
+
+
+def test_a_verdict_refuses_to_be_wrong() -> None:
+    with pytest.raises(ValueError):
+        Plain(word="maybe")
+
+
+def test_split_reads_what_iptables_save_quotes() -> None:
+    assert split(r'-m comment --comment "a \"b\" \\ c"  -j  X') == [
+        "-m",
+        "comment",
+        "--comment",
+        'a "b" \\ c',
+        "-j",
+        "X",
+    ]
+    assert split('--comment ""') == ["--comment", ""]

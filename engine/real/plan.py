@@ -39,9 +39,9 @@ CARRIED = (
 
 def plan(net: Net) -> dict[str, Any]:
     """{"spaces": [{"id", "sysctl", "ip", "bridge", "iptables", "listen", "late"}], "links": [...]}; `links` are the
-    `ip -batch` lines that make devices, run once for all namespaces, which are named s0, s1, ... in order."""
+    `ip -batch` lines that make devices, run once for all namespaces (named as `space_names` says)."""
     ids = sorted(net.spaces)
-    names = {id: f"s{i}" for i, id in enumerate(ids)}
+    names = space_names(net)
     links: list[str] = []
     done: set[tuple[str, int]] = set()
     for id in ids:
@@ -50,6 +50,20 @@ def plan(net: Net) -> dict[str, Any]:
             if (id, index) not in done:
                 links += make_link(net, ns, index, names, done)
     return {"spaces": [space(net, net.spaces[id], names[id]) for id in ids], "links": links}
+
+
+def space_names(net: Net) -> dict[str, str]:
+    """namespace id -> its name under /run/netns: the machine's, or the Pod's or container's, made unique."""
+    names: dict[str, str] = {}
+    for id in sorted(net.spaces):
+        ns = net.spaces[id]
+        word = ns.box if id == ns.box else ns.label
+        word = "".join(c if c.isalnum() or c in "-_." else "-" for c in word).strip("-.") or "ns"
+        name, n = word, 2
+        while name in names.values():
+            name, n = f"{word}-{n}", n + 1
+        names[id] = name
+    return names
 
 
 def make_link(

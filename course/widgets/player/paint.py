@@ -1,7 +1,8 @@
 """Painted: a widget that draws (text, role) cells by its line API. Roles become colours here, and only here.
 
-Rules. A role is a component class `player--ROLE`; its colour is a theme variable, so every theme works, 16 colours and
-NO_COLOR too: shape and word say the same as the colour. Strips are cached until the style or the size changes.
+Rules. A role has a look, and a look is a component class `player--LOOK`; its colour is a theme variable, so every
+theme works, 16 colours and NO_COLOR too: shape and word say the same as the colour. Looks are few because Textual
+styles every component class of every widget again at each change. Strips are cached until the style or size changes.
 """
 
 from __future__ import annotations
@@ -15,66 +16,50 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-#: role -> its CSS. One accent for the packet, one for what changed, one for danger; everything else is quiet.
-ROLES: dict[str, str] = {
-    "node": "color: $foreground-muted;",
-    "host": "color: $foreground-muted;",
-    "router": "color: $foreground-muted;",
-    "node-name": "color: $foreground; text-style: bold;",
-    "ns": "color: $foreground-muted;",
-    "ns-name": "color: $foreground;",
-    "dev": "color: $foreground; text-style: bold;",
-    "addr": "color: $foreground-muted;",
-    "end": "color: $foreground-muted;",
-    "down": "color: $foreground-muted; text-style: italic;",
-    "wire": "color: $foreground-muted;",
-    "bridge": "color: $foreground-muted;",
-    "lan": "color: $foreground-muted;",
-    "lan-name": "color: $foreground; text-style: bold;",
-    "fold": "color: $foreground-muted;",
+#: look -> its CSS. One accent for the packet, one for what changed, one for danger; everything else is quiet.
+LOOKS: dict[str, str] = {
+    "quiet": "color: $foreground-muted;",
+    "name": "color: $foreground; text-style: bold;",
+    "text": "color: $foreground;",
+    "faint": "color: $foreground-muted; text-style: italic;",
     "program": "color: $foreground; text-style: italic;",
     "packet": "color: $accent; text-style: bold;",
-    "answer": "color: $accent; text-style: bold;",
     "trail": "color: $accent;",
-    "trail-back": "color: $accent;",
-    "ghost": "color: $accent;",
-    "ghost-trail": "color: $accent;",
     "tag": "color: $accent; text-style: bold reverse;",
-    "tag-back": "color: $accent; text-style: bold reverse;",
     "stopped": "color: $error; text-style: bold;",
     "tag-stopped": "color: $error; text-style: bold reverse;",
-    "bar": "color: $foreground-muted;",
-    "done": "color: $accent;",
-    "title": "color: $foreground; text-style: bold;",
-    "way": "color: $accent; text-style: bold;",
-    "word": "color: $foreground-muted;",
-    "value": "color: $foreground;",
-    "layer": "color: $foreground-muted;",
     "changed": "color: $warning; text-style: bold;",
-    "gone": "color: $foreground-muted;",
-    "why": "color: $foreground;",
-    "rule": "color: $foreground; text-style: bold;",
-    "trust": "color: $foreground-muted; text-style: italic;",
-    "row": "color: $foreground;",
-    "aside": "color: $foreground-muted;",
-    "here": "color: $accent; text-style: bold;",
-    "divider": "color: $foreground-muted;",
-    "head": "color: $foreground-muted;",
-    "rail": "color: $foreground-muted;",
-    "met": "color: $foreground; text-style: bold;",
-    "passed": "color: $foreground-muted;",
-    "unreached": "color: $foreground-muted;",
-    "away": "color: $foreground-muted;",
-    "now": "color: $accent; text-style: bold;",
-    "chain": "color: $foreground-muted;",
+}
+
+#: role -> its look
+ROLES: dict[str, str] = {
+    role: look
+    for look, roles in (
+        (
+            "quiet",
+            "node host router ns addr end wire bridge lan fold bar word layer gone aside divider head rail",
+        ),
+        ("quiet", "passed unreached away chain"),
+        ("name", "node-name dev lan-name title rule met"),
+        ("text", "ns-name value why row"),
+        ("faint", "down trust"),
+        ("program", "program"),
+        ("packet", "packet answer way here now"),
+        ("trail", "trail trail-back ghost ghost-trail done"),
+        ("tag", "tag tag-back"),
+        ("stopped", "stopped"),
+        ("tag-stopped", "tag-stopped"),
+        ("changed", "changed"),
+    )
+    for role in roles.split()
 }
 
 
 class Painted(Widget):
     """Base of the player's own drawings. `lines` are shown from the top; a subclass may answer `spans(y)` itself."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"player--{role}" for role in ROLES}
-    DEFAULT_CSS = "".join(f"Painted > .player--{role} {{ {css} }}\n" for role, css in ROLES.items())
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"player--{look}" for look in LOOKS}
+    DEFAULT_CSS = "".join(f"Painted > .player--{look} {{ {css} }}\n" for look, css in LOOKS.items())
     can_focus = False
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -103,7 +88,8 @@ class Painted(Widget):
         found = self._styles_by_role.get(role)
         if found is None:
             ground = Style(bgcolor=self.rich_style.bgcolor)
-            full = Style.null() if role not in ROLES else self.get_component_rich_style(f"player--{role}")
+            look = ROLES.get(role)
+            full = Style.null() if look is None else self.get_component_rich_style(f"player--{look}")
             found = ground + Style(color=full.color, bold=full.bold, italic=full.italic, reverse=full.reverse)
             self._styles_by_role[role] = found
         return found

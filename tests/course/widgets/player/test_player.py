@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from course.widgets.player import Player
-from course.widgets.player.paint import ROLES, Painted
+from course.widgets.player.paint import LOOKS, ROLES, Painted
 from course.widgets.player.scene import PlayerScene
 from engine.linux.journey import Journey, Outcome
 from engine.linux.net import Net
@@ -369,9 +369,10 @@ async def test_every_theme_draws() -> None:
 
 def test_roles_never_name_a_colour() -> None:
     """Only theme variables, so that 16 colours and other themes keep their meaning."""
-    for role, css in ROLES.items():
+    assert set(ROLES.values()) == set(LOOKS)
+    for look, css in LOOKS.items():
         colour = css.split("color:")[1].split(";")[0].strip()
-        assert colour.startswith("$"), role
+        assert colour.startswith("$"), look
 
 
 @pytest.mark.parametrize("size", [(20, 5), (40, 12), (80, 24), (200, 60)])

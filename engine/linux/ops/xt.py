@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.errors import NotModelled
+from engine.errors import EngineError, NotModelled
 from engine.linux.conntrack import CtEntry
 from engine.linux.net import Net
 from engine.linux.ops.base import Op, apply, handles
@@ -133,18 +133,25 @@ def _table(net: Net, op: XtOp) -> dict[str, Chain]:
     return _xt(net, op).tables.get(op.table, {})
 
 
-def _opened(net: Net, op: XtOp, chain: str) -> dict[str, Chain]:
-    """The table with `chain` in it: a built-in one is made; a missing one is refused."""
+def _opened(net: Net, op: XtOp, chain: str) -> Chain:
+    """A chain, to be written to: a built-in one is made; a missing one is refused."""
     if chain not in builtin(op.table) and chain not in _table(net, op):
         raise XtRefused("ENOENT", "table", NO_CHAIN)
-    return _xt(net, op).open(op.table, chain)
+    xt = _xt(net, op)
+    xt.open(op.table, chain)
+    return xt.own(op.table, chain)
 
 
 def _known(net: Net, op: XtOp, chain: str, word: str = NO_CHAIN) -> Chain:
-    found = _table(net, op).get(chain)
-    if found is None:
+    """A chain that is there, to be written to."""
+    if chain not in _table(net, op):
         raise XtRefused("ENOENT", "table", word)
-    return found
+    return _xt(net, op).own(op.table, chain)
+
+
+def _all(net: Net, op: XtOp) -> list[Chain]:
+    """Every chain of the table, to be written to."""
+    return [_xt(net, op).own(op.table, name) for name in list(_table(net, op))]
 
 
 def _jumps(net: Net, op: XtOp, rules: tuple[XtRule, ...]) -> None:
@@ -186,7 +193,7 @@ def _append(net: Net, op: XtAppend) -> None:
     if op.chain not in builtin(op.table):
         _known(net, op, op.chain)
     _fits(net, op, op.chain, op.rules, "RULE_APPEND")
-    _opened(net, op, op.chain)[op.chain].extend((rule, op.packets, op.bytes) for rule in op.rules)
+    _opened(net, op, op.chain).extend((rule, op.packets, op.bytes) for rule in op.rules)
     _xt(net, op).changed()
 
 
@@ -199,7 +206,7 @@ def _insert(net: Net, op: XtInsert) -> None:
     if op.position > (len(there.rules) if there is not None else 0) + 1:
         raise XtRefused("E2BIG", "table", "Index of insertion too big")
     _fits(net, op, op.chain, op.rules, "RULE_INSERT")
-    _opened(net, op, op.chain)[op.chain].insert(op.position - 1, op.rules, op.packets, op.bytes)
+    _opened(net, op, op.chain).insert(op.position - 1, op.rules, op.packets, op.bytes)
     _xt(net, op).changed()
 
 
@@ -245,9 +252,9 @@ def _delete_number(net: Net, op: XtDeleteNumber) -> None:
 @handles(XtFlush)
 def _flush(net: Net, op: XtFlush) -> None:
     if op.chain:
-        _opened(net, op, op.chain)[op.chain].clear()
+        _opened(net, op, op.chain).clear()
     else:
-        for chain in _table(net, op).values():
+        for chain in _all(net, op):
             chain.clear()
     _xt(net, op).changed()
 
@@ -284,8 +291,8 @@ def _rename_chain(net: Net, op: XtRenameChain) -> None:
     table.clear()
     table.update(renamed)
     chain.rename(op.new_name)
-    for other in table.values():
-        other.retarget(op.chain, op.new_name)
+    for other in [c for c in table.values() if any(r.jumps_to == op.chain for r in c.rules)]:
+        _xt(net, op).own(op.table, other.name).retarget(op.chain, op.new_name)
 
 
 @handles(XtPolicy)
@@ -294,8 +301,7 @@ def _policy(net: Net, op: XtPolicy) -> None:
         raise XtRefused("ENOENT", "table", "Bad built-in chain name")
     if op.policy not in ("ACCEPT", "DROP"):
         raise XtRefused("EINVAL", "table", "Bad policy name")
-    chain = _xt(net, op).open(op.table, op.chain)[op.chain]
-    chain.policy = op.policy
+    _opened(net, op, op.chain).policy = op.policy
 
 
 @handles(XtZero)
@@ -308,7 +314,7 @@ def _zero(net: Net, op: XtZero) -> None:
             return
         chain.zero()
         return
-    for chain in _table(net, op).values():
+    for chain in _all(net, op):
         chain.zero()
 
 
@@ -346,14 +352,15 @@ def _restore(net: Net, op: XtRestore) -> None:
         chains = ns.xt.open(op.table)
         for row in op.chains:
             if row.policy:
-                chain = ns.xt.open(op.table, row.name)[row.name]
+                ns.xt.open(op.table, row.name)
+                chain = ns.xt.own(op.table, row.name)
                 chain.policy, chain.policy_packets, chain.policy_bytes = row.policy, row.packets, row.bytes
             elif row.name in chains:
-                chains[row.name].clear()
+                ns.xt.own(op.table, row.name).clear()
             else:
                 chains[row.name] = Chain(row.name)
         _many(net, op)
-    except XtRefused:
+    except EngineError:
         ns.xt = before
         raise
     ns.xt.changed()
@@ -392,14 +399,17 @@ def _append_all(net: Net, steps: list[XtAppend]) -> bool:
     """Append many rules at once; False, and nothing done, when the kernel would refuse one of them."""
     first = steps[0]
     xt = net.spaces[first.netns].xt
-    before = {name: chain.copy() for name, chain in xt.tables.get(first.table, {}).items()}
+    before = dict(xt.tables.get(first.table, {}))
     new: dict[str, list[tuple[XtRule, int, int]]] = {}
     for step in steps:
         new.setdefault(step.chain, []).extend((rule, step.packets, step.bytes) for rule in step.rules)
     good = all(name in before or name in builtin(first.table) for name in new)
     if good:
         for name, rows in new.items():
-            xt.open(first.table, name)[name].extend(rows)
+            if name in before:
+                before[name] = before[name].copy()
+            xt.open(first.table, name)
+            xt.own(first.table, name).extend(rows)
         good = sound(first.table, xt.tables[first.table])
         if not good:
             xt.tables[first.table] = before

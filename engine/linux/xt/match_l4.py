@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.errors import NotModelled
 from engine.linux.packet import Icmp, Tcp
 from engine.linux.xt.match import Match, bang, negated
 from engine.linux.xt.names import ICMP_TYPES, protocol_name, service_name, service_port
@@ -213,7 +214,15 @@ def _tcp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
     p.inverted[option.id] = invert
 
 
+def _no_nothing(p: Parsing) -> None:
+    """`! --dport 0:65535` matches nothing by its words, and everything in iptables 1.8.9, which then forgets it."""
+    for name, everything in (("sport", ALL_PORTS), ("dport", ALL_PORTS), ("flags", (0, 0))):
+        if p.inverted.get(name) and p.values.get(name) == everything:
+            raise NotModelled(f"iptables -m {p.extension.name}: a negated --{name} that leaves nothing")
+
+
 def _tcp_build(p: Parsing) -> TcpMatch:
+    _no_nothing(p)
     get, no = p.values.get, p.inverted.get
     return TcpMatch(
         sport=get("sport", ALL_PORTS), dport=get("dport", ALL_PORTS), flags=get("flags", (0, 0)),
@@ -252,6 +261,7 @@ def _udp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
 
 
 def _udp_build(p: Parsing) -> UdpMatch:
+    _no_nothing(p)
     get, no = p.values.get, p.inverted.get
     return UdpMatch(
         sport=get("sport", ALL_PORTS), dport=get("dport", ALL_PORTS),

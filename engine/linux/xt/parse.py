@@ -6,6 +6,7 @@ Nothing is changed here, and nothing of the kernel is looked at: whether a chain
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -190,22 +191,14 @@ class _Reader:
 
     def long(self, word: str) -> None:
         name, equals, glued = word[2:].partition("=")
-        while True:
-            rows: list[tuple[str, str | tuple[tuple[Extension, Parsing], Option]]] = list(LONG.items())
-            for pair in reversed([*self.loaded, *([self.target] if self.target else [])]):
-                rows += [(o.name, (pair, o)) for o in pair[0].options]
-            hits = [r for r in rows if r[0] == name][:1] or [
-                r for r in rows if name and r[0].startswith(name)
-            ]
-            if len({r[0] for r in hits}) == 1:
-                break
+        found = LONG.get(name) or self.find_option(name)
+        while found is None:
             if not self.load_proto():
                 raise Problem(f'unknown option "{word}"')
-        found = hits[0][1]
+            found = self.find_option(name)
         if isinstance(found, str):
-            wants = SHORT.get(found, "")
             value: str | None = glued if equals else None
-            if wants == "1" and value is None:
+            if SHORT.get(found) == "1" and value is None:
                 value = self.need(word)
             self.base(found, value)
             return
@@ -215,6 +208,18 @@ class _Reader:
             text = glued if equals else self.need(word)
         parsing.proto, parsing.not_proto = self.proto, self.not_proto
         extension.read(parsing, option, text, self.invert)
+
+    def find_option(self, name: str) -> str | tuple[tuple[Extension, Parsing], Option] | None:
+        """An option by its name or by a beginning that fits no other; the match that was loaded last goes first."""
+        pairs = [*self.loaded, *([self.target] if self.target else [])][::-1]
+        for pair in pairs:
+            for option in pair[0].options:
+                if option.name == name:
+                    return pair, option
+        rows: list[tuple[str, str | tuple[tuple[Extension, Parsing], Option]]] = list(LONG.items())
+        rows += [(o.name, (pair, o)) for pair in pairs for o in pair[0].options]
+        near = [row for row in rows if name and row[0].startswith(name)]
+        return near[0][1] if len({row[0] for row in near}) == 1 else None
 
     def short(self, word: str) -> None:
         letters = word[1:]
@@ -535,8 +540,14 @@ def parse(argv: Sequence[str], *, restore: bool = False, table: str = "filter") 
     return reader.finish()
 
 
+#: A word of iptables-save text without quotes: only these three end it.
+_WORD = re.compile(r"[^ \t\n]+")
+
+
 def split(line: str) -> list[str]:
     """The words of a line of iptables-save text: double quotes, and a backslash inside them."""
+    if '"' not in line:
+        return _WORD.findall(line)
     words: list[str] = []
     current, quote, escaped, started = "", False, False, False
     for c in line:

@@ -50,15 +50,15 @@ def run_chain(
 ) -> tuple[list[Step], Verdict]:
     """Run `table`'s built-in chain for `hook`. Counts, changes `skb.mark` and the connection's mark, writes LOG lines;
     returns one step a matched rule (and one for the policy), and the verdict. `choose` decides `statistic`."""
-    base = ns.xt.chain(table, hook)
-    if base is None:
+    xt = ns.xt
+    if xt.chain(table, hook) is None:
         return [], _PASS
+    base = xt.own(table, hook)
     steps: list[Step] = []
     size = skb.packet.ip_length()
     tried = 0  # rules tried so far, in all chains
     if base.rules:
         seen = Seen(net, ns, table, hook, skb, choose or Seeded(0))
-        chains = ns.xt.tables[table]
         chain, at, start = base, iter(base.plan.candidates(seen.dst)), 0
         stack: list[tuple[Chain, Iterator[int], int]] = []
         while True:
@@ -85,7 +85,7 @@ def run_chain(
             elif act.word == "jump" or act.word == "goto":
                 if act.word == "jump":
                     stack.append((chain, at, start))
-                chain = chains[act.chain]
+                chain = xt.own(table, act.chain)
                 at, start = iter(chain.plan.candidates(seen.dst)), 0
                 continue
             elif act.word != "return":

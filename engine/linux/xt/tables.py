@@ -2,12 +2,12 @@
 
 Theory. `LAYOUT` is the one place that says which table has which built-in chain at which hook priority; the
 walker runs it and the screen draws it (facts 10 section 1.1). A chain keeps its rules as a tuple of frozen
-rows and its counters in lists beside them, so that copies share rows and count apart. As with iptables 1.8
+rows and its counters in lists beside them. Copies share chains until one of them writes (`own`). As with iptables 1.8
 (nf_tables), a built-in chain exists in the kernel from its first use on: until then the tools print it as empty
 with policy ACCEPT, and no packet meets it.
 
-Rules. Rules of a chain change only through its methods, which keep counters, states and caches in step; after a
-change the caller says `Xtables.changed()`.
+Rules. Who changes a chain, or counts in it, takes it by `Xtables.own`. Its rules change only through its methods, which
+keep counters, states and caches in step; after a change of rules the caller says `Xtables.changed()`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Plan:
 class Chain:
     """`policy` is ACCEPT or DROP for a built-in chain and "" for a user chain. `packets[i]`, `bytes[i]` count rule i,
     `states[i]` is what a match of it remembers (statistic nth); `policy_packets`, `policy_bytes` count what reached
-    the end. `_plan` and `_texts` are made from the rules when they are first needed."""
+    the end. `_plan` and `_texts` are made from the rules when they are first needed. `owner` is whose it is."""
 
     name: str
     policy: str = ""
@@ -94,6 +94,7 @@ class Chain:
     states: list[int] = field(default_factory=list)
     _plan: Plan | None = field(default=None, compare=False, repr=False)
     _texts: list[str] | None = field(default=None, compare=False, repr=False)
+    owner: object = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Chain:
         return Chain(
@@ -167,11 +168,21 @@ class Xtables:
 
     tables: dict[str, dict[str, Chain]] = field(default_factory=dict)
     _tracks: bool | None = field(default=None, compare=False, repr=False)
+    #: Chains with this owner are nobody else's; making a copy gives both sides a new one.
+    token: object = field(default_factory=object, compare=False, repr=False)
 
     def copy(self) -> Xtables:
-        return Xtables(
-            {t: {n: c.copy() for n, c in chains.items()} for t, chains in self.tables.items()}, self._tracks
-        )
+        self.token = object()
+        return Xtables({t: dict(chains) for t, chains in self.tables.items()}, self._tracks)
+
+    def own(self, table: str, name: str) -> Chain:
+        """The chain, to be written to: a copy of its own when it is shared."""
+        chain = self.tables[table][name]
+        if chain.owner is not self.token:
+            chain = chain.copy()
+            chain.owner = self.token
+            self.tables[table][name] = chain
+        return chain
 
     def chain(self, table: str, name: str) -> Chain | None:
         """A chain that exists, or None."""
@@ -181,7 +192,7 @@ class Xtables:
         """The chains of a table, which exists from now on, and in it the built-in `chain` ("" = none of them)."""
         chains = self.tables.setdefault(table, {})
         if chain in builtin(table) and chain not in chains:
-            chains[chain] = Chain(chain, "ACCEPT")
+            chains[chain] = Chain(chain, "ACCEPT", owner=self.token)
         return chains
 
     def shown(self, table: str) -> list[Chain]:

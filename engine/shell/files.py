@@ -267,7 +267,7 @@ class Files:
 
     def _special_read(self, path: str) -> str:
         parts = path.split("/")[1:]
-        if parts[0] == "proc" and parts[1] != "sys" and "net" in parts[1:3] and len(parts) > 2:
+        if len(parts) > 2 and parts[0] == "proc" and parts[1] != "sys" and "net" in parts[1:3]:
             tool = INSTEAD.get(parts[-1], "ip")
             raise NotModelled(path, USE_TOOLS(tool=tool))
         kind = self._special_kind(path)

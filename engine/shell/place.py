@@ -28,8 +28,8 @@ NO_PLACE = Phrase(
     ko="{name!r}(이)라는 곳이 없습니다. 있는 곳: {places}",
 )
 GONE = Phrase(
-    en="{name} is not running any more, so its terminal is closed",
-    ko="{name}이(가) 더 이상 실행 중이 아니어서 터미널을 닫았습니다",
+    en="{name} is not running any more, so its shell has ended",
+    ko="{name}이(가) 더 이상 실행 중이 아니어서 그 안의 셸이 끝났습니다",
 )
 
 

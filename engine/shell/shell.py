@@ -158,7 +158,8 @@ class Shell:
     def run(self, line: str) -> Result:
         """Run a typed text. Never raises for what was typed."""
         got = _Gathered()
-        self._close_dead(got)
+        if not self._close_dead(got):
+            return Result("", got.joined("err"), 1, chunks=tuple(got.chunks))
         if line.strip():
             if not self.history or self.history[-1] != line:
                 self.history.append(line)
@@ -194,13 +195,20 @@ class Shell:
                 self.world.do(KillProc(box=spot.box, pid=spot.ends))
             self.world.settle()
 
-    def _close_dead(self, got: _Gathered) -> None:
-        """End nested shells whose process or namespace is gone; a container's own terminal finds its successor."""
+    def _close_dead(self, got: _Gathered) -> bool:
+        """End nested shells whose process or namespace is gone; a container's own terminal finds its successor.
+        False when there is none: then this terminal has nowhere to stand."""
         while not self._alive(self.session.spot) and len(self.stack) > 1:
             got.text("err", GONE(name=self.session.spot.name).text(self.world.lang) + "\n")
             self.stack.pop()
-        if not self._alive(self.session.spot):
+        if self._alive(self.session.spot):
+            return True
+        try:
             self.stack[0] = first_session(resolve(self.world, self.stack[0].spot.name))
+        except EngineError:
+            got.text("err", GONE(name=self.session.spot.name).text(self.world.lang) + "\n")
+            return False
+        return True
 
     def _text(self, text: str, session: Session, stdin: str, got: _Gathered, *, top: bool = False) -> None:
         """Parse and run a text in a session."""
@@ -440,6 +448,8 @@ class Shell:
         """Words that could stand where the cursor is, whole, sorted."""
         from engine.shell.complete import complete
 
+        if not self._alive(self.session.spot):
+            return []
         return complete(self, line, len(line) if cursor < 0 else cursor)
 
 

@@ -279,6 +279,8 @@ def parse(text: str) -> list[Pipeline]:
             joint = ";"
         elif token:
             raise ShellSyntax(token)
+        else:
+            joint = ""
         out.append(pipeline)
 
 

@@ -102,6 +102,8 @@ def _present(ctx: Context, argv: list[str]) -> list[Proc]:
     procs = ctx.files.procs()
     me = ctx.box.procs.get(ctx.spot.pid, ctx.box.procs[1])
     contained = ctx.files.seen_pid(me) != me.pid
+    if ctx.spot.contained and me.comm == "ps":
+        return procs
     number = max((ctx.files.seen_pid(p) for p in procs), default=0) + 6
     own = Proc(
         pid=number + 1, ppid=0, args=("ps", *argv), netns=ctx.spot.netns, user=ctx.spot.user, nspid=number + 1

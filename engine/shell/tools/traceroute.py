@@ -20,7 +20,7 @@ from engine.shell.complete import addresses, devices
 from engine.shell.names import Found, lookup, name_of
 from engine.shell.sockets import connect_error, errno_text
 from engine.shell.tool import Context, Fail, Opt, Out, Parsed, Tool
-from engine.shell.tools.ping import milliseconds
+from engine.shell.tools.ping import RESOLUTION, milliseconds
 
 MARKS = {0: " !N", 1: " !H", 2: " !P", 9: " !X", 10: " !X", 13: " !X"}
 FIRST_PORT = 33434
@@ -144,7 +144,7 @@ def _words(
     sender, mark, ended = call.icmp_from, "", False
     time = milliseconds(call, probe + 1)
     if call.outcome is Outcome.UNRESOLVED_NEIGHBOUR and call.seconds > 1:
-        time = call.seconds * 1000
+        time = RESOLUTION * 1000
         if time > plan.wait * 1000:
             return " *", before, False
     if icmp is None and call.outcome is Outcome.UNRESOLVED_NEIGHBOUR and call.error == "EHOSTUNREACH":

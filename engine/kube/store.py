@@ -13,7 +13,6 @@ from engine.kube.clock import stamp
 from engine.kube.ids import Ids
 from engine.kube.objects import BY_KIND, Json, edited, meta, name_of, namespace_of, spec_of
 
-
 #: The event correlator's defaults (client-go tools/record).
 AGGREGATE_COUNT, AGGREGATE_SECONDS = 10, 600.0
 SPAM_BURST, SPAM_SECONDS = 25.0, 300.0

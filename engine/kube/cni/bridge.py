@@ -47,6 +47,8 @@ def add(call: Call) -> Json:
     macs = (call.host.link(name), call.host.link(veth), call.pod.link(call.ifname))
     for interface, link in zip(result["interfaces"], macs, strict=True):
         interface["mac"] = mac_text(link.mac) if link is not None else ""
+    if not result.get("routes"):
+        result.pop("routes", None)
     result["dns"] = call.conf.get("dns") or result.get("dns") or {}
     return result
 
@@ -58,7 +60,8 @@ def make_veth(call: Call, bridge: str, mtu: int, hairpin: bool) -> str:
     name = f"veth{call.ids.hex(f'veth/{call.box}', 8)}"
     while call.host.link(name) is not None:
         name = f"veth{call.ids.hex(f'veth/{call.box}', 8)}"
-    kernel.add_veth(call.changes, call.netns, call.ifname, call.box, name, mtu=mtu or 1500)
+    macs = (kernel.random_mac(call.ids, call.box), kernel.random_mac(call.ids, call.box))
+    kernel.add_veth(call.changes, (call.netns, call.ifname), (call.box, name), macs, mtu=mtu or 1500)
     kernel.raise_link(call.changes, call.box, name)
     kernel.enslave(call.changes, call.box, name, bridge, hairpin=hairpin, isolated=call.flag("portIsolation"))
     return name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.errors import OpError
 from engine.kube.cni.call import CniError
+from engine.kube.ids import Ids
 from engine.linux.addr import Prefix
 from engine.linux.fib import lookup
 from engine.linux.ops import (
@@ -61,9 +62,21 @@ def ensure_bridge(changes: Changes, box: str, name: str, *, mtu: int, promisc: b
     return link.mac if link is not None else 0
 
 
-def add_veth(changes: Changes, netns: str, name: str, peer_netns: str, peer: str, *, mtu: int) -> None:
-    """The pair as the plugins make it: from inside the pod, the other end straight in the node's namespace."""
-    changes.do(AddVeth(netns=netns, name=name, peer_netns=peer_netns, peer_name=peer, mtu=mtu))
+def random_mac(ids: Ids, box: str) -> int:
+    """A MAC as the kernel draws it for a new device: unicast, locally administered."""
+    raw = ids.draw(f"mac/{box}")
+    return int.from_bytes(bytes([raw[0] & 0xFC | 2]) + raw[1:6])
+
+
+def add_veth(
+    changes: Changes, end: tuple[str, str], peer: tuple[str, str], macs: tuple[int, int], *, mtu: int
+) -> None:
+    """The pair as the plugins make it: `end` (namespace, name) in the pod, `peer` straight in the node's."""
+    changes.do(
+        AddVeth(
+            netns=end[0], name=end[1], peer_netns=peer[0], peer_name=peer[1], mac=macs[0], peer_mac=macs[1], mtu=mtu
+        )
+    )  # fmt: skip
 
 
 def enslave(changes: Changes, box: str, name: str, bridge: str, *, hairpin: bool, isolated: bool) -> None:

@@ -272,6 +272,7 @@ class Dockerd:
         container = self.containers.get(id)
         if container is None:
             return
+        files.append_log(changes, self.machine, container, log)
         self.containers[id] = replace(container, log=container.log + log)
         if container.running:
             life.finish(self, changes, id, code)

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.docker.records import Container, Network
+from engine.l7 import logs
 from engine.l7.docker_dns import FOLDER, folder
 from engine.l7.images import find
 from engine.linux.addr import text4
+from engine.linux.net import Net
 from engine.linux.ops import Changes, RemoveFile, WriteFile
 
 if TYPE_CHECKING:
@@ -136,6 +138,27 @@ def write_resolver(daemon: Dockerd, changes: Changes) -> None:
     for path, text in wanted.items():
         if tree.get(path) != text:
             changes.do(WriteFile(box=daemon.machine, path=path, text=text))
+
+
+def log_path(container: Container) -> str:
+    """Where the json-file driver keeps the container's lines."""
+    return f"{container.folder}/{container.id}-json.log"
+
+
+def append_log(
+    changes: Changes, machine: str, container: Container, rows: tuple[tuple[str, str], ...]
+) -> None:
+    """Lines that its process wrote, ("stdout" or "stderr", text)."""
+    if rows:
+        path = log_path(container)
+        before = changes.net.boxes[machine].files.get(path, "")
+        text = "".join(logs.entry(line, stream, changes.net.clock) for stream, line in rows)
+        changes.do(WriteFile(box=machine, path=path, text=before + text))
+
+
+def read_log(net: Net, machine: str, container: Container) -> list[tuple[str, str]]:
+    """Everything that it ever wrote."""
+    return logs.lines(net.boxes[machine].files.get(log_path(container), ""))
 
 
 def known_names(daemon: Dockerd, network: Network) -> list[tuple[str, int]]:

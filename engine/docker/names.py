@@ -1,16 +1,16 @@
 """Ids, names, MAC addresses and times, always the same for the same lab.
 
 Rules. Real docker draws them at random; here they are hashes of the machine and a running number, so that a lab
-can be replayed. Times are the virtual clock on top of `EPOCH`, printed as Go prints RFC 3339 with nanoseconds.
+can be replayed. Times are made from the virtual clock, printed as Go prints RFC 3339 with nanoseconds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime, timedelta
 
-EPOCH = datetime(2026, 11, 21, 9, 0, 0)
+from engine.linux.clock import rfc3339
+
 NEVER = "0001-01-01T00:00:00Z"
 VALID_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
@@ -82,11 +82,8 @@ def make_mac(*words: object) -> int:
 
 
 def stamp(clock: float) -> str:
-    """`2026-11-21T09:00:07.25Z`: RFC 3339 with nanoseconds, trailing zeros cut, as Go's RFC3339Nano."""
-    moment = EPOCH + timedelta(seconds=clock)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f"{moment.microsecond:06d}".rstrip("0")
-    return f"{text}.{fraction}Z" if fraction else f"{text}Z"
+    """`2026-11-21T09:00:07.25Z`"""
+    return rfc3339(clock)
 
 
 def human_duration(seconds: float) -> str:

@@ -121,7 +121,7 @@ class Binding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container. `status` is created, running, restarting (until the time `due`) or exited; `argv` what runs; `pid`,
-    `shim`, `netns` hold while it runs; `log` are its lines, ("stdout" or "stderr", text); `manual` = a
+    `shim`, `netns` hold while it runs; `log` are its lines since it started, ("stdout" or "stderr", text); `manual` = a
     person stopped it."""
 
     id: str

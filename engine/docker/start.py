@@ -237,6 +237,7 @@ def _config(daemon: Dockerd, container: Container, does: Behaviour) -> tuple[tup
     env = {**dict(image.env if image is not None else ()), **env}
     return (
         *does.config,
+        ("log", files.log_path(container)),
         ("rootfs", container.root),
         ("image", container.image),
         ("name", container.name),
@@ -281,7 +282,7 @@ def _network(daemon: Dockerd, changes: Changes, container: Container) -> Contain
 def _run(daemon: Dockerd, changes: Changes, container: Container, does: Behaviour) -> Container:
     """The program itself: what it writes, its children, its sockets; or its end."""
     lines = tuple(("stderr" if does.code else "stdout", line) for line in does.log)
-    container = replace(container, log=container.log + lines)
+    container = _wrote(changes, daemon.machine, replace(container, log=()), lines)
     for args in does.children:
         join = tuple((k, container.pid) for k in ("mnt", "uts", "ipc", "pid", "cgroup"))
         changes.do(
@@ -300,7 +301,7 @@ def _run(daemon: Dockerd, changes: Changes, container: Container, does: Behaviou
             proc = changes.net.boxes[daemon.machine].procs[container.pid]
             said = BIND_LOG.get(proc.comm, BIND_PLAIN)
             log = tuple(("stderr", line.format(port=port)) for line in said)
-            daemon.containers[container.id] = replace(container, log=container.log + log)
+            daemon.containers[container.id] = _wrote(changes, daemon.machine, container, log)
             return finish(daemon, changes, container.id, 1)
     if does.seconds == 0 and not does.tool:
         return finish(daemon, changes, container.id, does.code)
@@ -308,6 +309,14 @@ def _run(daemon: Dockerd, changes: Changes, container: Container, does: Behaviou
         container = replace(container, seconds=FOREVER)
         daemon.containers[container.id] = container
     return container
+
+
+def _wrote(
+    changes: Changes, machine: str, container: Container, rows: tuple[tuple[str, str], ...]
+) -> Container:
+    """The container after it wrote some lines: they are in its log file, and in `log` since its last start."""
+    files.append_log(changes, machine, container, rows)
+    return replace(container, log=container.log + rows)
 
 
 def _undo(daemon: Dockerd, changes: Changes, container: Container) -> None:

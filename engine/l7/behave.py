@@ -88,10 +88,8 @@ def _run(call: Call) -> Behaviour:
     if not argv:
         return _declared(call)
     name = argv[0].rsplit("/", 1)[-1]
-    if (
-        name in ("docker-entrypoint.sh", "entrypoint.sh")
-        or name in SHELLS
-        and argv[1:2] == ("/docker/entrypoint.sh",)
+    if name in ("docker-entrypoint.sh", "entrypoint.sh") or (
+        name in SHELLS and argv[1:2] == ("/docker/entrypoint.sh",)
     ):
         return _entrypoint(call, argv[2:] if name in SHELLS else argv[1:])
     server = SERVERS.get(name)
@@ -135,7 +133,7 @@ def _entrypoint(call: Call, rest: tuple[str, ...]) -> Behaviour:
     """The entrypoint scripts of the official images: prepare, then exec the command."""
     inner = replace(call, argv=rest or ("sh",))
     image = call.image.repository if call.image is not None else ""
-    if image.endswith("/curl") and rest and (rest[0].startswith("-") or "/" in rest[0] and ":" in rest[0]):
+    if image.endswith("/curl") and rest and (rest[0].startswith("-") or ("/" in rest[0] and ":" in rest[0])):
         return _run(replace(call, argv=("curl", *rest)))
     if image.endswith("/registry"):
         return _server(call, "registry", ("registry", "serve", *rest[-1:]), [("tcp", 5000)], page="registry")
@@ -184,6 +182,7 @@ def _nginx(call: Call) -> Behaviour:
     return _server(
         call, "http", (f"nginx: master process {' '.join(call.argv)}",), listens, children=(worker, worker), log=log,
         page=page, docroot=root, server=f"nginx/{version}", comm="nginx",
+        access="nginx",
     )  # fmt: skip
 
 
@@ -196,7 +195,7 @@ def _httpd_foreground(call: Call) -> Behaviour:
     )
     return _server(
         call, "http", args, [("tcp", 80)], children=(args, args, args), log=log, page="file",
-        docroot="/usr/local/apache2/htdocs", server=f"Apache/{version} (Unix)",
+        docroot="/usr/local/apache2/htdocs", server=f"Apache/{version} (Unix)", access="httpd",
     )  # fmt: skip
 
 
@@ -217,7 +216,7 @@ def _http_echo(call: Call) -> Behaviour:
     port = _port(call, flags.get("-listen", ":5678").rpartition(":")[2])
     return _server(
         call, "http", call.argv, [("tcp", port)], log=(f"[INFO] server is listening on :{port}",), page="text",
-        text=text + "\n", server="", status=flags.get("-status-code", "200"),
+        text=text + "\n", server="", status=flags.get("-status-code", "200"), access="http-echo",
     )  # fmt: skip
 
 
@@ -275,6 +274,7 @@ def _python(call: Call) -> Behaviour:
             page="text",
             text=listing,
             server="SimpleHTTP/0.6 Python/3.14.0",
+            access="python",
         )
     if len(call.argv) == 1:
         return _needs_terminal(call)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.l7 import logs
 from engine.linux.addr import text4
 from engine.linux.exchange import Answer, Delivery
 from engine.linux.packet import Payload
@@ -117,6 +118,11 @@ def answer(delivery: Delivery) -> Answer:
     status, body = page(delivery, request, config)
     if config.get("missing") and request.path == config["missing"]:
         status, body = 404, "no\n"
+    if config.get("access"):
+        line = f"{request.method} {request.path} HTTP/1.1"
+        size = 0 if request.method == "HEAD" else len(body.encode())
+        agent = request.header("User-Agent") or "-"
+        logs.access(delivery, config["access"], line, request.header("Host"), agent, status, size)
     return Answer(
         payload=respond(status, config, body, head=request.method == "HEAD", now=delivery.net.clock)
     )

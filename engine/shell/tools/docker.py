@@ -34,8 +34,8 @@ SAME: dict[str, str] = {
 }  # fmt: skip
 GROUPS = ("container", "network", "image", "system")
 LATER = (
-    "attach", "bake", "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp", "diff",
-    "events", "export", "history", "import", "load", "login", "logout", "manifest", "node", "pause", "plugin", "push",
+    "attach", "bake", "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp",
+    "diff",     "events", "export", "history", "import", "load", "login", "logout", "manifest", "node", "pause", "plugin", "push",
     "rename", "save", "scout", "search", "secret", "service", "stack", "stats", "swarm", "trust", "unpause", "update",
     "volume", "wait",
 )  # fmt: skip

@@ -57,8 +57,8 @@ Run = Callable[[Context, Dockerd, Given], Out]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """A command of docker's. `name` with its group (`network ls`); `usage` what follows it in the usage line; `least` and
-    `most` words (-1: any); `interspersed` False: the first word ends the options; `completes` what its words are."""
+    """A command of docker's. `name` with its group (`network ls`); `usage` what follows it in the usage line; `least`
+    and `most` words (-1: any); `interspersed` False: the first word ends the options; `completes` what its words are."""
 
     name: str
     usage: str
@@ -118,7 +118,8 @@ class Verb:
             value = value if equals else "true"
             if value.lower() not in ("true", "false", "1", "0", "t", "f"):
                 raise self.fail(
-                    f'invalid argument "{value}" for "--{name}" flag: strconv.ParseBool: parsing "{value}": invalid syntax'
+                    f'invalid argument "{value}" for "--{name}" flag: strconv.ParseBool: parsing "{value}": '
+                    "invalid syntax"
                 )
         got.flags.setdefault(flag.names[0], []).append(value)
 
@@ -147,8 +148,8 @@ class Verb:
         if self.most == self.least and count != self.least:
             if self.least == 0:
                 raise Fail(
-                    f"docker: 'docker {self.name}' accepts no arguments\n\n{tail}Run 'docker {self.name} --help' for more "
-                    "information"
+                    f"docker: 'docker {self.name}' accepts no arguments\n\n{tail}Run 'docker {self.name} --help' "
+                    "for more information"
                 )
             raise Fail(
                 f"docker: 'docker {self.name}' requires {self.least} argument{plural}\n\n{tail}"

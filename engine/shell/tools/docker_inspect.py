@@ -13,10 +13,7 @@ def rendered(objects: list[dict[str, Any]], form: str, errors: str = "") -> Out:
     """`docker inspect [-f FORM]` of objects that were found; `errors` are lines for those that were not."""
     code = 1 if errors else 0
     if form in ("", "json"):
-        if form:
-            text = go_json(objects)
-        else:
-            text = json.dumps(objects, indent=4, ensure_ascii=False) if objects else "[]"
+        text = go_json(objects) if form else json.dumps(objects, indent=4, ensure_ascii=False)
         return Out(stdout=text + "\n", stderr=errors, code=code)
     out = ""
     for one in objects:

@@ -83,6 +83,8 @@ def _row(daemon: Dockerd, container: Container, now: float, trunc: bool) -> dict
         or (container.mode if container.mode in ("host", "none") else ""),
         "Labels": ",".join(sorted(f"{k}={v}" for k, v in container.spec.labels)),
         "Mounts": "",
+        "LocalVolumes": "0",
+        "Size": "0B",
     }
 
 
@@ -142,7 +144,7 @@ def _ps(ctx: Context, daemon: Dockerd, given: Given) -> Out:
     rows = [_row(daemon, c, ctx.net.clock, trunc) for c in found]
     form = given.one("format")
     if form == "json":
-        return Out(stdout="".join(go_json(row) + "\n" for row in rows))
+        return Out(stdout="".join(go_json(dict(sorted(row.items()))) + "\n" for row in rows))
     if form and not form.startswith("table"):
         return Out(stdout="".join(_rendered(form, row) + "\n" for row in rows))
     if form.startswith("table "):
@@ -220,13 +222,13 @@ def _info(ctx: Context, daemon: Dockerd, given: Given) -> Out:
     states = [c.status for c in daemon.containers.values()]
     running = states.count("running")
     lines = [
-        "Client: Docker Engine - Community", f" Version:    {VERSION}", " Context:    default", " Debug Mode: false", "",
-        "Server:", f" Containers: {len(states)}", f"  Running: {running}", "  Paused: 0",
+        "Client: Docker Engine - Community", f" Version:    {VERSION}", " Context:    default", " Debug Mode: false",
+        "", "Server:", f" Containers: {len(states)}", f"  Running: {running}", "  Paused: 0",
         f"  Stopped: {len(states) - running}", f" Images: {len(daemon.images)}", f" Server Version: {VERSION}",
         " Storage Driver: overlayfs", "  driver-type: io.containerd.snapshotter.v1", " Logging Driver: json-file",
         " Cgroup Driver: systemd", " Cgroup Version: 2", " Plugins:", "  Volume: local",
-        "  Network: bridge host ipvlan macvlan null overlay", " Swarm: inactive", " Runtimes: io.containerd.runc.v2 runc",
-        " Default Runtime: runc", " Operating System: Debian GNU/Linux 13 (trixie)", " OSType: linux",
+        "  Network: bridge host ipvlan macvlan null overlay", " Swarm: inactive",
+        " Runtimes: io.containerd.runc.v2 runc", " Default Runtime: runc", " Operating System: Debian GNU/Linux 13 (trixie)", " OSType: linux",
         " Architecture: x86_64", f" Name: {daemon.machine}", " Docker Root Dir: /var/lib/docker", " Debug Mode: false",
         " Experimental: false", " Live Restore Enabled: false", " Firewall Backend: iptables",
     ]  # fmt: skip
@@ -252,7 +254,10 @@ VERBS = (
     Verb(
         name="inspect", usage="[OPTIONS] NAME|ID [NAME|ID...]", run=_inspect, least=1,
         options=flags("format,f= type= size,s!"),
-        summary=Phrase(en="show everything about a container, image or network", ko="컨테이너, 이미지, 네트워크를 자세히 보여 줍니다"),
+        summary=Phrase(
+            en="show everything about a container, image or network",
+            ko="컨테이너, 이미지, 네트워크를 자세히 보여 줍니다",
+        ),
     ),
     Verb(
         name="version", usage="[OPTIONS]", run=_version, least=0, most=0, options=flags("short format,f=!"),

@@ -67,7 +67,8 @@ def _create(ctx: Context, daemon: Dockerd, given: Given) -> Out:
             inside = ip4(gateway) in Prefix.parse(subnet)
         except InputError:
             raise CREATE.fail(
-                f'invalid argument "{gateway}" for "--gateway" flag: invalid string being converted to IP address: {gateway}'
+                f'invalid argument "{gateway}" for "--gateway" flag: invalid string being converted to IP address: '
+                f"{gateway}"
             ) from None
         if not inside:
             raise Fail(f"no matching subnet for gateway {gateway}")
@@ -138,8 +139,8 @@ def _prune(ctx: Context, daemon: Dockerd, given: Given) -> Out:
 CREATE = Verb(
     name="network create", usage="[OPTIONS] NETWORK", run=_create, least=1, most=1,
     options=flags(
-        "driver,d= subnet= gateway= ip-range= internal opt,o= label= attachable! aux-address=! config-from=! config-only! "
-        "ingress! ipam-driver=! ipam-opt=! ipv4! ipv6! scope=!"
+        "driver,d= subnet= gateway= ip-range= internal opt,o= label= attachable! aux-address=! config-from=! "
+        "config-only! ingress! ipam-driver=! ipam-opt=! ipv4! ipv6! scope=!"
     ),
     summary=Phrase(en="make a network", ko="네트워크를 만듭니다"),
 )  # fmt: skip

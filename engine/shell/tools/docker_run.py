@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from engine.docker.daemon import Dockerd
 from engine.docker.errors import DockerError
+from engine.docker.files import read_log
 from engine.docker.images import lookup
 from engine.docker.options import (
     BadOption,
@@ -32,9 +33,9 @@ from engine.shell.tools.docker_image import pull_lines
 RUN_OPTIONS = flags(
     "detach,d interactive,i tty,t rm name= env,e= publish,p= publish-all,P expose= network= net= network-alias= "
     "net-alias= ip= mac-address= hostname,h= add-host= dns= entrypoint= user,u= workdir,w= label,l= restart= pid= uts= "
-    "ipc= sysctl= cap-add= cap-drop= privileged pull= quiet,q init! attach,a=! annotation=! blkio-weight=! cgroup-parent=! "
-    "cgroupns=! cidfile=! cpu-period=! cpu-quota=! cpu-shares,c=! cpus=! cpuset-cpus=! detach-keys=! device=! dns-opt=! "
-    "dns-option=! dns-search=! domainname=! env-file=! gpus=! group-add=! health-cmd=! health-interval=! "
+    "ipc= sysctl= cap-add= cap-drop= privileged pull= quiet,q init! attach,a=! annotation=! blkio-weight=! "
+    "cgroup-parent=! cgroupns=! cidfile=! cpu-period=! cpu-quota=! cpu-shares,c=! cpus=! cpuset-cpus=! detach-keys=! device=! "
+    "dns-opt=! dns-option=! dns-search=! domainname=! env-file=! gpus=! group-add=! health-cmd=! health-interval=! "
     "health-retries=! health-timeout=! ip6=! label-file=! link=! link-local-ip=! log-driver=! log-opt=! memory,m=! "
     "memory-reservation=! memory-swap=! mount=! no-healthcheck! oom-kill-disable! oom-score-adj=! pids-limit=! "
     "platform=! read-only! runtime=! security-opt=! shm-size=! sig-proxy! stop-signal=! stop-timeout=! storage-opt=! "
@@ -47,7 +48,7 @@ ONE_NETWORK = Phrase(
 )
 WAITS_HERE = Phrase(
     en="{name} runs in the foreground; the lab detaches, as Ctrl-P Ctrl-Q would. `docker logs {name}` shows its lines.",
-    ko="{name}이(가) 앞에서 실행됩니다. 실습에서는 Ctrl-P Ctrl-Q처럼 떼어 놓습니다. 출력은 `docker logs {name}`으로 봅니다.",
+    ko="{name}이(가) 앞에서 실행됩니다. 여기서는 Ctrl-P Ctrl-Q처럼 떼어 놓으니 `docker logs {name}`으로 보십시오.",
 )
 
 
@@ -75,6 +76,8 @@ def spec_of(verb: Verb, given: Given) -> Spec:
             raise BadOption(
                 f'invalid pull option: \'{given.one("pull")}\': must be one of "always", "missing" or "never"'
             )
+        if given.on("rm") and given.one("restart", "no") != "no":
+            raise BadOption("conflicting options: cannot specify both --restart and --rm")
         return Spec(
             image=given.words[0], command=tuple(given.words[1:]), entrypoint=entrypoint, name=given.one("name"),
             env=tuple(parse_env(e) for e in given.all("env")),
@@ -315,7 +318,7 @@ def _exec(ctx: Context, daemon: Dockerd, given: Given) -> Out:
 
 def _logs(ctx: Context, daemon: Dockerd, given: Given) -> Out:
     container = daemon.find(given.words[0])
-    lines = list(container.log)
+    lines = read_log(ctx.net, daemon.machine, container)
     tail = given.one("tail", given.one("n", "all"))
     if tail.isdigit():
         lines = lines[len(lines) - int(tail) :] if int(tail) else []
@@ -346,7 +349,7 @@ def _top(ctx: Context, daemon: Dockerd, given: Given) -> Out:
     procs = [p for p in ctx.box.procs.values() if p.container == container.id]
     rows = [[p.user, str(p.pid), str(p.ppid), "0", "09:00", "?", "00:00:00", _shown(p)] for p in procs]
     header = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
-    widths = [max(len(r[i]) for r in [header, *rows]) + 20 - 1 for i in range(7)]
+    widths = [max(20, *(len(r[i]) + 3 for r in [header, *rows])) for i in range(7)]
     lines = [
         "".join(c.ljust(w) for c, w in zip(row, widths, strict=False)) + row[-1] + "\n"
         for row in [header, *rows]
@@ -371,15 +374,15 @@ VERBS = (
     RUN,
     CREATE,
     Verb(
-        name="start", usage=f"[OPTIONS] {CONTAINERS}", run=_start, options=flags("attach,a! interactive,i! detach-keys=!"),
-        least=1, summary=Phrase(en="start stopped containers", ko="멈춘 컨테이너를 시작합니다"),
+        name="start", usage=f"[OPTIONS] {CONTAINERS}", run=_start, least=1,
+        options=flags("attach,a! interactive,i! detach-keys=!"), summary=Phrase(en="start stopped containers", ko="멈춘 컨테이너를 시작합니다"),
     ),
     Verb(
         name="stop", usage=f"[OPTIONS] {CONTAINERS}", run=_stop, options=flags("timeout,t,time= signal,s=!"), least=1,
         summary=Phrase(en="stop containers (SIGTERM, then SIGKILL)", ko="컨테이너를 멈춥니다(SIGTERM, 그다음 SIGKILL)"),
     ),
     Verb(
-        name="restart", usage=f"[OPTIONS] {CONTAINERS}", run=_restart, options=flags("timeout,t,time= signal,s=!"), least=1,
+        name="restart", usage=f"[OPTIONS] {CONTAINERS}", run=_restart, least=1, options=flags("timeout,t,time= signal,s=!"),
         summary=Phrase(en="stop and start containers", ko="컨테이너를 멈췄다가 시작합니다"),
     ),
     Verb(

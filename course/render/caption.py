@@ -41,6 +41,16 @@ def clip_line(line: Line, width: int, glyphs: Glyphs) -> Line:
     return out
 
 
+def clip_rule(row: str, width: int, glyphs: Glyphs) -> str:
+    """A rule in at most `width` cells: what it does (`-j ...`) is kept, its tests are cut in the middle."""
+    row = " ".join(row.split())
+    at = max(row.rfind(" -j "), row.rfind(" -g "))
+    tail = row[at:]
+    if cell_len(row) <= width or at < 0 or cell_len(tail) > width // 2:
+        return glyphs.clip(row, width)
+    return glyphs.clip(row[:at], width - cell_len(tail)) + tail
+
+
 def wrap(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:
     """Words on at most `most` lines of `width` cells; Hangul breaks at spaces as Korean does."""
     lines: list[str] = []
@@ -131,7 +141,12 @@ def beat_title(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
     bad = beat.ends is not None and beat.ends is not Outcome.DELIVERED and playback.way() >= 1.0
     out += [(dot, "word"), (where(beat.place), "title"), (dot, "word")]
     clause = beat.moments[playback.shown()].clause.text(lang)
-    if bad and beat.ends is not None:
+    if playback.at_end and not playback.concealed and playback.moment is None:
+        outcome = playback.film.journey.outcome
+        good = outcome is Outcome.DELIVERED
+        mark = glyphs.ok if good else glyphs.stopped
+        out.append((f"{mark} {OUTCOME_WORDS[outcome]().text(lang)}", "way" if good else "stopped"))
+    elif bad and beat.ends is not None:
         out.append((f"{glyphs.stopped} {OUTCOME_WORDS[beat.ends]().text(lang)}", "stopped"))
     else:
         out.append((clause, "value"))
@@ -192,9 +207,9 @@ def _tail(why: str, step: Step, row: str, width: int, lang: str, glyphs: Glyphs,
         left: Line = [("   ", ""), (names[1] + " " * (wide - cell_len(names[1])), "word")]
         space = width - width_of(left) - cell_len(trust) - 4
         if space >= 24:
-            text = glyphs.clip(row, space)
+            text = clip_rule(row, space, glyphs)
             left += [(text, "rule"), (" " * (space - cell_len(text) + 2), ""), (trust, "trust")]
         else:
-            left.append((glyphs.clip(row, width - width_of(left) - 1), "rule"))
+            left.append((clip_rule(row, width - width_of(left) - 1, glyphs), "rule"))
         out.append(left)
     return out

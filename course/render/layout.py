@@ -64,8 +64,9 @@ class Wanted:
 FOLDS: tuple[tuple[int, str], ...] = ((-1, "full"), (-1, "fold"), (3, "fold"), (1, "fold"), (0, "fold"))
 #: From roomy to dense: first empty rows and boxes go, then lengths of addresses and the names of veth ends.
 DENSITIES: tuple[Detail, ...] = (
-    Detail(gap=3), Detail(), Detail(room=False), Detail(room=False, boxes=False), Detail(room=False, address=1),
-    Detail(room=False, boxes=False, address=1), Detail(room=False, boxes=False, address=1, ends=False),
+    Detail(gap=3), Detail(), Detail(room=False), Detail(room=False, bridge=2), Detail(room=False, bridge=1),
+    Detail(room=False, address=1), Detail(room=False, bridge=2, address=1), Detail(room=False, bridge=1, address=1),
+    Detail(room=False, bridge=1, address=1, ends=False),
 )  # fmt: skip
 
 
@@ -187,7 +188,7 @@ class _Arrangement:
         nodes: dict[int, list[Machine]] = {}
         for machine in machines:
             buses = sorted(self.on.get(machine.name, ()))
-            if not buses:
+            if not buses or self.how == "flat":
                 rows[0].append(machine)
             elif len(buses) > 1:
                 rows[min(buses[0] + 1, len(self.lans))].append(machine)
@@ -195,9 +196,7 @@ class _Arrangement:
                 buses[0] and not self.lans[buses[0]].netns
             ):  # a leaf at the end of a cable stands beside the other end
                 rows[buses[0]].append(machine)
-            elif (
-                self.how == "flat" or machine.role == "node" or (machine.children and machine.role == "host")
-            ):
+            elif machine.role == "node" or (machine.children and machine.role == "host"):
                 rows[buses[0]].append(machine)
                 nodes.setdefault(buses[0], []).append(machine)
             else:

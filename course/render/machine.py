@@ -117,7 +117,8 @@ class MachineBlock(SpacesRow):
             lanes = sorted(e.lanes)
             text = cell_len(" ".join(self._label(e.device)))
             e.left = lanes[0] - 2
-            e.right = max(lanes[-1] + 2, lanes[0] + 2 + text + 1)
+            beside = e.device.kind == "bridge" and self.d.bridge == 1
+            e.right = lanes[-1] + 4 + text + 1 if beside else max(lanes[-1] + 2, lanes[0] + 2 + text + 1)
             self.right = max(self.right, e.right + 1)
         levels: list[int] = []
         for e in sorted(elements, key=lambda e: (e.left, e.device.ifindex)):
@@ -131,9 +132,9 @@ class MachineBlock(SpacesRow):
         if self.d.ends and any(isinstance(n, tuple) and n[0] == "dev" for n in ports):
             self._draw_ends(elements, y)
             y += 1
-        elif self.columns and elements and not pairs:
+        elif self.columns and elements and not pairs and self.d.ends:
             y += 1
-        step = 3 if self.d.boxes else 2
+        step = self.d.bridge
         for e in elements:
             e.y = y + e.level * step
             foreign = [x for o in elements if o.level > e.level for x in o.lanes if e.left <= x <= e.right]
@@ -179,16 +180,22 @@ class MachineBlock(SpacesRow):
         bridge = e.device.kind == "bridge"
         text = (*self._label(e.device), "")[:2]
         role = "dev" if e.device.up else "down"
-        label_y = e.y + 1 if bridge else e.y
-        if bridge and self.d.boxes:
+        beside = bridge and self.d.bridge == 1
+        label_x, label_y = (
+            (lanes[-1] + 4 if beside else first + 2),
+            (e.y + 1 if bridge and not beside else e.y),
+        )
+        if bridge and self.d.bridge == 3:
             b.boxes.append(Box(e.left, e.y, e.right - e.left + 1, 3, "", "bridge", "", rounded=False))
         elif bridge:
-            b.wires.append(Wire(((e.left, e.y), (max(lanes[-1] + 2, e.left + 6), e.y)), "bridge", 2))
-        width = self._free(first + 2, foreign, e.right)
-        b.texts.append(Text(first + 2, label_y, ((text[0], role),), width))
+            b.wires.append(
+                Wire(((e.left, e.y), (max(lanes[-1] + 2, e.left + (4 if beside else 6)), e.y)), "bridge", 2)
+            )
+        width = self._free(label_x, [x for x in foreign if x > label_x], e.right)
+        b.texts.append(Text(label_x, label_y, ((text[0], role),), width))
         rest = width - cell_len(text[0]) - 1
         if text[1] and rest > 3:
-            b.texts.append(Text(first + 3 + cell_len(text[0]), label_y, ((text[1], "addr"),), rest))
+            b.texts.append(Text(label_x + 1 + cell_len(text[0]), label_y, ((text[1], "addr"),), rest))
         for x, name in e.lanes.items():
             if name not in b.nodes:
                 b.nodes[name] = (x, e.y)
@@ -197,7 +204,7 @@ class MachineBlock(SpacesRow):
             names = [e.lanes[x] for x in lanes]
             for one, two in itertools.pairwise(names):
                 b.join(one, two)
-            b.nodes[e.device.key] = (first, e.y + (2 if self.d.boxes else 1))
+            b.nodes[e.device.key] = (first, e.y + self.d.bridge - 1)
             b.join(e.lanes[first], e.device.key)
         elif e.device.key not in b.nodes:
             b.nodes[e.device.key] = (first, e.y)
@@ -297,7 +304,7 @@ class MachineBlock(SpacesRow):
             b.join(port, bridge.lanes[min(bridge.lanes)])
             if x > bridge.right:
                 b.wires.append(
-                    Wire(((bridge.right, bridge.y), (x, bridge.y)), "bridge", 1 if self.d.boxes else 2)
+                    Wire(((bridge.right, bridge.y), (x, bridge.y)), "bridge", 1 if self.d.bridge == 3 else 2)
                 )
             return
         if lane_y < y:

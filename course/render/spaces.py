@@ -25,14 +25,14 @@ Programs = Mapping[str, tuple[str, ...]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """How much is drawn. `address` 0 name, 1 address, 2 address and length; `ends` the names of veth ends in the root
-    namespace; `room` an empty row in each namespace; `boxes` bridges as boxes (else bars); `others` how many children
-    that the journey does not cross are drawn (-1 all); `far` whether machines that it does not cross are drawn in
-    "full" or only named in a "fold"."""
+    namespace; `room` an empty row in each namespace; `bridge` the rows of one: 3 a box, 2 a bar and its name below, 1
+    both in one row; `others` how many children that the journey does not cross are drawn (-1 all); `far` whether
+    machines that it does not cross are drawn in "full" or only named in a "fold"."""
 
     address: int = 2
     ends: bool = True
     room: bool = True
-    boxes: bool = True
+    bridge: int = 3
     others: int = -1
     far: str = "full"
     gap: int = 1

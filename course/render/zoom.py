@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from course.render.caption import clip_rule
 from course.render.glyphs import Glyphs
 from course.render.words import ui
 from engine.linux.addr import text4
@@ -318,6 +319,6 @@ def rule_lines(
         rest = max(4, width - wide - 11)
         out.append(
             [(f" {here} ", role), (glyphs.clip(m.chain, wide).ljust(wide), "chain"), (number, "chain"), ("  ", ""),
-             (glyphs.clip(m.text, rest), role)]
+             (clip_rule(m.text, rest, glyphs), role)]
         )  # fmt: skip
     return out

@@ -166,14 +166,14 @@ def _jumps(net: Net, op: XtOp, rules: tuple[XtRule, ...]) -> None:
 
 def _fits(net: Net, op: XtOp, chain: str, rules: tuple[XtRule, ...], verb: str) -> None:
     xt = _xt(net, op)
-    fresh = chain not in _table(net, op)
+    fresh, first = chain not in _table(net, op), op.table not in xt.tables
     chains = xt.open(op.table, chain)
     for rule in rules:
         errno, whole = refused(op.table, chains, chain, rule)
         if errno:
             if fresh:
                 del chains[chain]
-                if not chains:
+                if first:
                     del xt.tables[op.table]
             error = kernel(errno, verb, f"rule in chain {chain}")
             error.whole = whole

@@ -182,6 +182,9 @@ def all_scenarios() -> None:
         step("ADD", small, "c6", "p1"),
     ])  # fmt: skip
     scenario("twice", [step("ADD", hardway), step("ADD", hardway)])
+    scenario("after-failure", [
+        step("ADD", bridge(isGateway=True, ipam={"ranges": []})), step("DEL", hardway), step("ADD", hardway, "c2", "p2"),
+    ])  # fmt: skip
     scenario("bad-subnet", [
         step("ADD", bridge(ipam={"ranges": [[{"subnet": "10.244.1.5/24"}]]})),
         step("ADD", bridge(ipam={"ranges": [[{"subnet": "10.244.1.0/31"}]]})),

@@ -142,6 +142,9 @@ def ensure_address(call: Call, bridge: str, mac: int, address: Prefix) -> None:
             )
         kernel.del_address(call.changes, call.box, bridge, Prefix(row.addr, row.length))
     kernel.add_address(call.changes, call.box, bridge, address)
+    if not mac:
+        # A bridge without ports has no MAC, and the plugin then asks the kernel to set none (measured).
+        raise CniError("failed to set bridge addr: could not set bridge's mac: invalid argument")
     kernel.set_mac(call.changes, call.box, bridge, mac)
 
 

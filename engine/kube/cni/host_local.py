@@ -33,6 +33,7 @@ class Range:
 def add(call: Call) -> Json:
     """ADD: reserve one address of every range set. Returns the IPAM result."""
     sets, routes, folder = read(call)
+    lock(call, folder)
     ips: list[Json] = []
     for index, ranges in enumerate(sets):
         try:
@@ -47,7 +48,14 @@ def add(call: Call) -> Json:
 def delete(call: Call) -> None:
     """DEL: free what this container and interface hold."""
     _, _, folder = read(call)
+    lock(call, folder)
     release(call, folder)
+
+
+def lock(call: Call, folder: str) -> None:
+    """The store's lock file, made when the store is first opened."""
+    if f"{folder}/lock" not in call.changes.net.boxes[call.box].files:
+        call.changes.do(WriteFile(box=call.box, path=f"{folder}/lock", text=""))
 
 
 def read(call: Call) -> tuple[list[list[Range]], list[Json], str]:
@@ -130,8 +138,6 @@ def allocate(call: Call, index: int, ranges: list[Range], folder: str) -> tuple[
         call.changes.do(
             WriteFile(box=call.box, path=f"{folder}/last_reserved_ip.{index}", text=text4(address))
         )
-        if f"{folder}/lock" not in call.changes.net.boxes[call.box].files:
-            call.changes.do(WriteFile(box=call.box, path=f"{folder}/lock", text=""))
         return address, chosen
     spans = ",".join(f"{text4(r.start)}-{text4(r.end)}" for r in ranges)
     raise CniError(f"no IP addresses available in range set: {spans}")

@@ -8,27 +8,29 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-EPOCH = datetime(2026, 1, 5, 9, 0, 0, tzinfo=UTC)
+from engine.linux.clock import BIRTH
+
+EPOCH = BIRTH.replace(tzinfo=UTC)
 
 
 def stamp(clock: float) -> str:
-    """Virtual seconds -> `2026-01-05T09:00:07Z`, whole seconds as metav1.Time keeps them."""
+    """Virtual seconds -> `2026-11-21T09:00:07Z`, whole seconds as metav1.Time keeps them."""
     return (EPOCH + timedelta(seconds=int(clock))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def nano_stamp(clock: float) -> str:
-    """Virtual seconds -> `2026-01-05T09:00:07.250000000Z`, as containerd and the CRI print."""
+    """Virtual seconds -> `2026-11-21T09:00:07.250000000Z`, as containerd and the CRI print."""
     moment = EPOCH + timedelta(seconds=clock)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
 
 
 def klog_stamp(clock: float) -> str:
-    """Virtual seconds -> `0105 09:00:07.250000`, the head of a klog line."""
+    """Virtual seconds -> `1121 09:00:07.250000`, the head of a klog line."""
     return (EPOCH + timedelta(seconds=clock)).strftime("%m%d %H:%M:%S.%f")
 
 
 def rfc1123z(clock: float) -> str:
-    """Virtual seconds -> `Mon, 05 Jan 2026 09:00:07 +0000`, as kubectl describe prints times."""
+    """Virtual seconds -> `Sat, 21 Nov 2026 09:00:07 +0000`, as kubectl describe prints times."""
     return (EPOCH + timedelta(seconds=int(clock))).strftime("%a, %d %b %Y %H:%M:%S +0000")
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from engine.l7 import logs
 from engine.linux.addr import text4
+from engine.linux.clock import moment
 from engine.linux.exchange import Answer, Delivery
 from engine.linux.packet import Payload
 
@@ -203,7 +203,7 @@ def _netexec(delivery: Delivery, request: Request, config: dict[str, str]) -> tu
     if path == "/echo":
         return 200, query.removeprefix("msg=")
     if path == "/":
-        return 200, "NOW: 2026-11-21 09:00:00 +0000 UTC"
+        return 200, moment(delivery.net.clock).strftime("NOW: %Y-%m-%d %H:%M:%S.%f000 +0000 UTC")
     return 404, "404 page not found\n"
 
 
@@ -238,13 +238,9 @@ PAGES: dict[str, Page] = {
 }  # fmt: skip
 
 
-#: The day on which every lab begins.
-BIRTH = datetime(2026, 11, 21, 9, 0, 0)
-
-
 def http_date(clock: float) -> str:
     """A virtual time as HTTP writes it."""
-    return (BIRTH + timedelta(seconds=clock)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    return moment(clock).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
 def respond(

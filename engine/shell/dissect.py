@@ -171,10 +171,8 @@ class Dissector:
 
     def _from_client(self, packet: Packet, tcp: Tcp) -> bool:
         key = (packet.ip.src, tcp.sport, packet.ip.dst, tcp.dport)
-        return (
-            key in self.clients
-            or ((packet.ip.dst, tcp.dport, packet.ip.src, tcp.sport) not in self.clients
-            and tcp.sport > tcp.dport)
+        return key in self.clients or (
+            (packet.ip.dst, tcp.dport, packet.ip.src, tcp.sport) not in self.clients and tcp.sport > tcp.dport
         )
 
     def _window(self, packet: Packet, tcp: Tcp) -> int:

@@ -1,6 +1,7 @@
 """The files that a shell sees: the machine's tree or a container's, with /proc and /sys made from rows.
 
-Rules. A container sees its own tree (`Spot.root`), with single files of the machine mounted over it. /proc
+Rules. A container sees its own tree (`Spot.root`) over the files of its image, with single files of the machine mounted
+over both. /proc
 and /sys hold only what the model has: the sysctls of this network namespace, the namespaces of processes, the
 devices. A file of /proc that Linux has and we have not is refused by name.
 """
@@ -12,6 +13,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, NotModelled
+from engine.l7 import images
 from engine.linux.net import CONF_DEFAULTS, SYSCTL_DEFAULTS, Netns
 from engine.linux.ops.box import MakeFolder, RemoveFile, RemoveFolder, WriteFile
 from engine.linux.rows import Box, Proc
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from engine.shell.world import World
 
 USE_TOOLS = Phrase(en="Ask the tool instead: {tool}", ko="대신 이 도구를 쓰세요: {tool}")
+OF_IMAGE = Phrase(
+    en="{path} comes with the image; it can be written over.",
+    ko="{path}은(는) 이미지에 들어 있는 파일입니다. 덮어쓸 수는 있습니다.",
+)
 
 ERRNO_TEXT = {
     "ENOENT": "No such file or directory",
@@ -72,6 +78,13 @@ class Files:
                 return source + path[len(at) :]
         return (self.spot.root + path) if self.spot.contained else path
 
+    def of_image(self) -> dict[str, str]:
+        """The files that the image brings: path -> text."""
+        if not self.spot.contained or not self.spot.image:
+            return {}
+        image = images.find(self.spot.image)
+        return dict(image.files) if image is not None else {}
+
     # ---- what is there
 
     def kind(self, path: str) -> str:
@@ -79,7 +92,7 @@ class Files:
         if _special(path):
             return self._special_kind(path)
         real = self.real(path)
-        if real in self.box.files:
+        if real in self.box.files or path in self.of_image():
             return "file"
         if path in FOLDERS or self._is_folder(real) or self.list(path, quiet=True):
             return "dir"
@@ -105,6 +118,7 @@ class Files:
             if one.startswith(real + "/"):
                 names.add(one[len(real) + 1 :].split("/")[0])
         here = path.rstrip("/") + "/"
+        names |= {at[len(here) :].split("/")[0] for at in self.of_image() if at.startswith(here)}
         names |= {at[len(here) :].split("/")[0] for at, _ in self.spot.mounts if at.startswith(here)}
         if path == "/":
             names |= {"proc", "sys", *(f[1:] for f in FOLDERS)}
@@ -118,6 +132,7 @@ class Files:
         out = [at for at, source in self.spot.mounts if source in self.box.files]
         if not self.spot.contained:
             return sorted(self.box.files)
+        out += self.of_image()
         prefix = self.spot.root + "/"
         out += [f[len(prefix) - 1 :] for f in self.box.files if self.spot.root and f.startswith(prefix)]
         return sorted(set(out))
@@ -131,7 +146,7 @@ class Files:
             return ""
         if _special(path):
             return self._special_read(path)
-        text = self.box.files.get(self.real(path))
+        text = self.box.files.get(self.real(path), self.of_image().get(path))
         if text is None:
             raise FileError("EISDIR" if self.kind(path) == "dir" else "ENOENT")
         return text
@@ -173,6 +188,8 @@ class Files:
         kind = self.kind(path)
         if _special(path) or kind != "file":
             raise FileError("EISDIR" if kind == "dir" else "EACCES" if kind else "ENOENT")
+        if path in self.of_image() and self.real(path) not in self.box.files:
+            raise NotModelled(f"rm {path}", OF_IMAGE(path=path))
         self.world.do(RemoveFile(box=self.spot.box, path=self.real(path)))
 
     def mkdir(self, path: str) -> None:

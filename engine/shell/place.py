@@ -31,13 +31,17 @@ GONE = Phrase(
     en="{name} is not running any more, so its shell has ended",
     ko="{name}이(가) 더 이상 실행 중이 아니어서 그 안의 셸이 끝났습니다",
 )
+RENEWED = Phrase(
+    en="{name} was started anew; this is a new shell in it",
+    ko="{name}이(가) 새로 시작되었습니다. 그 안의 새 셸입니다",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
     """`netns` is an id in the Net; `pid` the process whose pid namespace and life the shell shares (1 on a machine);
-    `root` and `mounts` say which of the machine's files are seen; `tools` None = the machine's own tools; `ends` the process that ends with
-    the shell (that of `unshare`), 0 for none."""
+    `root` and `mounts` say which of the machine's files are seen; `tools` None = the machine's own tools; `image` whose
+    files lie under the container's own; `ends` the process that ends with the shell (`unshare`), 0 for none."""
 
     name: str
     box: str
@@ -50,6 +54,7 @@ class Spot:
     env: tuple[tuple[str, str], ...] = ()
     container: str = ""
     user: str = "root"
+    image: str = ""
     ends: int = 0
 
     @property
@@ -84,6 +89,7 @@ def inside(box: Box, proc: Proc, name: str) -> Spot:
         env=tuple((k[4:], v) for k, v in proc.config if k.startswith("env:")),
         container=proc.container,
         user=proc.user,
+        image=config.get("image", ""),
     )
 
 

@@ -20,7 +20,7 @@ from engine.say import Phrase
 from engine.shell import words as grammar
 from engine.shell.expand import Expander
 from engine.shell.files import FileError, Files
-from engine.shell.place import GONE, Spot, resolve
+from engine.shell.place import GONE, RENEWED, Spot, resolve
 from engine.shell.sockets import errno_text
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools import find
@@ -208,6 +208,7 @@ class Shell:
         except EngineError:
             got.text("err", GONE(name=self.session.spot.name).text(self.world.lang) + "\n")
             return False
+        got.text("err", RENEWED(name=self.session.spot.name).text(self.world.lang) + "\n")
         return True
 
     def _text(self, text: str, session: Session, stdin: str, got: _Gathered, *, top: bool = False) -> None:

@@ -7,6 +7,7 @@ to change, so the log is whole. After each command `settle` lets the controllers
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,7 +79,7 @@ class World:
             net=self.net.copy(),
             cluster=None if self.cluster is None else self.cluster.copy(),
             dockers={name: daemon.copy() for name, daemon in self.dockers.items()},
-            choose=self.choose,
+            choose=deepcopy(self.choose),
             lang=self.lang,
             log=list(self.log),
             capture=list(self.capture),

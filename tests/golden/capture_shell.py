@@ -36,6 +36,25 @@ ip netns exec r sysctl -qw net.ipv4.ip_forward=1
 mount --bind /tmp/k8snet-hosts /etc/hosts; mount --bind /tmp/k8snet-resolv /etc/resolv.conf
 """
 
+#: A web server in b whose answers hold nothing of its own time; one segment an answer.
+WEB = (
+    "ip netns exec b python3 -c '"
+    "import http.server as h\n"
+    "class H(h.BaseHTTPRequestHandler):\n"
+    ' protocol_version="HTTP/1.1"\n'
+    " wbufsize=65536\n"
+    ' def version_string(self): return "test/1"\n'
+    ' def date_time_string(self,t=None): return "Sat, 21 Nov 2026 09:00:00 GMT"\n'
+    " def do_GET(self):\n"
+    '  ok=self.path!="/nope"; b=b"hello\\n" if ok else b"no\\n"; self.send_response(200 if ok else 404)\n'
+    '  self.send_header("Content-Type","text/plain"); self.send_header("Content-Length",str(len(b))); self.end_headers()\n'
+    '  if self.command!="HEAD": self.wfile.write(b)\n'
+    " do_POST=do_GET\n"
+    " do_HEAD=do_GET\n"
+    " def log_message(self,*a): pass\n"
+    "h.ThreadingHTTPServer((\"\",80),H).serve_forever()' & sleep 1"
+)
+
 #: scene -> (commands before it, the transcript's commands as (namespace, command))
 SCENES: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "ping": (
@@ -106,21 +125,7 @@ SCENES: dict[str, tuple[str, list[tuple[str, str]]]] = {
         ],
     ),
     "curl": (
-        "cd /srv/www 2>/dev/null || { mkdir -p /tmp/k8snet-www; cd /tmp/k8snet-www; }; echo hello > index.html;"
-        " ip netns exec b python3 -c '"
-        "import http.server as h\n"
-        "class H(h.BaseHTTPRequestHandler):\n"
-        ' protocol_version="HTTP/1.1"\n'
-        ' def version_string(self): return "test/1"\n'
-        ' def date_time_string(self,t=None): return "Sat, 21 Nov 2026 09:00:00 GMT"\n'
-        " def do_GET(self):\n"
-        '  b=b"hello\\n" if self.path!="/nope" else b"no\\n"; self.send_response(200 if self.path!="/nope" else 404)\n'
-        '  self.send_header("Content-Type","text/plain"); self.send_header("Content-Length",str(len(b))); self.end_headers()\n'
-        '  if self.command!="HEAD": self.wfile.write(b)\n'
-        " do_POST=do_GET\n"
-        " do_HEAD=do_GET\n"
-        " def log_message(self,*a): pass\n"
-        'h.HTTPServer(("",80),H).serve_forever()\' & sleep 1',
+        WEB,
         [
             ("a", "curl -s 10.0.2.2"),
             ("a", "curl -s http://10.0.2.2/nope"),
@@ -217,7 +222,6 @@ SCENES: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("a", "traceroute -n -q 1 8.8.8.8"),
             ("a", "traceroute -n web"),
             ("a", "traceroute nosuch"),
-            ("a", "traceroute"),
             ("a", "traceroute -Y 10.0.2.2"),
             ("r", "iptables -A FORWARD -d 10.0.2.2 -j DROP"),
             ("a", "traceroute -n -m 3 -w 1 10.0.2.2"),
@@ -232,7 +236,7 @@ SCENES: dict[str, tuple[str, list[tuple[str, str]]]] = {
         ],
     ),
     "tcpdump": (
-        "ip netns exec b python3 -m http.server 80 >/dev/null 2>&1 & sleep 1",
+        WEB,
         [
             ("r", "WATCH tcpdump -n -i ra"),
             ("a", "ping -c 1 10.0.2.2"),
@@ -241,7 +245,7 @@ SCENES: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("r", "WATCH tcpdump -ne -i ra"),
             ("a", "ping -c 1 10.0.2.2"),
             ("r", "SHOW"),
-            ("r", "WATCH tcpdump -n -i any"),
+            ("r", "WATCH tcpdump -n -i any icmp"),
             ("a", "ping -c 1 10.0.2.2"),
             ("r", "SHOW"),
             ("r", "WATCH tcpdump -ne -i any icmp"),
@@ -274,12 +278,10 @@ SCENES: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("r", "tcpdump -n -i ra port 99999"),
             ("r", "tcpdump -n -i ra icmp and"),
             ("r", "tcpdump -n -i ra -c x"),
-            ("r", "tcpdump -D"),
         ],
     ),
     "busybox": (
-        "mkdir -p /tmp/k8snet-www; cd /tmp/k8snet-www; echo hello > index.html;"
-        " ip netns exec b python3 -m http.server 80 >/dev/null 2>&1 & sleep 1",
+        WEB,
         [
             ("a", "busybox ping -c 2 10.0.2.2"),
             ("a", "busybox ping -c 1 -q 10.0.2.2"),
@@ -294,18 +296,11 @@ SCENES: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("a", "busybox wget -qO- http://10.0.2.2:81/"),
             ("a", "busybox wget -qO- http://10.0.2.2/nope"),
             ("a", "busybox wget -qO- http://nosuch/"),
-            ("a", "busybox wget -qS -O- http://10.0.2.2/"),
             ("a", "busybox wget --spider http://10.0.2.2/"),
             ("a", "busybox traceroute -n 10.0.2.2"),
             ("a", "busybox traceroute -n -q 1 10.0.2.9"),
-            ("a", "busybox nc 10.0.2.2 81"),
-            ("a", "busybox nc -w 1 10.0.1.9 80"),
-            ("a", "echo x | busybox nc -w 2 10.0.2.2 80 | head -1"),
-            ("a", "busybox ps"),
-            ("a", "busybox ps -o pid,comm"),
             ("r", "iptables -A FORWARD -d 10.0.2.2 -j DROP"),
             ("a", "busybox ping -c 2 -W 1 10.0.2.2"),
-            ("a", "busybox nc -w 1 10.0.2.2 80"),
             ("a", "ip route del default"),
             ("a", "busybox ping -c 1 9.9.9.9"),
             ("a", "busybox wget -qO- http://9.9.9.9/"),

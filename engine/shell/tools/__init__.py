@@ -15,7 +15,7 @@ from engine.shell.tool import Tool
 _REFUSED = (
     "awk", "sed", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
-    "pip", "ifconfig", "ethtool", "nmcli", "brctl", "nft", "ipset", "ipvsadm", "ufw", "firewall-cmd",
+    "pip", "ethtool", "nmcli", "nft", "ipset", "ipvsadm", "ufw", "firewall-cmd",
     "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap", "nslookup",
     "dig", "host", "getent",
 )  # fmt: skip

@@ -7,19 +7,15 @@ what the machine's programs logged (Box.journal), each line as `unit: text`.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from engine.linux.clock import moment
 from engine.linux.ops import Advance
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 
-#: The day on which every lab begins.
-BIRTH = datetime(2026, 11, 21, 9, 0, 0)
-
-
-def wall(clock: float) -> datetime:
-    """The lab's date and time at a virtual time."""
-    return BIRTH + timedelta(seconds=clock)
+#: The lab's date and time at a virtual time.
+wall = moment
 
 
 def _hostname(ctx: Context, argv: list[str]) -> Out:
@@ -60,7 +56,7 @@ def _uname(ctx: Context, argv: list[str]) -> Out:
 
 
 def _date(ctx: Context, argv: list[str]) -> Out:
-    now = wall(ctx.net.clock)
+    now = moment(ctx.net.clock)
     if argv and argv[0] == "+%s":
         return Out(stdout=f"{int((now - datetime(1970, 1, 1)).total_seconds())}\n")
     if argv and argv[0].startswith("+"):
@@ -95,14 +91,14 @@ def _env(ctx: Context, argv: list[str]) -> Out:
     return Out(stdout="".join(f"{k}={v}\n" for k, v in ctx.env.items()))
 
 
-def _journal(ctx: Context, kernel: bool) -> list[tuple[float, str, str]]:
-    """(time, unit, text) of the machine's journal, the kernel's or the others'."""
+def _journal(ctx: Context, kernel: bool) -> list[tuple[float, str, str, str]]:
+    """(time, unit, its name with the process id, text) of the machine's journal; with `kernel` the kernel's lines."""
     out = []
     for time, line in ctx.box.journal:
-        unit, colon, text = line.partition(": ")
-        unit = unit if colon and re.fullmatch(r"[\w.@-]+", unit) else ""
-        if (unit == "kernel") == kernel or not kernel:
-            out.append((time, unit or "systemd", text if unit else line))
+        match = re.match(r"(([\w.@-]+)(?:\[\d+\])?): (.*)", line, re.S)
+        who, unit, text = match.groups() if match is not None else ("systemd[1]", "systemd", line)
+        if unit == "kernel" or not kernel:
+            out.append((time, unit, who, text))
     return out
 
 
@@ -110,8 +106,10 @@ def _dmesg(ctx: Context, argv: list[str]) -> Out:
     got = DMESG.parse(argv)
     rows = _journal(ctx, True)
     if "-T" in got:
-        return Out(stdout="".join(f"[{wall(t).strftime('%a %b %e %H:%M:%S %Y')}] {x}\n" for t, _, x in rows))
-    return Out(stdout="".join(f"[{t:12.6f}] {x}\n" for t, _, x in rows))
+        return Out(
+            stdout="".join(f"[{moment(t).strftime('%a %b %e %H:%M:%S %Y')}] {x}\n" for t, _, _, x in rows)
+        )
+    return Out(stdout="".join(f"[{t:12.6f}] {x}\n" for t, _, _, x in rows))
 
 
 def _journalctl(ctx: Context, argv: list[str]) -> Out:
@@ -129,12 +127,10 @@ def _journalctl(ctx: Context, argv: list[str]) -> Out:
         rows = rows[::-1]
     if not rows:
         return Out(stdout="-- No entries --\n")
-    pids = {p.comm: p.pid for p in sorted(ctx.box.procs.values(), key=lambda p: -p.pid)}
     text = ""
-    for time, unit, line in rows:
-        stamp = wall(time).strftime("%b %d %H:%M:%S")
-        pid = f"[{pids[unit]}]" if unit in pids else ""
-        text += f"{line}\n" if got.last("-o") == "cat" else f"{stamp} {ctx.box.name} {unit}{pid}: {line}\n"
+    for time, _, who, line in rows:
+        stamp = moment(time).strftime("%b %d %H:%M:%S")
+        text += f"{line}\n" if got.last("-o") == "cat" else f"{stamp} {ctx.box.name} {who}: {line}\n"
     return Out(stdout=text)
 
 

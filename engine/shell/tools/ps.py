@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.errors import NotModelled
+from engine.linux.clock import moment
 from engine.linux.rows import Proc
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
-from engine.shell.tools.host import wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _ppid(ctx: Context, proc: Proc) -> str:
 
 
 def _start(ctx: Context, proc: Proc) -> str:
-    return wall(proc.started).strftime("%H:%M")
+    return moment(proc.started).strftime("%H:%M")
 
 
 def _ns(kind: str) -> Callable[[Context, Proc], str]:
@@ -101,6 +101,8 @@ def _present(ctx: Context, argv: list[str]) -> list[Proc]:
     """The processes of the pid namespace, with the terminal's shell and this ps, which run while it looks."""
     procs = ctx.files.procs()
     me = ctx.box.procs.get(ctx.spot.pid, ctx.box.procs[1])
+    if me.comm == "ps":  # it is this container's first process
+        return procs
     contained = ctx.files.seen_pid(me) != me.pid
     if ctx.spot.contained and me.comm == "ps":
         return procs

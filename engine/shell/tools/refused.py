@@ -33,10 +33,6 @@ _INSTALL = Phrase(
     ko="실습 머신에는 아무것도 설치하지 않습니다. `help`로 있는 도구를 볼 수 있습니다.",
 )
 _IP = Phrase(en="Use `ip addr`, `ip link` and `ip route`.", ko="`ip addr`, `ip link`, `ip route`를 쓰세요.")
-_BRIDGE = Phrase(
-    en="Use `ip link show master BR`, `bridge link` and `bridge fdb show`.",
-    ko="`ip link show master BR`, `bridge link`, `bridge fdb show`를 쓰세요.",
-)
 _NFT = Phrase(
     en="This lab's rules are iptables': `iptables-save` prints them all.",
     ko="이 실습의 규칙은 iptables에 있습니다. `iptables-save`가 전부 보여 줍니다.",
@@ -55,8 +51,7 @@ TABLE: dict[str, Phrase] = {
     "vi": _EDIT, "vim": _EDIT, "nano": _EDIT, "emacs": _EDIT, "ed": _EDIT,
     "less": _PAGER, "more": _PAGER,
     "apt": _INSTALL, "apt-get": _INSTALL, "yum": _INSTALL, "dnf": _INSTALL, "apk": _INSTALL, "pip": _INSTALL,
-    "ifconfig": _IP, "ethtool": _IP, "nmcli": _IP,
-    "brctl": _BRIDGE,
+    "ethtool": _IP, "nmcli": _IP,
     "nft": _NFT, "ipset": _NFT, "ipvsadm": _NFT, "ufw": _NFT, "firewall-cmd": _NFT,
     "xargs": _LOOP, "parallel": _LOOP, "seq": _LOOP, "source": _LOOP, "eval": _LOOP,
     "telnet": _NC, "socat": _NC, "ssh": _NC, "scp": _NC, "nmap": _NC,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from engine.errors import NotModelled
+from engine.linux.clock import moment
 from engine.linux.addr import BROADCAST_MAC, is_multicast
 from engine.linux.rows import Link
 from engine.say import Phrase
@@ -20,7 +21,6 @@ from engine.shell.dissect import Dissector
 from engine.shell.names import lookup, name_of
 from engine.shell.pcapfilter import FilterError, compile_filter
 from engine.shell.tool import Context, Fail, Opt, Out, Parsed, Tool
-from engine.shell.tools.host import wall
 from engine.shell.world import Seen
 
 SINCE_START = Phrase(
@@ -100,7 +100,7 @@ def _window(ctx: Context) -> tuple[list[Seen], str]:
     if now == end:
         return world.since(start), ctx.say(SAME_AGAIN())
     world.watched[key] = (end, now, ctx.net.clock)
-    return world.since(end), ctx.say(SINCE_LAST(time=wall(time).strftime("%H:%M:%S")))
+    return world.since(end), ctx.say(SINCE_LAST(time=moment(time).strftime("%H:%M:%S")))
 
 
 def _text(ctx: Context, got: Parsed, device: str, shown: list[Seen], total: int, note: str) -> Out:
@@ -128,9 +128,9 @@ def _text(ctx: Context, got: Parsed, device: str, shown: list[Seen], total: int,
 def _line(ctx: Context, dissector: Dissector, got: Parsed, device: str, seen: Seen) -> str:
     text = ""
     if "-t" not in got:
-        text = f"{wall(seen.time).strftime('%H:%M:%S.%f')} "
+        text = f"{moment(seen.time).strftime('%H:%M:%S.%f')} "
     elif len(got.opts["-t"]) == 2:
-        text = f"{(wall(seen.time) - datetime(1970, 1, 1)).total_seconds():.6f} "
+        text = f"{(moment(seen.time) - datetime(1970, 1, 1)).total_seconds():.6f} "
     elif len(got.opts["-t"]) > 2:
         raise NotModelled("tcpdump -ttt")
     linked = "-e" in got

@@ -145,7 +145,7 @@ def _words(
     time = milliseconds(call, probe + 1)
     if call.outcome is Outcome.UNRESOLVED_NEIGHBOUR and call.seconds > 1:
         time = RESOLUTION * 1000
-        if time > plan.wait * 1000:
+        if time > plan.wait * 1000 + 100:
             return " *", before, False
     if icmp is None and call.outcome is Outcome.UNRESOLVED_NEIGHBOUR and call.error == "EHOSTUNREACH":
         sender, mark, ended = call.sock[0], " !H", True

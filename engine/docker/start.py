@@ -281,7 +281,7 @@ def _network(daemon: Dockerd, changes: Changes, container: Container) -> Contain
 
 def _run(daemon: Dockerd, changes: Changes, container: Container, does: Behaviour) -> Container:
     """The program itself: what it writes, its children, its sockets; or its end."""
-    lines = tuple(("stderr" if does.code else "stdout", line) for line in does.log)
+    lines = tuple((does.stream, line) for line in does.log)
     container = _wrote(changes, daemon.machine, replace(container, log=()), lines)
     for args in does.children:
         join = tuple((k, container.pid) for k in ("mnt", "uts", "ipc", "pid", "cgroup"))

@@ -32,8 +32,8 @@ SIMPLER = Phrase(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """`args` as ps shows the first process; `children` those of its own children; `listens` (proto, port) on any
-    address; `seconds` until it ends by itself with `code` (FOREVER: never); `log` what it writes when it starts;
-    `tool` = the shell must run `args`; `missing` = the executable that the image does not have."""
+    address; `seconds` until it ends by itself with `code` (FOREVER: never); `log` what it writes when it starts, on
+    `stream`; `tool` = the shell must run `args`; `missing` = the executable that the image does not have."""
 
     args: tuple[str, ...]
     program: str = ""
@@ -43,6 +43,7 @@ class Behaviour:
     seconds: float = FOREVER
     code: int = 0
     log: tuple[str, ...] = ()
+    stream: str = "stdout"
     tool: bool = False
     missing: str = ""
 
@@ -150,7 +151,9 @@ def _server(
     log: Sequence[str] = (),
     **config: str,
 ) -> Behaviour:
-    program = program if program in ("http", "echo", "coredns") else "http" if "page" in config else "echo"
+    program = (
+        program if program in ("http", "echo", "sink", "coredns") else "http" if "page" in config else "echo"
+    )
     return Behaviour(
         args=tuple(args), program=program, config=tuple(sorted(config.items())), listens=tuple(listens),
         children=tuple(children), log=tuple(log),
@@ -318,7 +321,9 @@ MYSQL_REFUSES = """\
 
 def _postgres(call: Call) -> Behaviour:
     if not call.env.get("POSTGRES_PASSWORD") and call.env.get("POSTGRES_HOST_AUTH_METHOD") != "trust":
-        return Behaviour(args=call.argv, seconds=0, code=1, log=tuple(POSTGRES_REFUSES.splitlines()))
+        return Behaviour(
+            args=call.argv, seconds=0, code=1, log=tuple(POSTGRES_REFUSES.splitlines()), stream="stderr"
+        )
     log = ("LOG:  database system is ready to accept connections",)
     return _server(call, "echo", call.argv, [("tcp", 5432)], log=log, reply="postgres")
 
@@ -326,7 +331,9 @@ def _postgres(call: Call) -> Behaviour:
 def _mysql(call: Call) -> Behaviour:
     keys = ("MYSQL_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD")
     if not any(call.env.get(k) for k in keys):
-        return Behaviour(args=call.argv, seconds=0, code=1, log=tuple(MYSQL_REFUSES.splitlines()))
+        return Behaviour(
+            args=call.argv, seconds=0, code=1, log=tuple(MYSQL_REFUSES.splitlines()), stream="stderr"
+        )
     log = ("[System] [MY-010931] [Server] mysqld: ready for connections.",)
     return _server(call, "echo", call.argv, [("tcp", 3306), ("tcp", 33060)], log=log, reply="mysql")
 
@@ -346,15 +353,15 @@ def _coredns(call: Call) -> Behaviour:
 
 
 def _netcat(call: Call) -> Behaviour:
-    """`nc -l ...` is a server that echoes nothing; without -l it is a client, a tool."""
+    """`nc -l ...` is a server that listens and says nothing; without -l it is a client, a tool."""
     letters = "".join(w[1:] for w in call.argv[1:] if w.startswith("-") and not w.startswith("--"))
     if "l" not in letters:
         return Behaviour(args=call.argv, tool=True, seconds=0)
     numbers = [w for w in call.argv[1:] if w.isdigit()]
-    if not numbers:
+    if not numbers or "e" in letters or "c" in letters:
         raise NotModelled(f"`{' '.join(call.argv)}`", SIMPLER())
     proto = "udp" if "u" in letters else "tcp"
-    return _server(call, "echo", call.argv, [(proto, _port(call, numbers[-1]))])
+    return _server(call, "sink", call.argv, [(proto, _port(call, numbers[-1]))])
 
 
 def _hello_world(call: Call) -> Behaviour:
@@ -391,10 +398,10 @@ def _sleep(call: Call) -> Behaviour:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", word)
         if match is None:
             text = f"sleep: invalid time interval '{word}'"
-            return Behaviour(args=call.argv, seconds=0, code=1, log=(text,))
+            return Behaviour(args=call.argv, seconds=0, code=1, log=(text,), stream="stderr")
         total += float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
     if len(call.argv) == 1:
-        return Behaviour(args=call.argv, seconds=0, code=1, log=("sleep: missing operand",))
+        return Behaviour(args=call.argv, seconds=0, code=1, log=("sleep: missing operand",), stream="stderr")
     return Behaviour(args=call.argv, program="sleep", seconds=total)
 
 
@@ -412,7 +419,11 @@ def _needs_terminal(call: Call) -> Behaviour:
 WAITS: dict[str, Callable[[Call], Behaviour]] = {"sleep": _sleep, "tail": _tail}
 
 _LOOP = re.compile(r"\s*while\s+(?:true|:|sleep\s+\S+)\s*(?:;|\n)\s*do\b(.*?)(?:;|\n)?\s*done\s*;?\s*", re.S)
-_NC = re.compile(r"\bnc\b[^|;&\n]*-[a-z]*l[^|;&\n]*")
+_ANSWERS = re.compile(
+    r"""(?:echo|printf)\s+(?:-e\s+)?(["'])HTTP/1\.[01] (\d+)[^\n]*?\1\s*\|\s*(nc\b[^|;&\n]*)"""
+)
+#: What a loop may do over and over without anything to be seen from outside.
+IDLE = frozenset({"sleep", "echo", "date", "true", ":", "wait", "hostname"})
 
 
 def _shell(call: Call) -> Behaviour:
@@ -428,13 +439,7 @@ def script(call: Call, text: str) -> Behaviour:
     """What a small script does: echo, sleep, exit, an endless loop, one server at its end; else it is a tool."""
     loop = _LOOP.fullmatch(text)
     if loop is not None:
-        server = _NC.search(loop[1])
-        if server is not None:
-            return replace(
-                _run(replace(call, argv=tuple(shlex.split(server[0])[:1] + _nc_words(server[0])))),
-                args=call.argv,
-            )
-        return Behaviour(args=call.argv, program="sleep")
+        return _loop(call, loop[1].strip())
     log: list[str] = []
     seconds = 0.0
     for part in re.split(r"\s*(?:;|&&|\n)\s*", text.strip()):
@@ -468,13 +473,22 @@ def script(call: Call, text: str) -> Behaviour:
     return Behaviour(args=call.argv, program="sleep", seconds=seconds, log=tuple(log))
 
 
-def _nc_words(text: str) -> list[str]:
-    """The flags and the port of an `nc -l` in a loop, without what it runs (`-e CMD`, `-c CMD`)."""
-    words = _split(text)[1:]
-    for flag in ("-e", "-c"):
-        if flag in words:
-            words = words[: words.index(flag)]
-    return words
+def _loop(call: Call, body: str) -> Behaviour:
+    """An endless loop: it idles, or it is a server that answers every connection with the same text."""
+    answers = _ANSWERS.fullmatch(body)
+    if answers is not None:
+        listens = _netcat(replace(call, argv=tuple(_split(answers[3])))).listens
+        text = re.split(
+            r"(?:\\r)?\\n(?:\\r)?\\n", body[: answers.start(3)].rsplit(answers[1], 1)[0], maxsplit=1
+        )
+        page = (text[1] if len(text) > 1 else "").replace("\\n", "\n")
+        return _server(call, "http", call.argv, listens, page="text", text=page, status=answers[2], server="")
+    parts = [_split(part) for part in re.split(r"\s*(?:;|&&|\n)\s*", body) if part]
+    if parts and parts[0][:1] == ["nc"] and len(parts) == 1:
+        return replace(_netcat(replace(call, argv=tuple(parts[0]))), args=call.argv)
+    if any(words[:1] and words[0] not in IDLE for words in parts) or re.search(r"[|&<>`]|\$\(", body):
+        raise NotModelled(f"`while ...; do {body}; done`", SIMPLER())
+    return Behaviour(args=call.argv, program="sleep")
 
 
 def _split(text: str) -> list[str]:

@@ -34,10 +34,10 @@ SAME: dict[str, str] = {
 }  # fmt: skip
 GROUPS = ("container", "network", "image", "system")
 LATER = (
-    "attach", "bake", "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp",
-    "diff",     "events", "export", "history", "import", "load", "login", "logout", "manifest", "node", "pause", "plugin", "push",
-    "rename", "save", "scout", "search", "secret", "service", "stack", "stats", "swarm", "trust", "unpause", "update",
-    "volume", "wait",
+    "attach", "bake", "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context",
+    "cp", "diff", "events", "export", "history", "import", "load", "login", "logout", "manifest", "node",
+    "pause", "plugin", "push", "rename", "save", "scout", "search", "secret", "service", "stack", "stats",
+    "swarm", "trust", "unpause", "update", "volume", "wait",
 )  # fmt: skip
 GLOBAL_REFUSED = (
     "-H",

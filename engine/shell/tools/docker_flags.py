@@ -57,8 +57,9 @@ Run = Callable[[Context, Dockerd, Given], Out]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """A command of docker's. `name` with its group (`network ls`); `usage` what follows it in the usage line; `least`
-    and `most` words (-1: any); `interspersed` False: the first word ends the options; `completes` what its words are."""
+    """A command of docker's. `name` with its group (`network ls`); `usage` what follows it in the usage line;
+    `least` and `most` words (-1: any); `interspersed` False: the first word ends the options;
+    `completes` what its words are."""
 
     name: str
     usage: str

@@ -31,15 +31,16 @@ from engine.shell.tools.docker_flags import Given, Verb, each, flags
 from engine.shell.tools.docker_image import pull_lines
 
 RUN_OPTIONS = flags(
-    "detach,d interactive,i tty,t rm name= env,e= publish,p= publish-all,P expose= network= net= network-alias= "
-    "net-alias= ip= mac-address= hostname,h= add-host= dns= entrypoint= user,u= workdir,w= label,l= restart= pid= uts= "
-    "ipc= sysctl= cap-add= cap-drop= privileged pull= quiet,q init! attach,a=! annotation=! blkio-weight=! "
-    "cgroup-parent=! cgroupns=! cidfile=! cpu-period=! cpu-quota=! cpu-shares,c=! cpus=! cpuset-cpus=! detach-keys=! device=! "
-    "dns-opt=! dns-option=! dns-search=! domainname=! env-file=! gpus=! group-add=! health-cmd=! health-interval=! "
-    "health-retries=! health-timeout=! ip6=! label-file=! link=! link-local-ip=! log-driver=! log-opt=! memory,m=! "
-    "memory-reservation=! memory-swap=! mount=! no-healthcheck! oom-kill-disable! oom-score-adj=! pids-limit=! "
-    "platform=! read-only! runtime=! security-opt=! shm-size=! sig-proxy! stop-signal=! stop-timeout=! storage-opt=! "
-    "tmpfs=! ulimit=! userns=! volume,v=! volume-driver=! volumes-from=!"
+    "detach,d interactive,i tty,t rm name= env,e= publish,p= publish-all,P expose= network= net= network- "
+    "alias= net-alias= ip= mac-address= hostname,h= add-host= dns= entrypoint= user,u= workdir,w= label,l= "
+    "restart= pid= uts= ipc= sysctl= cap-add= cap-drop= privileged pull= quiet,q init! attach,a=! annotation=! "
+    "blkio-weight=! cgroup-parent=! cgroupns=! cidfile=! cpu-period=! cpu-quota=! cpu-shares,c=! cpus=! "
+    "cpuset-cpus=! detach-keys=! device=! dns-opt=! dns-option=! dns-search=! domainname=! env-file=! gpus=! "
+    "group-add=! health-cmd=! health-interval=! health-retries=! health-timeout=! ip6=! label-file=! link=! "
+    "link-local-ip=! log-driver=! log-opt=! memory,m=! memory-reservation=! memory-swap=! mount=! no- "
+    "healthcheck! oom-kill-disable! oom-score-adj=! pids-limit=! platform=! read-only! runtime=! security- "
+    "opt=! shm-size=! sig-proxy! stop-signal=! stop-timeout=! storage-opt=! tmpfs=! ulimit=! userns=! "
+    "volume,v=! volume-driver=! volumes-from=!"
 )
 CREATE_OPTIONS = tuple(f for f in RUN_OPTIONS if f.names[0] != "detach")
 ONE_NETWORK = Phrase(
@@ -375,14 +376,18 @@ VERBS = (
     CREATE,
     Verb(
         name="start", usage=f"[OPTIONS] {CONTAINERS}", run=_start, least=1,
-        options=flags("attach,a! interactive,i! detach-keys=!"), summary=Phrase(en="start stopped containers", ko="멈춘 컨테이너를 시작합니다"),
+        options=flags("attach,a! interactive,i! detach-keys=!"),
+        summary=Phrase(en="start stopped containers", ko="멈춘 컨테이너를 시작합니다"),
     ),
     Verb(
         name="stop", usage=f"[OPTIONS] {CONTAINERS}", run=_stop, options=flags("timeout,t,time= signal,s=!"), least=1,
-        summary=Phrase(en="stop containers (SIGTERM, then SIGKILL)", ko="컨테이너를 멈춥니다(SIGTERM, 그다음 SIGKILL)"),
+        summary=Phrase(
+            en="stop containers (SIGTERM, then SIGKILL)", ko="컨테이너를 멈춥니다(SIGTERM, 그다음 SIGKILL)"
+        ),
     ),
     Verb(
-        name="restart", usage=f"[OPTIONS] {CONTAINERS}", run=_restart, least=1, options=flags("timeout,t,time= signal,s=!"),
+        name="restart", usage=f"[OPTIONS] {CONTAINERS}", run=_restart, least=1,
+        options=flags("timeout,t,time= signal,s=!"),
         summary=Phrase(en="stop and start containers", ko="컨테이너를 멈췄다가 시작합니다"),
     ),
     Verb(

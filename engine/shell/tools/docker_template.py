@@ -1,8 +1,9 @@
 """Go templates as people give them to `docker inspect -f` and `docker ps --format`: a small interpreter.
 
 Rules. Fields, variables, index, range, if, with, pipes and docker's functions (docker/cli templates) work as
-text/template does, on the API's objects (dicts in their order; range over a map goes by key). What would print a Go pointer or a
-whole struct is NotModelled, with `json` named as the way out. Errors have text/template's words and positions.
+text/template does, on the API's objects (dicts in their order; range over a map goes by key). What would print a Go
+pointer or a whole struct is NotModelled, with `json` named as the way out. Errors have text/template's words and
+positions.
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ from engine.linux.net import Net
 from engine.linux.ops.base import Changes
 from engine.say import Phrase, Said
 
+#: Things due in the past that one settle makes up for, at their own times; a longer gap is cut short at its end.
+MOMENTS = 300
 #: Passes of one settle at one moment; more means that two controllers fight, which is a defect of ours.
 PASSES = 200
 
@@ -69,6 +71,7 @@ class Cluster:
     skipped: list[Skipped] = field(default_factory=list)
     booted: bool = False
     seen: float = 0.0
+    quiet: tuple[int, int, int, float] | None = None
     tools: Callable[[Containerd, Container, Behaviour], tuple[tuple[str, ...], int]] | None = None
 
     def __post_init__(self) -> None:
@@ -85,7 +88,7 @@ class Cluster:
         """An independent cluster over shared objects; use it with a copy of the Net."""
         return Cluster(
             self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
-            self.booted, self.seen, self.tools,
+            self.booted, self.seen, None, self.tools,
         )  # fmt: skip
 
     # ---- what people bring
@@ -206,13 +209,28 @@ class Cluster:
     # ---- time
 
     def settle(self, changes: Changes) -> None:
-        """Do everything that is left to do at this virtual time."""
+        """Do everything that is left to do at this virtual time. Costs nothing when no op was made, no object was
+        written and nothing has become due since the last time."""
         now = changes.net.clock
         if not self.booted:
             self.boot(changes)
-        while (due := self.next_due(changes)) < now:
-            self.moment(changes, max(due, self.seen))
+        if self.quiet is not None and self.quiet[:3] == self.mark(changes) and now < self.quiet[3]:
+            return
+        for _ in range(MOMENTS):
+            if (due := self.next_due(changes)) >= now:
+                break
+            self.moment(changes, due)
         self.moment(changes, now)
+        agents = [n.masq_sync for n in self.nodes.values() if n.masq_sync > now]
+        self.quiet = (*self.mark(changes), min(self.next_due(changes), *agents, float("inf")))
+
+    def mark(self, changes: Changes) -> tuple[int, int, int]:
+        """What tells whether anything was done: the log of ops and the store's version."""
+        return id(changes.log), len(changes.log), self.store.version
+
+    def wake(self) -> None:
+        """Look again at the next settle: a runtime's records were changed without an op (crictl, ctr)."""
+        self.quiet = None
 
     def moment(self, changes: Changes, now: float) -> None:
         self.seen = now

@@ -6,7 +6,6 @@ store share bodies. Which kinds exist, and what the model does with each, is the
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +98,13 @@ def kind_named(word: str) -> Kind | None:
 
 def edited(body: Json) -> Json:
     """A deep copy to change and put back."""
-    return copy.deepcopy(body)
+    return {key: _copied(value) for key, value in body.items()}
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def meta(body: Json) -> Json:

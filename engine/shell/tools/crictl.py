@@ -309,6 +309,7 @@ def pull(c: Crictl, argv: list[str]) -> Out:
     if c.node.runtime.pause and image.name == normal(c.node.runtime.pause):
         image = replace(image, pinned=True)
     c.node.runtime.store_image(image)
+    c.cluster.wake()
     c.ctx.world.settle()
     return Out(stdout=f"Image is up to date for {image.id}\n")
 
@@ -515,6 +516,7 @@ def each(c: Crictl, verb: str, argv: list[str], act: Callable[[str, Line], str])
     if not words:
         raise Fail(fatal("ID cannot be empty"))
     out = "".join(act(w, line) for w in words)
+    c.cluster.wake()
     c.ctx.world.settle()
     return Out(stdout=out)
 

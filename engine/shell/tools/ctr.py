@@ -83,6 +83,11 @@ def labels(image: StoredImage, namespace: str) -> str:
     return f"io.cri-containerd.image=managed{pinned}"
 
 
+def wake(ctx: Context) -> None:
+    if ctx.world.cluster is not None:
+        ctx.world.cluster.wake()
+
+
 def store(node: NodeState, namespace: str, image: StoredImage) -> None:
     """Into a namespace; the sandbox image is pinned where the CRI sees it."""
     try:
@@ -112,6 +117,7 @@ def images_import(ctx: Context, node: NodeState, namespace: str, known: Images, 
             row = stored(image, ctx.net.clock)
             store(node, namespace, row)
             out += f"unpacking {row.name} ({row.digest})...done\n"
+    wake(ctx)
     ctx.world.settle()
     return Out(stdout=out)
 
@@ -142,6 +148,7 @@ def images_tag(ctx: Context, node: NodeState, namespace: str, known: Images, arg
             raise Fail(f'ctr: image "{target}": already exists')
         store(node, namespace, replace(known[source], name=target, pinned=False))
         out += target + "\n"
+    wake(ctx)
     ctx.world.settle()
     return Out(stdout=out)
 
@@ -168,6 +175,7 @@ def images_pull(ctx: Context, node: NodeState, namespace: str, known: Images, ar
         )
         raise Fail(f"ctr: {text}") from None
     store(node, namespace, replace(image, name=name if ":" in name.rsplit("/", 1)[-1] else image.name))
+    wake(ctx)
     ctx.world.settle()
     return Out(stdout=f"{name}: resolved\nunpacking linux/amd64 {image.digest}...\ndone: 412ms\n")
 

@@ -36,6 +36,11 @@ NOT_FOUND = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
     'unable to start container process: error during container init: exec: "{name}": executable file not found in $PATH'
 )
+REFUSED = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: error during container init: {why}"
+)
+OWN_SPACES = ("mnt", "uts", "ipc", "pid", "cgroup")
 BIND_LOG = {
     "nginx": (
         "nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)",
@@ -161,14 +166,19 @@ def _start(daemon: Dockerd, changes: Changes, container: Container) -> Container
     )
     if does.missing:
         raise DockerError(NOT_FOUND.format(name=does.missing), 127)
+    join = _joins(daemon, container)
     netns = _namespace(daemon, changes, container)
-    container = _spawn(daemon, changes, replace(container, netns=netns, status="running"), does)
+    container = _spawn(daemon, changes, replace(container, netns=netns, status="running"), does, join)
     daemon.containers[container.id] = container
     try:
+        _set_sysctls(changes, container)
         container = _network(daemon, changes, container)
     except DockerError as error:
         _undo(daemon, changes, daemon.containers[container.id])
         raise DockerError(NETWORKING.format(why=error.message)) from None
+    except OpError as error:
+        _undo(daemon, changes, daemon.containers[container.id])
+        raise DockerError(REFUSED.format(why=error.tool_text)) from None
     container = replace(container, started=changes.net.clock)
     daemon.containers[container.id] = container
     return _run(daemon, changes, container, does)
@@ -188,37 +198,60 @@ def _namespace(daemon: Dockerd, changes: Changes, container: Container) -> str:
     return id
 
 
-def _spawn(daemon: Dockerd, changes: Changes, container: Container, does: Behaviour) -> Container:
+def _joins(daemon: Dockerd, container: Container) -> dict[str, int]:
+    """Namespaces that are not its own: type -> the process whose it enters (1: the host's). Raises DockerError."""
+    spec = container.spec
+    out: dict[str, int] = {}
+    for kind, wish in (("pid", spec.pid), ("uts", spec.uts), ("ipc", spec.ipc)):
+        if wish in ("", "private", "shareable"):
+            continue
+        mode, _, name = wish.partition(":")
+        if mode == "container" and kind != "uts":
+            other = daemon.find(name)
+            if not other.running:
+                raise DockerError(
+                    f"cannot join {kind.upper()} namespace of a non running container: {other.id}"
+                )
+            out[kind] = other.pid
+        elif wish == "host":
+            out[kind] = 1
+        else:
+            raise DockerError(f"invalid {kind.upper()} mode: {wish}")
+    if container.mode == "container":
+        out["uts"] = daemon.joined(container).pid
+    return out
+
+
+def _spawn(
+    daemon: Dockerd, changes: Changes, container: Container, does: Behaviour, join: dict[str, int]
+) -> Container:
     """The shim and the first process, in its namespaces."""
     box = changes.net.boxes[daemon.machine]
     shim = box.next_pid
     args = (SHIM, "-namespace", "moby", "-id", container.id, "-address", "/run/containerd/containerd.sock")
     changes.do(StartProc(box=daemon.machine, args=args, netns=daemon.machine))
-    new = ["mnt", "uts", "ipc", "pid", "cgroup"]
-    join: list[tuple[str, int]] = []
-    for kind, wish in (("pid", container.spec.pid), ("uts", container.spec.uts), ("ipc", container.spec.ipc)):
-        if wish in ("", "private", "shareable"):
-            continue
-        new.remove(kind)
-        if wish.startswith("container:"):
-            other = daemon.find(wish.partition(":")[2])
-            if not other.running:
-                raise DockerError(
-                    f"cannot join {kind.upper()} namespace of a non running container: {other.id}"
-                )
-            join.append((kind, other.pid))
-    if container.mode == "container":
-        new.remove("uts")
-        join.append(("uts", daemon.joined(container).pid))
     pid = box.next_pid
     changes.do(
         StartProc(
             box=daemon.machine, args=does.args, netns=container.netns, ppid=shim, user=_user(container),
-            new=tuple(new), join=tuple(join), program=does.program, config=_config(daemon, container, does),
-            container=container.id,
+            new=tuple(k for k in OWN_SPACES if k not in join), join=tuple(join.items()), program=does.program,
+            config=_config(daemon, container, does), container=container.id,
         )
     )  # fmt: skip
     return replace(container, pid=pid, shim=shim, seconds=does.seconds, ends_with=does.code)
+
+
+def _set_sysctls(changes: Changes, container: Container) -> None:
+    """What docker sets in every network namespace of its own, and --sysctl. Raises OpError for keys of nowhere."""
+    given = dict(container.spec.sysctls)
+    if container.mode not in ("host", "container"):
+        changes.do(SetLink(netns=container.netns, name="lo", up=True))
+        usual = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0\t2147483647"}
+        given = usual | given
+    for key, value in given.items():
+        if not key.startswith("net.") or container.mode in ("host", "container"):
+            raise OpError("EINVAL", f'sysctl "{key}" is not in a separate kernel namespace')
+        changes.do(SetSysctl(netns=container.netns, key=key, value=value))
 
 
 def _user(container: Container) -> str:
@@ -251,14 +284,9 @@ def _config(daemon: Dockerd, container: Container, does: Behaviour) -> tuple[tup
 
 
 def _network(daemon: Dockerd, changes: Changes, container: Container) -> Container:
-    """lo, sysctls, endpoints, names. Raises DockerError."""
+    """Endpoints, default route, ports, names. Raises DockerError."""
     if container.mode == "container":
         return container
-    if container.mode != "host":
-        changes.do(SetLink(netns=container.netns, name="lo", up=True))
-        settings = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0\t2147483647"}
-        for key, value in (settings | dict(container.spec.sysctls)).items():
-            changes.do(SetSysctl(netns=container.netns, key=key, value=value))
     wishes = container.endpoints
     if container.mode == "bridge" and not wishes:
         network = find_network(daemon, container.spec.network)

@@ -7,6 +7,7 @@ import pytest
 from engine.docker.errors import DockerError, NoDaemon
 from engine.docker.records import Publish, Spec
 from engine.docker.show import inspect_container
+from engine.linux.addr import ip4
 from engine.linux.ops import Advance, KillProc
 from tests.docker.lab import Lab
 
@@ -58,7 +59,7 @@ def test_networks_take_the_next_free_pool() -> None:
 
 
 def test_a_pool_that_the_host_routes_elsewhere_is_passed_over() -> None:
-    from engine.linux.addr import Prefix, ip4
+    from engine.linux.addr import Prefix
     from engine.linux.ops import AddRoute
 
     lab = Lab()
@@ -226,6 +227,43 @@ def test_joining_a_container_that_does_not_run() -> None:
     assert refused(lab, box("side2", network="container:nobody")) == "No such container: nobody"
     published = box("side3", network="container:web", publish=(Publish(port=80),))
     assert "port publishing and the container type network mode" in refused(lab, published)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"sysctls": (("net.core.nothing", "1"),)}, "No such file or directory"),
+        ({"sysctls": (("kernel.x", "1"),)}, "is not in a separate kernel namespace"),
+        (
+            {"sysctls": (("net.ipv4.ip_forward", "1"),), "network": "host"},
+            "is not in a separate kernel namespace",
+        ),
+        ({"pid": "container:gone"}, "cannot join PID namespace of a non running container"),
+        ({"pid": "nonsense"}, "invalid PID mode: nonsense"),
+        ({"address": 1}, "user-specified IP address is supported on user-defined networks only"),
+        ({"network": "shop", "address": ip4("10.9.0.1")}, "Address already in use"),
+        (
+            {"network": "shop", "address": ip4("10.8.0.1")},
+            "no configured subnet contains IP address 10.8.0.1",
+        ),
+        ({"network": "nowhere"}, "network nowhere not found"),
+    ],
+)
+def test_a_start_that_fails_leaves_nothing_behind(more: dict[str, object], words: str) -> None:
+    lab = Lab({"networks": [{"name": "shop", "subnet": "10.9.0.0/24"}]})
+    lab.daemon.run(lab.changes, box("gone"))
+    lab.daemon.stop(lab.changes, "gone")
+    before = {t: lab.rules(t) for t in ("filter", "nat", "raw")}
+    procs, spaces, links = (
+        set(lab.net.boxes["dock"].procs),
+        set(lab.net.spaces),
+        set(lab.net.spaces["dock"].names),
+    )
+    assert words in refused(lab, box("bad", **more))
+    assert {t: lab.rules(t) for t in ("filter", "nat", "raw")} == before
+    assert set(lab.net.boxes["dock"].procs) == procs
+    assert set(lab.net.spaces) == spaces
+    assert set(lab.net.spaces["dock"].names) == links
 
 
 def test_the_namespace_outlives_its_first_container_but_not_its_network() -> None:

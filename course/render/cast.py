@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from course.render.layout import Wanted
+from course.render.plan import Wanted
 from engine.linux.journey import Journey, Place, Walk
 
 

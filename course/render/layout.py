@@ -1,9 +1,9 @@
 """A whole lab in a given size: machines above and below their LANs, with as much detail as fits.
 
 Theory. Every LAN is a bus, a double line across the scene. Machines stand in rows between the buses: those of the
-first LAN above it, hosts and routers below it, a machine on two neighbouring LANs between them. `ladder_of_detail`
-lists from rich to poor what may be drawn; the first that fits wins, and if none fits the poorest is used and the
-widget moves its window along with the packet. What the journey crosses is never folded.
+first LAN above it, hosts and routers below it, a machine on two neighbouring LANs between them. FOLDS and
+DENSITIES say from rich to poor what may be drawn; the first that fits wins, and if none fits the poorest is used and
+the widget moves its window along with the packet. What the journey crosses is never folded.
 
 Rules. Deterministic: the same rows, journey and size give the same picture. Nothing is drawn that is not a row.
 """
@@ -11,8 +11,8 @@ Rules. Deterministic: the same rows, journey and size give the same picture. Not
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -20,16 +20,9 @@ from course.render.block import Block, Name, Text, Wire
 from course.render.canvas import Canvas, Cell, Point
 from course.render.glyphs import UNICODE, Glyphs
 from course.render.machine import MachineBlock
-from course.render.spaces import Detail, Programs
+from course.render.plan import ENGLISH, Plan, Wanted
+from course.render.spaces import Detail
 from course.render.topology import Key, Lan, Machine, Topology
-
-#: Words that the drawing itself needs; `words.py` has them in both languages.
-ENGLISH: Mapping[str, str] = {
-    "pods": "+{n} pods",
-    "spaces": "+{n} namespaces",
-    "nodes": "+{n} nodes",
-    "hosts": "+{n} hosts",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +45,15 @@ class Scene:
     machines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What must stay: namespaces that the journey crosses, and the programs that it meets in each."""
-
-    spaces: frozenset[str] = frozenset()
-    programs: Programs = field(default_factory=dict)
-
-
 #: (children besides those that the journey crosses, machines that it does not cross), what is folded last comes last.
 FOLDS: tuple[tuple[int, str], ...] = ((-1, "full"), (-1, "fold"), (3, "fold"), (1, "fold"), (0, "fold"))
 #: From roomy to dense: first empty rows and boxes go, then lengths of addresses and the names of veth ends.
 DENSITIES: tuple[Detail, ...] = (
     Detail(gap=3), Detail(), Detail(room=False), Detail(room=False, bridge=2), Detail(room=False, bridge=1),
     Detail(room=False, address=1), Detail(room=False, bridge=2, address=1), Detail(room=False, bridge=1, address=1),
-    Detail(room=False, bridge=1, address=1, ends=False),
+    Detail(room=False, bridge=2, address=1, ends=False), Detail(room=False, bridge=1, address=1, ends=False),
 )  # fmt: skip
-
-
-def ladder_of_detail() -> Iterator[Detail]:
-    """From rich to poor: nothing is folded while something can still be drawn denser."""
-    for others, far in FOLDS:
-        for density in DENSITIES:
-            yield replace(density, others=others, far=far)
-
-
-#: Names of folded machines are written out up to this many cells.
-FOLD_NAMES = 24
-#: From this many machines on, those that the journey does not cross are folded without trying to draw them.
-MANY = 24
+NARROWEST, LOWEST = DENSITIES[-2:]
 
 
 def layout(
@@ -88,23 +61,34 @@ def layout(
     words: Mapping[str, str] = ENGLISH,
 ) -> Scene:  # fmt: skip
     """The richest picture of the lab that fits `width` x `height` cells; `fits` is False if none does."""
-    wanted = wanted or Wanted()
-    best: tuple[Block, Detail] | None = None
-    block = Block()
-    for detail in ladder_of_detail():
-        if len(lab.machines) > MANY and detail.far != "fold":
-            continue
-        for how in ("", "both", "flat"):
-            if (how == "both" and block.w <= width) or (how == "flat" and block.h <= height):
-                continue  # not too wide: both sides would not help; not too high: one row would not
-            block = _Arrangement(lab, detail, wanted, words, how).build()
-            if block.w <= width and block.h <= height:
+    plan = Plan(lab, wanted or Wanted(), words)
+    folds: Sequence[tuple[int, str]] = FOLDS if not plan.many else [f for f in FOLDS if f[1] == "fold"]
+    small: tuple[Block, Detail] = (Block(w=1, h=1), NARROWEST)
+    for others, far in folds:
+        limits = [_best(plan, replace(d, others=others, far=far), width, height) for d in (NARROWEST, LOWEST)]
+        small = (limits[0][0], replace(NARROWEST, others=others, far=far))
+        if not any(fits for _, fits in limits) and (limits[0][0].w > width or limits[1][0].h > height):
+            continue  # nothing of this fold fits
+        for density in DENSITIES:
+            detail = replace(density, others=others, far=far)
+            block, fits = _best(plan, detail, width, height)
+            if fits:
                 return _finish(lab, block, detail, glyphs, True)
-            if best is None or (detail.far == "fold" and block.w * block.h < best[0].w * best[0].h):
-                best = (block, detail)
-    if best is None:
-        best = (Block(w=1, h=1), Detail())
-    return _finish(lab, *best, glyphs, False)
+    return _finish(lab, *small, glyphs, False)
+
+
+def _best(plan: Plan, detail: Detail, width: int, height: int) -> tuple[Block, bool]:
+    """The arrangement that fits (True), else the smallest. Others than the usual one are only tried where they help."""
+    block = _Arrangement(plan, detail, "").build()
+    found = [block]
+    if block.w > width:
+        found.append(_Arrangement(plan, detail, "both").build())
+    if block.h > height:
+        found.append(_Arrangement(plan, detail, "flat").build())
+    for one in found:
+        if one.w <= width and one.h <= height:
+            return one, True
+    return min(found, key=lambda one: one.w * one.h), False
 
 
 def _finish(lab: Topology, block: Block, detail: Detail, glyphs: Glyphs, fits: bool) -> Scene:
@@ -136,53 +120,20 @@ class _Arrangement:
     """Machines in rows between buses, for one Detail. `how` is "" (nodes above their LAN, the others below), "both"
     (nodes on both sides, when one row is too wide) or "flat" (all in one row, when two are too high)."""
 
-    def __init__(self, lab: Topology, detail: Detail, wanted: Wanted, words: Mapping[str, str], how: str):
-        self.lab, self.detail, self.wanted, self.words, self.how = lab, detail, wanted, words, how
-        self.lans = self._order_lans()
-        self.home = {s.id: m.name for m in lab.machines for s in m.spaces()}
-        self.bus: dict[Key, int] = {key: i for i, lan in enumerate(self.lans) for _, key in lan.ports}
-        on: dict[str, set[int]] = {}
-        for key, index in self.bus.items():
-            on.setdefault(self.home.get(key[1], ""), set()).add(index)
-        self.on = on
-
-    def _order_lans(self) -> list[Lan]:
-        """Neighbours in the picture are neighbours in the lab: walk from the first LAN over shared machines."""
-        home = {s.id: m.name for m in self.lab.machines for s in m.spaces()}
-        members = [{home.get(key[1], "") for _, key in lan.ports} for lan in self.lab.lans]
-        order: list[int] = []
-        for start in range(len(members)):
-            queue = [start]
-            while queue:
-                one = queue.pop(0)
-                if one in order:
-                    continue
-                order.append(one)
-                queue += [i for i in range(len(members)) if i not in order and members[i] & members[one]]
-        return [self.lab.lans[i] for i in order]
-
-    def _involved(self, machine: Machine) -> bool:
-        return any(s.id in self.wanted.spaces for s in machine.spaces())
+    def __init__(self, plan: Plan, detail: Detail, how: str) -> None:
+        self.plan, self.detail, self.how = plan, detail, how
+        self.lans, self.bus, self.on = plan.lans, plan.bus, plan.on
 
     def build(self) -> Block:
-        far = (
-            [m for m in self.lab.machines if not self._involved(m)]
-            if self.wanted.spaces or self._many
-            else []
-        )
-        folded = far if self.detail.far == "fold" else []
+        fold = self.plan.fold if self.detail.far == "fold" else None
+        rows = self._rows(self.plan.near if fold is not None else self.plan.machines)
         blocks: dict[str, Block] = {}
-        rows = self._rows([m for m in self.lab.machines if m not in folded], folded)
         for index, row in enumerate(rows):
             for machine in row:
                 blocks[machine.name] = self._machine(machine, index)
-        return self._stack(rows, blocks, folded)
+        return self._stack(rows, blocks, fold)
 
-    @property
-    def _many(self) -> bool:
-        return len(self.lab.machines) > MANY
-
-    def _rows(self, machines: list[Machine], folded: list[Machine]) -> list[list[Machine]]:
+    def _rows(self, machines: Sequence[Machine]) -> list[list[Machine]]:
         """Row i stands above bus i; the last row stands below the last bus."""
         rows: list[list[Machine]] = [[] for _ in range(len(self.lans) + 1)]
         nodes: dict[int, list[Machine]] = {}
@@ -220,31 +171,16 @@ class _Arrangement:
         if below:
             ports = dict.fromkeys(ports, False)
         block = MachineBlock(
-            machine, self.detail, self.wanted.spaces, self.wanted.programs, self.words, ports
+            machine, self.detail, self.plan.wanted.spaces, self.plan.wanted.programs, self.plan.words, ports
         ).build()
         return block.mirrored() if below else block
 
-    def _fold(self, machines: list[Machine]) -> Block:
-        """Machines that the journey does not cross, as a stub on the LAN: names while short, else their number."""
-        names = ", ".join(m.name for m in machines)
-        kind = "nodes" if any(m.role == "node" for m in machines) else "hosts"
-        word = names if cell_len(names) <= FOLD_NAMES else self.words[kind].format(n=len(machines))
-        block = Block(w=cell_len(word) + 3, h=1)
-        block.texts.append(Text(2, 0, ((word, "fold"),), block.w - 2))
-        block.nodes[("fold", "", "")] = (0, 0)
-        for machine in machines:
-            for space in machine.spaces():
-                block.stands_for[("ns", space.id, "")] = ("fold", "", "")
-                block.stands_for.update({d.key: ("fold", "", "") for d in space.devices})
-        return block
-
-    def _stack(self, rows: list[list[Machine]], blocks: dict[str, Block], folded: list[Machine]) -> Block:
+    def _stack(self, rows: list[list[Machine]], blocks: dict[str, Block], fold: Block | None) -> Block:
         gap = 2 if self.detail.gap < 3 else 4
         out = Block()
         placed: list[tuple[Block, int, int, int]] = []  # block, x, y, row
         buses_y: list[int] = []
         y = 0
-        fold = self._fold(folded) if folded else None
         fold_row = (
             next((i for i in range(len(rows)) if rows[i]), 0) if len(rows) < 2 else min(1, len(rows) - 1)
         )
@@ -291,7 +227,7 @@ class _Arrangement:
         fold: Block | None,
     ) -> None:
         taps: list[list[tuple[int, Name, Point]]] = [[] for _ in self.lans]
-        far = {key: port for lan in self.lans for port, key in lan.ports}
+        far = self.plan.ports
         for block, x, y, row in placed:
             for name, (px, top) in block.pins.items():
                 bus = self.bus.get(name) if isinstance(name, tuple) else None

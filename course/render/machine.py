@@ -45,6 +45,7 @@ class MachineBlock(SpacesRow):
     ) -> None:  # fmt: skip
         super().__init__(machine, detail, kept, programs, words, lan_ports)
         self.elements: dict[str, _Element] = {}
+        self.low = 0
 
     def build(self) -> Block:
         self._place_columns()
@@ -78,9 +79,14 @@ class MachineBlock(SpacesRow):
                 found.append(element)
             if device.key in above:
                 element.lanes[above[device.key][0]] = device.key
-            elif device.master and not self._hidden_end(device):
-                element.lanes[self._new_column(device)] = device.key
         self._fold_lane(by_bridge)
+        self.low = max([self._extent(e)[1] + 1 for e in found if e.lanes], default=0)
+        for device in root.devices:
+            element = by_bridge.get(device.master)
+            if element is None or device.key in above or device.key in self.lan_ports:
+                continue
+            if device.master and not self._hidden_end(device):
+                element.lanes[self._new_column(device)] = device.key
         for element in found:
             if not element.lanes:
                 element.lanes[self._new_column(element.device)] = ("joint", root.id, element.device.name)
@@ -89,10 +95,20 @@ class MachineBlock(SpacesRow):
     def _hidden_end(self, device: Device) -> bool:
         return device.peer is not None and any(device.peer[0] == s.id for s in self.hidden)
 
+    def _extent(self, e: _Element) -> tuple[int, int]:
+        """First and last column of an element that has its lanes."""
+        lanes = sorted(e.lanes)
+        text = cell_len(" ".join(self._label(e.device)))
+        beside = e.device.kind == "bridge" and self.d.bridge == 1
+        return lanes[0] - 2, lanes[-1] + 4 + text + 1 if beside else max(
+            lanes[-1] + 2, lanes[0] + 2 + text + 1
+        )
+
     def _new_column(self, device: Device) -> int:
-        start = self.right + self.d.gap if self.right > 2 else 2
-        x = start + 2
-        self.right = x + 2 + cell_len(" ".join(self._label(device))) + 2
+        """A column right of everything that stands in the root namespace so far."""
+        x = (self.low + self.d.gap if self.low else 2) + 2
+        self.low = x + 2 + cell_len(" ".join(self._label(device))) + 2
+        self.right = max(self.right, self.low)
         return x
 
     def _fold_lane(self, bridges: dict[str, _Element]) -> None:
@@ -114,11 +130,7 @@ class MachineBlock(SpacesRow):
     def _draw_elements(self, y: int) -> int:
         elements = self._root_elements()
         for e in elements:
-            lanes = sorted(e.lanes)
-            text = cell_len(" ".join(self._label(e.device)))
-            e.left = lanes[0] - 2
-            beside = e.device.kind == "bridge" and self.d.bridge == 1
-            e.right = lanes[-1] + 4 + text + 1 if beside else max(lanes[-1] + 2, lanes[0] + 2 + text + 1)
+            e.left, e.right = self._extent(e)
             self.right = max(self.right, e.right + 1)
         levels: list[int] = []
         for e in sorted(elements, key=lambda e: (e.left, e.device.ifindex)):
@@ -159,7 +171,13 @@ class MachineBlock(SpacesRow):
 
     def _draw_ends(self, elements: list[_Element], y: int) -> None:
         """The names of the bridges' ports, in the row above them."""
-        lanes = sorted(x for e in elements for x in e.lanes)
+        paired = {key for pair in self._root_pairs(elements) for key in pair}
+        lanes = sorted(
+            x
+            for e in elements
+            for x, name in e.lanes.items()
+            if e.device.key in paired or not (isinstance(name, tuple) and name[0] == "joint")
+        )
         for e in elements:
             if e.device.kind != "bridge":
                 continue

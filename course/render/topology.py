@@ -47,7 +47,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """A network namespace with its devices (lo is left out unless asked for)."""
+    """A network namespace with its devices (lo is left out unless it is asked for, or all that there is)."""
 
     id: str
     label: str
@@ -122,7 +122,12 @@ def topology(net: Net, *, lo: Collection[str] = ()) -> Topology:
 
 
 def _space(net: Net, ns: Netns, lo: bool) -> Space:
-    found = [_device(net, ns, link) for _, link in sorted(ns.links.items()) if lo or link.kind != "loopback"]
+    alone = len(ns.links) == 1 and ns.id != ns.box  # lo is all that a namespace without a network has
+    found = [
+        _device(net, ns, link)
+        for _, link in sorted(ns.links.items())
+        if lo or alone or link.kind != "loopback"
+    ]
     return Space(id=ns.id, label=ns.label, box=ns.box, devices=tuple(found))
 
 

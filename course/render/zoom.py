@@ -151,6 +151,7 @@ def diagram(steps: Sequence[Step], current: Step | None, lang: str) -> list[Sect
     met: dict[str, int] = {}
     notes: dict[str, str] = {}
     stopped = now = before = ""
+    late = _when_bridged(steps) == "last"
     for step in steps:
         name = stage_of(step, before)
         met[name] = met.get(name, 0) + 1
@@ -164,7 +165,7 @@ def diagram(steps: Sequence[Step], current: Step | None, lang: str) -> list[Sect
             stopped = name
         if step is current:
             now = name
-        if step.kind is StepKind.TRANSMIT and "bridge" in met:
+        if step.kind is StepKind.TRANSMIT and late and "bridge" in met:
             notes["bridge"] = step.place.device
         before = name
     order = [

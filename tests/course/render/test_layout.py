@@ -13,7 +13,8 @@ from course.render.block import Block
 from course.render.canvas import text_of, width_of
 from course.render.cast import wanted
 from course.render.glyphs import ASCII, UNICODE
-from course.render.layout import DENSITIES, FOLDS, Scene, Wanted, _Arrangement, layout
+from course.render.layout import DENSITIES, FOLDS, Scene, _Arrangement, layout
+from course.render.plan import Plan, Wanted
 from course.render.topology import topology
 from course.render.words import folded
 from engine.fabric.plan import Machine, build_fabric
@@ -200,7 +201,7 @@ def test_no_label_lies_over_another(net: Net, density: object, fold: tuple[int, 
     from dataclasses import replace
 
     detail = replace(density, others=fold[0], far=fold[1])  # type: ignore[type-var]
-    block = _Arrangement(topology(net), detail, Wanted(), folded("en"), how).build()  # type: ignore[arg-type]
+    block = _Arrangement(Plan(topology(net), Wanted(), folded("en")), detail, how).build()
     assert not overlaps(block)
     assert Counter(type(w.points) for w in block.wires).keys() <= {tuple}
 

@@ -11,7 +11,7 @@ addresses = st.builds("{}.{}.{}.{}".format, st.integers(1, 255), *[st.integers(0
 prefixes = st.one_of(addresses, st.builds("{}/{}".format, addresses, st.integers(1, 32)))
 devices = st.sampled_from(["lo", "eth0", "docker0", "veth+", "br-0123456789ab", "cali+"])
 ports = st.integers(0, 65535)
-ranges = st.tuples(ports, st.integers(0, 65534)).map(lambda p: f"{min(p)}:{max(p)}")
+ranges = st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(lambda p: f"{min(p)}:{max(p)}")
 bangs = st.sampled_from(["", "", "! "])
 marks = st.integers(0, 0xFFFFFFFF)
 words = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=28).filter(

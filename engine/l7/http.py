@@ -21,8 +21,10 @@ from engine.linux.exchange import Answer, Delivery
 from engine.linux.packet import Payload
 
 REASONS = {
-    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found", 304: "Not Modified",
-    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 418: "I'm a teapot",
+    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found",
+    304: "Not Modified",
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    418: "I'm a teapot",
     429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
     503: "Service Unavailable", 504: "Gateway Timeout",
 }  # fmt: skip
@@ -227,13 +229,15 @@ def _file(delivery: Delivery, request: Request, config: dict[str, str]) -> tuple
     if text is not None:
         return 200, text
     if config.get("server", "").startswith("nginx"):
-        body = "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not Found</h1></center>\r\n"
+        body = "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
+        body += "<center><h1>404 Not Found</h1></center>\r\n"
         return 404, body + f"<hr><center>{config['server']}</center>\r\n</body>\r\n</html>\r\n"
     return 404, "<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n"
 
 
 PAGES: dict[str, Page] = {
-    "plain": _plain, "text": _text, "hostname": _hostname, "whoami": _whoami, "echoserver": _echoserver, "netexec": _netexec,
+    "plain": _plain, "text": _text, "hostname": _hostname, "whoami": _whoami, "echoserver": _echoserver,
+    "netexec": _netexec,
     "registry": _registry, "file": _file,
 }  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Packets as tcpdump 4.99 prints them.
 
 Theory. tcpdump prints the sequence numbers of a connection as they are until it has seen a packet with ACK; from
-then on relative to that. What our headers do not hold (windows, timestamps, checksums, IP ids) is made up from what they hold,
+then on relative to that. What our headers do not hold (windows, timestamps, checksums, IP ids) is made up from
+what they hold,
 always the same for the same packet.
 
 Rules. Source of every form: tests/golden/shell/tcpdump.txt and print-{tcp,icmp,arp,udp,ip}.c of tcpdump 4.99.3.
@@ -229,13 +230,17 @@ class Dissector:
                     return f"{host} {proto} port {self.port(quoted.ports[1], proto)} unreachable"
                 return f"{host} protocol {int(quoted.ip.proto)} port unreachable"
             words = {
-                0: f"net {host} unreachable", 1: f"host {host} unreachable", 2: f"{host} protocol {int(quoted.ip.proto)} unreachable",
-                4: f"{host} unreachable - need to frag (mtu {icmp.mtu})", 9: f"net {host} unreachable - admin prohibited",
-                10: f"host {host} unreachable - admin prohibited", 13: f"host {host} unreachable - admin prohibited filter",
+                0: f"net {host} unreachable", 1: f"host {host} unreachable",
+                2: f"{host} protocol {int(quoted.ip.proto)} unreachable",
+                4: f"{host} unreachable - need to frag (mtu {icmp.mtu})",
+                9: f"net {host} unreachable - admin prohibited",
+                10: f"host {host} unreachable - admin prohibited",
+                13: f"host {host} unreachable - admin prohibited filter",
             }  # fmt: skip
             return words.get(icmp.code, f"{host} unreachable - #{icmp.code}")
         if icmp.type == 5 and quoted is not None:
-            return f"redirect {self.host(quoted.ip.dst)} to {'host' if icmp.code == 1 else 'net'} {self.host(icmp.ident)}"
+            kind = "host" if icmp.code == 1 else "net"
+            return f"redirect {self.host(quoted.ip.dst)} to {kind} {self.host(icmp.ident)}"
         return f"type-#{icmp.type}"
 
 

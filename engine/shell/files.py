@@ -1,6 +1,7 @@
 """The files that a shell sees: the machine's tree or a container's, with /proc and /sys made from rows.
 
-Rules. A container sees its own tree (`Spot.root`) over the files of its image, with single files of the machine mounted
+Rules. A container sees its own tree (`Spot.root`) over the files of its image, with single files of the
+machine mounted
 over both. /proc
 and /sys hold only what the model has: the sysctls of this network namespace, the namespaces of processes, the
 devices. A file of /proc that Linux has and we have not is refused by name.
@@ -18,6 +19,7 @@ from engine.linux.net import CONF_DEFAULTS, SYSCTL_DEFAULTS, Netns
 from engine.linux.ops.box import MakeFolder, RemoveFile, RemoveFolder, WriteFile
 from engine.linux.rows import Box, Proc
 from engine.say import Phrase, plain
+from engine.shell import powers
 
 if TYPE_CHECKING:
     from engine.shell.place import Spot
@@ -322,6 +324,8 @@ class Files:
 
         if self._special_kind(path) != "file":
             raise FileError("EISDIR" if self._special_kind(path) else "ENOENT")
+        if not powers.has(self.box, self.spot, "ALL"):
+            raise FileError("EROFS")
         key = ".".join(p.replace(".", "/") for p in path.split("/")[3:])
         self.world.do(SetSysctl(netns=self.spot.netns, key=key, value=text.strip()))
 

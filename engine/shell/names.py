@@ -115,7 +115,8 @@ def _ask(ctx: Context, servers: list[int], query: str) -> tuple[str | None, list
     for _ in range(2):
         for server in servers:
             call = udp_call(
-                ctx.net, ctx.spot.netns, server, 53, choose=ctx.world.choose, request=question, timeout=5.0, serve=serve,
+                ctx.net, ctx.spot.netns, server, 53, choose=ctx.world.choose, request=question, timeout=5.0,
+                serve=serve,
                 purpose=f"DNS {query} at {text4(server)}",
             )  # fmt: skip
             legs += call.legs

@@ -3,7 +3,8 @@
 Theory. A primitive is `[proto] [dir] [type] id`; `and` and `or` have one precedence and go from left to right,
 `not` binds closest; an id without qualifiers takes those of the one before (`port 80 or 81`).
 
-Rules. A primitive that the language has and we lack (byte expressions, vlan, ip6 ...) is refused by name; a text that is
+Rules. A primitive that the language has and we lack (byte expressions, vlan, ip6 ...) is refused by name; a
+text that is
 no filter is a syntax error in pcap's words.
 """
 
@@ -22,7 +23,8 @@ Test = Callable[[Packet], bool]
 
 PROTOS = ("ether", "ip", "arp", "rarp", "ip6", "tcp", "udp", "icmp")
 LATER = (
-    "ip6", "icmp6", "vlan", "mpls", "sctp", "gateway", "proto", "less", "greater", "inbound", "outbound", "ifname", "rarp",
+    "ip6", "icmp6", "vlan", "mpls", "sctp", "gateway", "proto", "less", "greater", "inbound", "outbound",
+    "ifname", "rarp",
     "multicast", "stp", "vxlan", "geneve", "pppoes", "fddi", "wlan",
 )  # fmt: skip
 

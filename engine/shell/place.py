@@ -40,7 +40,8 @@ RENEWED = Phrase(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
     """`netns` is an id in the Net; `pid` the process whose pid namespace and life the shell shares (1 on a machine);
-    `root` and `mounts` say which of the machine's files are seen; `tools` None = the machine's own tools; `image` whose
+    `root` and `mounts` say which of the machine's files are seen; `tools` None = the machine's own tools;
+    `image` whose
     files lie under the container's own; `ends` the process that ends with the shell (`unshare`), 0 for none."""
 
     name: str

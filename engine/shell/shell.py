@@ -248,7 +248,8 @@ class Shell:
             first, last = index == 0, index == len(pipeline.commands) - 1
             try:
                 out, piped = self._command(
-                    command, session, piped, tty and first, pipeline, got, last=last, single=len(pipeline.commands) == 1,
+                    command, session, piped, tty and first, pipeline, got, last=last,
+                    single=len(pipeline.commands) == 1,
                     since=since,
                 )  # fmt: skip
                 session.code = out.code
@@ -270,8 +271,7 @@ class Shell:
 
     def _done(self, out: Out, got: _Gathered) -> None:
         got.take(out)
-        if not out.seen:
-            self.world.saw(out.journeys)
+        self.world.saw(out.journeys)
 
     def _command(
         self, command: grammar.Command, session: Session, stdin: str, tty: bool, pipeline: grammar.Pipeline,
@@ -404,13 +404,11 @@ class Shell:
             self._text(text, session, stdin, got)
         finally:
             self.depth -= 1
-        # Its journeys were seen by the taps one by one, so they come back marked as seen.
         return Out(
             stdout=got.joined("out"),
             stderr=got.joined("err"),
             code=session.code,
             journeys=tuple(got.journeys),
-            seen=True,
         )
 
     def terminal(self, context: Context) -> bool:
@@ -434,7 +432,8 @@ class Shell:
         return "tcpdump" in words[:1] or (words[:1] in (["sudo"], ["timeout"]) and "tcpdump" in words[:3])
 
     def _show_watches(self, got: _Gathered) -> None:
-        """Print what background tcpdumps saw: those that had something after them on their line, or an earlier line."""
+        """Print what background tcpdumps saw: those that had something after them on their line, or an earlier
+        line."""
         waiting: list[Watch] = []
         for watch in self.watches:
             if watch.line == self.lines and self.world.position == watch.since:

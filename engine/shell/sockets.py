@@ -8,7 +8,8 @@ ERRNO = {
     "ECONNREFUSED": "Connection refused", "EHOSTUNREACH": "No route to host", "ENETUNREACH": "Network is unreachable",
     "ETIMEDOUT": "Connection timed out", "EACCES": "Permission denied", "EINVAL": "Invalid argument",
     "EMSGSIZE": "Message too long", "ENOPROTOOPT": "Protocol not available", "EPERM": "Operation not permitted",
-    "EADDRINUSE": "Address already in use", "EADDRNOTAVAIL": "Cannot assign requested address", "EPIPE": "Broken pipe",
+    "EADDRINUSE": "Address already in use", "EADDRNOTAVAIL": "Cannot assign requested address",
+    "EPIPE": "Broken pipe",
 }  # fmt: skip
 #: What the routing of a local sender answers for a route type (facts 10 section 1.5).
 ROUTE_ERRNO = {

@@ -25,6 +25,7 @@ from engine.linux.net import Net, Netns
 from engine.linux.ops import Op
 from engine.linux.rows import Box, Proc
 from engine.say import Phrase, Said, plain
+from engine.shell import powers
 from engine.shell.files import Files
 from engine.shell.place import Spot
 from engine.shell.world import World
@@ -38,7 +39,7 @@ SEE_HELP = Phrase(en="`help {tool}` lists what is.", ko="`help {tool}`이(가) �
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Out:
     """What a command leaves. `enter` opens a nested shell there; `leave` ends the innermost one; `clear` wipes
-    the screen; `seen` = the taps have seen these journeys already."""
+    the screen; `chunks` = the texts in order (see `mixed`)."""
 
     stdout: str = ""
     stderr: str = ""
@@ -47,7 +48,6 @@ class Out:
     enter: Spot | None = None
     leave: bool = False
     clear: bool = False
-    seen: bool = False
     chunks: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -74,7 +74,8 @@ class Fail(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Opt:
-    """One option. `names` as typed (`("-c", "--count")`); `value` the metavariable ("" = a flag, "[=FILE]" = a value that
+    """One option. `names` as typed (`("-c", "--count")`); `value` the metavariable ("" = a flag, "[=FILE]" = a
+    value that
     may be left out and must be glued); `refused` = real, but not modelled."""
 
     names: tuple[str, ...]
@@ -273,7 +274,8 @@ class Context:
         return Files(self.world, self.spot)
 
     def do(self, op: Op) -> None:
-        """Carry out a change. Raises OpError."""
+        """Carry out a change. Raises OpError, also where a container may not (powers.py)."""
+        powers.check(self.box, self.spot, op)
         self.world.do(op)
 
     def say(self, said: Said) -> str:

@@ -23,10 +23,10 @@ DID_YOU_MEAN = Phrase(
 )
 LISTED = Phrase(en="`help` lists the tools that exist here", ko="`help`로 여기 있는 도구를 볼 수 있습니다")
 NOT_IN_IMAGE = Phrase(
-    en="this container's image has no {tool}. A node has: `nsenter -t PID -n {tool} ...` there runs the node's own tool "
-    "in this container's network",
-    ko="이 컨테이너 이미지에는 {tool}이(가) 없습니다. 노드에는 있습니다. 노드에서 `nsenter -t PID -n {tool} ...`을 실행하면 "
-    "노드의 도구가 이 컨테이너의 네트워크 안에서 돕니다",
+    en="this container's image has no {tool}. A node has: `nsenter -t PID -n {tool} ...` there runs the node's own "
+    "tool in this container's network",
+    ko="이 컨테이너 이미지에는 {tool}이(가) 없습니다. 노드에는 있습니다. "
+    "노드에서 `nsenter -t PID -n {tool} ...`을 실행하면 노드의 도구가 이 컨테이너의 네트워크 안에서 돕니다",
 )
 NOT_HERE = Phrase(en="{tool} is not installed on this machine", ko="이 머신에는 {tool}이(가) 없습니다")
 BACKGROUND = Phrase(

@@ -60,7 +60,8 @@ def parse_url(text: str) -> Url:
 
 @dataclass(slots=True)
 class Fetch:
-    """One try. `found` is the name's answer, `call` None when there was nobody to call; `response` when HTTP came back."""
+    """One try. `found` is the name's answer, `call` None when there was nobody to call; `response` when HTTP
+    came back."""
 
     found: Found
     call: Call | None = None

@@ -58,7 +58,8 @@ Word = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """`fd` 0, 1 or 2 (3 = both 1 and 2); `how` is "<", ">", ">>", "dup" (target "1" or "2") or "here" (target: the text)."""
+    """`fd` 0, 1 or 2 (3 = both 1 and 2); `how` is "<", ">", ">>", "dup" (target "1" or "2") or "here" (target:
+    the text)."""
 
     fd: int
     how: str
@@ -247,7 +248,8 @@ def literal(word: Word) -> str:
 
 
 def parse(text: str) -> list[Pipeline]:
-    """A typed text (one line, or several with here-documents) -> pipelines. Raises ShellSyntax, Unfinished, NotModelled."""
+    """A typed text (one line, or several with here-documents) -> pipelines. Raises ShellSyntax, Unfinished,
+    NotModelled."""
     lex = _Lexer(text)
     out: list[Pipeline] = []
     joint = ""
@@ -310,7 +312,7 @@ def _command(lex: _Lexer) -> Command:
     while True:
         lex.blank()
         c = lex.peek()
-        if not c or (c in "\n;|&)" and not lex.peek(2) == "&>"):
+        if not c or (c in "\n;|&)" and lex.peek(2) != "&>"):
             break
         if c == "(":
             raise NotModelled("( ... )", ONE_AT_A_TIME())
@@ -389,9 +391,7 @@ def _here_documents(lex: _Lexer) -> None:
     """Read the bodies that the line just ended has announced."""
     for _, end, raw, tabs, command, index in lex.here:
         lines: list[str] = []
-        while True:
-            if lex.at >= len(lex.text):
-                break
+        while lex.at < len(lex.text):
             stop = lex.text.find("\n", lex.at)
             stop = len(lex.text) if stop < 0 else stop
             line = lex.text[lex.at : stop]
@@ -400,8 +400,6 @@ def _here_documents(lex: _Lexer) -> None:
             if line == end:
                 break
             lines.append(line + "\n")
-        else:
-            break
         body = "".join(lines)
         word: Word = (Part("text", body, True),) if raw else _joined(_Lexer(body).double(""))
         command.redirects[index] = Redirect(command.redirects[index].fd, "here", word)
@@ -409,7 +407,8 @@ def _here_documents(lex: _Lexer) -> None:
 
 
 def unfinished(text: str) -> bool:
-    """Does this typed text want another line (an open quote, a here-document, a backslash)? For the terminal's prompt."""
+    """Does this typed text want another line (an open quote, a here-document, a backslash)? For the terminal's
+    prompt."""
     try:
         parse(text)
     except Unfinished:

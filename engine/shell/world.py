@@ -55,6 +55,9 @@ class World:
     #: where tcpdump last looked in a namespace: its window in the capture, and when
     watched: dict[str, tuple[int, int, float]] = field(default_factory=dict)
 
+    #: the legs that the taps have seen, by identity
+    known: dict[int, Leg] = field(default_factory=dict)
+
     def changes(self) -> Changes:
         """A Changes whose log is this world's log."""
         changes = Changes(self.net)
@@ -88,7 +91,8 @@ class World:
         )
 
     def places(self) -> list[str]:
-        """The terminals that a learner can open, as `node/w1`, `host/laptop`, `pod/NS/NAME`, `container/HOST/NAME`."""
+        """The terminals that a learner can open, as `node/w1`, `host/laptop`, `pod/NS/NAME`,
+        `container/HOST/NAME`."""
         from engine.shell.place import places
 
         return places(self)
@@ -104,10 +108,15 @@ class World:
         return self.capture[max(0, position - self.dropped) :]
 
     def saw(self, journeys: Iterable[Journey]) -> None:
-        """Keep what taps on the devices see of these journeys."""
+        """Keep what taps on the devices see of these journeys. A leg that was kept already (a command inside a
+        command hands it on) is not kept twice."""
         for journey in journeys:
             for leg in journey.legs:
-                self.capture += leg_taps(leg)
+                if id(leg) not in self.known:
+                    self.known[id(leg)] = leg
+                    self.capture += leg_taps(leg)
+        if len(self.known) > CAPTURE_LIMIT:
+            self.known.clear()
         surplus = len(self.capture) - CAPTURE_LIMIT
         if surplus > 0:
             del self.capture[:surplus]

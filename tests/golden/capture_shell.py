@@ -47,7 +47,8 @@ WEB = (
     ' def date_time_string(self,t=None): return "Sat, 21 Nov 2026 09:00:00 GMT"\n'
     " def do_GET(self):\n"
     '  ok=self.path!="/nope"; b=b"hello\\n" if ok else b"no\\n"; self.send_response(200 if ok else 404)\n'
-    '  self.send_header("Content-Type","text/plain"); self.send_header("Content-Length",str(len(b))); self.end_headers()\n'
+    '  self.send_header("Content-Type","text/plain"); self.send_header("Content-Length",str(len(b)))\n'
+    "  self.end_headers()\n"
     '  if self.command!="HEAD": self.wfile.write(b)\n'
     " do_POST=do_GET\n"
     " do_HEAD=do_GET\n"
@@ -348,9 +349,9 @@ def script(scene: str) -> str:
         quoted = command.replace("'", "'\\''")
         if command.startswith("WATCH "):
             real = command.removeprefix("WATCH ")
-            lines.append(
-                f"printf '%s\\n' '{place}$ {quoted}'; {inside}{real.replace('tcpdump', 'tcpdump -Z root -l')} > /tmp/k8snet-watch 2>&1 & W=$!; sleep 1.2"
-            )
+            real = real.replace("tcpdump", "tcpdump -Z root -l")
+            lines.append(f"printf '%s\\n' '{place}$ {quoted}'")
+            lines.append(f"{inside}{real} > /tmp/k8snet-watch 2>&1 & W=$!; sleep 1.2")
         elif command == "SHOW":
             lines.append("sleep 1.2; kill -INT $W 2>/dev/null; sleep 0.5")
             lines.append(f"echo '{place}$ SHOW'; cat /tmp/k8snet-watch; echo '[code 0]'")

@@ -19,17 +19,26 @@ OPTIONS = sorted(
     {name for word in MODULES if (tool := find(word)) for opt in tool.opts for name in opt.names}
 )
 WORDS = [
-    "10.244.1.2", "172.17.0.2", "10.0.0.0/24", "web", "a", "default", "eth0", "lo", "docker0", "cni0", "any", "80", "8080:80",
-    "-1", "0", "99999", "1e9", "add", "del", "show", "get", "set", "dev", "via", "up", "down", "master", "type", "veth", "peer",
-    "name", "netns", "exec", "list", "pods", "nodes", "run", "ps", "inspect", "rm", "network", "ls", "nginx", "--image=nginx",
-    "-t", "nat", "-A", "PREROUTING", "-j", "DROP", "DNAT", "--to-destination", "-p", "tcp", "--dport", "-s", "-d", "/etc/hosts",
-    "/proc/sys/net/ipv4/ip_forward", "/", "/proc/1/ns/net", "/nope", "*", "/e*/h[o", "~", "-", "--", "-h", "--help", "port", "and",
-    "not", "host", "icmp", "http://172.17.0.2/", "https://x", "{{.ID}}", "{.items[*].x}", "-o", "json", "wide", "yaml",
-    "1", "914", "919", "sh", "bash", "-c", "true", "-it", "--", "k8s.io", "한글", "\x00", "é", "%s", "'a b'", '"$HOME"',
+    "10.244.1.2", "172.17.0.2", "10.0.0.0/24", "web", "a", "default", "eth0", "lo", "docker0", "cni0", "any",
+    "80", "8080:80",
+    "-1", "0", "99999", "1e9", "add", "del", "show", "get", "set", "dev", "via", "up", "down", "master",
+    "type", "veth", "peer",
+    "name", "netns", "exec", "list", "pods", "nodes", "run", "ps", "inspect", "rm", "network", "ls", "nginx",
+    "--image=nginx",
+    "-t", "nat", "-A", "PREROUTING", "-j", "DROP", "DNAT", "--to-destination", "-p", "tcp", "--dport", "-s",
+    "-d", "/etc/hosts",
+    "/proc/sys/net/ipv4/ip_forward", "/", "/proc/1/ns/net", "/nope", "*", "/e*/h[o", "~", "-", "--", "-h",
+    "--help", "port", "and",
+    "not", "host", "icmp", "http://172.17.0.2/", "https://x", "{{.ID}}", "{.items[*].x}", "-o", "json", "wide",
+    "yaml",
+    "1", "914", "919", "sh", "bash", "-c", "true", "-it", "--", "k8s.io", "한글", "\x00", "é", "%s", "'a b'",
+    '"$HOME"',
 ]  # fmt: skip
 GLUE = [
-    "|", ";", "&&", "||", "&", ">", ">>", "<", "2>&1", "2>/dev/null", "\n", "<<EOF\nx\nEOF\n", "$(", ")", "`", "'", '"',
-    "\\", "$X", "${X}", "$?", "${X:-1}", "#", "(", "{", "}", "!", "&>", "<<<", "for", "do", "=", "A=1", "$((1))", ">&2", "3>",
+    "|", ";", "&&", "||", "&", ">", ">>", "<", "2>&1", "2>/dev/null", "\n", "<<EOF\nx\nEOF\n", "$(", ")", "`",
+    "'", '"',
+    "\\", "$X", "${X}", "$?", "${X:-1}", "#",
+    "(", "{", "}", "!", "&>", "<<<", "for", "do", "=", "A=1", "$((1))", ">&2", "3>",
 ]  # fmt: skip
 
 lines = st.lists(

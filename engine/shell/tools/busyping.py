@@ -91,7 +91,8 @@ def _report(ctx: Context, plan: ping.Plan, head: str, run: ping.Run) -> Out:
             texts.append(("err", f"ping: sendto: {errno_text(one.call.error)}\n"))
     sent = len(run.echoes)
     loss = (sent - len(good)) * 100 // sent if sent else 0
-    text = f"\n--- {plan.target} ping statistics ---\n{sent} packets transmitted, {len(good)} packets received, {loss}% packet loss\n"
+    text = f"\n--- {plan.target} ping statistics ---\n{sent} packets transmitted, "
+    text += f"{len(good)} packets received, {loss}% packet loss\n"
     if good:
         text += (
             f"round-trip min/avg/max = {min(times):.3f}/{sum(times) / len(times):.3f}/{max(times):.3f} ms\n"

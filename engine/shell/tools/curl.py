@@ -1,6 +1,7 @@
 """curl 7.88: HTTP over the lab's connections, with curl's words for what fails.
 
-Theory. curl resolves, connects, asks; each can fail with an exit code of its own: 6 no address, 7 no connection, 22 an
+Theory. curl resolves, connects, asks; each can fail with an exit code of its own: 6 no address, 7 no
+connection, 22 an
 HTTP error under -f, 28 time is up, 52 an empty reply. An unanswered ARP ends a connect after about 3 seconds, a
 dropped SYN only after 134.6 (or -m, --connect-timeout).
 
@@ -216,7 +217,8 @@ def _connection(
         if job.limit == limit:
             message = f"Connection timed out after {round(limit * 1000) + 1} milliseconds"
         else:
-            message = f"Failed to connect to {url.host} port {url.port} after {round(limit * 1000) + 1} ms: Timeout was reached"
+            late = round(limit * 1000) + 1
+            message = f"Failed to connect to {url.host} port {url.port} after {late} ms: Timeout was reached"
         note(message)
         note("Closing connection 0")
         return 28, message
@@ -306,7 +308,8 @@ def _finish(
         try:
             ctx.files.write(ctx.path(job.output), body)
         except FileError as error:
-            text = f"curl: (23) Failure writing output to destination\nWarning: Failed to open the file {job.output}: {error.reason}\n"
+            text = "curl: (23) Failure writing output to destination\n"
+            text += f"Warning: Failed to open the file {job.output}: {error.reason}\n"
             texts.append(("err", text))
             return 23, texts
     else:

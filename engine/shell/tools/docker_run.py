@@ -196,8 +196,8 @@ def _foreground(
     ran = _first_process(ctx, daemon, container.id)
     if ran is not None:
         if detached:
-            return replace(Out.mixed((("err", err), ("out", out)), 0, ran.journeys), seen=ran.seen)
-        return replace(Out.mixed((("err", err), *ran.texts()), ran.code, ran.journeys), seen=ran.seen)
+            return Out.mixed((("err", err), ("out", out)), 0, ran.journeys)
+        return Out.mixed((("err", err), *ran.texts()), ran.code, ran.journeys)
     if detached:
         return Out.mixed((("err", err), ("out", out)))
     lines = "".join(text + "\n" for stream, text in container.log if stream == "stdout")
@@ -313,7 +313,7 @@ def _exec(ctx: Context, daemon: Dockerd, given: Given) -> Out:
         tty = False
     session = ctx.shell.run_argv(command, spot, ctx.stdin if given.on("interactive") else "", tty and ctx.tty)
     if given.on("detach"):
-        return Out(journeys=session.journeys, seen=session.seen)
+        return Out(journeys=session.journeys)
     return session
 
 

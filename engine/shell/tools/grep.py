@@ -13,7 +13,8 @@ from engine.shell.tool import Context, Fail, Opt, Out, Tool
 from engine.shell.tools.text import inputs, joined, lines_of
 
 _CLASS = {
-    "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "space": r"\s", "blank": " \t",
+    "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "space": r"\s",
+    "blank": " \t",
     "xdigit": "0-9a-fA-F", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """lsns: the namespaces of the machine's processes, each with its oldest process.
 
-Theory. lsns reads /proc/*/ns. A namespace that no process is in (only mounted by `ip netns add`) is shown by its mount
+Theory. lsns reads /proc/*/ns. A namespace that no process is in (only mounted by `ip netns add`) is shown by
+its mount
 with PID empty. NETNSID is the peer id that this network namespace has for another one.
 
 Rules. Columns of util-linux 2.38; -o takes NS TYPE NPROCS PID USER COMMAND NETNSID NSFS. Golden: processes.txt.
@@ -44,16 +45,13 @@ def _rows(ctx: Context) -> list[Row]:
     ids = {
         ctx.net.spaces[id].inode: str(number) for id, number in ctx.ns.nsids.items() if id in ctx.net.spaces
     }
-    rows = [
-        Row(
-            inode=inode,
-            kind=kind,
-            procs=tuple(sorted(found, key=lambda p: p.pid)),
-            mount=mounts.get(inode, "") if kind == "net" else "",
-            netnsid=ids.get(inode, "unassigned"),
-        )  # fmt: skip
-        for (inode, kind), found in groups.items()
-    ]
+    rows = []
+    for (inode, kind), found in groups.items():
+        first = tuple(sorted(found, key=lambda p: p.pid))
+        mount = mounts.get(inode, "") if kind == "net" else ""
+        rows.append(
+            Row(inode=inode, kind=kind, procs=first, mount=mount, netnsid=ids.get(inode, "unassigned"))
+        )
     return sorted(rows, key=lambda r: r.inode)
 
 
@@ -63,7 +61,8 @@ def _cell(ctx: Context, row: Row, column: str, branch: str) -> str:
         return branch + " ".join(first.args)
     values = {
         "NS": str(row.inode), "TYPE": row.kind, "NPROCS": str(len(row.procs)), "PID": str(ctx.files.seen_pid(first)),
-        "PPID": str(first.ppid), "USER": first.user, "NETNSID": row.netnsid if row.kind == "net" else "", "NSFS": row.mount,
+        "PPID": str(first.ppid), "USER": first.user, "NETNSID": row.netnsid if row.kind == "net" else "",
+        "NSFS": row.mount,
     }  # fmt: skip
     return values[column]
 

@@ -1,6 +1,7 @@
 """nc: OpenBSD's on machines, busybox's in images built on it. Connect, scan, send a line, or start a listener.
 
-Theory. A client's input is what was piped into it; a terminal has none. A listener would hold the terminal; here it goes
+Theory. A client's input is what was piped into it; a terminal has none. A listener would hold the terminal;
+here it goes
 to the background at once, with & or without, and says its process id.
 
 Rules. What a listener receives is not kept. Texts: tests/golden/shell/nc.txt (netcat-openbsd 1.219), busybox.txt.

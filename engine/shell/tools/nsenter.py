@@ -3,7 +3,8 @@
 Theory. `nsenter -t PID -n` gives the machine's own tools the network of a process: what shows a container without any
 tool of its own. With -m the files are the container's, and so are the tools.
 
-Rules. -U, -T and -C are accepted with -a only as far as they change nothing that the lab shows. unshare is modelled for
+Rules. -U, -T and -C are accepted with -a only as far as they change nothing that the lab shows. unshare is
+modelled for
 -n, -u, -i, -m, -p --fork: a process of its own for as long as its shell is open.
 """
 

@@ -354,10 +354,7 @@ def _report(ctx: Context, plan: Plan, found: Found, run: Run) -> Out:
     texts.append(("out", statistics(plan, run, good, bad)))
     if plan.count == 0 and not plan.deadline:
         texts.append(("err", ctx.say(STOPPED())))
-    if not good:
-        code = 1
-    else:
-        code = int(bool(plan.deadline and plan.count and len(good) < plan.count))
+    code = int(not good or bool(plan.deadline and plan.count and len(good) < plan.count))
     outcome = run.echoes[0].call.outcome if run.echoes else Outcome.NOT_MODELLED
     return Out.mixed(texts, code, journey(ctx, run.legs, outcome))
 

@@ -1,6 +1,7 @@
 """ps: the processes of this pid namespace. procps' on machines, busybox's in images built on it.
 
-Theory. `ps` reads /proc: in a container's pid namespace only its own processes are there, numbered from 1; on the machine
+Theory. `ps` reads /proc: in a container's pid namespace only its own processes are there, numbered from 1; on
+the machine
 all are, with the machine's numbers.
 
 Rules. Times, sizes and loads are made up and constant. Formats: tests/golden/shell/processes.txt (procps 4.0.2).
@@ -16,6 +17,8 @@ from engine.linux.clock import moment
 from engine.linux.rows import Proc
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
+
+HELP = "\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +132,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
         if all(w.isdigit() for w in got.words):
             got.opts.setdefault("-p", []).extend(got.words)
         else:
-            raise Fail(
-                "error: unsupported SysV option\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'"
-            )
+            raise Fail("error: unsupported SysV option" + HELP)
     every = "-e" in got or "-A" in got or ("a" in bsd and "x" in bsd) or "x" in bsd
     chosen = _choose(ctx, procs, got.opts, every)
     rows = [p for p in procs if p in chosen]
@@ -161,9 +162,7 @@ def _choose(ctx: Context, procs: list[Proc], opts: dict[str, list[str]], every: 
     if "-p" in opts or "-C" in opts:
         pids = {w for words in opts.get("-p", []) for w in words.replace(",", " ").split()}
         if any(not w.isdigit() for w in pids):
-            raise Fail(
-                "error: process ID list syntax error\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'"
-            )
+            raise Fail("error: process ID list syntax error" + HELP)
         names = {w for words in opts.get("-C", []) for w in words.split(",")}
         return [p for p in procs if _pid(ctx, p) in pids or p.comm in names]
     return procs if every else [p for p in procs if p.pid not in ctx.box.procs]
@@ -175,9 +174,7 @@ def _columns(text: str) -> list[Column]:
         name, equals, title = word.partition("=")
         column = COLUMNS.get(name.strip())
         if column is None:
-            raise Fail(
-                f"error: unknown user-defined format specifier \"{name}\"\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'"
-            )
+            raise Fail(f'error: unknown user-defined format specifier "{name}"' + HELP)
         out.append(Column(title, column.width, column.right, column.value) if equals else column)
     return out
 
@@ -203,7 +200,8 @@ def _aux(ctx: Context, procs: list[Proc]) -> str:
         stat = COLUMNS["stat"].value(ctx, proc)
         size = 2500 + proc.pid * 37 % 9000
         out += (
-            f"{_user(ctx, proc):<8} {_pid(ctx, proc):>7}  0.0  0.0 {size:>6} {size * 2 // 3:>5} {_tty(ctx, proc):<8} {stat:<4} "
+            f"{_user(ctx, proc):<8} {_pid(ctx, proc):>7}  0.0  0.0 {size:>6} {size * 2 // 3:>5} "
+            f"{_tty(ctx, proc):<8} {stat:<4} "
             f"{_start(ctx, proc)}   0:00 {_args(ctx, proc)}\n"
         )
     return out

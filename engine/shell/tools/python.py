@@ -13,7 +13,8 @@ from engine.shell.tool import Context, Fail, Opt, Out, Tool
 ONLY = Phrase(en="`python3 -m http.server [PORT]` is.", ko="`python3 -m http.server [포트]`는 됩니다.")
 LISTING = (
     '<!DOCTYPE HTML>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-    "<title>Directory listing for /</title>\n</head>\n<body>\n<h1>Directory listing for /</h1>\n<hr>\n<ul>\n{rows}</ul>\n"
+    "<title>Directory listing for /</title>\n</head>\n<body>\n<h1>Directory listing for /</h1>\n"
+    "<hr>\n<ul>\n{rows}</ul>\n"
     "<hr>\n</body>\n</html>\n"
 )
 NUMBERS = {"EADDRINUSE": 98, "EADDRNOTAVAIL": 99}

@@ -9,8 +9,10 @@ from engine.say import Phrase
 from engine.shell.tool import Context, Out, Tool
 
 _PIPES = Phrase(
-    en="Pipes to grep, head, tail, cut, sort, uniq, wc and tr work: `... | tr -s ' ' | cut -d' ' -f2` takes the second column.",
-    ko="grep, head, tail, cut, sort, uniq, wc, tr 파이프는 됩니다. `... | tr -s ' ' | cut -d' ' -f2`로 둘째 칸을 뽑습니다.",
+    en="Pipes to grep, head, tail, cut, sort, uniq, wc and tr work: "
+    "`... | tr -s ' ' | cut -d' ' -f2` takes the second column.",
+    ko="grep, head, tail, cut, sort, uniq, wc, tr 파이프는 됩니다. "
+    "`... | tr -s ' ' | cut -d' ' -f2`로 둘째 칸을 뽑습니다.",
 )
 _JSON = Phrase(
     en="grep works on JSON as on any text; `kubectl -o jsonpath=...` and `docker inspect -f ...` pick single values.",
@@ -47,7 +49,8 @@ _DNS = Phrase(
 TABLE: dict[str, Phrase] = {
     "awk": _PIPES, "sed": _PIPES, "perl": _PIPES, "paste": _PIPES, "column": _PIPES,
     "jq": _JSON, "yq": _JSON,
-    "watch": _AGAIN, "timeout": _AGAIN, "top": _AGAIN, "htop": _AGAIN, "nohup": _AGAIN, "tmux": _AGAIN, "screen": _AGAIN,
+    "watch": _AGAIN, "timeout": _AGAIN, "top": _AGAIN, "htop": _AGAIN, "nohup": _AGAIN, "tmux": _AGAIN,
+    "screen": _AGAIN,
     "vi": _EDIT, "vim": _EDIT, "nano": _EDIT, "emacs": _EDIT, "ed": _EDIT,
     "less": _PAGER, "more": _PAGER,
     "apt": _INSTALL, "apt-get": _INSTALL, "yum": _INSTALL, "dnf": _INSTALL, "apk": _INSTALL, "pip": _INSTALL,

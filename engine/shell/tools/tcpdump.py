@@ -12,8 +12,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from engine.errors import NotModelled
-from engine.linux.clock import moment
 from engine.linux.addr import BROADCAST_MAC, is_multicast
+from engine.linux.clock import moment
 from engine.linux.rows import Link
 from engine.say import Phrase
 from engine.shell.complete import devices

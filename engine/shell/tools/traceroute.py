@@ -1,4 +1,5 @@
-"""traceroute: UDP probes with a rising TTL, or ICMP with -I. The Linux traceroute on machines, busybox's in its images.
+"""traceroute: UDP probes with a rising TTL, or ICMP with -I. The Linux traceroute on machines, busybox's in
+its images.
 
 Theory. Every router that brings the TTL to zero answers with time exceeded; the target answers with port unreachable
 (UDP, because nothing listens on 33434 and up) or an echo reply (ICMP). A hop that stays silent is a `*`.

@@ -19,7 +19,7 @@ ENGLISH: Mapping[str, str] = {
     "pods": "+{n} pods",
     "spaces": "+{n} namespaces",
     "nodes": "+{n} nodes",
-    "hosts": "+{n} hosts",
+    "machines": "+{n} machines",
 }
 
 
@@ -78,7 +78,7 @@ class Plan:
     def _fold(self, machines: list[Machine]) -> Block:
         """Machines that the journey does not cross, as a stub on the LAN: names while short, else their number."""
         names = ", ".join(m.name for m in machines)
-        kind = "nodes" if any(m.role == "node" for m in machines) else "hosts"
+        kind = "nodes" if all(m.role == "node" for m in machines) else "machines"
         word = names if cell_len(names) <= FOLD_NAMES else self.words[kind].format(n=len(machines))
         block = Block(w=cell_len(word) + 3, h=1)
         block.texts.append(Text(2, 0, ((word, "fold"),), block.w - 2))

@@ -78,7 +78,7 @@ LEAVES_PORT = Phrase("leaves by a bridge port", "브리지 포트로 나감")
 BRIDGE_FLOOD = Phrase("floods: out of every other port", "플러딩: 다른 모든 포트로 보냄")
 BRIDGE_KNOWN = Phrase("fdb: that MAC is behind {port}", "fdb: 그 MAC은 {port} 쪽에 있음")
 BRIDGE_ROW = Phrase("decides by {row}", "{row}에 따라 결정함")
-BRIDGE_UP = Phrase("it is for the bridge itself: hands it up", "브리지 자신에게 온 것이라 위로 올림")
+BRIDGE_UP = Phrase("hands it up to IP", "IP 계층으로 올림")
 LEARNS = Phrase("learns {mac}", "{mac}을(를) 배움")
 ARP_ASKED = Phrase("is asked for {ip}", "{ip}에 대한 질문을 받음")
 ARP_TOLD = Phrase("learns {ip} is at {mac}", "{ip}의 MAC {mac}을(를) 배움")
@@ -97,7 +97,7 @@ FOLDED: dict[str, Phrase] = {
     "pods": Phrase("+{n} pods", "파드 +{n}"),
     "spaces": Phrase("+{n} namespaces", "네임스페이스 +{n}"),
     "nodes": Phrase("+{n} nodes", "노드 +{n}"),
-    "hosts": Phrase("+{n} hosts", "호스트 +{n}"),
+    "machines": Phrase("+{n} machines", "머신 +{n}"),
 }
 UI: dict[str, Phrase] = {
     "hop": Phrase("Hop {n} of {total}", "홉 {n}/{total}"),

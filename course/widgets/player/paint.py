@@ -90,7 +90,11 @@ class Painted(Widget):
             ground = Style(bgcolor=self.rich_style.bgcolor)
             look = ROLES.get(role)
             full = Style.null() if look is None else self.get_component_rich_style(f"player--{look}")
-            found = ground + Style(color=full.color, bold=full.bold, italic=full.italic, reverse=full.reverse)
+            # The terminal's own colours cannot be blended: there a quiet thing is dim.
+            dim = True if self.app.current_theme.ansi and "muted" in ROLES.get(role, "") else None
+            found = ground + Style(
+                color=full.color, bold=full.bold, italic=full.italic, reverse=full.reverse, dim=dim
+            )
             self._styles_by_role[role] = found
         return found
 

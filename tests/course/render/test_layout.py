@@ -130,7 +130,7 @@ def test_five_thousand_nodes_are_folded(size: tuple[int, int]) -> None:
     scene = layout(topology(lab.net, lo=lo), *size, wanted=stay)
     shown = picture(scene)
     assert "w7" in shown and "w33" in shown and "w8 " not in shown
-    assert "+40 nodes" in shown  # 38 nodes, the laptop, the router
+    assert "+40 machines" in shown  # 38 nodes, the laptop, the router
 
 
 @st.composite

@@ -18,14 +18,12 @@ from engine.linux.ops.box import (
     StartProc,
     WriteFile,
 )
+from engine.linux.ops.conntrack import CtDelete, CtFlush
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
 from engine.linux.ops.route import AddRoute, AddRule, DelRoute, DelRule, FlushRoutes, FlushRules
 from engine.linux.ops.sysctl import SetSysctl
 from engine.linux.ops.xt import (
-    CtDelete,
-    CtFlush,
-    Restored,
     XtAppend,
     XtDelete,
     XtDeleteChain,
@@ -36,9 +34,9 @@ from engine.linux.ops.xt import (
     XtPolicy,
     XtRenameChain,
     XtReplace,
-    XtRestore,
     XtZero,
 )
+from engine.linux.ops.xtrestore import Restored, XtRestore
 
 __all__ = [
     "AddAddress",

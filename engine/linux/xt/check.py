@@ -10,8 +10,8 @@ nft_table_validate(); measured with iptables 1.8.9 on Linux 6.18.
 from __future__ import annotations
 
 from engine.linux.xt.match import Destination, Protocol, Source
-from engine.linux.xt.match_l4 import IcmpMatch, Multiport
 from engine.linux.xt.match_more import Addrtype
+from engine.linux.xt.match_multi import IcmpMatch, Multiport
 from engine.linux.xt.match_state import Owner, Physdev
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.tables import Chain

@@ -5,13 +5,13 @@ Rules. A name in neither table is unknown to iptables itself and gets iptables' 
 
 from __future__ import annotations
 
-from engine.linux.xt import match_l4, match_more, match_state, target, target_more, target_nat
+from engine.linux.xt import match_l4, match_more, match_multi, match_state, target, target_more, target_nat
 from engine.linux.xt.options import Extension
 
 MATCHES: dict[str, Extension] = {
     e.name: e
     for e in (
-        match_l4.TCP, match_l4.UDP, match_l4.ICMP, match_l4.MULTIPORT, match_state.CONNTRACK,
+        match_l4.TCP, match_l4.UDP, match_multi.ICMP, match_multi.MULTIPORT, match_state.CONNTRACK,
         match_state.STATE_EXTENSION, match_state.MARK, match_state.CONNMARK, match_state.PHYSDEV, match_state.OWNER,
         match_more.ADDRTYPE, match_more.STATISTIC, match_more.COMMENT,
     )

@@ -12,7 +12,8 @@ import re
 
 from engine.errors import NotModelled, OpError
 from engine.linux.net import Net
-from engine.linux.ops.xt import Restored, XtOp, XtRestore
+from engine.linux.ops.xt import XtOp
+from engine.linux.ops.xtrestore import Restored, XtRestore
 from engine.linux.xt.command import Do, Result, op_of
 from engine.linux.xt.options import Problem
 from engine.linux.xt.parse import (

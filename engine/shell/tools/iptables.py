@@ -16,6 +16,7 @@ from engine.linux.xt.tables import SAVE_ORDER, TABLES, builtin
 from engine.linux.xt.text import save
 from engine.say import Phrase
 from engine.shell.files import FileError
+from engine.shell.powers import has
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 from engine.shell.tools.host import wall
 
@@ -33,12 +34,7 @@ NO_IPV6 = Phrase(
 
 def may_administer(ctx: Context) -> bool:
     """root of the machine, or of a container that was given NET_ADMIN."""
-    if ctx.spot.user not in ("root", "0"):
-        return False
-    if not ctx.proc.container:
-        return True
-    caps = dict(ctx.proc.config).get("caps", "").split(",")
-    return "ALL" in caps or "NET_ADMIN" in caps
+    return ctx.spot.user in ("root", "0") and has(ctx.box, ctx.spot, "NET_ADMIN")
 
 
 def _iptables(ctx: Context, argv: list[str]) -> Out:

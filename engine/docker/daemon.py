@@ -27,6 +27,7 @@ VERSION = "29.7.2"
 DOCKERD = ("/usr/bin/dockerd", "-H", "fd://", "--containerd=/run/containerd/containerd.sock")
 CONTAINERD = ("/usr/bin/containerd",)
 ROUNDS = 64
+SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "TERM": 15}
 
 
 @dataclass(slots=True)
@@ -187,7 +188,7 @@ class Dockerd:
         if not container.running:
             return False
         if container.pid not in box.procs:
-            life.finish(self, changes, id, 137)
+            life.finish(self, changes, id, box.exits.get(container.pid, 137))
             return True
         if now - container.started >= container.seconds:
             life.finish(self, changes, id, container.ends_with)
@@ -255,14 +256,12 @@ class Dockerd:
         return life.start(self, changes, id)
 
     def kill(self, changes: Changes, word: str, signal: str = "KILL") -> Container:
-        """`docker kill`; KILL and TERM are told apart. Raises DockerError."""
+        """`docker kill`, with one of SIGNALS. Raises DockerError."""
         self.awake()
         container = self.find(word)
         if not container.running:
             raise DockerError(f"cannot kill container: {word}: container {container.id} is not running")
-        code: int | None = 137
-        if signal != "KILL":
-            code = life.term_code(changes, self.machine, container)
+        code = life.term_code(changes, self.machine, container, SIGNALS[signal])
         if code is None:
             return container
         return life.finish(self, changes, container.id, code, manual=True)

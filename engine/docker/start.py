@@ -21,7 +21,7 @@ from engine.docker.network import find_network
 from engine.docker.ports import parse_port, unpublish
 from engine.docker.records import Container, Endpoint, Spec
 from engine.errors import OpError
-from engine.l7.behave import FOREVER, Behaviour, behave, command_line
+from engine.l7.behave import FOREVER, Behaviour, behave, command_line, exit_code
 from engine.l7.images import find
 from engine.linux.ops import AddNetns, Advance, Changes, KillProc, Listen, SetLink, StartProc
 from engine.linux.ops.sysctl import SetSysctl
@@ -52,11 +52,6 @@ BIND_LOG = {
     ),
 }  # fmt: skip
 BIND_PLAIN = ("listen tcp :{port}: bind: address already in use",)
-#: What the first process does with SIGTERM: its exit code; the others, as process 1, do not even notice.
-TERM_CODES = {
-    "nginx": 0, "httpd": 0, "redis-server": 0, "postgres": 0, "mysqld": 0, "memcached": 0, "registry": 0,
-    "coredns": 0, "http-echo": 0, "agnhost": 0, "whoami": 2, "pause": 0,
-}  # fmt: skip
 GRACE = 10.0
 DEFAULT_CAPS = (
     "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
@@ -418,15 +413,12 @@ def stop(
     return finish(daemon, changes, id, code, manual=by_person)
 
 
-def term_code(changes: Changes, machine: str, container: Container) -> int | None:
-    """The exit code after SIGTERM; None when the first process ignores it."""
+def term_code(changes: Changes, machine: str, container: Container, signal: int = 15) -> int | None:
+    """The exit code after a signal; None when the first process ignores it."""
     proc = changes.net.boxes[machine].procs.get(container.pid)
     if proc is None:
         return 137
-    known = TERM_CODES.get(proc.comm)
-    if known is None and proc.nspid != 1:
-        return 143
-    return known
+    return exit_code(proc.comm, proc.nspid == 1, signal)
 
 
 def remove(daemon: Dockerd, changes: Changes, id: str) -> Container:

@@ -160,6 +160,24 @@ def _server(
     )  # fmt: skip
 
 
+#: What programs do with SIGTERM: their exit code. The others have no handler: the signal ends them, but as the first
+#: process of a pid namespace they do not even notice it.
+TERM_CODES = {
+    "nginx": 0, "httpd": 0, "redis-server": 0, "postgres": 0, "mysqld": 0, "memcached": 0, "registry": 0,
+    "coredns": 0, "http-echo": 0, "agnhost": 0, "whoami": 2, "pause": 0, "containerd": 0, "dockerd": 0, "kubelet": 0,
+}  # fmt: skip
+
+
+def exit_code(comm: str, first: bool, signal: int) -> int | None:
+    """How a process ends by a signal; `first` = it is process 1 of its pid namespace, and then None is possible: it
+    ignores the signal. (man pid_namespaces: from outside only SIGKILL and SIGSTOP are forced upon it.)"""
+    if signal == 9:
+        return 137
+    if signal in (2, 3, 15) and comm in TERM_CODES:
+        return TERM_CODES[comm]
+    return None if first else 128 + signal
+
+
 # ---- servers
 
 

@@ -140,7 +140,8 @@ class Proc:
 class Box:
     """A machine: one kernel, a process table, a file tree. Files are path -> text; folders exist by their files
     (and `folders` for the empty ones). The root network namespace's id equals the box's name.
-    `role` is "node", "host", "switch" or "router": only the fabric makes the last two."""
+    `role` is "node", "host", "switch" or "router": only the fabric makes the last two. `exits` are the exit codes of
+    ended processes by pid, as their parents waited for them (128 + the signal for those that a signal ended)."""
 
     name: str
     role: str = "node"
@@ -151,9 +152,11 @@ class Box:
     next_pid: int = 900
     next_inode: int = 4026532200
     journal: list[tuple[float, str]] = field(default_factory=list)
+    exits: dict[int, int] = field(default_factory=dict)
 
     def copy(self) -> Box:
         return Box(
             self.name, self.role, dict(self.procs), dict(self.files), set(self.folders), dict(self.netns_names),
             self.next_pid, self.next_inode, list(self.journal),
+            dict(self.exits),
         )  # fmt: skip

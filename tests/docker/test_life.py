@@ -337,3 +337,26 @@ def test_default_network_names_are_not_for_people() -> None:
         with pytest.raises(DockerError) as caught:
             lab.daemon.remove_network(lab.changes, name)
         assert caught.value.message == f"{name} is a pre-defined network and cannot be removed"
+
+
+def test_a_signal_from_the_host_ends_who_listens_to_it_and_is_lost_on_who_does_not() -> None:
+    from engine.shell.shell import Shell
+    from engine.shell.world import World
+
+    lab = Lab(
+        {
+            "containers": [
+                {"name": "web", "image": "nginx"},
+                {"name": "deaf", "image": "busybox", "command": "sleep infinity"},
+            ]
+        }
+    )
+    shell = Shell(World(lab.net, dockers={"dock": lab.daemon}), "host/dock")
+    web, deaf = lab.daemon.find("web").pid, lab.daemon.find("deaf").pid
+    assert "ignores this signal" in shell.run(f"kill {deaf}").stderr
+    assert lab.daemon.find("deaf").running
+    shell.run(f"kill {web}")
+    shell.run(f"kill -9 {deaf}")
+    assert [(lab.daemon.find(n).status, lab.daemon.find(n).code) for n in ("web", "deaf")] == [
+        ("exited", 0), ("exited", 137),
+    ]  # fmt: skip

@@ -164,10 +164,11 @@ def _start_proc(net: Net, op: StartProc) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillProc(Op):
     """End a process: its sockets close; children go to process 1, or die with it when it was the first of their
-    pid namespace; a namespace that nothing holds any more is removed."""
+    pid namespace; a namespace that nothing holds any more is removed. `code` is what its parent gets: 137 = SIGKILL."""
 
     box: str
     pid: int
+    code: int = 137
 
 
 @handles(KillProc)
@@ -183,6 +184,7 @@ def _kill_proc(net: Net, op: KillProc) -> None:
         dying += [p for p in box.procs.values() if p is not proc and p.space("pid") == proc.space("pid")]
     for one in dying:
         del box.procs[one.pid]
+        box.exits[one.pid] = op.code if one is proc else 137
         for ns in net.spaces.values():
             if ns.box == op.box and any(s.pid == one.pid for s in ns.sockets):
                 ns.sockets = tuple(s for s in ns.sockets if s.pid != one.pid)

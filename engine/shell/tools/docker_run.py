@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.docker.daemon import Dockerd
+from engine.docker.daemon import SIGNALS, Dockerd
 from engine.docker.errors import DockerError
 from engine.docker.files import read_log
 from engine.docker.images import lookup
@@ -270,8 +270,8 @@ def _restart(ctx: Context, daemon: Dockerd, given: Given) -> Out:
 
 def _kill(ctx: Context, daemon: Dockerd, given: Given) -> Out:
     signal = given.one("signal", "KILL").upper().removeprefix("SIG")
-    signal = {"9": "KILL", "15": "TERM"}.get(signal, signal)
-    if signal not in ("KILL", "TERM", "INT", "QUIT"):
+    signal = next((name for name, number in SIGNALS.items() if signal == str(number)), signal)
+    if signal not in SIGNALS:
         raise NotModelled(f"docker kill --signal {signal}", SEE_HELP(tool="docker"))
     return _many(given, lambda w: daemon.kill(ctx.world.changes(), w, signal))
 

@@ -1,7 +1,7 @@
 """kill: end a process; what watches it (kubelet, containerd, dockerd) notices when the world settles.
 
-Theory. Process 1 of a pid namespace has no default handlers: from inside its namespace SIGTERM and even SIGKILL do
-nothing to it unless it asked for them. From outside, both end it.
+Theory. Process 1 of a pid namespace has no default handlers: a signal that it did not ask for does nothing to it, from
+inside nor from outside. Only SIGKILL (and SIGSTOP) from outside is forced upon it (man pid_namespaces).
 
 Rules. Signals that end a process by default are modelled (HUP INT QUIT KILL TERM); STOP and the like are refused by
 name.
@@ -10,6 +10,7 @@ name.
 from __future__ import annotations
 
 from engine.errors import NotModelled
+from engine.l7.behave import exit_code
 from engine.linux.ops import KillProc
 from engine.linux.rows import Proc
 from engine.say import Phrase
@@ -22,12 +23,10 @@ SIGNALS = {
     "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15, "CHLD": 17, "CONT": 18, "STOP": 19, "TSTP": 20, "WINCH": 28,
 }  # fmt: skip
 ENDING = (1, 2, 3, 9, 15)
-#: Programs that ask for SIGTERM and so end by it even as process 1 of their namespace.
-HANDLES_TERM = ("http", "pause", "coredns", "echo")
 USAGE = "kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]"
 SHIELDED = Phrase(
-    en="process 1 of a pid namespace ignores this signal from inside its own namespace",
-    ko="pid 네임스페이스의 1번 프로세스는 자기 네임스페이스 안에서 온 이 신호를 무시합니다",
+    en="process 1 of a pid namespace ignores this signal: it has no handler for it; SIGKILL from outside ends it",
+    ko="pid 네임스페이스의 1번 프로세스는 처리기가 없어 이 신호를 무시합니다. 바깥에서 보낸 SIGKILL만 막을 수 없습니다",
 )
 
 
@@ -92,20 +91,22 @@ def _one(ctx: Context, word: str, signal: int) -> str:
         raise NotModelled(f"kill -{next(k for k, v in SIGNALS.items() if v == signal)}")
     if proc.pid == 1:
         return ctx.say(SHIELDED())
-    if _shielded(ctx, proc, signal):
+    code = None if _inside(ctx, proc) and signal == 9 else exit_code(proc.comm, _first(ctx, proc), signal)
+    if code is None:
         return ctx.say(SHIELDED())
-    ctx.do(KillProc(box=ctx.spot.box, pid=proc.pid))
+    ctx.do(KillProc(box=ctx.spot.box, pid=proc.pid, code=code))
     return ""
 
 
-def _shielded(ctx: Context, proc: Proc, signal: int) -> bool:
-    """Is this process 1 of the namespace that the signal comes from, with no handler for it?"""
-    if proc.nspid != 1 or ctx.spot.pid == 1:
-        return False
+def _first(ctx: Context, proc: Proc) -> bool:
+    """Is this process 1 of a pid namespace below the machine's?"""
+    return proc.nspid == 1 and proc.space("pid") != ctx.box.procs[1].space("pid")
+
+
+def _inside(ctx: Context, proc: Proc) -> bool:
+    """Does the signal come from the very namespace that it is process 1 of?"""
     viewer = ctx.box.procs.get(ctx.spot.pid)
-    if viewer is None or viewer.space("pid") != proc.space("pid"):
-        return False
-    return signal != 15 or proc.program not in HANDLES_TERM
+    return _first(ctx, proc) and viewer is not None and viewer.space("pid") == proc.space("pid")
 
 
 TOOL = Tool(

@@ -6,9 +6,8 @@ hex digits. A `Spec` is what a person asked for, a `Container` what became of it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.addr import Prefix
+from engine.record import dataclass
 
 NO_PREFIX = Prefix(0, 0)
 

@@ -14,10 +14,10 @@ without its userland proxy.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from engine.docker.records import Network, Publish
 from engine.linux.addr import text4
+from engine.record import dataclass
 
 USER_CHAIN = "DOCKER-USER"
 FILTER_CHAINS = ("DOCKER", "DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", "DOCKER-INTERNAL")

@@ -20,12 +20,13 @@ from engine.docker.names import VALID_NAME, make_id, make_name
 from engine.docker.network import find_network
 from engine.docker.ports import parse_port, unpublish
 from engine.docker.records import Container, Endpoint, Spec
-from engine.errors import OpError
+from engine.errors import NotModelled, OpError
 from engine.l7.behave import FOREVER, Behaviour, behave, command_line, exit_code
 from engine.l7.images import find
 from engine.linux.ops import AddNetns, Advance, Changes, KillProc, Listen, SetLink, StartProc
 from engine.linux.ops.sysctl import SetSysctl
 from engine.linux.rows import Socket
+from engine.say import Phrase
 
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd
@@ -39,6 +40,10 @@ NOT_FOUND = (
 REFUSED = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
     "unable to start container process: error during container init: {why}"
+)
+COUNTED = Phrase(
+    en="Nothing runs for ever in the background here: give it a count (`-c 3`), or run it with docker exec.",
+    ko="여기서는 뒤에서 끝없이 실행되는 명령이 없습니다. 횟수(`-c 3`)를 주거나 docker exec로 실행하십시오.",
 )
 OWN_SPACES = ("mnt", "uts", "ipc", "pid", "cgroup")
 BIND_LOG = {
@@ -161,6 +166,8 @@ def _start(daemon: Dockerd, changes: Changes, container: Container) -> Container
     )
     if does.missing:
         raise DockerError(NOT_FOUND.format(name=does.missing), 127)
+    if does.endless and not container.spec.attached:
+        raise NotModelled(f"`{' '.join(does.args)}`", COUNTED())
     join = _joins(daemon, container)
     netns = _namespace(daemon, changes, container)
     container = _spawn(daemon, changes, replace(container, netns=netns, status="running"), does, join)

@@ -14,10 +14,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import NotModelled
 from engine.l7.images import Image, find
+from engine.record import dataclass
 from engine.say import Phrase
 
 FOREVER = float("inf")
@@ -46,6 +47,24 @@ class Behaviour:
     stream: str = "stdout"
     tool: bool = False
     missing: str = ""
+
+    @property
+    def endless(self) -> bool:
+        """A tool that runs until somebody stops it: it cannot be left running in the background of a lab."""
+        name = self.args[0].rsplit("/", 1)[-1] if self.args else ""
+        return self.tool and name in ENDLESS and not any(w.startswith(ENDLESS[name]) for w in self.args[1:])
+
+
+#: Tools that go on for ever without this option.
+ENDLESS = {
+    "ping": "-c",
+    "tcpdump": "-c",
+    "top": "-n",
+    "watch": "--help",
+    "arping": "-c",
+    "mtr": "-c",
+    "vmstat": "-V",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,7 +166,7 @@ def test_errors_have_docker_s_words_and_codes(shell: Shell) -> None:
     "line",
     ["docker run -v /a:/b nginx", "docker build .", "docker compose up", "docker logs -f web",
      "docker network create -d macvlan m", "docker run -p 8000-8010:80 nginx", "docker --help",
-     "docker run --help", "docker ps --size"],
+     "docker run --help", "docker ps --size", "docker run -d busybox ping 1.1.1.1"],
 )  # fmt: skip
 def test_what_is_real_but_not_modelled_is_refused_by_name(shell: Shell, line: str) -> None:
     got = bad(shell, line)

@@ -5,12 +5,13 @@ Rules. Only reading; `lessons check` judges the file. A lesson folder is found b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import yaml
+
+from engine.record import dataclass
 
 LESSONS = Path(str(files("lessons")))
 

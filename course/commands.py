@@ -8,11 +8,11 @@ stays in the key bar when the terminal is narrow: 0 never, 9 always (Help and Qu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
 from course.keys import aliases
+from engine.record import dataclass
 from engine.say import Phrase
 
 #: key name -> how the bar shows it

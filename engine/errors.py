@@ -12,8 +12,8 @@ else that escapes is a bug and must look like one (the command line turns it int
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 

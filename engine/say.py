@@ -8,8 +8,9 @@ What a real tool prints is not said by us and is never a Phrase.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from engine.record import dataclass
 
 LANGUAGES: Final = ("en", "ko")
 

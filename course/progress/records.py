@@ -7,10 +7,11 @@ A step is its index in the lesson, from 0. Solved, tried and the streak are deri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
+
+from engine.record import dataclass
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Language: TypeAlias = Literal["en", "ko"]

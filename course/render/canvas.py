@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rich.cells import cell_len, get_character_cell_size
 
 from course.render.glyphs import Glyphs, Sides
+from engine.record import dataclass
 
 Cell = tuple[str, str]
 Point = tuple[int, int]

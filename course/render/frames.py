@@ -12,11 +12,12 @@ Rules. Nothing is decided or invented here: texts come from the steps. `Film.fin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from course.render.words import clause
 from engine.linux.journey import Hop, Journey, Outcome, Place, Step, StepKind, Walk
 from engine.linux.packet import IPv4, Packet
+from engine.record import dataclass
 from engine.say import Said
 
 #: Seconds that a step stands still for at normal speed; 0 = it is passed over while playing.

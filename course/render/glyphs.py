@@ -7,7 +7,7 @@ Meaning is never carried by colour alone, so each mark has its own shape in both
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from engine.record import dataclass
 
 Sides = tuple[int, int, int, int]
 

@@ -6,8 +6,6 @@ one has the `here` glyph, a walk that ended badly the stop glyph.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.cells import cell_len, set_cell_size
 
 from course.render.frames import Beat, Film
@@ -15,6 +13,7 @@ from course.render.glyphs import Glyphs
 from course.render.playback import Playback
 from course.render.words import OUTCOME_WORDS, short, ui
 from engine.linux.journey import Outcome, Place
+from engine.record import dataclass
 
 Span = tuple[str, str]
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 
 from course.render.block import Block, Box, Name, Text, Wire
 from course.render.spaces import Detail, Programs, SpacesRow, folded_word
 from course.render.topology import Device, Key, Machine
+from engine.record import dataclass
 
 
 @dataclass(slots=True)

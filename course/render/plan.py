@@ -6,13 +6,14 @@ Rules. Made once for a layout and only read by its attempts, so that a lab of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rich.cells import cell_len
 
 from course.render.block import Block, Text
 from course.render.spaces import Programs
 from course.render.topology import Key, Lan, Machine, Topology
+from engine.record import dataclass
 
 #: Words that the drawing itself needs; `words.py` has them in both languages.
 ENGLISH: Mapping[str, str] = {

@@ -7,9 +7,9 @@ put before the film's own: nothing behind it can be reached by any move.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from course.render.frames import Beat, Film
+from engine.record import dataclass
 
 
 @dataclass(slots=True)

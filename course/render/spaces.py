@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 
 from course.render.block import Block, Box, Name, Text, Wire
 from course.render.topology import Device, Key, Machine, Space
+from engine.record import dataclass
 
 #: netns -> names of programs that the journey meets there.
 Programs = Mapping[str, tuple[str, ...]]

@@ -8,11 +8,12 @@ lab is always drawn the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.linux.addr import text4
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Link, Port
+from engine.record import dataclass
 
 #: What a node of the scene stands for: ("dev", netns, device), ("ns", netns, ""), ("box", box, ""), ("fold", box, "").
 Key = tuple[str, str, str]

@@ -9,7 +9,6 @@ reached, and not reached otherwise. The branch not taken (INPUT or FORWARD) is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from course.render.caption import clip_rule
 from course.render.glyphs import Glyphs
@@ -18,6 +17,7 @@ from engine.linux.addr import text4
 from engine.linux.journey import Step, StepKind
 from engine.linux.packet import Packet
 from engine.linux.xt.tables import LAYOUT
+from engine.record import dataclass
 
 Span = tuple[str, str]
 Line = list[Span]

@@ -7,21 +7,21 @@ It raises EngineError, or gives it back where a block should show it. No Textual
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from course import words_lesson as words
 from course.catalog import LESSONS
 from engine.errors import EngineError
 from engine.grade import check as checking
-from engine.grade import goal as goals
 from engine.grade import flows, state
+from engine.grade import goal as goals
 from engine.grade.course import Course
 from engine.grade.finding import Verdict
 from engine.grade.lesson import Lesson, Run
 from engine.grade.pose import Posed
 from engine.grade.predict import Question
 from engine.grade.story import Played, Shown, Story
+from engine.record import dataclass
 from engine.say import Said, plain
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ letters always go to the filter, so a Korean input method can be used to search 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual import on
@@ -20,6 +19,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from course import words
+from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

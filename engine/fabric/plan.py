@@ -12,7 +12,7 @@ Rules. All problems of one lab come in one InputError, each with its path. Only 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from engine.errors import InputError, Problem
 from engine.fabric.lan import build_switch, join_lan
@@ -21,6 +21,7 @@ from engine.fabric.router import build_router, gateway_in
 from engine.linux.addr import Prefix, is_loopback, is_multicast, text4
 from engine.linux.ops import Changes
 from engine.linux.rows import Port
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 KINDS = ("lan",)

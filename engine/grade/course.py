@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from engine.lab.doc import Doc, read
 from engine.lab.lab import Lab
 from engine.lab.reader import A_TEXT, Node, Problems, guess, root
 from engine.lab.source import open_source, read_text
+from engine.record import dataclass
 from engine.say import LANGUAGES, Phrase, Said
 
 STATUS: Final = ("ready", "coming")

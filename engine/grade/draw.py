@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.lab.reader import Node, Problems
 from engine.linux.addr import Prefix, text4
+from engine.record import dataclass
 from engine.say import Phrase
 
 Value = str | int

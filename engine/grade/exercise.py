@@ -8,12 +8,12 @@ Rules. Keys are those of docs/authoring.md; each kind accepts its own and no oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.grade.draw import Draw, drawn, filled, read_draws, unknown_names
 from engine.lab.doc import Doc, Path
 from engine.lab.reader import A_TEXT, Fields, Node, Problems, root
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
 KINDS: Final = ("choice", "answer", "predict", "order", "repair", "build")

@@ -6,12 +6,11 @@ one: a name look-up comes before it, and a proxy's own connection after the clie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.lab.places import place_agrees
 from engine.linux.journey import Journey, Leg, Outcome, Step, StepKind
 from engine.linux.net import Net
 from engine.linux.packet import IPv4, Packet
+from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ in both languages and, where a packet shows it, the journey and the guilty hop. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from engine.linux.journey import Journey, Outcome, Place, Walk
+from engine.record import dataclass
 from engine.say import Said
 
 KINDS: Final = (

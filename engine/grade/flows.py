@@ -10,7 +10,7 @@ finding `not-modelled`, never a pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from engine.lab.trace import PROTOS, Traced
 from engine.linux.addr import ip4, text4
 from engine.linux.choose import Choose, branches
 from engine.linux.journey import OUTCOMES, Journey, Outcome
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
 FLOW_KEYS: Final = (

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import InputError, Problem
@@ -24,6 +23,7 @@ from engine.lab.reader import Fields, Node
 from engine.linux.addr import mac_text, text4
 from engine.linux.journey import OUTCOMES, Journey, Outcome, Step, StepKind, Walk
 from engine.linux.packet import Packet, Tcp, Udp
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 from engine.shell.place import machine
 from engine.shell.shell import Shell, first_session

@@ -10,7 +10,7 @@ one Proof, which is one test of the test suite.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from engine.lab.lab import Lab
 from engine.lab.reader import Problems
 from engine.lab.source import SUFFIXES
 from engine.linux.journey import Outcome
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
 SEEDS: Final = (1, 2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.errors import EngineError
@@ -21,6 +20,7 @@ from engine.linux.fib import Route
 from engine.linux.net import Netns
 from engine.linux.packet import Proto
 from engine.linux.rows import Box, Proc
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.files import Files
 from engine.shell.place import resolve

@@ -7,13 +7,13 @@ predictions and orders alike.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from engine.grade.finding import Halt, Way
 from engine.lab.places import place_agrees, place_name
 from engine.lab.reader import Node
 from engine.linux.journey import Journey, Step, StepKind, Walk
+from engine.record import dataclass
 
 STEP_KINDS: Final = tuple(str(k) for k in StepKind)
 

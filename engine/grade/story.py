@@ -10,7 +10,6 @@ Rules. Outputs are made here and nowhere else. The learner's own lab is another 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from engine.grade.course import Folder
 from engine.grade.finding import Halt
@@ -21,6 +20,7 @@ from engine.lab import faults
 from engine.lab.deeds import do
 from engine.lab.lab import Lab
 from engine.linux.journey import Journey
+from engine.record import dataclass
 from engine.say import Said
 from engine.shell.shell import Result
 

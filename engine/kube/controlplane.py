@@ -7,11 +7,10 @@ Sources: kubeadm app/phases/{controlplane,etcd}; facts 20 for the ports.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.kube.objects import Json
 from engine.l7.behave import Behaviour
 from engine.linux.addr import ip4, text4
+from engine.record import dataclass
 
 MANIFESTS = "/etc/kubernetes/manifests"
 ETCD_TAGS = {"1.33": "3.5.21-0", "1.34": "3.6.4-0", "1.35": "3.6.6-0"}

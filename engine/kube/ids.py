@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from engine.record import dataclass
 
 #: Letters of generated names; vowels and look-alikes are left out (k8s.io/apimachinery/pkg/util/rand).
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"

@@ -11,7 +11,6 @@ of events are kubelet's own (pkg/kubelet/kuberuntime, events).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import NotModelled
@@ -24,6 +23,7 @@ from engine.kube.runtime import Sandbox
 from engine.kube.sync import Sync
 from engine.l7.behave import FOREVER
 from engine.linux.ops import RemoveFile, WriteFile
+from engine.record import dataclass
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from engine.errors import InputError, Problem
 from engine.kube.objects import Json
+from engine.record import dataclass
 from engine.say import Phrase, plain
 
 try:

@@ -5,12 +5,13 @@ Rules. Data only: kubelet.py and containerd.py act on it. `copy` shares the froz
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.kube.objects import Json
 from engine.kube.options import NodeOptions
 from engine.kube.runtime import Runtime
 from engine.linux.addr import Prefix
+from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ store share bodies. Which kinds exist, and what the model does with each, is the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from engine.record import dataclass
 
 #: An object, or any part of one, as JSON.
 Json = dict[str, Any]

@@ -5,9 +5,8 @@ Rules. Frozen values only. The defaults here are those of a lab file without the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.addr import Prefix
+from engine.record import dataclass
 
 POD_CIDR = Prefix(10 << 24 | 244 << 16, 16)
 SERVICE_CIDR = Prefix(10 << 24 | 96 << 16, 12)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 
 from engine.kube.runtime import StoredImage
 from engine.l7 import catalogue, images
 from engine.linux.addr import ip4
 from engine.linux.net import Net
 from engine.linux.rows import Box
+from engine.record import dataclass
 
 #: Registries whose API stands at another host name.
 API_HOSTS = {"docker.io": "registry-1.docker.io"}

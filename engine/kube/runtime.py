@@ -6,9 +6,10 @@ of images are full (`docker.io/library/nginx:1.29`), ids are 64 hex digits, time
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.kube.objects import Json
+from engine.record import dataclass
 
 #: containerd's namespace of the CRI. `ctr` without -n works in "default", which kubelet never sees.
 CRI_NAMESPACE = "k8s.io"

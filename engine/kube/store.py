@@ -7,11 +7,12 @@ never changed in place (`objects.edited`). Every write gets the next resourceVer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from engine.kube.clock import stamp
 from engine.kube.ids import Ids
 from engine.kube.objects import BY_KIND, Json, edited, meta, name_of, namespace_of, spec_of
+from engine.record import dataclass
 
 #: The event correlator's defaults (client-go tools/record).
 AGGREGATE_COUNT, AGGREGATE_SECONDS = 10, 600.0

@@ -7,7 +7,6 @@ own. `note` keeps what the model cannot do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engine.errors import EngineError
 from engine.kube.clock import klog_stamp
@@ -20,6 +19,7 @@ from engine.kube.store import Store
 from engine.l7.behave import Behaviour
 from engine.linux.ops import Log
 from engine.linux.ops.base import Changes
+from engine.record import dataclass
 
 SOURCE = "kubelet"
 #: Pod workers try a failed pod again after this many seconds, stretched by up to a half.

@@ -12,13 +12,13 @@ Rules. A message is text with a true size in bytes, headers included, because si
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engine.l7 import logs
 from engine.linux.addr import text4
 from engine.linux.clock import moment
 from engine.linux.exchange import Answer, Delivery
 from engine.linux.packet import Payload
+from engine.record import dataclass
 
 REASONS = {
     200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found",

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from engine.errors import EngineError
+from engine.record import dataclass
 from engine.say import Phrase, plain
 
 DEFAULT_REGISTRY = "docker.io"

@@ -10,13 +10,13 @@ Rules. A deed is done by the lab's own shell, as a learner would; what failed is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import EngineError
 from engine.lab.lab import Lab
 from engine.lab.reader import A_TEXT, Node
 from engine.linux.ops import WriteFile
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 from engine.shell.files import Files
 from engine.shell.place import resolve

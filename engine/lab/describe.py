@@ -6,7 +6,7 @@ proxy mode, an addon) is known by its word and answered with what the model can 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.errors import NOT_MODELLED
@@ -14,6 +14,7 @@ from engine.kube.containerd import DEFAULT_PAUSE, KUBEADM_PAUSE
 from engine.lab.doc import Doc, Path
 from engine.lab.reader import Fields, Node, Problems, root
 from engine.linux.addr import Prefix
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
 KEYS: Final = (

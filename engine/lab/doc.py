@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import yaml
@@ -27,6 +27,7 @@ from yaml.events import (
 )
 
 from engine.errors import InputError, Problem
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 MAX_DEPTH: Final = 64

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.docker.records import LocalImage
@@ -36,6 +36,7 @@ from engine.linux.ops import (
     SetNeighbour,
 )
 from engine.linux.rows import Neighbour
+from engine.record import dataclass
 from engine.say import Phrase, plain
 from engine.shell.files import Files
 from engine.shell.place import machine, resolve

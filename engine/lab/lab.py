@@ -11,7 +11,6 @@ unless it is told to. Nothing here judges.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from engine.linux.choose import Choose, Seeded
 from engine.linux.journey import Journey
 from engine.linux.ops import Op
 from engine.linux.ops.box import Advance
+from engine.record import dataclass
 from engine.say import Said
 from engine.shell.shell import Result, Shell
 from engine.shell.world import World

@@ -10,7 +10,6 @@ are there. `svc/` is known and NotModelled. Nothing is changed here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import EngineError, InputError, NotModelled, Problem
@@ -18,6 +17,7 @@ from engine.lab.reader import NO_GUESS, guess
 from engine.linux.addr import ip4, text4
 from engine.linux.journey import Place
 from engine.linux.net import Net, Netns
+from engine.record import dataclass
 from engine.say import Phrase, Said
 from engine.shell.place import resolve
 from engine.shell.world import World

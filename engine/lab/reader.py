@@ -10,12 +10,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
 from engine.errors import EngineError, InputError, NotModelled, Problem
 from engine.lab.doc import Doc, Path
 from engine.linux.addr import Prefix, ip4, mac
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
 T = TypeVar("T")

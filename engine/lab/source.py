@@ -11,7 +11,7 @@ Binary files, folders in place of files and unreadable files are problems with a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from engine.kube.manifests import load as load_manifests
 from engine.lab.describe import Description, Raw, describe
 from engine.lab.doc import Doc, read, read_all
 from engine.lab.reader import A_MAPPING, A_TEXT, Problems
+from engine.record import dataclass
 from engine.say import Phrase
 
 NO_FILE = Phrase(

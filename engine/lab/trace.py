@@ -8,7 +8,6 @@ never as an exception; an endpoint that is not there is an InputError.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import InputError, NotModelled, Problem
@@ -22,6 +21,7 @@ from engine.linux.journey import Journey, Leg, Outcome, Walk
 from engine.linux.packet import Ethernet, Icmp, Layer, Packet, Payload, Proto, Tcp, Udp
 from engine.linux.walk import l3
 from engine.linux.walk.walker import Arrive, End, Walker
+from engine.record import dataclass
 from engine.say import Phrase, Said
 from engine.shell.world import World
 

@@ -10,10 +10,11 @@ Rules. Rows are frozen; `Conntrack` only finds, stores and expires. Who decides 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import NamedTuple
 
 from engine.linux.packet import Icmp, IPv4, Packet, Proto, Tcp, Udp
+from engine.record import dataclass
 
 TIMEOUTS = {
     "SYN_SENT": 120, "SYN_RECV": 60, "ESTABLISHED": 432000, "FIN_WAIT": 120, "CLOSE_WAIT": 60, "LAST_ACK": 30,

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from engine.linux.packet import Packet
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 JOURNEY_VERSION = 1

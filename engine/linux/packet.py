@@ -8,10 +8,11 @@ A header refuses to be built wrong. Lengths are bytes; `length()` counts what th
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from engine.linux.addr import mac_text, text4
+from engine.record import dataclass
 
 ETH_IPV4 = 0x0800
 ETH_ARP = 0x0806

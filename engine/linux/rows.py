@@ -6,7 +6,9 @@ rows in `xt/`, conntrack entries in `conntrack.py`. Text forms stand beside them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from engine.record import dataclass
 
 #: (id of a network namespace in the Net, interface index in it)
 Port = tuple[str, int]

@@ -6,10 +6,9 @@ entry never crosses a veth. The walker makes a fresh one wherever the kernel wou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.conntrack import CtEntry
 from engine.linux.packet import Ethernet, Packet
+from engine.record import dataclass
 
 
 @dataclass(slots=True)

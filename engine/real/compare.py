@@ -6,7 +6,7 @@ A difference is a value with both lists, so that a person can read it and a test
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 
 from engine.linux.addr import ip4
@@ -17,6 +17,7 @@ from engine.linux.net import Net
 from engine.linux.packet import Payload
 from engine.real.kernel import Kernel
 from engine.real.records import Record, compared_walks, kernel_records, model_records, rename_ports
+from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,13 @@ the end of a user chain. Ports that a kernel chose are named by order of appeara
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from engine.linux.addr import text4
 from engine.linux.journey import Journey, Leg, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Icmp, Packet, Tcp, Udp
+from engine.record import dataclass
 
 IGMP = 2
 DEVICE = {StepKind.TRANSMIT: "out", StepKind.RECEIVE: "in"}

@@ -6,14 +6,13 @@ kernel keeps for IPv6 and multicast, counters, and the names that a veth's far e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.addr import mac_text
 from engine.linux.net import Net, Netns
 from engine.linux.text import address as address_text
 from engine.linux.text import route as route_text
 from engine.linux.text import rule as rule_text
 from engine.real.kernel import Kernel
+from engine.record import dataclass
 
 KINDS = ("link", "address", "route", "rule", "iptables")
 

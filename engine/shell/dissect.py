@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.linux.addr import mac_text, text4
 from engine.linux.packet import Arp, Icmp, IPv4, Packet, Payload, Tcp, Udp
+from engine.record import dataclass
 from engine.shell import services
 
 #: Names of protocols in the parenthesis of -v.

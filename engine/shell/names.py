@@ -9,14 +9,13 @@ A DNS message is a Payload of protocol "dns": `A? NAME.` answered by `A ADDRESS 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.errors import InputError, NotModelled
 from engine.l7.serve import serve
 from engine.linux.addr import ip4, text4
 from engine.linux.exchange import udp_call
 from engine.linux.journey import Leg
 from engine.linux.packet import Payload
+from engine.record import dataclass
 from engine.shell.files import FileError
 from engine.shell.tool import Context
 

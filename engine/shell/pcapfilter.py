@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import BROADCAST_MAC, Prefix, mac
 from engine.linux.packet import Arp, Icmp, IPv4, Packet, Tcp, Udp
+from engine.record import dataclass
 from engine.shell import services
 
 Test = Callable[[Packet], bool]

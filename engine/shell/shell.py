@@ -11,11 +11,12 @@ Any other exception is a defect of ours and must look like one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import EngineError, OpError
 from engine.linux.journey import Journey
 from engine.linux.ops import KillProc
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell import words as grammar
 from engine.shell.expand import Expander
@@ -28,6 +29,8 @@ from engine.shell.unknown import absent, forbidden_background, not_found
 from engine.shell.world import World
 
 HISTORY_LIMIT = 500
+#: Programs that may go on in the background, here or behind `ip netns exec`, `nsenter`, `docker exec` ...
+BACKGROUND = {"nc", "python3", "tcpdump"}
 DEPTH_LIMIT = 12
 TOO_DEEP = Phrase(
     en="Shells inside shells go {limit} deep here.", ko="여기서는 셸을 {limit}겹까지만 겹칠 수 있습니다."
@@ -73,6 +76,14 @@ class Watch:
     session: Session
     since: int
     line: int
+
+
+@dataclass(slots=True)
+class Current:
+    """The pipeline that runs now, and where the capture of a background tcpdump began (-1: none)."""
+
+    pipeline: grammar.Pipeline
+    since: int = -1
 
 
 @dataclass(slots=True)
@@ -125,6 +136,7 @@ class Shell:
         self.watches: list[Watch] = []
         self.lines = 0
         self.depth = 0
+        self.current = Current(grammar.Pipeline("", []))
         self.columns = 100
 
     # ---- where it stands
@@ -243,15 +255,12 @@ class Shell:
         since: int = -1,
     ) -> None:
         """Run one pipeline and let the world settle."""
+        outer, self.current = self.current, Current(pipeline, since)
         piped = stdin
         for index, command in enumerate(pipeline.commands):
             first, last = index == 0, index == len(pipeline.commands) - 1
             try:
-                out, piped = self._command(
-                    command, session, piped, tty and first, pipeline, got, last=last,
-                    single=len(pipeline.commands) == 1,
-                    since=since,
-                )  # fmt: skip
+                out, piped = self._command(command, session, piped, got, tty=tty and first, last=last)
                 session.code = out.code
                 self._done(out, got)
                 if not last and (out.enter or out.leave):
@@ -261,6 +270,7 @@ class Shell:
                 session.code, piped = error.out.code if isinstance(error, Fail) else 2, ""
                 if isinstance(error, Fail):
                     got.text("out", error.out.stdout)
+        self.current = outer
         if pipeline.inverted:
             session.code = int(not session.code)
         try:
@@ -274,9 +284,15 @@ class Shell:
         self.world.saw(out.journeys)
 
     def _command(
-        self, command: grammar.Command, session: Session, stdin: str, tty: bool, pipeline: grammar.Pipeline,
-        got: _Gathered, *, last: bool, single: bool, since: int,
-    ) -> tuple[Out, str]:  # fmt: skip
+        self,
+        command: grammar.Command,
+        session: Session,
+        stdin: str,
+        got: _Gathered,
+        *,
+        tty: bool,
+        last: bool,
+    ) -> tuple[Out, str]:
         """Expand, redirect and run one command: (what it left, its text for the pipe)."""
         expander = Expander(self, session, got.journeys)
         argv = expander.words(command.words)
@@ -312,7 +328,7 @@ class Shell:
             return Out(code=expander.code), ""
         shown_as_is = last and out_to == ("pipe", "") and self.depth == 0
         env = {**session.env, **assigns}
-        out = self._simple(argv, session, env, stdin, tty, pipeline, since, shown_as_is)
+        out = self._simple(argv, session, env, stdin, tty, shown_as_is)
         shown = ""
         for stream, text in out.texts():
             where, path = out_to if stream == "out" else err_to
@@ -343,20 +359,25 @@ class Shell:
             raise Fail(f"bash: echo: write error: {errno_text(error.errno)}", 1) from None
 
     def _simple(
-        self, argv: Sequence[str], session: Session, env: dict[str, str], stdin: str, tty: bool,
-        pipeline: grammar.Pipeline | None, since: int = -1, to_terminal: bool = False,
-    ) -> Out:  # fmt: skip
+        self,
+        argv: Sequence[str],
+        session: Session,
+        env: dict[str, str],
+        stdin: str,
+        tty: bool,
+        to_terminal: bool,
+    ) -> Out:
         """Find the tool and run it."""
+        current = self.current
         context = Context(
             world=self.world, spot=session.spot, shell=self, stdin=stdin, tty=tty, env=env, cwd=session.cwd,
-            columns=self.columns, background=pipeline is not None and pipeline.background,
-            line=pipeline.text if pipeline is not None else " ".join(argv), session=session, since=since,
-            to_terminal=to_terminal,
+            columns=self.columns, background=current.pipeline.background, line=current.pipeline.text,
+            session=session, since=current.since, to_terminal=to_terminal,
         )  # fmt: skip
-        tool = self.tool(argv[0], session.spot, context)
+        tool = self.tool(argv[0], session.spot)
         if tool is None:
             return not_found(context, argv[0])
-        if context.background and not tool.background:
+        if context.background and not tool.background and not BACKGROUND & set(argv):
             raise forbidden_background(argv[0])
         return self._guarded(tool, context, list(argv[1:]))
 
@@ -373,7 +394,7 @@ class Shell:
         finally:
             self.depth -= 1
 
-    def tool(self, word: str, spot: Spot, context: Context | None = None) -> Tool | None:
+    def tool(self, word: str, spot: Spot) -> Tool | None:
         """The tool behind a typed word at a spot; None when the shell there would not find it."""
         tool = find(word)
         if tool is None and word.startswith(
@@ -391,7 +412,7 @@ class Shell:
         """Run a command elsewhere; its journeys come back in the Out, unseen by the taps so far."""
         session = replace_session(self.session, spot)
         words = list(argv) or ["sh" if spot.contained else "bash"]
-        return self._simple(words, session, session.env, stdin, tty, None, to_terminal=self.depth == 1)
+        return self._simple(words, session, session.env, stdin, tty, self.depth == 1)
 
     def run_text(self, text: str, spot: Spot, stdin: str) -> Out:
         """Run a script (`sh -c TEXT`, `$(TEXT)`) in a session of its own."""
@@ -428,8 +449,8 @@ class Shell:
     # ---- tcpdump in the background
 
     def _is_watch(self, pipeline: grammar.Pipeline) -> bool:
-        words = [grammar.literal(w) for w in pipeline.commands[0].words]
-        return "tcpdump" in words[:1] or (words[:1] in (["sudo"], ["timeout"]) and "tcpdump" in words[:3])
+        """Does its first command run tcpdump, here or elsewhere (`ip netns exec X tcpdump`)?"""
+        return "tcpdump" in [grammar.literal(w) for w in pipeline.commands[0].words]
 
     def _show_watches(self, got: _Gathered) -> None:
         """Print what background tcpdumps saw: those that had something after them on their line, or an earlier

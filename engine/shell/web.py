@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from engine.l7.http import Request, Response, parse_response
 from engine.l7.serve import serve
 from engine.linux.exchange import Call, tcp_call
 from engine.linux.journey import Journey, Leg, Outcome
+from engine.record import dataclass
 from engine.shell.names import Found, lookup
 from engine.shell.tool import Context
 

@@ -10,9 +10,10 @@ would take raises ShellSyntax with bash's own words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import EngineError, NotModelled
+from engine.record import dataclass
 from engine.say import Phrase, plain
 
 ONE_AT_A_TIME = Phrase(

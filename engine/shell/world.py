@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.linux.choose import Choose, Seeded
@@ -17,6 +17,7 @@ from engine.linux.net import Net
 from engine.linux.ops import Op
 from engine.linux.ops.base import Changes
 from engine.linux.packet import Packet
+from engine.record import dataclass
 
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd

@@ -9,13 +9,14 @@ Source: CNI SPEC.md 1.1.0; facts 10 section 4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import NotModelled
 from engine.kube.ids import Ids
 from engine.kube.objects import Json
 from engine.linux.net import Netns
 from engine.linux.ops.base import Changes
+from engine.record import dataclass
 from engine.say import Phrase
 
 USE_OTHER_KEYS = Phrase(

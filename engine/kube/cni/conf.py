@@ -8,10 +8,10 @@ Source: libcni/conf.go; containerd internal/cri/config; facts 10 section 4.1.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from engine.kube.objects import Json
 from engine.linux.rows import Box
+from engine.record import dataclass
 
 CONF_DIR = "/etc/cni/net.d"
 BIN_DIR = "/opt/cni/bin"

@@ -9,13 +9,13 @@ address) and the broadcast address are never given out. Source: plugins/ipam/hos
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from engine.errors import InputError, NotModelled
 from engine.kube.cni.call import Call, CniError
 from engine.kube.objects import Json
 from engine.linux.addr import Prefix, ip4, text4
 from engine.linux.ops.box import RemoveFile, WriteFile
+from engine.record import dataclass
 
 DATA_DIR = "/var/lib/cni/networks"
 

@@ -8,10 +8,10 @@ in the real kernel. New kinds register their handler with `@handles(Kind)`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from engine.linux.net import Net
+from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.conntrack import CtEntry
 from engine.linux.net import Net
 from engine.linux.ops.base import Op, handles
+from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
 from engine.linux.addr import Prefix
@@ -10,6 +10,7 @@ from engine.linux.net import Net
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
 from engine.linux.rows import FdbEntry, Neighbour
+from engine.record import dataclass
 
 NO_ENTRY = "RTNETLINK answers: No such file or directory"
 

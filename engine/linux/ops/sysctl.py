@@ -9,11 +9,11 @@ Linux 6.18 with procps-ng 4.0.2, whose words the errors are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engine.errors import OpError
 from engine.linux.net import CONF_DEFAULTS, SYSCTL_DEFAULTS, Net, Netns, split_conf
 from engine.linux.ops.base import Op, handles
+from engine.record import dataclass
 
 FORWARD = "net.ipv4.ip_forward"
 

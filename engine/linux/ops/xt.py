@@ -6,8 +6,6 @@ A built-in chain comes into being when an op first names it, as with iptables 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.errors import NotModelled
 from engine.linux.net import Net
 from engine.linux.ops.base import Op, handles
@@ -15,6 +13,7 @@ from engine.linux.xt.check import refused
 from engine.linux.xt.refused import BAD_RULE, NO_CHAIN, XtRefused, kernel, no_such_chain
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.tables import Chain, Xtables, builtin
+from engine.record import dataclass
 from engine.say import Phrase
 
 BUILT_IN = Phrase(

@@ -6,8 +6,6 @@ line was taken. Sources: xtables-restore.c, nft.c of iptables 1.8.9; measured on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.errors import EngineError
 from engine.linux.net import Net
 from engine.linux.ops.base import Op, apply, handles
@@ -16,6 +14,7 @@ from engine.linux.xt.check import sound
 from engine.linux.xt.refused import XtRefused, kernel
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.tables import Chain, builtin
+from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ Rules. What a line shows beside the row (state, flags, the peer's name, the name
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import InputError, Problem
@@ -14,6 +13,7 @@ from engine.linux.addr import mac, mac_text
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Link
 from engine.linux.status import flags, operstate, peer_of
+from engine.record import dataclass
 from engine.say import Phrase
 
 NOT_A_LINK = Phrase(

@@ -7,13 +7,13 @@ Theory. ss measures every column and pads it; on a terminal it spreads what room
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from engine.errors import InputError, Problem
 from engine.linux.addr import ip4, text4
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Proc, Socket
 from engine.linux.text.services import port_number, service
+from engine.record import dataclass
 from engine.say import Phrase
 
 NOT_A_SOCKET = Phrase(

@@ -8,11 +8,10 @@ when they are equal. Sources: man iptables-extensions; output measured with ipta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.addr import mask, text4
 from engine.linux.xt.names import protocol_name
 from engine.linux.xt.seen import Seen
+from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
 NOT = Phrase("not {what}", "{what} 아님")

@@ -5,8 +5,6 @@ Rules. As in match.py. Each has its option table and its parser beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.errors import NotModelled
 from engine.linux.packet import Tcp
 from engine.linux.xt.match import Match, bang, negated
@@ -21,6 +19,7 @@ from engine.linux.xt.options import (
     strtoui,
 )  # fmt: skip
 from engine.linux.xt.seen import Seen
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 ALL_PORTS = (0, 65535)

@@ -6,7 +6,6 @@ local table, optionally with the device of the packet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from engine.linux.addr import is_multicast
@@ -25,6 +24,7 @@ from engine.linux.xt.options import (
     number,
 )
 from engine.linux.xt.seen import Seen
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 #: Address types in the kernel's order (linux/rtnetlink.h), as -L and iptables-save print them.

@@ -5,14 +5,13 @@ Rules. As in match.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.packet import Icmp
 from engine.linux.xt.match import Match, bang, negated
 from engine.linux.xt.match_l4 import DPORT, EITHER, SPORT, parse_port, port_name
 from engine.linux.xt.names import ICMP_TYPES, protocol_name
 from engine.linux.xt.options import STRING, Extension, Option, Parsing, Problem, exclusive, strtoui
 from engine.linux.xt.seen import Seen
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 ICMP_TYPE = Phrase("ICMP {name}", "ICMP {name}")

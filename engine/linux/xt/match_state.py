@@ -5,7 +5,6 @@ Rules. As in match.py. `-m conntrack` with anything but --ctstate is refused by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from engine.linux.xt.match import Match, bang, device_matches, negated
@@ -13,6 +12,7 @@ from engine.linux.xt.match_l4 import together
 from engine.linux.xt.names import GROUPS, USERS
 from engine.linux.xt.options import MARKMASK, STRING, Extension, Option, Parsing, Problem, strtoui
 from engine.linux.xt.seen import Seen
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 #: In the order in which iptables prints them.

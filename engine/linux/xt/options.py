@@ -9,11 +9,12 @@ the model does not is declared with `modelled=False` and stops with its name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from engine.errors import EngineError, NotModelled
 from engine.linux.xt.names import LOG_LEVELS
+from engine.record import dataclass
 from engine.say import plain
 
 PARAMETER, VERSION, RESOURCE, OTHER = 2, 3, 4, 1

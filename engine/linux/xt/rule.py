@@ -6,12 +6,13 @@ which it was written. Two rules are the same for -D and -C exactly when they are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.linux.xt.match import Destination, InDevice, Match, OutDevice, Protocol, Source
 from engine.linux.xt.match_l4 import together
 from engine.linux.xt.match_more import Comment
 from engine.linux.xt.target import Jump, Target
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 WHEN_THEN = Phrase("{when}: {then}", "{when}: {then}")

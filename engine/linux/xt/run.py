@@ -8,7 +8,6 @@ nobody has used does not exist, and no packet meets it. Text is only made for ru
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from engine.linux.choose import Choose, Seeded
 from engine.linux.journey import Fidelity, Place, Step, StepKind
@@ -17,6 +16,7 @@ from engine.linux.skb import Skb
 from engine.linux.xt.seen import Seen
 from engine.linux.xt.tables import Chain
 from engine.linux.xt.target import Act, Nat
+from engine.record import dataclass
 from engine.say import Phrase
 
 __all__ = ["Nat", "Verdict", "run_chain"]

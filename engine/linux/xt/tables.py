@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from engine.linux.xt.match import Destination
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.target import Target
+from engine.record import dataclass
 
 if TYPE_CHECKING:
     from engine.linux.xt.seen import Seen

@@ -7,11 +7,11 @@ accepts it (`table`, `hooks`): check.py enforces that with iptables' own error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.linux.xt.options import STRING, Extension, Option, Parsing, Problem
 from engine.linux.xt.seen import Seen
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 

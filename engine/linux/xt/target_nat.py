@@ -6,7 +6,6 @@ rewrites the packet. Hooks as in xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.errors import InputError, NotModelled
@@ -15,6 +14,7 @@ from engine.linux.xt.names import service_port
 from engine.linux.xt.options import STRING, Extension, Option, Parsing, Problem, strtoui
 from engine.linux.xt.seen import Seen
 from engine.linux.xt.target import Act, Nat, Target
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 DNAT_WHY = Phrase("rewrite the destination to {to}", "목적지를 {to}(으)로 바꿉니다")

@@ -5,13 +5,14 @@ Rules. As do_parse of iptables 1.8.9 has them. How a line is read stands in read
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import NotModelled
 from engine.linux.addr import mask
 from engine.linux.xt.extensions import OTHER_TARGETS, PLAIN, TARGETS
 from engine.linux.xt.options import Problem, strtoui
 from engine.linux.xt.rule import XtRule
+from engine.record import dataclass
 from engine.say import Phrase
 
 NAME_MAX = 28

@@ -8,7 +8,7 @@ Entries stand in the order in which they began (a kernel prints them in the orde
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import Prefix, ip4
@@ -16,6 +16,7 @@ from engine.linux.conntrack import CtEntry
 from engine.linux.ops import CtDelete, CtFlush
 from engine.linux.text.conntrack import to_text
 from engine.linux.xt.names import service_port
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 from engine.shell.tools.iptables import may_administer

@@ -11,11 +11,12 @@ Rules. TLS is not modelled: https is refused by name. Source of texts: tests/gol
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import NotModelled
 from engine.l7.http import Request, Response
 from engine.linux.addr import ip4, text4
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell import web
 from engine.shell.complete import addresses, devices

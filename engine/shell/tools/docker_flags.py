@@ -7,11 +7,12 @@ the lab lacks stands there with `refused`; one that docker does not know gives d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.docker.daemon import Dockerd
 from engine.docker.errors import DockerError, NoDaemon
 from engine.errors import NotModelled
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.tool import SEE_HELP, Context, Fail, Out
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from engine.errors import EngineError, NotModelled
+from engine.record import dataclass
 from engine.say import Phrase, plain
 
 USE_JSON = Phrase(en="Use {{{{json ...}}}} to print it.", ko="{{{{json ...}}}}으로 출력하십시오.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -12,6 +11,7 @@ from engine.linux.addr import Prefix, mask
 from engine.linux.rows import LINK_KINDS, Address, Link
 from engine.linux.text import address as address_text
 from engine.linux.text import link as link_text
+from engine.record import dataclass
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
 from engine.shell.tools.ip_args import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from engine.errors import NotModelled, OpError
@@ -18,6 +18,7 @@ from engine.linux.net import Net, Netns
 from engine.linux.ops import Op
 from engine.linux.rows import Link
 from engine.linux.text.route import plain_number
+from engine.record import dataclass
 from engine.shell.tool import Fail, Out
 
 #: what C's exit(-1) leaves

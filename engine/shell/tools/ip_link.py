@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.errors import NotModelled
 from engine.linux import ops
 from engine.linux.ops.link import valid_name
 from engine.linux.text.route import plain_number
+from engine.record import dataclass
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_addr, ip_usage
 from engine.shell.tools.ip_args import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from engine.errors import NotModelled
@@ -14,6 +14,7 @@ from engine.linux.source import route_get
 from engine.linux.status import linkdown
 from engine.linux.text import route as route_text
 from engine.linux.text.route import proto_name, table_name, table_number
+from engine.record import dataclass
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
 from engine.shell.tools.ip_args import (

@@ -9,10 +9,9 @@ Rules. Columns of util-linux 2.38; -o takes NS TYPE NPROCS PID USER COMMAND NETN
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.errors import NotModelled
 from engine.linux.rows import NAMESPACE_TYPES, Proc
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 

@@ -12,7 +12,7 @@ Sources: iputils 20221126 ping.c, ping_common.c; busybox 1.35 networking/ping.c;
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import NotModelled
 from engine.linux.addr import text4
@@ -20,6 +20,7 @@ from engine.linux.exchange import Call, ping_call
 from engine.linux.journey import Journey, Leg, Outcome, StepKind
 from engine.linux.ops import Advance
 from engine.linux.packet import Icmp
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.complete import addresses, devices
 from engine.shell.names import Found, lookup, name_of

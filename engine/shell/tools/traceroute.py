@@ -10,12 +10,12 @@ Rules. Texts: tests/golden/shell/traceroute.txt (traceroute 2.1), busybox.txt. R
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from engine.linux.addr import text4
 from engine.linux.exchange import Call, ping_call, udp_call
 from engine.linux.journey import Journey, Leg, Outcome
 from engine.linux.packet import Payload
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.complete import addresses, devices
 from engine.shell.names import Found, lookup, name_of

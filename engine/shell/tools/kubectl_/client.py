@@ -9,7 +9,6 @@ Rules. The connection is a real one in the lab, made on a copy of the Net, so th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import yaml
 
@@ -18,6 +17,7 @@ from engine.kube.cluster import Cluster
 from engine.kube.objects import BY_KIND, Json, Kind, kind_named, name_of, namespace_of
 from engine.kube.select import matches, parse
 from engine.linux.addr import ip4
+from engine.record import dataclass
 from engine.shell.tool import Context, Fail
 from engine.shell.tools.kubectl_.flags import Line
 

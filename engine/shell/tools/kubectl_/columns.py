@@ -7,11 +7,11 @@ cells. Kinds without an entry show NAME and AGE, as the server does for what it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engine.kube.clock import age, clock_of
 from engine.kube.objects import Json, labels_of, meta, name_of, spec_of, status_of
 from engine.kube.select import selector_text, text
+from engine.record import dataclass
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"

@@ -7,9 +7,10 @@ stops by name; one that kubectl does not know gives kubectl's own error. Flags a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.errors import NotModelled
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.tool import Fail
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import EngineError, InputError, Problem
-from engine.kube import boot, controlplane, manifests, masqagent, nodes, scheduler, system, validate
+from engine.kube import boot, controlplane, manifests, masqagent, nodes, scheduler, schema, system, validate
 from engine.kube.clock import stamp
 from engine.kube.containerd import ContainerConfig, Containerd
 from engine.kube.ids import Ids
@@ -24,11 +24,11 @@ from engine.kube.manifests import Manifest
 from engine.kube.node import NodeState
 from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, name_of, namespace_of, spec_of
 from engine.kube.options import Options, pod_cidrs
-from engine.kube.podspec import default_pod, on_node
+from engine.kube.podspec import NOT_READY, default_pod, on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
 from engine.kube.store import Store
-from engine.kube.workloads import Workloads
+from engine.kube.workloads import LIMIT, Workloads, replicas
 from engine.l7.behave import Behaviour
 from engine.linux.addr import text4
 from engine.linux.net import Net
@@ -43,6 +43,10 @@ PASSES = 200
 KIND_LATER = Phrase(
     en="{kind} is kept and shown, but what it does is not modelled yet",
     ko="{kind}은(는) 보관하고 보여 주지만, 그 동작은 아직 모델에 없습니다",
+)
+TOO_MANY = Phrase(
+    en="{wanted} Pods are asked for; a lab makes {limit} of them at most",
+    ko="파드 {wanted}개를 요청했지만 실습에서는 {limit}개까지만 만듭니다",
 )
 KIND_UNKNOWN = Phrase(
     en="the kind {kind} ({api}) is not known to the model; the object is skipped",
@@ -108,16 +112,18 @@ class Cluster:
     def put(self, row: Manifest, clock: float, *, make_namespace: bool = True) -> Json | None:
         """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped.
         validate.Refused when the API server would refuse it."""
-        body = edited(row.body)
-        kind = BY_KIND.get(str(body.get("kind", "")))
-        if kind is None or str(body.get("apiVersion", "")) != kind.api:
-            validate.type_meta(body)
+        body: Json = schema.cleaned(row.body)
+        validate.type_meta(body)
+        kind = BY_KIND.get(str(body["kind"]))
+        if kind is None or str(body["apiVersion"]) != kind.api:
             why = KIND_UNKNOWN(kind=str(body["kind"]), api=str(body["apiVersion"]))
-            self.skipped.append(Skipped(row.where, str(body["kind"]), name_of(body), why))
+            self.skipped.append(Skipped(row.where, str(body["kind"]), str(name_of(body)), why))
             return None
         m = body.setdefault("metadata", {})
         if isinstance(m, dict) and kind.namespaced and not m.get("namespace"):
             m["namespace"] = "default"
+        if kind.kind != "Service":
+            body.pop("status", None)
         validate.check(body)
         if kind.namespaced and self.store.get("Namespace", "", m["namespace"]) is None and make_namespace:
             self.make_namespace(m["namespace"], clock)
@@ -127,6 +133,8 @@ class Cluster:
             self.skip(row.where, body, KIND_LATER(kind=kind.kind))
         for _, said in validate.parts_not_modelled(body):
             self.skip(row.where, body, said)
+        if kind.kind in validate.TEMPLATES and (wanted := replicas(body)) > LIMIT:
+            self.skip(row.where, body, TOO_MANY(wanted=wanted, limit=LIMIT))
         return stored
 
     def skip(self, where: str, body: Json, why: Said) -> None:
@@ -155,6 +163,9 @@ class Cluster:
             m["name"] = m["generateName"] + self.ids.suffix(f"name/{kind}/{m['generateName']}")
         if kind == "Pod":
             default_pod(body, self.ids)
+        elif kind == "Node" and m["name"] not in self.nodes:
+            taints = body.setdefault("spec", {}).setdefault("taints", [])
+            taints.append({"key": NOT_READY, "effect": "NoSchedule"})
         elif kind == "Namespace":
             m.setdefault("labels", {})["kubernetes.io/metadata.name"] = m["name"]
             body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
@@ -268,8 +279,10 @@ class Cluster:
         if api:
             for node in self.nodes.values():
                 self.register(changes, node, now)
-            Workloads(self.store, self.ids, now, lambda body: self.delete(body, now)).sync()
-            scheduler.schedule(self.store, now, stamp=stamp(now))
+            if self.runs(changes.net, "kube-controller-manager"):
+                Workloads(self.store, self.ids, now, lambda body: self.delete(body, now)).sync()
+            if self.runs(changes.net, "kube-scheduler"):
+                scheduler.schedule(self.store, now, stamp=stamp(now))
             for node in self.nodes.values():
                 self.sync_pods(changes, node, now)
 
@@ -369,18 +382,20 @@ class Cluster:
 
     def api_up(self, net: Net) -> bool:
         """Does an API server run? A cluster without control-plane nodes is managed from elsewhere."""
+        return self.runs(net, "kube-apiserver", "etcd")
+
+    def runs(self, net: Net, *programs: str) -> bool:
+        """Do these programs of the control plane run on one node? Always true where the lab has no such node."""
         planes = [n for n in self.nodes.values() if n.options.control_plane]
-        if not planes:
-            return True
-        return any(
-            {"kube-apiserver", "etcd"} <= {p.program for p in net.boxes[n.name].procs.values()}
-            for n in planes
+        return not planes or any(
+            set(programs) <= {p.program for p in net.boxes[n.name].procs.values()} for n in planes
         )
 
     def register(self, changes: Changes, node: NodeState, now: float) -> None:
         if "kubelet" not in node.procs:
             return
-        if self.store.get("Node", "", node.name) is None:
+        body = self.store.get("Node", "", node.name)
+        if body is None or "status" not in body:
             nodes.register(self.store, node, self.options, boot.node_address(changes.net, node.name), now)
             self.store.record(
                 {"kind": "Node", "metadata": {"name": node.name}}, "Normal", "Starting", "Starting kubelet.",

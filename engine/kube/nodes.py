@@ -64,7 +64,16 @@ def register(store: Store, node: NodeState, options: Options, address: int, cloc
         },
     }  # fmt: skip
     del body["status"]["nodeInfo"]["kubeProxyVersion"]
-    store.create(body, clock)
+    old = store.get("Node", "", name)
+    if old is None:
+        store.create(body, clock)
+        return
+    # Somebody wrote the Node before its kubelet came: what is said there stays, kubelet adds the rest.
+    new = edited(old)
+    new["metadata"]["labels"] = {**labels, **(new["metadata"].get("labels") or {})}
+    new["spec"] = {**spec, **(new.get("spec") or {})}
+    new["status"] = body["status"]
+    store.update(new)
 
 
 ANNOTATIONS = {

@@ -29,6 +29,8 @@ def schedule(store: Store, clock: float, *, stamp: str) -> bool:
     waiting.sort(key=lambda p: int(p["metadata"]["resourceVersion"]))
     for pod in waiting:
         reasons = {name_of(n): refusal(store, pod, n) for n in nodes}
+        full = [n for n in nodes if load[name_of(n)] >= capacity(n)]
+        reasons |= {name_of(n): reasons[name_of(n)] or "Too many pods" for n in full}
         fits = [n for n in nodes if not reasons[name_of(n)]]
         if fits:
             node = min(fits, key=lambda n: (-preference(pod, n), load[name_of(n)], name_of(n)))
@@ -97,6 +99,11 @@ def preemption(reasons: dict[str, str]) -> str:
     if victims:
         parts.append(f"{victims} No preemption victims found for incoming pod")
     return ", ".join(sorted(parts))
+
+
+def capacity(node: Json) -> int:
+    """How many pods a node takes (status.allocatable.pods)."""
+    return int(((node.get("status") or {}).get("allocatable") or {}).get("pods", 110))
 
 
 def refusal(store: Store, pod: Json, node: Json) -> str:

@@ -9,6 +9,7 @@ fieldValidation=Strict. Source: k8s.io/api core/v1, apps/v1, batch/v1 (1.35).
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from engine.kube.objects import Json
 
@@ -22,6 +23,16 @@ Node: apiVersion str, kind str, metadata ObjectMeta, spec NodeSpec, status ?
 NodeSpec: podCIDR str, podCIDRs []str, providerID str, unschedulable bool, taints []Taint, configSource ?,
   externalID str
 Taint: key str, value str, effect str, timeAdded str
+Service: apiVersion str, kind str, metadata ObjectMeta, spec ServiceSpec, status ServiceStatus
+ServiceSpec: ports []ServicePort, selector {}str, clusterIP str, clusterIPs []str, type str, externalIPs []str,
+  sessionAffinity str, loadBalancerIP str, loadBalancerSourceRanges []str, externalName str, externalTrafficPolicy str,
+  healthCheckNodePort int32, publishNotReadyAddresses bool, sessionAffinityConfig ?, ipFamilies []str,
+  ipFamilyPolicy str, allocateLoadBalancerNodePorts bool, loadBalancerClass str, internalTrafficPolicy str,
+  trafficDistribution str
+ServicePort: name str, protocol str, appProtocol str, port int32, targetPort intstr, nodePort int32
+ServiceStatus: loadBalancer LoadBalancerStatus, conditions ?
+LoadBalancerStatus: ingress []LoadBalancerIngress
+LoadBalancerIngress: ip str, hostname str, ipMode str, ports ?
 ConfigMap: apiVersion str, kind str, metadata ObjectMeta, data {}str, binaryData {}str, immutable bool
 Secret: apiVersion str, kind str, metadata ObjectMeta, data {}str, stringData {}str, type str, immutable bool
 PodTemplateSpec: metadata ObjectMeta, spec PodSpec
@@ -136,11 +147,23 @@ class Decoding:
 
 
 def decode(body: Json, kind: str) -> Decoding:
-    """Check an object against its kind's type; an unknown kind is not checked."""
+    """Check an object against its kind's type; of a kind without one only the metadata is checked."""
     found = Decoding()
     if kind in types():
         _struct(body, kind, "", "", found)
+    else:
+        _value(body.get("metadata"), "ObjectMeta", kind, "metadata", "metadata", found)
     return found
+
+
+def cleaned(value: Any) -> Any:
+    """JSON nulls as Go's decoder takes them: a null field is absent, a null element is a zero value."""
+    if isinstance(value, dict):
+        return {k: cleaned(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        zero: Any = "" if any(isinstance(v, str) for v in value) else {}
+        return [zero if v is None else cleaned(v) for v in value]
+    return value
 
 
 def _struct(value: object, name: str, path: str, go_path: str, out: Decoding) -> None:

@@ -218,9 +218,9 @@ class Workloads:
         return self.store.create(new, self.clock)
 
     def replica_set(self, body: Json, pods: list[Json]) -> None:
-        wanted = int(spec_of(body).get("replicas", 1))
+        wanted = replicas(body)
         live = [p for p in pods if not deleting(p) and not finished(p)]
-        for _ in range(wanted - len(live)):
+        for _ in range(min(LIMIT, wanted) - len(live)):
             live.append(
                 self.make_pod(body, f"{name_of(body)}-{self.suffix(body)}", spec_of(body)["template"])
             )
@@ -287,7 +287,7 @@ class Workloads:
 
     def stateful_set(self, body: Json, pods: list[Json]) -> None:
         spec = spec_of(body)
-        wanted = int(spec.get("replicas", 1))
+        wanted = min(LIMIT, replicas(body))
         live = {name_of(p): p for p in pods}
         for at in range(wanted):
             name = f"{name_of(body)}-{at}"
@@ -326,7 +326,7 @@ class Workloads:
         status: Json = {"startTime": old.get("startTime", stamp(self.clock))}
         ended = any(c["type"] in ("Complete", "Failed") for c in old.get("conditions") or ())
         if not ended and done < wanted and failed <= int(spec.get("backoffLimit", 6)):
-            room = min(int(spec.get("parallelism", 1)), wanted - done) - len(active)
+            room = min(replicas(body), wanted - done, LIMIT) - len(active)
             for _ in range(room):
                 active.append(
                     self.make_pod(
@@ -359,6 +359,15 @@ class Workloads:
             for pod in active:
                 self.remove(pod)
         self.status(body, status)
+
+
+#: Pods that one workload of a lab makes at most.
+LIMIT = 2000
+
+
+def replicas(body: Json) -> int:
+    """How many Pods a workload asks for at once."""
+    return int(spec_of(body).get("parallelism" if body["kind"] == "Job" else "replicas", 1))
 
 
 REVISION = "deployment.kubernetes.io/revision"

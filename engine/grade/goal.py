@@ -9,7 +9,7 @@ Rules. A goal judges a lab as it is; it changes nothing and knows no exercise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from engine.errors import InputError, NotModelled
 from engine.grade import flows, state
@@ -60,10 +60,20 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healthy:
-    """What the healthy lab says: what to keep, and the goal's own flows there (by their index)."""
+    """What the healthy lab says: what to keep, and the goal's own flows there (by their index). `broken` remembers
+    which kept flows the faults broke, as far as somebody has asked."""
 
     kept: tuple[Kept, ...] = ()
     journeys: tuple[Journey | None, ...] = ()
+    broken: dict[Flow, bool] = field(default_factory=dict)
+
+    def broken_at(self, start: Lab | None, kept: Kept) -> bool:
+        """Did this flow fail at the start already?"""
+        if start is None:
+            return False
+        if kept.flow not in self.broken:
+            self.broken[kept.flow] = _harm(start, kept) is not None
+        return self.broken[kept.flow]
 
 
 def read_goal(node: Node) -> Goal:
@@ -90,16 +100,16 @@ def _rows(node: Node) -> list[Node]:
 
 
 def every_pair(lab: Lab) -> list[Flow]:
-    """A ping from every endpoint to every other; hand-made namespaces too."""
-    names = [n for n in endpoint_names(lab.world) if _speaks(lab, n)]
-    return [Flow(source=a, to=b, proto="icmp") for a in names for b in names if a != b]
-
-
-def _speaks(lab: Lab, name: str) -> bool:
-    try:
-        return bool(find(lab.world, name).address)
-    except (InputError, NotModelled):
-        return False
+    """A ping from every namespace to every other; one name for each (a Pod on the host network is its node)."""
+    names: dict[str, str] = {}
+    for name in endpoint_names(lab.world):
+        try:
+            end = find(lab.world, name)
+        except (InputError, NotModelled):
+            continue
+        if end.address:
+            names.setdefault(end.netns, name)
+    return [Flow(source=a, to=b, proto="icmp") for a in names.values() for b in names.values() if a != b]
 
 
 def measure(lab: Lab, goal: Goal) -> Healthy:
@@ -139,16 +149,17 @@ def _label(lab: Lab, netns: str) -> str:
     return ns.box if ns.label == "root" else f"{ns.box}/{ns.label}" if "/" not in ns.label else ns.label
 
 
-def judge(lab: Lab, goal: Goal, healthy: Healthy = Healthy(), start: Lab | None = None) -> list[Finding]:
+def judge(lab: Lab, goal: Goal, healthy: Healthy | None = None, start: Lab | None = None) -> list[Finding]:
     """What keeps the goal from being reached: harm first (what worked at the start, in `start`, and does not now), then
     flows, then what the faults broke and nobody has repaired, then states."""
+    healthy = healthy if healthy is not None else Healthy()
     harm: list[Finding] = []
     unrepaired: list[Finding] = []
     for kept in healthy.kept:
         finding = _harm(lab, kept)
         if finding is None:
             continue
-        if start is not None and _harm(start, kept) is not None:
+        if healthy.broken_at(start, kept):
             unrepaired.append(replace(finding, kind="outcome", said=_broken(kept, finding)))
         else:
             harm.append(finding)

@@ -130,7 +130,7 @@ class Posed:
     order: tuple[str, ...] = ()
     journey: Journey | None = None
     goal: Goal | None = None
-    healthy: Healthy = Healthy()  # noqa: RUF009
+    healthy: Healthy | None = None
     manifest: bool = False
     diagnosis: Question | None = None
     diagnosis_task: Said | None = None
@@ -473,7 +473,9 @@ def _diagnose(base: _Base, goal: Goal, healthy: Healthy) -> tuple[Question | Non
         options = base.shuffled([option(right, right=True), *unique[:6]])
         question_ = Question(ask="diagnose", journey=journey, options=options, halt=halt)
         return question_, WHERE_BROKEN(flow=plain(flow.title))
-    base.node.wrong(NO_CULPRIT())
+    # A goal that holds untouched is worse, and is said by the linter.
+    if goals.judge(base.lab, goal, healthy, base.lab):
+        base.node.wrong(NO_CULPRIT())
     return None, None
 
 

@@ -13,7 +13,7 @@ from engine.shell.tool import Tool
 
 #: Names that exist only to be refused; a tool with the same name below takes their place.
 _REFUSED = (
-    "awk", "sed", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
+    "awk", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
     "pip", "ethtool", "nmcli", "nft", "ipset", "ipvsadm", "ufw", "firewall-cmd",
     "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap", "nslookup",
@@ -55,6 +55,7 @@ MODULES: dict[str, str] = {
     "cut": "text",
     "tr": "text",
     "grep": "grep",
+    "sed": "sed",
     "egrep": "grep",
     "ls": "ls",
     "readlink": "ls",

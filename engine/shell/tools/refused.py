@@ -47,7 +47,7 @@ _DNS = Phrase(
 )
 
 TABLE: dict[str, Phrase] = {
-    "awk": _PIPES, "sed": _PIPES, "perl": _PIPES, "paste": _PIPES, "column": _PIPES,
+    "awk": _PIPES, "perl": _PIPES, "paste": _PIPES, "column": _PIPES,
     "jq": _JSON, "yq": _JSON,
     "watch": _AGAIN, "timeout": _AGAIN, "top": _AGAIN, "htop": _AGAIN, "nohup": _AGAIN, "tmux": _AGAIN,
     "screen": _AGAIN,

@@ -53,7 +53,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
     got = TOOL.parse(argv)
     words = got.words
     if "-l" in got:
-        return _listen(ctx, got)
+        return _listen(ctx, got, argv)
     if not words or (len(words) == 1 and ctx.busybox):
         raise Fail(BUSYBOX_USAGE if ctx.busybox else "\n".join(USAGE))
     if len(words) == 1:
@@ -190,7 +190,7 @@ def _busybox(
     return False, []
 
 
-def _listen(ctx: Context, got: Parsed) -> Out:
+def _listen(ctx: Context, got: Parsed, argv: list[str]) -> Out:
     words = list(got.words)
     port_word = got.last("-p") or (words.pop() if words else "")
     if not port_word:
@@ -205,9 +205,8 @@ def _listen(ctx: Context, got: Parsed) -> Out:
             raise Fail(f'nc: getaddrinfo for host "{host}" port {port_word}: {found.error}')
         address = found.address
     proto = "udp" if "-u" in got else "tcp"
-    argv = ("nc", *ctx.line.removesuffix("&").split()[1:])
     try:
-        return start(ctx, argv, proto, int(port_word), address=address, program="sink")
+        return start(ctx, ("nc", *argv), proto, int(port_word), address=address, program="sink")
     except OpError as error:
         said = f"bind: {errno_text(error.errno)}" if ctx.busybox else errno_text(error.errno)
         raise Fail(f"nc: {said}") from None

@@ -91,15 +91,13 @@ class Workloads:
     def make_pod(
         self, owner: Json, name: str, template: Json, *, extra: Callable[[Json], None] | None = None
     ) -> Json:
+        m = template.get("metadata") or {}
+        inherited = {k: m[k] for k in ("labels", "annotations") if m.get(k)}
         pod: Json = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
-                **{
-                    k: v
-                    for k, v in (template.get("metadata") or {}).items()
-                    if k in ("labels", "annotations")
-                },
+                **edited(inherited),
                 "name": name,
                 "namespace": namespace_of(owner),
                 "ownerReferences": [owner_reference(owner)],

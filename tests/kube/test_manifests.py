@@ -119,7 +119,8 @@ def test_the_api_servers_words(body: Json, message: str) -> None:
 def test_a_bad_name_is_explained() -> None:
     assert refused({**pod(), "metadata": {"name": "Web_1"}}).startswith(
         'The Pod "Web_1" is invalid: metadata.name: Invalid value: "Web_1": a lowercase RFC 1123 '
-        "subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
+        "subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end "
+        "with an alphanumeric character"
     )
 
 

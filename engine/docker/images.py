@@ -24,11 +24,13 @@ HUB = "registry-1.docker.io"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """What a pull did: `layers` are new short ids, none when the image was there in this version."""
+    """What a pull did: `layers` are new short ids, none when the image was there in this version; `known` those that
+    another image had brought already."""
 
     reference: Reference
     digest: str
     layers: tuple[str, ...]
+    known: tuple[str, ...] = ()
     new: bool
 
 
@@ -90,8 +92,10 @@ def pull(daemon: Dockerd, changes: Changes, text: str) -> Pulled:
     if there is None:
         known = set(_layers(daemon))
         put(daemon, ref.normal, changes.net.clock)
-        fresh = tuple(x for x in layers(ref.normal) if x not in known)
-        return Pulled(reference=ref, digest=digest(ref.normal), layers=fresh, new=True)
+        own = layers(ref.normal)
+        fresh = tuple(x for x in own if x not in known)
+        old = tuple(x for x in own if x in known)
+        return Pulled(reference=ref, digest=digest(ref.normal), layers=fresh, known=old, new=True)
     return Pulled(reference=ref, digest=there.digest, layers=(), new=False)
 
 

@@ -163,11 +163,14 @@ def digest(text: str) -> str:
 
 
 def layers(text: str) -> tuple[str, ...]:
-    """Short ids (12 hex digits) of an image's layers, from the first on; shared by the tags of one repository
-    but for the last one."""
+    """Short ids (12 hex digits) of an image's layers, from the first on. Images on the same base share the first, the
+    tags of one repository all but the last."""
     ref = parse(text)
+    image = find(text)
+    release = dict(image.files).get("/etc/os-release", "") if image is not None else ""
     count = 1 + int(hashlib.sha256(ref.repository.encode()).hexdigest()[0], 16) % 5
-    names = [f"{ref.repository} layer {n}" for n in range(count - 1)] + [f"{ref.normal} top"]
+    names = [f"base {release}"] if release else []
+    names += [f"{ref.repository} {release} layer {n}" for n in range(count - 1)] + [f"{ref.normal} top"]
     return tuple(hashlib.sha256(n.encode()).hexdigest()[:12] for n in names)
 
 

@@ -63,6 +63,7 @@ def test_tags_exist_or_not() -> None:
 def test_ids_and_sizes_are_always_the_same_and_layers_are_shared() -> None:
     assert digest("nginx") == digest("docker.io/library/nginx:latest") != digest("nginx:1.29")
     assert layers("nginx:1.28")[:-1] == layers("nginx:1.29")[:-1]
+    assert layers("nginx")[0] == layers("httpd")[0] != layers("nginx:alpine")[0]
     assert size("nginx") > size("nginx:alpine") > size("registry.k8s.io/pause:3.10") > 0
     assert size("nobody/none") == 0
 

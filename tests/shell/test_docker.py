@@ -224,6 +224,9 @@ def test_what_the_host_reaches_over_loopback_comes_from_the_bridge(shell: Shell)
 def test_images_come_and_go(shell: Shell) -> None:
     assert ok(shell, "docker pull nginx:alpine").endswith("docker.io/library/nginx:alpine\n")
     assert ok(shell, "docker pull alpine").startswith("Using default tag: latest\n")
+    shared = ok(shell, "docker pull httpd").splitlines()
+    assert shared[2].endswith(": Already exists") and shared[3].endswith(": Pull complete")
+    ok(shell, "docker rmi httpd")
     rows = columns(ok(shell, "docker images"))
     assert rows[0] == ["IMAGE", "ID", "DISK USAGE", "CONTENT SIZE", "EXTRA"]
     assert [r[0] for r in rows[1:]] == [

@@ -26,6 +26,7 @@ def pull_lines(daemon: Dockerd, changes: Changes, text: str) -> list[str]:
     got = images.pull(daemon, changes, text)
     ref = got.reference
     lines = [f"{ref.tag or ref.digest}: Pulling from {ref.path}\n"]
+    lines += [f"{layer}: Already exists\n" for layer in got.known]
     lines += [f"{layer}: Pull complete\n" for layer in got.layers]
     lines.append(f"Digest: {got.digest}\n")
     word = "Downloaded newer image for" if got.new else "Image is up to date for"

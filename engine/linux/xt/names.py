@@ -1,11 +1,13 @@
 """Names that iptables prints for numbers: protocols, services, ICMP types, log levels, users.
 
-Rules. What a machine reads from /etc/protocols, /etc/services, /etc/passwd stands here as the part of Debian 12's
+Rules. What a machine reads from /etc/protocols and /etc/passwd stands here as the part of Debian 12's
 files that these labs meet; a name that is not here is unknown to the model, and its number prints as a number.
 Sources: Debian 12 netbase 6.4, iptables 1.8.9 (`iptables -p icmp -h`).
 """
 
 from __future__ import annotations
+
+from engine.linux.text.services import port_number, service
 
 #: Names that iptables itself knows, before /etc/protocols.
 OWN_PROTOCOLS = {
@@ -37,54 +39,31 @@ def protocol_name(number: int, *, own: bool = False) -> str | None:
     return name if not own or name in OWN_PROTOCOLS else None
 
 
-#: /etc/services: name -> port, and the transport protocols that carry it.
-_SERVICES = """
-tcpmux 1 t|echo 7 tu|discard 9 tu|systat 11 t|daytime 13 tu|netstat 15 t|qotd 17 t|chargen 19 tu|ftp-data 20 t
-ftp 21 t|fsp 21 u|ssh 22 t|telnet 23 t|smtp 25 t|time 37 tu|whois 43 t|tacacs 49 tu|domain 53 tu|bootps 67 u
-bootpc 68 u|tftp 69 u|gopher 70 t|finger 79 t|http 80 t|kerberos 88 tu|iso-tsap 102 t|acr-nema 104 t|pop3 110 t
-sunrpc 111 tu|auth 113 t|nntp 119 t|ntp 123 u|epmap 135 t|netbios-ns 137 u|netbios-dgm 138 u|netbios-ssn 139 t
-imap2 143 t|snmp 161 tu|snmp-trap 162 tu|cmip-man 163 tu|cmip-agent 164 tu|mailq 174 t|xdmcp 177 u|bgp 179 t
-smux 199 t|qmtp 209 t|z3950 210 t|ipx 213 u|ptp-event 319 u|ptp-general 320 u|pawserv 345 t|zserv 346 t
-rpc2portmap 369 tu|codaauth2 370 tu|clearcase 371 u|ldap 389 tu|svrloc 427 tu|https 443 tu|snpp 444 t
-microsoft-ds 445 tu|kpasswd 464 tu|submissions 465 t|saft 487 t|isakmp 500 u|rtsp 554 tu|nqs 607 t|asf-rmcp 623 u
-qmqp 628 t|ipp 631 t|ldp 646 tu|exec 512 t|biff 512 u|login 513 t|who 513 u|shell 514 t|syslog 514 u|printer 515 t
-talk 517 u|ntalk 518 u|route 520 u|gdomap 538 tu|uucp 540 t|klogin 543 t|kshell 544 t|dhcpv6-client 546 u
-dhcpv6-server 547 u|afpovertcp 548 t|nntps 563 t|submission 587 t|ldaps 636 tu|tinc 655 tu|silc 706 t
-kerberos-adm 749 t|domain-s 853 tu|rsync 873 t|ftps-data 989 t|ftps 990 t|telnets 992 t|imaps 993 t|pop3s 995 t
-socks 1080 t|proofd 1093 t|rootd 1094 t|openvpn 1194 tu|rmiregistry 1099 t|lotusnote 1352 t|ms-sql-s 1433 t
-ms-sql-m 1434 u|ingreslock 1524 t|datametrics 1645 tu|sa-msg-port 1646 tu|kermit 1649 t|groupwise 1677 t
-l2f 1701 u|radius 1812 tu|radius-acct 1813 tu|cisco-sccp 2000 t|nfs 2049 tu|gnunet 2086 tu|rtcm-sc104 2101 tu
-gsigatekeeper 2119 t|gris 2135 t|cvspserver 2401 t|venus 2430 t|mon 2583 tu|zabbix-agent 10050 t
-zabbix-trapper 10051 t|dict 2628 t|gsiftp 2811 t|gpsd 2947 t|gds-db 3050 t|icpv2 3130 u|isns 3205 tu
-iscsi-target 3260 t|mysql 3306 t|ms-wbt-server 3389 t|nut 3493 tu|distcc 3632 t|daap 3689 t|svn 3690 t
-suucp 4031 t|sysrqd 4094 t|sieve 4190 t|epmd 4369 t|remctl 4373 t|f5-iquery 4353 t|ntske 4460 t|ipsec-nat-t 4500 u
-iax 4569 u|mtn 4691 t|radmin-port 4899 t|sip 5060 tu|sip-tls 5061 tu|xmpp-client 5222 t|xmpp-server 5269 t
-cfengine 5308 t|mdns 5353 u|postgresql 5432 t|freeciv 5556 t|amqps 5671 t|amqp 5672 t|x11 6000 t|x11-1 6001 t
-gnutella-svc 6346 tu|sge-qmaster 6444 t|mysql-proxy 6446 t|babel 6696 u|ircs-u 6697 t|bbs 7000 t|font-service 7100 t
-http-alt 8080 tu|puppet 8140 t|bacula-dir 9101 t|xmms2 9667 t|nbd 10809 t|amanda 10080 t|dicom 11112 t
-hkp 11371 t|db-lsp 17500 t|dcap 22125 t|wnn6 22273 t|asp 27374 tu|vboxd 20012 t|binkp 24554 t
+#: Second names of ports in Debian 12's /etc/services, which may be typed and are never printed.
+_ALIASES = """
+sink 9|null 9|users 11|quote 17|ttytst 19|source 19|fspd 21|mail 25|timserver 37|nicname 43|www 80|kerberos5 88
+krb5 88|kerberos-sec 88|tsap 102|dicom 104|pop-3 110|portmapper 111|authentication 113|tap 113|ident 113
+readnews 119|untp 119|loc-srv 135|imap 143|snmptrap 162|wais 210|Clearcase 371|ssmtp 465|smtps 465|urd 465
+comsat 512|whod 513|cmd 514|syslog 514|spooler 515|router 520|routed 520|uucpd 540|krcmd 544|snntp 563
+lotusnotes 1352|old-radius 1645|old-radacct 1646|l2tp 1701|radacct 1813|gds_db 3050|icp 3130|subversion 3690
+jabber-client 5222|jabber-server 5269|postgres 5432|rptp 5556|x11-0 6000|sge_qmaster 6444|sge_execd 6445
+xfs 7100|webcache 8080|kerberos-iv 750|kdc 750|kerberos_master 751|passwd_server 752|krb_prop 754|krb5_prop 754
+hprop 754|moira_db 775|moira_update 777|moira_ureg 779|lrrd 4949|sane 6566|saned 6566
 """
-_PORT_NAMES: dict[tuple[str, int], str] = {}
-_NAME_PORTS: dict[tuple[str, str], int] = {}
-for _entry in _SERVICES.replace("\n", "|").split("|"):
-    if _entry:
-        _name, _port, _where = _entry.split()
-        for _letter in _where:
-            _proto = {"t": "tcp", "u": "udp"}[_letter]
-            _PORT_NAMES.setdefault((_proto, int(_port)), _name)
-            _NAME_PORTS.setdefault((_proto, _name), int(_port))
+ALIASES = {
+    name: int(port) for name, port in (row.split() for row in _ALIASES.strip().replace("\n", "|").split("|"))
+}
 
 
 def service_name(proto: str, port: int) -> str | None:
-    return _PORT_NAMES.get((proto, port))
+    name = service(port, proto)
+    return None if name == str(port) else name
 
 
 def service_port(proto: str | None, name: str) -> int | None:
-    """The port of a service name; `proto` None = of any protocol."""
-    for each in (proto,) if proto else ("tcp", "udp"):
-        if (each, name) in _NAME_PORTS:
-            return _NAME_PORTS[(each, name)]
-    return None
+    """The port of a service name; `proto` None = of tcp, else of udp."""
+    found = (port_number(name, each) for each in ((proto,) if proto else ("tcp", "udp")))
+    return next((port for port in found if port is not None), ALIASES.get(name))
 
 
 #: (name, type, lowest code, highest code), in the order in which iptables searches them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.errors import NotModelled
 from engine.linux.xt.extensions import OTHER_MATCHES, OTHER_TARGETS
+from engine.linux.xt.names import service_name, service_port
 from engine.linux.xt.options import Problem
 from engine.linux.xt.parse import (
     BadArgument,
@@ -130,3 +132,18 @@ def test_split_reads_what_iptables_save_quotes() -> None:
         "X",
     ]
     assert split('--comment ""') == ["--comment", ""]
+
+
+def test_services_are_those_of_the_system() -> None:
+    """Where this machine has Debian's /etc/services, the names are the same."""
+    path = Path("/etc/services")
+    if not path.exists() or "redis" not in path.read_text(encoding="utf-8"):
+        pytest.skip("did not run for want of Debian's /etc/services (apt-get install netbase)")
+    first: dict[tuple[str, int], str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        words = line.split("#")[0].split()
+        if len(words) > 1 and words[1].split("/")[1] in ("tcp", "udp"):
+            port, proto = words[1].split("/")
+            first.setdefault((proto, int(port)), words[0])
+            assert service_port(proto, words[0]) is not None
+    assert {key: service_name(*key) for key in first} == first

@@ -29,6 +29,11 @@ AGENT = "curl/7.88.1"
 TRY = "curl: try 'curl --help' or 'curl --manual' for more information"
 NO_TLS = Phrase(en="Use http://.", ko="http://를 쓰세요.")
 REDIRECTS = 50
+#: What the real curl speaks beside HTTP.
+SCHEMES = frozenset(
+    "dict file ftp ftps gopher gophers imap imaps ldap ldaps mqtt pop3 pop3s rtmp rtsp scp sftp smb smbs smtp smtps telnet "
+    "tftp ws wss".split()
+)
 
 
 @dataclass(slots=True)
@@ -141,6 +146,8 @@ def _one(ctx: Context, job: Job, tries: list[web.Fetch]) -> tuple[int, list[tupl
         try:
             url = web.parse_url(target)
         except web.BadUrl as bad:
+            if bad.scheme in SCHEMES:
+                raise NotModelled(f"{bad.scheme}://", NO_TLS()) from None
             if bad.scheme:
                 return _failed(job, texts, 1, f'Protocol "{bad.scheme}" not supported or disabled in libcurl')
             return _failed(job, texts, 3, "URL using bad/illegal format or missing URL")

@@ -1,4 +1,4 @@
-"""wget: busybox's in images built on it; on machines the same few options with the same texts.
+"""wget: busybox's, in images built on it. Machines have curl.
 
 Source of texts: tests/golden/shell/busybox.txt (busybox 1.35).
 """
@@ -174,4 +174,5 @@ TOOL = Tool(
         Opt(("--no-check-certificate",), refused=True),
     ),
     unknown=_unknown,
+    here=lambda world, spot: spot.contained,
 )

@@ -1,7 +1,8 @@
 """The panel under the picture: where the film stands, the hop in a clause, the headers, why, and the row that decided.
 
 Rules. Pure: a Playback and a width give lines of (text, role) spans. The first line is the film as a bar; the second
-says hop, place and clause on the left, speed and state on the right; then one line a header layer; then why and row.
+says hop, place and clause on the left, speed and state on the right (a narrow panel has the clause on a line of its
+own); then one line a header layer; then why and row.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from engine.linux.journey import OUTCOMES, Outcome, Step
 
 #: Lines that are kept for headers where there is room, so that the why does not jump about.
 HEADERS = 4
+#: Below this width the clause has a line of its own, if the panel has so many.
+NARROW, NARROW_LINES = 84, 8
 Span = tuple[str, str]
 Line = list[Span]
 
@@ -111,46 +114,44 @@ def controls(speed: float, playing: bool, glyphs: Glyphs, typed: str | None = No
     return [(f"- {text} + ", "word"), (state, "packet" if playing else "value")]
 
 
-def beat_title(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
-    """`Hop 3 of 8 · way back · w1 cni0 · floods: out of every other port`."""
+def head(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
+    """Where the film stands: `Hop 3/8 · way back · w1 cni0`."""
     beat = playback.now
     if beat is None:
         return [(ui("nothing", lang), "word")]
     dot = f" {glyphs.dot} "
-    name = "hop-hidden" if playback.concealed else "hop"
-    hop = (
-        ui(name, lang, n=beat.hop + 1)
-        if playback.concealed
-        else ui(name, lang, n=beat.hop + 1, total=beat.hops)
-    )
-    out: Line = [(hop, "title")]
+    if playback.concealed:  # not even how many hops there are
+        out: Line = [(ui("hop-hidden", lang, n=beat.hop + 1), "title")]
+    else:
+        out = [(ui("hop", lang, n=beat.hop + 1, total=beat.hops), "title")]
     if playback.moment is not None:
         out.append((f" ({ui('step', lang, n=playback.shown() + 1, total=len(beat.moments))})", "word"))
-    way = (
-        ui("later", lang, n=beat.later)
-        if beat.way == "later"
-        else ""
-        if beat.way == "there"
-        else ui(beat.way, lang)
-    )
-    if way:
-        out += [(dot, "word"), (way, "way")]
+    if beat.way == "later":
+        out += [(dot, "word"), (ui("later", lang, n=beat.later), "way")]
+    elif beat.way != "there":
+        out += [(dot, "word"), (ui(beat.way, lang), "way")]
     if playback.film.legs > 1:
         leg = ui("leg", lang, n=beat.leg + 1, total=playback.film.legs, purpose=beat.purpose)
         out += [(dot, "word"), (leg, "word")]
-    bad = beat.ends is not None and beat.ends is not Outcome.DELIVERED and playback.way() >= 1.0
-    out += [(dot, "word"), (where(beat.place), "title"), (dot, "word")]
-    clause = beat.moments[playback.shown()].clause.text(lang)
-    if playback.at_end and not playback.concealed and playback.moment is None:
-        outcome = playback.film.journey.outcome
-        good = outcome is Outcome.DELIVERED
-        mark = glyphs.ok if good else glyphs.stopped
-        out.append((f"{mark} {OUTCOME_WORDS[outcome]().text(lang)}", "way" if good else "stopped"))
-    elif bad and beat.ends is not None:
-        out.append((f"{glyphs.stopped} {OUTCOME_WORDS[beat.ends]().text(lang)}", "stopped"))
-    else:
-        out.append((clause, "value"))
-    return out
+    return [*out, (dot, "word"), (where(beat.place), "title")]
+
+
+def story(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
+    """What happens now, in a clause; at the end of a walk or of the film, how it ended."""
+    beat = playback.now
+    if beat is None:
+        return []
+    ended: Outcome | None = None
+    if playback.moment is None and playback.way() >= 1.0:
+        if playback.at_end and not playback.concealed:
+            ended = playback.film.journey.outcome
+        elif beat.ends is not Outcome.DELIVERED:
+            ended = beat.ends
+    if ended is None:
+        return [(beat.moments[playback.shown()].clause.text(lang), "value")]
+    good = ended is Outcome.DELIVERED
+    word = OUTCOME_WORDS[ended]().text(lang)
+    return [(f"{glyphs.ok if good else glyphs.stopped} {word}", "way" if good else "stopped")]
 
 
 def panel(
@@ -160,19 +161,25 @@ def panel(
     """The whole panel, at most `height` lines."""
     out: list[Line] = [bar(playback, width, glyphs)]
     right = controls(speed, playing, glyphs, typed)
-    left = clip_line([(" ", ""), *beat_title(playback, lang, glyphs)], width - width_of(right) - 3, glyphs)
+    left: Line = [(" ", ""), *head(playback, lang, glyphs)]
+    beat, told = playback.now, story(playback, lang, glyphs)
+    narrow = width < NARROW and height >= NARROW_LINES
+    if told and not narrow:
+        left += [(f" {glyphs.dot} ", "word"), *told]
+    left = clip_line(left, width - width_of(right) - 3, glyphs)
     gap = " " * max(1, width - 1 - width_of(left) - width_of(right))
     out.append([*left, (gap, ""), *right])
-    beat = playback.now
     if beat is None:
         return out[:height]
+    if narrow:
+        out.append(clip_line([(" ", ""), *told], width - 1, glyphs))
     moment = beat.moments[playback.shown()]
     step = moment.step
     inside = playback.moment is not None
     before, after = (step.before, step.after or step.before) if inside else (beat.before, beat.after)
     why = _why(playback, beat, step, lang)
-    tail = _tail(why, step, moment.row, width, lang, glyphs, room=max(1, height - 2 - HEADERS))
-    room = max(1, height - 2 - len(tail))
+    tail = _tail(why, step, moment.row, width, lang, glyphs, room=max(1, height - len(out) - HEADERS))
+    room = max(1, height - len(out) - len(tail))
     headers = header_lines(before, after, glyphs)
     if (
         len(headers) > room

@@ -144,9 +144,7 @@ class _Arrangement:
                 rows[0].append(machine)
             elif len(buses) > 1:
                 rows[min(buses[0] + 1, len(self.lans))].append(machine)
-            elif (
-                buses[0] and not self.lans[buses[0]].netns
-            ):  # a leaf at the end of a cable stands beside the other end
+            elif buses[0] and not self.lans[buses[0]].netns:  # at the end of a cable: beside the other end
                 rows[buses[0]].append(machine)
             elif machine.role == "node" or (machine.children and machine.role == "host"):
                 rows[buses[0]].append(machine)
@@ -180,11 +178,10 @@ class _Arrangement:
         gap = 2 if self.detail.gap < 3 else 4
         out = Block()
         placed: list[tuple[Block, int, int, int]] = []  # block, x, y, row
-        buses_y: list[int] = []
+        used = self._used(blocks)
+        buses_y: list[int | None] = []
         y = 0
-        fold_row = (
-            next((i for i in range(len(rows)) if rows[i]), 0) if len(rows) < 2 else min(1, len(rows) - 1)
-        )
+        fold_row = min(used) + 1 if used else next((i for i in range(len(rows)) if rows[i]), 0)
         for index, row in enumerate(rows):
             members = [blocks[m.name] for m in row]
             if fold is not None and index == fold_row:
@@ -201,14 +198,24 @@ class _Arrangement:
             out.w = max(out.w, total)
             y += tall
             if above_bus:
-                buses_y.append(y)
-                y += 1
+                buses_y.append(y if index in used else None)
+                y += index in used
         out.h = max(1, y)
         self._centre(placed, out.w)
         for block, x, top, _ in placed:
             out.add(block, x, top)
         self._draw_buses(out, placed, buses_y, fold)
         return out
+
+    def _used(self, blocks: Mapping[str, Block]) -> set[int]:
+        """The LANs that something drawn is plugged into; a cable needs both its ends."""
+        ends: dict[int, int] = {}
+        for block in blocks.values():
+            for name in block.pins:
+                bus = self.bus.get(name) if isinstance(name, tuple) else None
+                if bus is not None:
+                    ends[bus] = ends.get(bus, 0) + 1
+        return {bus for bus, count in ends.items() if self.lans[bus].netns or count > 1}
 
     def _centre(self, placed: list[tuple[Block, int, int, int]], width: int) -> None:
         """Narrow rows stand in the middle of the widest one."""
@@ -224,7 +231,7 @@ class _Arrangement:
         self,
         out: Block,
         placed: Iterable[tuple[Block, int, int, int]],
-        buses_y: list[int],
+        buses_y: list[int | None],
         fold: Block | None,
     ) -> None:
         taps: list[list[tuple[int, Name, Point]]] = [[] for _ in self.lans]
@@ -239,8 +246,9 @@ class _Arrangement:
                 nx, ny = block.nodes[("fold", "", "")]
                 taps[bus].append((x + nx, ("fold", "", ""), (x + nx, y + ny)))
         for index, lan in enumerate(self.lans):
-            y = buses_y[index]
-            self._draw_bus(out, lan, y, sorted(taps[index], key=lambda t: (t[0], repr(t[1]))), far)
+            at = buses_y[index]
+            if at is not None:
+                self._draw_bus(out, lan, at, sorted(taps[index], key=lambda t: (t[0], repr(t[1]))), far)
 
     def _draw_bus(
         self, out: Block, lan: Lan, y: int, taps: list[tuple[int, Name, Point]], far: Mapping[Key, str]

@@ -100,9 +100,9 @@ FOLDED: dict[str, Phrase] = {
     "machines": Phrase("+{n} machines", "머신 +{n}"),
 }
 UI: dict[str, Phrase] = {
-    "hop": Phrase("Hop {n} of {total}", "홉 {n}/{total}"),
+    "hop": Phrase("Hop {n}/{total}", "홉 {n}/{total}"),
     "hop-hidden": Phrase("Hop {n}", "홉 {n}"),
-    "step": Phrase("step {n} of {total}", "단계 {n}/{total}"),
+    "step": Phrase("step {n}/{total}", "단계 {n}/{total}"),
     "there": Phrase("there", "가는 길"),
     "back": Phrase("way back", "돌아오는 길"),
     "later": Phrase("later packet {n}", "이후 패킷 {n}"),

@@ -19,7 +19,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 
-from course.render.caption import panel
+from course.render.caption import NARROW, panel
 from course.render.frames import Beat, Film, film
 from course.render.glyphs import glyphs
 from course.render.playback import Playback
@@ -44,6 +44,17 @@ def bridge_ports(net: Net) -> frozenset[tuple[str, str]]:
     return frozenset(
         (ns.id, link.name) for ns in net.spaces.values() for link in ns.links.values() if link.master
     )
+
+
+class Panel(Painted):
+    """The lines below the picture; it asks for them again when its size has changed."""
+
+    def __init__(self, ask: Callable[[], None], *, id: str) -> None:
+        super().__init__(id=id)
+        self._ask = ask
+
+    def on_resize(self) -> None:
+        self._ask()
 
 
 class Player(PlayerControls):
@@ -113,7 +124,7 @@ class Player(PlayerControls):
         yield PlayerScene(id="scene")
         yield Ladder(id="ladder")
         yield Zoom(id="zoom")
-        yield Painted(id="panel")
+        yield Panel(self._draw_panel, id="panel")
 
     # -- what a screen asks for --------------------------------------------------------------------------------
 
@@ -328,7 +339,8 @@ class Player(PlayerControls):
 
     def _panel_height(self) -> int:
         height = self.size.height
-        return 9 if height >= 26 else 8 if height >= 21 else 6 if height >= 14 else 4
+        more = 1 if self.size.width < NARROW else 0
+        return 9 + more if height >= 26 else 8 + more if height >= 20 else 6 if height >= 14 else 4
 
     def _arrange(self) -> None:
         """Which part is shown, and how high the panel is."""

@@ -218,7 +218,7 @@ def test_a_hidden_film_tells_nothing() -> None:
     play = Playback(film=film(journey()), hidden=3)
     play.go(2)
     text = "\n".join("".join(t for t, _ in line) for line in panel(play, 100, 9, "en", UNICODE))
-    assert "predict first" in text and " of " not in text.splitlines()[1]
+    assert "predict first" in text and "/" not in text.splitlines()[1]
     assert "?" in text.splitlines()[0]
 
 

@@ -24,7 +24,6 @@ from engine.grade.flows import Flow, read_flow
 from engine.grade.goal import Goal, Healthy, read_goal
 from engine.grade.predict import ASKS, Ask, Option, Question, option, question, read_ask
 from engine.grade.steps import Selector, crossed, find, read_selector
-from engine.kube.manifests import Manifest
 from engine.lab import faults as lab_faults
 from engine.lab.deeds import Deed, do, read_deeds
 from engine.lab.describe import Raw
@@ -197,9 +196,7 @@ class _Base:
         self.lab.rebase()
 
     def with_manifests(self, lab: Lab, raws: list[Raw]) -> Lab:
-        more: list[Manifest] = []
-        for raw in raws:
-            more += manifests_of(raw, lab.source.folder, self.problems)
+        more = [m for raw in raws for m in manifests_of(raw, lab.source.folder, self.problems)]
         self.problems.raise_any()
         source: Source = replace(lab.source, manifests=(*lab.source.manifests, *more))
         return Lab.load(source, seed=lab.seed, lang=lab.world.lang)

@@ -2,18 +2,16 @@
 
 Rules. Everything is made by the parts that make it in a real lab: the fabric plugs machines together, dockerd
 runs containers, the cluster's controllers start Pods. A part's errors are kept with the place in the lab file.
+Dockerd and the cluster are loaded only for a lab that has them: a lesson opens quicker without.
 Order: machines, docker, the cluster without anybody's Pods, early faults, manifests, the other faults.
 """
 
 from __future__ import annotations
 
-from engine.docker.daemon import Dockerd
-from engine.docker.images import put as put_image
-from engine.docker.records import Publish, Spec
+from typing import TYPE_CHECKING
+
 from engine.errors import EngineError, InputError
 from engine.fabric.plan import Machine, build_fabric
-from engine.kube.cluster import Cluster
-from engine.kube.options import CniOptions, NodeOptions, Options
 from engine.lab import faults
 from engine.lab.describe import Description, DockerContainer, DockerSpec, HostSpec
 from engine.lab.reader import Node, Problems
@@ -26,6 +24,11 @@ from engine.linux.ops.base import Changes
 from engine.linux.rows import Socket
 from engine.say import Phrase, Said, plain
 from engine.shell.world import World
+
+if TYPE_CHECKING:
+    from engine.docker.daemon import Dockerd
+    from engine.docker.records import Publish
+    from engine.kube.cluster import Cluster
 
 #: virtual seconds that a lab has lived when it opens: Pods are up, back-offs have begun
 SETTLING = 60.0
@@ -104,6 +107,9 @@ def _listen(world: World, host: HostSpec) -> None:
 
 def _docker(world: World, machine: str, spec: DockerSpec, problems: Problems) -> None:
     """Start dockerd and run what the file asks for, in order."""
+    from engine.docker.daemon import Dockerd
+    from engine.docker.images import put as put_image
+
     daemon = Dockerd(machine, userland_proxy=spec.userland_proxy)
     world.dockers[machine] = daemon
     changes = world.changes()
@@ -127,6 +133,8 @@ def _docker(world: World, machine: str, spec: DockerSpec, problems: Problems) ->
 
 
 def _container(daemon: Dockerd, changes: Changes, spec: DockerContainer) -> None:
+    from engine.docker.records import Spec
+
     daemon.run(
         changes,
         Spec(
@@ -142,6 +150,8 @@ def _container(daemon: Dockerd, changes: Changes, spec: DockerContainer) -> None
 
 def publish(text: str) -> Publish:
     """`8080:80`, `127.0.0.1:8080:80/udp` or `80` as docker run -p reads it."""
+    from engine.docker.records import Publish
+
     head, _, proto = text.partition("/")
     *front, port = head.split(":")
     host_port = int(front[-1]) if front and front[-1] else 0
@@ -156,6 +166,9 @@ def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
     """The cluster as kubeadm leaves it; None for a lab without nodes."""
     if not spec.nodes:
         return None
+    from engine.kube.cluster import Cluster
+    from engine.kube.options import CniOptions, NodeOptions, Options
+
     nodes = tuple(
         NodeOptions(
             name=n.name,

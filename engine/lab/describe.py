@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from engine.errors import NOT_MODELLED
-from engine.kube.containerd import DEFAULT_PAUSE, KUBEADM_PAUSE
 from engine.lab.doc import Doc, Path
 from engine.lab.reader import Fields, Node, Problems, root
 from engine.linux.addr import Prefix
@@ -35,9 +34,9 @@ ADDONS: Final = (
     "ingress-nginx",
     "gateway-api",
 )
-VERSIONS: Final = tuple(KUBEADM_PAUSE)
+VERSIONS: Final = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
 DEFAULT_VERSION: Final = "1.35"
-CONTAINERDS: Final = tuple(DEFAULT_PAUSE)
+CONTAINERDS: Final = ("1.6", "1.7", "2.0", "2.1", "2.2", "2.3")
 DEFAULT_CONTAINERD: Final = "2.2"
 POD_CIDR: Final = Prefix.parse("10.244.0.0/16")
 SERVICE_CIDR: Final = Prefix.parse("10.96.0.0/12")

@@ -16,9 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from engine.docker.records import LocalImage
 from engine.errors import EngineError, InputError
-from engine.kube.runtime import CRI_NAMESPACE, StoredImage
 from engine.l7 import images
 from engine.lab.doc import Doc
 from engine.lab.places import find
@@ -280,19 +278,20 @@ def _missing_image(at: Spot, v: dict[str, Any]) -> None:
 def _wrong_tag(at: Spot, v: dict[str, Any]) -> None:
     name = images.normal(v["as"])
     found = _take_image(at, v["image"])
-    if isinstance(found, StoredImage):
-        assert at.world.cluster is not None
+    if at.world.cluster is not None and at.box in at.world.cluster.nodes:
         at.world.cluster.nodes[at.box].runtime.store_image(replace(found, name=name, pinned=False))
     else:
         at.world.dockers[at.box].images[name] = replace(found, name=name)
 
 
-def _take_image(at: Spot, image: str) -> StoredImage | LocalImage:
+def _take_image(at: Spot, image: str) -> Any:
     """Take an image out of the node's containerd, or of the machine's docker. EngineError when it is not there."""
     name = images.normal(image)
     cluster = at.world.cluster
-    found: StoredImage | LocalImage | None = None
+    found: Any = None
     if cluster is not None and at.box in cluster.nodes:
+        from engine.kube.runtime import CRI_NAMESPACE
+
         found = cluster.nodes[at.box].runtime.images.get(CRI_NAMESPACE, {}).pop(name, None)
     elif at.box in at.world.dockers:
         found = at.world.dockers[at.box].images.pop(name, None)

@@ -13,16 +13,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import InputError, Problem
-from engine.kube.manifests import Manifest
-from engine.kube.manifests import load as load_manifests
 from engine.lab.describe import Description, Raw, describe
 from engine.lab.doc import Doc, read, read_all
 from engine.lab.reader import A_MAPPING, A_TEXT, Problems
 from engine.record import dataclass
 from engine.say import Phrase
+
+if TYPE_CHECKING:
+    from engine.kube.manifests import Manifest
 
 NO_FILE = Phrase(
     en="there is no such file; write a lab file, a lesson's id or a folder of manifests",
@@ -119,8 +120,17 @@ def from_doc(doc: Doc, folder: Path | None) -> Source:
     )
 
 
+def load_manifests(text: str, name: str) -> list[Manifest]:
+    """The objects of a manifest's text. (The cluster's room is loaded only for who has manifests.)"""
+    from engine.kube.manifests import load
+
+    return load(text, name)
+
+
 def manifests_of(raw: Raw, folder: Path | None, problems: Problems) -> list[Manifest]:
     """The objects of one entry of `manifests:`: a file's name, or an inline object."""
+    from engine.kube.manifests import Manifest
+
     if isinstance(raw.value, dict):
         return [Manifest(file=raw.doc.name, line=raw.doc.line(raw.path), body=raw.value)]
     if not isinstance(raw.value, str) or not raw.value:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import EngineError, InputError
-from engine.lab.describe import KEYS, Description, describe
+from engine.kube.containerd import DEFAULT_PAUSE, KUBEADM_PAUSE
+from engine.lab.describe import CONTAINERDS, KEYS, VERSIONS, Description, describe
 from engine.lab.doc import Doc, read
 from engine.lab.lab import Lab
 from engine.lab.reader import Problems
@@ -38,6 +39,11 @@ def test_the_least_lab_has_all_defaults() -> None:
     assert spec.nodes[0].pod_cidr == Prefix.parse("10.244.0.0/24")
     assert spec.nodes[0].pause
     assert not spec.nodes[0].control_plane
+
+
+def test_the_versions_are_those_that_the_cluster_knows() -> None:
+    assert tuple(KUBEADM_PAUSE) == VERSIONS
+    assert tuple(DEFAULT_PAUSE) == CONTAINERDS
 
 
 def test_pod_ranges_are_given_out_in_order_around_those_that_are_given() -> None:

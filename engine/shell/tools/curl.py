@@ -30,10 +30,10 @@ TRY = "curl: try 'curl --help' or 'curl --manual' for more information"
 NO_TLS = Phrase(en="Use http://.", ko="http://를 쓰세요.")
 REDIRECTS = 50
 #: What the real curl speaks beside HTTP.
-SCHEMES = frozenset(
-    "dict file ftp ftps gopher gophers imap imaps ldap ldaps mqtt pop3 pop3s rtmp rtsp scp sftp smb smbs smtp smtps telnet "
-    "tftp ws wss".split()
-)
+SCHEMES = (
+    "dict", "file", "ftp", "ftps", "gopher", "gophers", "imap", "imaps", "ldap", "ldaps", "mqtt", "pop3", "pop3s", "rtmp",
+    "rtsp", "scp", "sftp", "smb", "smbs", "smtp", "smtps", "telnet", "tftp", "ws", "wss",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

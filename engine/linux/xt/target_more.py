@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from engine.linux.addr import mac_text, text4
-from engine.linux.packet import Icmp, Tcp, Udp
+from engine.linux.packet import Icmp, Packet, Tcp, Udp
 from engine.linux.xt.match_more import quoted
 from engine.linux.xt.names import LOG_LEVEL_NAMES
 from engine.linux.xt.options import (
@@ -221,19 +221,24 @@ class Log(Target):
     def line(self, seen: Seen) -> str:
         """The kernel's line. Source: net/netfilter/nf_log_syslog.c."""
         skb, packet = seen.skb, seen.skb.packet
-        ip, l4 = packet.ip, packet.l4
         out = [f"{self.prefix}IN={skb.iif}", f"OUT={skb.oif}"]
         out += [f"PHYSIN={skb.physin}"] if skb.physin else []
         out += [f"PHYSOUT={skb.physout}"] if skb.physout else []
         if skb.iif:
             eth = packet.eth
-            frame = (
-                f"{mac_text(eth.dst)}:{mac_text(eth.src)}:{eth.type >> 8:02x}:{eth.type & 255:02x}"
-                if eth
-                else ""
-            )
-            out.append(f"MAC={frame}")
-        out += [f"SRC={text4(ip.src)}", f"DST={text4(ip.dst)}", f"LEN={packet.ip_length()}"]
+            kind = f"{eth.type >> 8:02x}:{eth.type & 255:02x}" if eth else ""
+            out.append(f"MAC={mac_text(eth.dst)}:{mac_text(eth.src)}:{kind}" if eth else "MAC=")
+        out += self.headers(packet)
+        if self.flags & 8 and skb.uid >= 0:
+            out += [f"UID={skb.uid}", f"GID={skb.gid}"]
+        if skb.mark:
+            out.append(f"MARK=0x{skb.mark:x}")
+        return " ".join(out) + " "
+
+    def headers(self, packet: Packet) -> list[str]:
+        """The words of an IPv4 packet; an ICMP error has those of the packet that it quotes in brackets."""
+        ip, l4 = packet.ip, packet.l4
+        out = [f"SRC={text4(ip.src)}", f"DST={text4(ip.dst)}", f"LEN={packet.ip_length()}"]
         out += [
             f"TOS=0x{ip.tos & 0x1E:02X}",
             f"PREC=0x{ip.tos & 0xE0:02X}",
@@ -250,14 +255,14 @@ class Log(Target):
             out += ["PROTO=UDP", f"SPT={l4.sport}", f"DPT={l4.dport}", f"LEN={packet.ip_length() - 20}"]
         elif isinstance(l4, Icmp):
             out += ["PROTO=ICMP", f"TYPE={l4.type}", f"CODE={l4.code}"]
-            out += [] if l4.is_error else [f"ID={l4.ident}", f"SEQ={l4.seq}"]
+            if not l4.is_error:
+                out += [f"ID={l4.ident}", f"SEQ={l4.seq}"]
+            elif l4.quoted is not None:
+                inner = " ".join(self.headers(l4.quoted))
+                out += [f"[{inner} ]", *([f"MTU={l4.mtu}"] if (l4.type, l4.code) == (3, 4) else [])]
         else:
             out.append(f"PROTO={ip.proto}")
-        if self.flags & 8 and skb.uid >= 0:
-            out += [f"UID={skb.uid}", f"GID={skb.gid}"]
-        if skb.mark:
-            out.append(f"MARK=0x{skb.mark:x}")
-        return " ".join(out) + " "
+        return out
 
     def words(self) -> list[str]:
         out = ["-j", "LOG"] + (["--log-prefix", quoted(self.prefix)] if self.prefix else [])

@@ -187,6 +187,20 @@ def test_log_writes_the_kernels_line_in_the_root_namespace(net: Net) -> None:
     )
 
 
+def test_log_of_an_icmp_error_shows_what_it_quotes(net: Net) -> None:
+    load(net, "-A FORWARD -j LOG")
+    error = Icmp(type=3, code=4, mtu=1450, quoted=tcp())
+    run(net, Packet((IPv4(src=ip4("10.0.0.9"), dst=ip4("10.0.0.1"), proto=1), error)))
+    assert (
+        net.boxes["h"]
+        .journal[-1][1]
+        .endswith(
+            "PROTO=ICMP TYPE=3 CODE=4 [SRC=10.0.0.1 DST=10.0.0.2 LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=0 DF PROTO=TCP "
+            "DPT=80 WINDOW=64240 RES=0x00 SYN URGP=0 ] MTU=1450 "
+        )
+    )
+
+
 def test_physdev_asks_for_bridge_ports(net: Net) -> None:
     load(net, "-A FORWARD -m physdev --physdev-is-bridged --physdev-in veth+ -j DROP")
     assert run(net, tcp())[1].word == "accept"

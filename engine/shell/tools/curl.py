@@ -31,8 +31,8 @@ NO_TLS = Phrase(en="Use http://.", ko="http://를 쓰세요.")
 REDIRECTS = 50
 #: What the real curl speaks beside HTTP.
 SCHEMES = (
-    "dict", "file", "ftp", "ftps", "gopher", "gophers", "imap", "imaps", "ldap", "ldaps", "mqtt", "pop3", "pop3s", "rtmp",
-    "rtsp", "scp", "sftp", "smb", "smbs", "smtp", "smtps", "telnet", "tftp", "ws", "wss",
+    "dict", "file", "ftp", "ftps", "gopher", "gophers", "imap", "imaps", "ldap", "ldaps", "mqtt", "pop3", "pop3s",
+    "rtmp", "rtsp", "scp", "sftp", "smb", "smbs", "smtp", "smtps", "telnet", "tftp", "ws", "wss",
 )  # fmt: skip
 
 

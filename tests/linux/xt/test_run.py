@@ -196,7 +196,7 @@ def test_log_of_an_icmp_error_shows_what_it_quotes(net: Net) -> None:
         .journal[-1][1]
         .endswith(
             "PROTO=ICMP TYPE=3 CODE=4 [SRC=10.0.0.1 DST=10.0.0.2 LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=0 DF PROTO=TCP "
-            "DPT=80 WINDOW=64240 RES=0x00 SYN URGP=0 ] MTU=1450 "
+            "SPT=40000 DPT=80 WINDOW=64240 RES=0x00 SYN URGP=0 ] MTU=1450 "
         )
     )
 

@@ -76,6 +76,7 @@ class Cluster:
     booted: bool = False
     seen: float = 0.0
     quiet: tuple[int, int, int, float] | None = None
+    settling: bool = False
     tools: Callable[[Containerd, Container, Behaviour], tuple[tuple[str, ...], int]] | None = None
 
     def __post_init__(self) -> None:
@@ -92,7 +93,7 @@ class Cluster:
         """An independent cluster over shared objects; use it with a copy of the Net."""
         return Cluster(
             self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
-            self.booted, self.seen, None, self.tools,
+            self.booted, self.seen, None, False, self.tools,
         )  # fmt: skip
 
     # ---- what people bring
@@ -221,7 +222,16 @@ class Cluster:
 
     def settle(self, changes: Changes) -> None:
         """Do everything that is left to do at this virtual time. Costs nothing when no op was made, no object was
-        written and nothing has become due since the last time."""
+        written and nothing has become due since the last time. A container's own command may ask again from within."""
+        if self.settling:
+            return
+        self.settling = True
+        try:
+            self._settle(changes)
+        finally:
+            self.settling = False
+
+    def _settle(self, changes: Changes) -> None:
         now = changes.net.clock
         if not self.booted:
             self.boot(changes)

@@ -75,6 +75,9 @@ class World:
         for daemon in self.dockers.values():
             daemon.settle(changes)
         if self.cluster is not None:
+            from engine.shell.podtools import runner
+
+            self.cluster.tools = runner(self)
             self.cluster.settle(changes)
 
     def copy(self) -> World:

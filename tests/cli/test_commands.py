@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from course.__main__ import main
+from course.cli.common import Paint
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "tests" / "lessons" / "sample"
@@ -275,6 +276,23 @@ def test_lessons_check(run: Any, tmp_path: Path) -> None:
     lesson = got.json["lessons"][0]
     assert [e["id"] for e in lesson["exercises"] if not e["ok"]] == ["find-the-gateway"]
     assert lesson["exercises"][0].keys() == {"id", "kind", "ok", "problems"}
+
+
+# ---- colour
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_only_on_a_terminal_and_never_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert Paint(Terminal())("red", "x") == "\x1b[31mx\x1b[0m"
+    assert Paint(io.StringIO())("red", "x") == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Paint(Terminal())("red", "x") == "x"
 
 
 # ---- the program itself

@@ -15,7 +15,6 @@ from engine.grade.finding import KINDS
 from engine.grade.hints import BY_OUTCOME, HINTS, hint
 from engine.lab.doc import Doc, read
 from engine.lab.lab import Lab
-from engine.linux.choose import Choose
 
 ROOT = Path(__file__).resolve().parents[2]
 LABS = ROOT / "lessons" / "labs"
@@ -142,22 +141,25 @@ def test_an_endpoint_that_is_gone_is_a_finding(lab: Lab) -> None:
 
 
 def test_every_random_branch_is_judged(lab: Lab) -> None:
-    broken = lab.copy()
-    rule = "-d 10.99.0.1 -p tcp --dport 80 -j DNAT --to-destination"
-    broken.run(
-        "node/w1",
-        f"iptables -t nat -A PREROUTING {rule} 10.244.1.3:80 -m statistic --mode random --probability 0.5",
+    random = lab.copy()
+    rule = "-d 10.99.0.1 -p tcp --dport 80 -j DNAT --to-destination 10.244.1.2-10.244.1.3"
+    assert not random.run("node/w1", f"iptables -t nat -A OUTPUT {rule}").code
+    both = ["10.244.1.2:80", "10.244.1.3:80"]
+    assert judged(random, from_="node/w1", to="10.99.0.1:80", expect={"rewritten-to": both}).ok
+    assert kinds(judged(random, from_="node/w1", to="10.99.0.1:80", expect={"rewritten-to": both[:1]})) == [
+        "rewritten-to"
+    ]
+    # Only b listens: one branch of two is refused, and that is enough.
+    assert kinds(judged(random, from_="node/w1", to="10.99.0.1:80", expect={"outcome": "delivered"})) == [
+        "outcome"
+    ]
+    assert judged(random, from_="node/w1", to="10.99.0.1:80", expect={"at": ["pod/b:80"]}).ok
+    row = judged(random, from_="node/w1", to="10.99.0.1:80", expect={"at": ["pod/a:80", "pod/b:80"]})
+    assert (
+        row.findings[0]
+        .said.text("en")
+        .endswith("expected to arrive at pod/a:80, pod/b:80, arrives at default/b:80")
     )
-    if "statistic" not in broken.run("node/w1", "iptables -t nat -S PREROUTING").stdout:
-        picked: list[int] = []
-
-        def pick(choose: Choose) -> int:
-            picked.append(choose.pick("backend", 3))
-            return picked[-1]
-
-        from engine.linux.choose import branches
-
-        assert sorted(branches(pick)) == [0, 1, 2]
 
 
 def test_a_lab_is_not_changed_by_judging(lab: Lab) -> None:

@@ -73,11 +73,11 @@ class TutorApp(App[int]):
 
     def on_mount(self) -> None:
         self._catch_signals()
-        self.push_screen(HomeScreen())
-        if self._first_lesson is not None:
-            entry = catalog.find(self._first_lesson)
-            assert entry is not None and entry.ready
-            self.open_lesson(entry)
+        entry = catalog.find(self._first_lesson) if self._first_lesson is not None else None
+        if entry is None:
+            self.push_screen(HomeScreen())
+        else:
+            self.open_lesson(entry)  # the course map is made when the learner leaves it
 
     def _catch_signals(self) -> None:
         """End cleanly on SIGTERM and SIGHUP, so that the terminal is given back (exit code 128 + number)."""
@@ -142,6 +142,13 @@ class TutorApp(App[int]):
         position = self.progress.positions().get(entry.id)
         at = step if step is not None else (position.step if position is not None else 0)
         self.push_screen(LessonScreen(entry, at))
+
+    def leave(self, screen: TutorScreen) -> None:
+        """Back from a lesson to the course map, which may not have been made yet."""
+        if any(isinstance(below, HomeScreen) for below in self.screen_stack):
+            screen.dismiss()
+        else:
+            self.switch_screen(HomeScreen())
 
     def retext(self) -> None:
         """The language or the drawing set has changed: every screen writes its texts again."""

@@ -1,7 +1,8 @@
 """The course map: every lesson of the course, progress, and what to do next. The first start asks nothing.
 
-Rules. It must be on the screen quickly, so it reads course.yaml and the progress file and nothing of the engine; the
-drawing of a lesson's lab is made afterwards, by a worker.
+Rules. It must be on the screen quickly, so it reads course.yaml and the progress file once and nothing of the engine.
+The drawing of a lesson's lab is made by a worker, after the first paint and when the choice has stood still for a
+moment: the engine's import would keep the first paint waiting.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ from course.commands import Command, bindings
 from course.screens.base import TutorScreen
 
 if TYPE_CHECKING:
-    from course.catalog import Entry
+    from textual.timer import Timer
 
+    from course.catalog import Entry
+    from course.progress import Position
+
+#: seconds that a choice stands before its lab is drawn
+STANDS = 0.2
 MARKS = {"done": "✔", "here": "▸", "new": " ", "coming": " "}
 ASCII_MARKS = {"done": "x", "here": ">", "new": " ", "coming": " "}
 
@@ -52,13 +58,24 @@ class HomeScreen(TutorScreen):
                 yield Static(id="text")
                 yield Static(id="picture", markup=False)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._state: dict[str, tuple[str, int]] = {}
+        self._positions: dict[str, Position] = {}
+        self._away = False
+        self._drawing: Timer | None = None
+
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#map", OptionList).focus()
         self._point_at_next()
 
+    def on_screen_suspend(self) -> None:
+        self._away = True
+
     def on_screen_resume(self) -> None:
-        if self.is_mounted and self.query("#map"):
+        if self._away:
+            self._away = False
             self.retext()
 
     def title_of(self) -> str:
@@ -68,13 +85,40 @@ class HomeScreen(TutorScreen):
 
     def retext(self) -> None:
         app, lang = self.tutor, self.tutor.lang
-        state = app.progress_of_lessons()
-        ready = [e for e in catalog.entries() if e.ready]
-        done = sum(1 for e in ready if state.get(e.id, ("new", 0))[0] == "done")
+        self._state = app.progress_of_lessons()
+        self._positions = app.progress.positions()
+        self._top()
+        rows = self.query_one("#map", OptionList)
+        rows.border_title = words.COURSE().text(lang)
+        at = rows.highlighted
+        marks = ASCII_MARKS if app.ascii else MARKS
+        options = []
+        for group in catalog.groups():
+            options.append(Option(Content.assemble((group.title[lang], "bold $text-muted")), disabled=True))
+            for e in group.lessons:
+                word = self._state.get(e.id, ("new", 0))[0] if e.ready else "coming"
+                line = f"{marks[word]} {e.number:>2} {e.title[lang]}"
+                tail = words.COMING().text(lang) if not e.ready else ""
+                room = 36 - cell_len(line) - cell_len(tail)
+                style = "" if e.ready else "$text-muted"
+                if room < 1:
+                    line, room = clip(line, 36 - cell_len(tail) - 1), 1
+                options.append(
+                    Option(Content.assemble((line + " " * room, style), (tail, "$text-muted")), id=e.id)
+                )
+        rows.clear_options()
+        rows.add_options(options)
+        if at is not None:
+            rows.highlighted = at
+        self._describe()
+
+    def _top(self) -> None:
+        """The line above: the program, the progress in the middle, the languages."""
+        app, lang = self.tutor, self.tutor.lang
+        done = sum(1 for e in catalog.entries() if e.ready and self._state.get(e.id, ("new", 0))[0] == "done")
         left = f" {words.APP().text(lang)}"
-        middle = words.PROGRESS(
-            done=done, all=len(catalog.entries()), solved=sum(n for _, n in state.values())
-        ).text(lang)
+        solved = sum(n for _, n in self._state.values())
+        middle = words.PROGRESS(done=done, all=len(catalog.entries()), solved=solved).text(lang)
         days = app.progress.streak()
         middle += words.STREAK(days=days).text(lang) if days > 1 else ""
         right = "EN | 한국어 " if lang == "en" else "한국어 | EN "
@@ -84,32 +128,12 @@ class HomeScreen(TutorScreen):
                 (left, "bold"), " " * (room // 2), middle, " " * (room - room // 2), (right, "$text-muted")
             )
         )
-        rows = self.query_one("#map", OptionList)
-        rows.border_title = words.COURSE().text(lang)
-        at = rows.highlighted
-        rows.clear_options()
-        marks = ASCII_MARKS if app.ascii else MARKS
-        for group in catalog.groups():
-            rows.add_option(Option(Content.assemble((group.title[lang], "bold $text-muted")), disabled=True))
-            for e in group.lessons:
-                word = state.get(e.id, ("new", 0))[0] if e.ready else "coming"
-                line = f"{marks[word]} {e.number:>2} {e.title[lang]}"
-                tail = words.COMING().text(lang) if not e.ready else ""
-                room = 36 - cell_len(line) - cell_len(tail)
-                style = "" if e.ready else "$text-muted"
-                if room < 1:
-                    line, room = clip(line, 36 - cell_len(tail) - 1), 1
-                rows.add_option(
-                    Option(Content.assemble((line + " " * room, style), (tail, "$text-muted")), id=e.id)
-                )
-        if at is not None:
-            rows.highlighted = at
-        self._describe()
 
     def on_resize(self, event) -> None:  # type: ignore[no-untyped-def]
         super().on_resize(event)
         if self.query("#map"):
-            self.retext()
+            self._top()
+            self._draw_soon()
 
     def _describe(self) -> None:
         entry, lang = self.chosen(), self.tutor.lang
@@ -121,19 +145,19 @@ class HomeScreen(TutorScreen):
         if not entry.ready:
             lines.append((words.COMING_ABOUT().text(lang), "$text-muted"))
         else:
-            word, solved = self.tutor.progress_of_lessons().get(entry.id, ("new", 0))
+            word, solved = self._state.get(entry.id, ("new", 0))
             facts = self.tutor.lesson_facts(entry)
             if facts is not None:
                 said = words.LESSON_FACTS(steps=facts[0], exercises=facts[1], minutes=entry.minutes)
             else:
                 said = words.LESSON_FACTS_SHORT(minutes=entry.minutes)
             lines += [(said.text(lang), "$text-muted"), "\n"]
-            position = self.tutor.progress.positions().get(entry.id)
+            position = self._positions.get(entry.id)
             if word == "done":
                 lines.append((words.LESSON_DONE().text(lang), "$success"))
             elif position is not None:
                 lines.append((words.LESSON_AT(step=position.step + 1, solved=solved).text(lang), "$accent"))
-            elif not self.tutor.progress.positions():
+            elif not self._positions:
                 lines.append((words.WELCOME().text(lang), "$accent"))
             else:
                 lines.append((words.LESSON_NEW().text(lang), "$accent"))
@@ -141,10 +165,18 @@ class HomeScreen(TutorScreen):
             lines += ["\n\n", (self.tutor.progress.notice.text(lang), "$warning")]
         text.update(Content.assemble(*lines))
         self.query_one("#picture", Static).update("")
-        if entry.ready:
-            self.tutor.draw_lab(
-                entry, max(20, self.size.width - 48), max(6, self.size.height - 14), self._picture
-            )
+        self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        if self._drawing is not None:
+            self._drawing.stop()
+        self._drawing = self.set_timer(STANDS, self._draw)
+
+    def _draw(self) -> None:
+        entry = self.chosen()
+        if entry is not None and entry.ready and not self._away:
+            width, height = max(20, self.size.width - 48), max(6, self.size.height - 14)
+            self.tutor.draw_lab(entry, width, height, self._picture)
 
     def _picture(self, entry: Entry, picture: Content) -> None:
         if self.is_attached and self.chosen() == entry:
@@ -165,8 +197,8 @@ class HomeScreen(TutorScreen):
 
     def _point_at_next(self) -> None:
         """The lesson that was open last, else the first one that is not done."""
-        state = self.tutor.progress_of_lessons()
-        last = self.tutor.progress.last()
+        state = self._state
+        last = next(reversed(self._positions.values()), None)
         ready = [e for e in catalog.entries() if e.ready]
         open_ = [e for e in ready if state.get(e.id, ("new", 0))[0] != "done"]
         if last is not None and any(e.id == last.lesson for e in open_):

@@ -389,7 +389,7 @@ class LessonScreen(TutorScreen):
         elif self.exercise_open:
             self._close_exercise()
         else:
-            self.dismiss()
+            self.tutor.leave(self)
 
     # -- steps ----------------------------------------------------------------------------------------------
 

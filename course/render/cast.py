@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from course.render.plan import Wanted
 from engine.linux.journey import Journey, Place, Walk
+from engine.linux.net import Net
 
 
 def _walks(walks: Iterable[Walk]) -> Iterator[Walk]:
@@ -36,3 +37,10 @@ def wanted(journey: Journey | None) -> tuple[frozenset[str], Wanted]:
             programs.setdefault(place.netns, {})[place.program] = None
     found = {netns: tuple(names) for netns, names in programs.items()}
     return frozenset(lo), Wanted(spaces=frozenset(spaces), programs=found)
+
+
+def bridge_ports(net: Net) -> frozenset[tuple[str, str]]:
+    """(netns, device) of every port of a bridge."""
+    return frozenset(
+        (ns.id, link.name) for ns in net.spaces.values() for link in ns.links.values() if link.master
+    )

@@ -51,6 +51,7 @@ class PlayerControls(Widget):
     _view: str = "auto"
     _typed: str | None = None
     _ticker: Timer | None = None
+    _resume: bool = False  # it was playing when it was hidden
 
     @property
     def playing(self) -> bool:

@@ -45,6 +45,9 @@ class Ladder(Painted):
         self._seen = key
         self._table = draw.rows(play.film, self.lang, play.hidden)
         self._keep_in_view(play)
+        self._draw_lines(play)
+
+    def _draw_lines(self, play: Playback) -> None:
         widths = draw.columns(self._table, self.size.width)
         body = self._table[self._top : self._top + self.size.height - 1]
         lines: list[list[tuple[str, str]]] = [[(draw.head(widths, self.lang), "head")]]
@@ -60,6 +63,18 @@ class Ladder(Painted):
     def on_resize(self) -> None:
         self._seen = None
         self.draw_frame()
+
+    def on_mouse_scroll_down(self) -> None:
+        self._scroll(3)
+
+    def on_mouse_scroll_up(self) -> None:
+        self._scroll(-3)
+
+    def _scroll(self, by: int) -> None:
+        """Look further in the table; the film stays where it is."""
+        self._top = max(0, min(self._top + by, len(self._table) - max(1, self.size.height - 1)))
+        if self._playback is not None:
+            self._draw_lines(self._playback)
 
     def on_click(self, event: events.Click) -> None:
         index = self._top + event.y - 1

@@ -20,12 +20,14 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from course.render.caption import NARROW, panel
+from course.render.cast import bridge_ports
 from course.render.frames import Beat, Film, film
 from course.render.glyphs import glyphs
 from course.render.playback import Playback
 from course.widgets.player.controls import PlayerControls
 from course.widgets.player.ladder import Ladder
 from course.widgets.player.paint import Painted
+from course.widgets.player.panel import Panel
 from course.widgets.player.scene import PlayerScene
 from course.widgets.player.zoom import Zoom
 from engine.linux.journey import Journey, Outcome, Place
@@ -36,25 +38,8 @@ if TYPE_CHECKING:
 FRAME = 1 / 30
 LONGEST_TICK = 0.25  # a late tick moves the film on by no more than this
 STILL_BEAT = 1.4  # without motion each hop is shown for at least so long
-SMALL_WIDTH, SMALL_HEIGHT = 60, 13  # below this the ladder says more than a scene
-
-
-def bridge_ports(net: Net) -> frozenset[tuple[str, str]]:
-    """(netns, device) of every port of a bridge."""
-    return frozenset(
-        (ns.id, link.name) for ns in net.spaces.values() for link in ns.links.values() if link.master
-    )
-
-
-class Panel(Painted):
-    """The lines below the picture; it asks for them again when its size has changed."""
-
-    def __init__(self, ask: Callable[[], None], *, id: str) -> None:
-        super().__init__(id=id)
-        self._ask = ask
-
-    def on_resize(self) -> None:
-        self._ask()
+SMALL_WIDTH, SMALL_HEIGHT = 56, 12  # below this the ladder says more than a scene
+LOW_WINDOW = 30  # in a window as low as this a scene that does not fit gives way to the ladder
 
 
 class Player(PlayerControls):
@@ -119,6 +104,7 @@ class Player(PlayerControls):
         self._finished = False
         self._halt: int | None = None
         self._ready = False
+        self._fits = True
 
     def compose(self) -> ComposeResult:
         yield PlayerScene(id="scene")
@@ -131,6 +117,8 @@ class Player(PlayerControls):
     def load(self, journey: Journey, net: Net, *, play: bool = False) -> None:
         """Show another journey from its beginning. `net` is the lab as it is drawn."""
         self._journey, self._net = journey, net
+        self._zoomed, self._fits = False, True
+        self._arrange()
         self._cut(Playback(film=self._film()))
         if play:
             self.play()
@@ -172,7 +160,7 @@ class Player(PlayerControls):
         if self._view != "auto":
             return self._view
         small = self.size.width < SMALL_WIDTH or self.size.height - self._panel_height() < SMALL_HEIGHT
-        return "ladder" if small and self.size.width else "scene"
+        return "ladder" if (small or not self._fits) and self.size.width else "scene"
 
     @property
     def zoomed(self) -> bool:
@@ -192,6 +180,7 @@ class Player(PlayerControls):
     def pause(self) -> None:
         """Stand still; costs nothing from here on."""
         self._stop()
+        self._resume = False
         self._show()
 
     def seek(self, beat: int, fraction: float = 1.0) -> None:
@@ -244,6 +233,7 @@ class Player(PlayerControls):
 
     def _wake(self, delay: float) -> None:
         self._stop()
+        self._resume = False
         self._ticker = self.set_timer(delay, self._tick, name="player")
 
     def _stop(self) -> None:
@@ -253,7 +243,11 @@ class Player(PlayerControls):
 
     def _tick(self) -> None:
         self._ticker = None
-        if not self.is_attached or not self.is_on_screen or self.app.screen is not self.screen:
+        if not self.is_attached or self.app.screen is not self.screen:
+            self._show()
+            return
+        if not self.is_on_screen:
+            self._resume = True
             return
         now = self._clock()
         passed, self._then = now - self._then, now
@@ -335,7 +329,15 @@ class Player(PlayerControls):
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
+        self._fits = True
         self._arrange()
+
+    def on_player_scene_laid_out(self, event: PlayerScene.LaidOut) -> None:
+        """A picture that does not fit into a low window is worse than the table."""
+        event.stop()
+        if not event.fits and self.size.height < LOW_WINDOW:
+            self._fits = False
+            self._arrange()
 
     def _panel_height(self) -> int:
         height = self.size.height
@@ -407,7 +409,12 @@ class Player(PlayerControls):
         self.seek(event.beat)
 
     def on_hide(self) -> None:
+        self._resume = self._resume or self.playing
         self._stop()
+
+    def on_show(self) -> None:
+        if self._resume:
+            self.play()
 
     def on_unmount(self) -> None:
         self._stop()

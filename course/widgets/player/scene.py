@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 
 from course.render.canvas import over, runs
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 class PlayerScene(Painted):
     """Draws what a Playback says. It has no timer: `draw_frame` is called when the index has moved."""
+
+    class LaidOut(Message):
+        """The picture was laid out for a new size; `fits` says whether all of it can be seen."""
+
+        def __init__(self, fits: bool) -> None:
+            super().__init__()
+            self.fits = fits
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -84,6 +92,7 @@ class PlayerScene(Painted):
         self._strips.clear()
         self.refresh()
         self.draw_frame()
+        self.post_message(self.LaidOut(scene.fits))
 
     def on_resize(self) -> None:
         self._base.clear()

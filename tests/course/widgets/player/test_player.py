@@ -130,6 +130,46 @@ async def test_a_small_screen_gets_the_ladder_by_itself() -> None:
         assert app.player.view == "scene"
 
 
+async def test_a_scene_that_does_not_fit_a_low_window_gives_way() -> None:
+    app = Alone()
+    async with app.run_test(size=(66, 21)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        scene = app.query_one(PlayerScene).scene
+        assert scene is not None and (scene.fits or app.player.view == "ladder")
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        await pilot.pause()
+        assert app.player.view == "scene" and "╭─ w1" in app.text()
+
+
+async def test_what_is_hidden_stands_still_and_goes_on_when_seen() -> None:
+    app = Alone()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.player.play()
+        app.player.display = False
+        await pilot.pause()
+        await pilot.pause()
+        assert not app.player.playing
+        app.player.display = True
+        await pilot.pause()
+        await pilot.pause()
+        assert app.player.playing
+        app.player.pause()
+
+
+async def test_the_wheel_looks_further_in_the_ladder() -> None:
+    app = Alone(view="ladder")
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        before = app.text()
+        ladder = app.query_one("#ladder")
+        ladder.on_mouse_scroll_down()  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert app.text() != before and app.player.playback.beat == 0
+
+
 async def test_zoom_shows_the_kernel_and_steps_through_it() -> None:
     app = Alone()
     async with app.run_test(size=(120, 40)) as pilot:

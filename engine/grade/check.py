@@ -186,10 +186,10 @@ def _goal(lab: Lab, posed: Posed, answer: Any) -> list[Finding]:
                 return [Finding(kind="manifest", said=said) for said in failed]
         elif answer is not None:
             return [Finding(kind="unreadable", said=EMPTY())]
-    found = goals.judge(lab, posed.goal, posed.healthy, posed.lab)
+    found = goals.judge(lab, posed.goal, posed.healthy, posed.start)
     if found and (lab.world.cluster is not None or lab.world.dockers):
         later = lab.copy()
         later.wait(PATIENCE)
-        if not goals.judge(later, posed.goal, posed.healthy, posed.lab):
+        if not goals.judge(later, posed.goal, posed.healthy, posed.start):
             return []
     return found

@@ -5,7 +5,7 @@ what the goal wants kept, puts the faults in, and asks the walker what is right.
 the same Posed.
 
 Rules. What is wrong with an exercise is an InputError with all its problems, at their places in exercises.yaml.
-A Posed is never changed: the learner works in a copy of its lab.
+A learner works in `lab` or in a copy of it; `start` and `well` are never acted in.
 """
 
 from __future__ import annotations
@@ -107,13 +107,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posed:
-    """One exercise with one seed. `lab` is where the learner starts, `well` the healthy lab before the faults.
-    What belongs to other kinds is empty."""
+    """One exercise with one seed. `lab` is where the learner works, `start` the same as it was at first, `well` the
+    healthy lab before the faults. What belongs to other kinds is empty."""
 
     exercise: Exercise
     seed: int
     values: dict[str, str | int]
     lab: Lab
+    start: Lab
     well: Lab
     title: Said
     task: Said
@@ -209,6 +210,7 @@ class _Base:
             seed=self.seed,
             values=self.exercise.values(self.seed),
             lab=self.lab,
+            start=self.lab.copy(),
             well=self.well,
             title=read_said(f.node("title")),
             task=read_said(f.node("task")),

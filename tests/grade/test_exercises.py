@@ -358,6 +358,12 @@ def test_a_repair_with_its_counter_example_and_harm(folder: Folder) -> None:
     assert kinds(check(lab, posed))[0] == "harm"
 
 
+def test_harm_is_told_from_what_is_still_broken_even_in_the_posed_lab_itself(folder: Folder) -> None:
+    posed = folder.pose("forwarding", 1)
+    posed.lab.run("node/w1", "ip link set cni0 down")
+    assert kinds(check(posed.lab, posed)) == ["harm", "outcome"]
+
+
 def test_faults_cannot_be_undone(folder: Folder) -> None:
     posed = folder.pose("forwarding", 1)
     lab = posed.lab.copy()

@@ -353,6 +353,10 @@ class Dockerd:
             raise DockerError(
                 "cannot disconnect container from host network - container was created in host network mode"
             )
+        if one.driver == "null" and container.mode == "none":
+            # None is a network like others here: once it is left, the container may join another one.
+            self.containers[container.id] = replace(container, mode="bridge")
+            return
         mine = next((e for e in container.endpoints if e.network == one.id), None)
         if mine is None:
             raise DockerError(f"container {container.id} is not connected to the network {one.name}")

@@ -14,7 +14,8 @@ from engine.docker.daemon import Dockerd
 from engine.docker.files import hostname_of
 from engine.docker.names import NEVER, human_duration, stamp
 from engine.docker.records import Binding, Container, LocalImage, Network
-from engine.docker.start import DEFAULT_CAPS, PATH, exposed
+from engine.docker.spawn import PATH
+from engine.docker.start import exposed
 from engine.l7.images import find, layers, parse
 from engine.linux.addr import mac_text, text4
 from engine.linux.net import Net
@@ -25,7 +26,6 @@ MASKED = [
     "/sys/firmware",
 ]  # fmt: skip
 READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
-CAPS = DEFAULT_CAPS
 
 
 def network_key(daemon: Dockerd, network: str) -> str:

@@ -20,18 +20,17 @@ from engine.docker.names import VALID_NAME, make_id, make_name
 from engine.docker.network import find_network
 from engine.docker.ports import parse_port, unpublish
 from engine.docker.records import Container, Endpoint, Spec
+from engine.docker.spawn import config_of, joins, namespace_of, set_sysctls, spawn
 from engine.errors import NotModelled, OpError
 from engine.l7.behave import FOREVER, Behaviour, behave, command_line, exit_code
 from engine.l7.images import find
-from engine.linux.ops import AddNetns, Advance, Changes, KillProc, Listen, SetLink, StartProc
-from engine.linux.ops.sysctl import SetSysctl
+from engine.linux.ops import Advance, Changes, KillProc, Listen, StartProc
 from engine.linux.rows import Socket
 from engine.say import Phrase
 
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd
 
-SHIM = "/usr/bin/containerd-shim-runc-v2"
 NETWORKING = "failed to set up container networking: {why}"
 NOT_FOUND = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
@@ -45,7 +44,6 @@ COUNTED = Phrase(
     en="Nothing runs for ever in the background here: give it a count (`-c 3`), or run it with docker exec.",
     ko="여기서는 뒤에서 끝없이 실행되는 명령이 없습니다. 횟수(`-c 3`)를 주거나 docker exec로 실행하십시오.",
 )
-OWN_SPACES = ("mnt", "uts", "ipc", "pid", "cgroup")
 BIND_LOG = {
     "nginx": (
         "nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)",
@@ -58,11 +56,6 @@ BIND_LOG = {
 }  # fmt: skip
 BIND_PLAIN = ("listen tcp :{port}: bind: address already in use",)
 GRACE = 10.0
-DEFAULT_CAPS = (
-    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
-    "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
-)  # fmt: skip
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 # ---- create
@@ -168,12 +161,12 @@ def _start(daemon: Dockerd, changes: Changes, container: Container) -> Container
         raise DockerError(NOT_FOUND.format(name=does.missing), 127)
     if does.endless and not container.spec.attached:
         raise NotModelled(f"`{' '.join(does.args)}`", COUNTED())
-    join = _joins(daemon, container)
-    netns = _namespace(daemon, changes, container)
-    container = _spawn(daemon, changes, replace(container, netns=netns, status="running"), does, join)
+    join = joins(daemon, container)
+    netns = namespace_of(daemon, changes, container)
+    container = spawn(daemon, changes, replace(container, netns=netns, status="running"), does, join)
     daemon.containers[container.id] = container
     try:
-        _set_sysctls(changes, container)
+        set_sysctls(changes, container)
         container = _network(daemon, changes, container)
     except DockerError as error:
         _undo(daemon, changes, daemon.containers[container.id])
@@ -184,105 +177,6 @@ def _start(daemon: Dockerd, changes: Changes, container: Container) -> Container
     container = replace(container, started=changes.net.clock)
     daemon.containers[container.id] = container
     return _run(daemon, changes, container, does)
-
-
-def _namespace(daemon: Dockerd, changes: Changes, container: Container) -> str:
-    """The network namespace that the container will be in; made when it is its own."""
-    if container.mode == "host":
-        return daemon.machine
-    if container.mode == "container":
-        other = daemon.joined(container)
-        if not other.running:
-            raise DockerError(f"cannot join network of a non running container: {other.id}")
-        return other.netns
-    id = f"docker/{daemon.machine}/{container.short}/{container.starts}"
-    changes.do(AddNetns(box=daemon.machine, id=id, label=container.name))
-    return id
-
-
-def _joins(daemon: Dockerd, container: Container) -> dict[str, int]:
-    """Namespaces that are not its own: type -> the process whose it enters (1: the host's). Raises DockerError."""
-    spec = container.spec
-    out: dict[str, int] = {}
-    for kind, wish in (("pid", spec.pid), ("uts", spec.uts), ("ipc", spec.ipc)):
-        if wish in ("", "private", "shareable"):
-            continue
-        mode, _, name = wish.partition(":")
-        if mode == "container" and kind != "uts":
-            other = daemon.find(name)
-            if not other.running:
-                raise DockerError(
-                    f"cannot join {kind.upper()} namespace of a non running container: {other.id}"
-                )
-            out[kind] = other.pid
-        elif wish == "host":
-            out[kind] = 1
-        else:
-            raise DockerError(f"invalid {kind.upper()} mode: {wish}")
-    if container.mode == "container":
-        out["uts"] = daemon.joined(container).pid
-    return out
-
-
-def _spawn(
-    daemon: Dockerd, changes: Changes, container: Container, does: Behaviour, join: dict[str, int]
-) -> Container:
-    """The shim and the first process, in its namespaces."""
-    box = changes.net.boxes[daemon.machine]
-    shim = box.next_pid
-    args = (SHIM, "-namespace", "moby", "-id", container.id, "-address", "/run/containerd/containerd.sock")
-    changes.do(StartProc(box=daemon.machine, args=args, netns=daemon.machine))
-    pid = box.next_pid
-    changes.do(
-        StartProc(
-            box=daemon.machine, args=does.args, netns=container.netns, ppid=shim, user=_user(container),
-            new=tuple(k for k in OWN_SPACES if k not in join), join=tuple(join.items()), program=does.program,
-            config=_config(daemon, container, does), container=container.id,
-        )
-    )  # fmt: skip
-    return replace(container, pid=pid, shim=shim, seconds=does.seconds, ends_with=does.code)
-
-
-def _set_sysctls(changes: Changes, container: Container) -> None:
-    """What docker sets in every network namespace of its own, and --sysctl. Raises OpError for keys of nowhere."""
-    given = dict(container.spec.sysctls)
-    if container.mode not in ("host", "container"):
-        changes.do(SetLink(netns=container.netns, name="lo", up=True))
-        usual = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0\t2147483647"}
-        given = usual | given
-    for key, value in given.items():
-        if not key.startswith("net.") or container.mode in ("host", "container"):
-            raise OpError("EINVAL", f'sysctl "{key}" is not in a separate kernel namespace')
-        changes.do(SetSysctl(netns=container.netns, key=key, value=value))
-
-
-def _user(container: Container) -> str:
-    image = find(container.image)
-    return (container.spec.user or (image.user if image is not None else "root")).split(":")[0]
-
-
-def _config(daemon: Dockerd, container: Container, does: Behaviour) -> tuple[tuple[str, str], ...]:
-    """What the process carries: its program's own words, and what a shell beside it sees (shell/place.py)."""
-    spec = container.spec
-    owner = daemon.joined(container) if container.mode == "container" else container
-    caps = set(DEFAULT_CAPS) | {c.upper().removeprefix("CAP_") for c in spec.cap_add}
-    caps -= {c.upper().removeprefix("CAP_") for c in spec.cap_drop}
-    env = {"PATH": PATH, "HOSTNAME": files.hostname_of(daemon, container), **dict(spec.env)}
-    image = find(container.image)
-    env = {**dict(image.env if image is not None else ()), **env}
-    return (
-        *does.config,
-        ("log", files.log_path(container)),
-        ("rootfs", container.root),
-        ("image", container.image),
-        ("name", container.name),
-        ("hostname", files.hostname_of(daemon, container)),
-        ("place", f"container/{daemon.machine}/{container.name}"),
-        ("workdir", spec.workdir or (image.workdir if image is not None else "/")),
-        ("caps", "ALL" if spec.privileged or "ALL" in caps else ",".join(sorted(caps))),
-        *((f"mount:{path}", source) for path, source in files.mounts(owner)),
-        *((f"env:{name}", value) for name, value in env.items()),
-    )
 
 
 def _network(daemon: Dockerd, changes: Changes, container: Container) -> Container:
@@ -318,7 +212,7 @@ def _run(daemon: Dockerd, changes: Changes, container: Container, does: Behaviou
         changes.do(
             StartProc(
                 box=daemon.machine, args=args, netns=container.netns, ppid=container.pid, join=join,
-                config=tuple(p for p in _config(daemon, container, does) if p[0] == "comm"), container=container.id,
+                config=tuple(p for p in config_of(daemon, container, does) if p[0] == "comm"), container=container.id,
             )
         )  # fmt: skip
     daemon.containers[container.id] = container

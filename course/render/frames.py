@@ -32,8 +32,8 @@ DWELL: dict[StepKind, float] = {
 WEIGHT: dict[StepKind, int] = {
     StepKind.DROP: 100, StepKind.NAT: 90, StepKind.ENCAP: 85, StepKind.DECAP: 85, StepKind.PROGRAM: 80,
     StepKind.BRIDGE: 70, StepKind.SEND: 65, StepKind.ROUTE: 60, StepKind.SOCKET: 58, StepKind.ARP: 55,
-    StepKind.LOCAL: 45, StepKind.NEIGHBOUR: 40, StepKind.RULE: 35, StepKind.FORWARD: 30, StepKind.POLICY: 20,
-    StepKind.LEARN: 15, StepKind.RPFILTER: 12, StepKind.MTU: 12, StepKind.CONNTRACK: 10, StepKind.TRANSMIT: 6,
+    StepKind.LOCAL: 45, StepKind.NEIGHBOUR: 40, StepKind.RULE: 3, StepKind.FORWARD: 30, StepKind.POLICY: 2,
+    StepKind.LEARN: 15, StepKind.RPFILTER: 12, StepKind.MTU: 12, StepKind.CONNTRACK: 4, StepKind.TRANSMIT: 6,
     StepKind.RECEIVE: 5,
 }  # fmt: skip
 REFUSALS = ("drop", "reject")
@@ -305,8 +305,8 @@ def _main(moments: Sequence[Moment]) -> int:
 def _weight(step: Step) -> int:
     if step.kind is StepKind.NEIGHBOUR and step.aside:
         return 66
-    if step.kind is StepKind.RULE and step.verdict in REFUSALS:
-        return 88
+    if step.kind is StepKind.RULE:
+        return 88 if step.verdict in REFUSALS else 24 if step.verdict == "accept" else WEIGHT[step.kind]
     return WEIGHT[step.kind]
 
 

@@ -233,7 +233,7 @@ def _send(step: Step, _: bool) -> Said:
 
 
 def _route(step: Step, _: bool) -> Said | None:
-    return ROUTE_VIA(row=step.row) if step.row else None
+    return ROUTE_VIA(row=" ".join(step.row.split()).split(" proto ")[0]) if step.row else None
 
 
 def _local(step: Step, _: bool) -> Said | None:

@@ -28,12 +28,18 @@ from engine.shell.world import World
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd
     from engine.docker.records import Publish
-    from engine.kube.cluster import Cluster
+    from engine.kube.cluster import Cluster, Skipped
 
 #: virtual seconds that a lab has lived when it opens: Pods are up, back-offs have begun
 SETTLING = 60.0
 
 SKIPPED = Phrase(en="{where}: {kind} {name}: {why}", ko="{where}: {kind} {name}: {why}")
+SKIPPED_MANY = Phrase(
+    en="{count} objects of kind {kind} (the first at {where}): {why}",
+    ko="{kind} 오브젝트 {count}개(처음은 {where}): {why}",
+)
+#: more objects of one kind than this are told in one sentence
+FEW = 3
 
 
 def build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, ...]]:
@@ -205,7 +211,16 @@ def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
 
 
 def _notes(cluster: Cluster | None) -> tuple[Said, ...]:
-    """What was in the manifests and does not act, one sentence each."""
+    """What was in the manifests and does not act: one sentence each, or one for all of a kind when they are many."""
     if cluster is None:
         return ()
-    return tuple(SKIPPED(where=plain(s.where), kind=s.kind, name=s.name, why=s.why) for s in cluster.skipped)
+    groups: dict[tuple[str, Said], list[Skipped]] = {}
+    for one in cluster.skipped:
+        groups.setdefault((one.kind, one.why), []).append(one)
+    notes: list[Said] = []
+    for (kind, why), rows in groups.items():
+        if len(rows) > FEW:
+            notes.append(SKIPPED_MANY(count=len(rows), kind=kind, where=plain(rows[0].where), why=why))
+        else:
+            notes += [SKIPPED(where=plain(r.where), kind=kind, name=r.name, why=why) for r in rows]
+    return tuple(notes)

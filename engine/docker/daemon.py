@@ -355,7 +355,7 @@ class Dockerd:
             )
         if one.driver == "null" and container.mode == "none":
             # None is a network like others here: once it is left, the container may join another one.
-            self.containers[container.id] = replace(container, mode="bridge")
+            self.containers[container.id] = replace(container, spec=replace(container.spec, network="bridge"))
             return
         mine = next((e for e in container.endpoints if e.network == one.id), None)
         if mine is None:

@@ -8,6 +8,7 @@ reached, and not reached otherwise. The branch not taken (INPUT or FORWARD) is s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from course.render.caption import clip_rule
@@ -227,7 +228,7 @@ def picture(
     for i, section in enumerate(sections):
         rail = down if i in (0, len(sections) - 1) else side if section.away else bar
         pad = " " * (wide - len(section.title) - _double(section.title))
-        line: Line = [(f" {rail} ", "rail"), (section.title + pad, "away" if section.away else "title")]
+        line: Line = [(f" {rail} ", "rail"), (section.title + pad, "title" if _touched(section) else "away")]
         if section in single and not section.away:
             stage = section.stages[0]
             line += [(mark(stage.status, glyphs), _role(stage)), (f" {stage.note}".rstrip(), _role(stage))]
@@ -246,6 +247,11 @@ def _double(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text) - len(text)
+
+
+def _touched(section: Section) -> bool:
+    """Did the packet come by here at all?"""
+    return any(stage.status in ("met", "passed", "stopped") for stage in section.stages)
 
 
 def _role(stage: StageMark) -> str:
@@ -302,8 +308,12 @@ def changed(before: Packet, after: Packet) -> str:
 def rule_lines(
     steps: Sequence[Step], current: Step | None, width: int, lang: str, glyphs: Glyphs
 ) -> list[Line]:
-    """The rules met, one a line. Roles: title, chain, row, now, changed."""
+    """The rules met, one a line; the one that ended the packet has the stop mark. Roles: title, chain, row, now,
+    stopped, changed."""
     found, met, tried = rules(steps)
+    guilty = next(
+        (a for a, b in itertools.pairwise(steps) if b.outcome is not None and b.row and a.row == b.row), None
+    )
     if not found:
         return [[(" " + ui("no-rules", lang), "away")]]
     out: list[Line] = [[(" " + ui("rules-met", lang, met=f"{met:,}", tried=f"{tried:,}"), "title")]]
@@ -314,8 +324,8 @@ def rule_lines(
                 [("   ", ""), (glyphs.clip(m.change.replace("=>", glyphs.gives), width - 4), "changed")]
             )
             continue
-        role = "now" if m.step is current else "row"
-        here = glyphs.here if m.step is current else " "
+        role = "stopped" if m.step is guilty else "now" if m.step is current else "row"
+        here = glyphs.stopped if m.step is guilty else glyphs.here if m.step is current else " "
         number = f"{m.number:>5}" if m.number else "     "
         rest = max(4, width - wide - 11)
         out.append(

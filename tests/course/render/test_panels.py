@@ -130,7 +130,7 @@ FORWARDED = (
     step(StepKind.FORWARD),
     step(StepKind.RULE, hook="FORWARD", table="filter", chain="FORWARD", number=3, visited=3, verdict="drop",
          row="-A FORWARD -j DROP"),
-    replace(step(StepKind.DROP, hook="FORWARD"), outcome=Outcome.DROPPED),
+    replace(step(StepKind.DROP, hook="FORWARD", row="-A FORWARD -j DROP"), outcome=Outcome.DROPPED),
 )  # fmt: skip
 
 
@@ -172,6 +172,7 @@ def test_rules_are_counted_as_met_and_tried() -> None:
     )
     assert any("dst 10.96.71.20:80 => 10.244.2.7:80" in line for line in text)
     assert all(line.isascii() for line in text)
+    assert any(line.startswith(" X filter FORWARD") and line.endswith("-j DROP") for line in text)
     assert found[0].number == 0  # a policy has no number
 
 

@@ -55,7 +55,9 @@ def text4(value: int) -> str:
 def mac(text: str, where: str = "") -> int:
     """`"0a:58:0a:f4:01:05"` -> int. Raises InputError."""
     parts = text.split(":")
-    if len(parts) == 6 and all(1 <= len(p) <= 2 and all(c in "0123456789abcdefABCDEF" for c in p) for p in parts):
+    if len(parts) == 6 and all(
+        1 <= len(p) <= 2 and all(c in "0123456789abcdefABCDEF" for c in p) for p in parts
+    ):
         value = 0
         for part in parts:
             value = value << 8 | int(part, 16)

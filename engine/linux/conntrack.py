@@ -177,9 +177,14 @@ def advance(entry: CtEntry, packet: Packet, direction: str, now: float) -> CtEnt
     if isinstance(l4, Udp):
         assured = entry.assured or (entry.seen_reply and now > entry.born + 2)
         return replace(
-            entry, seen_reply=seen, assured=assured, deadline=now + TIMEOUTS["udp_stream" if assured else "udp"]
+            entry,
+            seen_reply=seen,
+            assured=assured,
+            deadline=now + TIMEOUTS["udp_stream" if assured else "udp"],
         )
-    return replace(entry, seen_reply=seen, deadline=now + TIMEOUTS["icmp" if entry.orig.proto == 1 else "generic"])
+    return replace(
+        entry, seen_reply=seen, deadline=now + TIMEOUTS["icmp" if entry.orig.proto == 1 else "generic"]
+    )
 
 
 def rewrite(packet: Packet, entry: CtEntry, direction: str, which: str) -> Packet:

@@ -2,7 +2,9 @@
 
 Theory. A `Table` keeps one dict per prefix length in use, so a lookup costs as many dict probes as there are
 lengths, whatever the number of routes. `lookup` walks the rules (facts: `ip rule` prints 0 local, 32766 main,
-32767 default) and returns the row that decided, so that it can be shown. Source: man ip-route, ip-rule.
+32767 default) and returns the row that decided, so that it can be shown. Until somebody touches the rules the kernel
+keeps `local` and `main` in one tree, so that the longest prefix of both wins (net/ipv4/fib_frontend.c, fib_unmerge).
+Source: man ip-route, ip-rule.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route. `oif` 0 for types that need none; `gateway` 0 for none; `src` 0 for no hint; `mtu` 0 for none."""
+    """A route. `oif` 0 for types that need none; `gateway` 0 for none; `src` 0 for no hint; `mtu` 0 for none.
+    `own_gateway`: when it was made its gateway was an address of this very host, so that it is no next hop."""
 
     dst: Prefix
     type: str = "unicast"
@@ -35,6 +38,7 @@ class Route:
     onlink: bool = False
     mtu: int = 0
     table: int = MAIN
+    own_gateway: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.type not in ROUTE_TYPES:
@@ -132,6 +136,28 @@ def holds(rule: Rule, dst: int, src: int, iif: str, oif: str, mark: int) -> bool
     )
 
 
+def together(tables: dict[int, Table], address: int, usable: Callable[[Route], bool]) -> Route | None:
+    """The best route of `local` and `main` as one tree: the longest prefix, `local` first among equals."""
+    local, main = tables[LOCAL], tables[MAIN]
+    for length in sorted({*local.lengths, *main.lengths}, reverse=True):
+        key = address & mask(length)
+        for table in (local, main):
+            for route in table.lengths.get(length, {}).get(key, ()):
+                if usable(route):
+                    return route
+    return None
+
+
+def lookup_unsplit(tables: dict[int, Table], dst: int, usable: Callable[[Route], bool]) -> Lookup:
+    """`fib_lookup` while the rules are the kernel's own three: `local` with `main`, then `default`."""
+    route = together(tables, dst, usable)
+    if route is None or route.type == "throw":
+        route = tables[DEFAULT].match(dst, usable)
+        if route is None or route.type == "throw":
+            return Lookup(route=None)
+    return Lookup(route=route, rule=next(rule for rule in DEFAULT_RULES if rule.table == route.table))
+
+
 def lookup(
     rules: list[Rule],
     tables: dict[int, Table],
@@ -142,9 +168,13 @@ def lookup(
     oif: str = "",
     mark: int = 0,
     usable: Callable[[Route], bool] = lambda route: True,
+    split: bool | None = None,
 ) -> Lookup:
     """Walk the rules. A rule that refuses gives a route of its action's type in table 0. `oif` restricts to routes out
-    of a device only through `usable` (SO_BINDTODEVICE)."""
+    of a device only through `usable` (SO_BINDTODEVICE). `split` says whether rules were ever touched here
+    (`Netns.fib_split`); None = they were if they differ from the kernel's own."""
+    if not (split if split is not None else tuple(rules) != DEFAULT_RULES):
+        return lookup_unsplit(tables, dst, usable)
     for rule in rules:
         if holds(rule, dst, src, iif, oif, mark) == rule.invert:
             continue

@@ -44,7 +44,8 @@ class Outcome(enum.StrEnum):
 OUTCOMES: dict[Outcome, Phrase] = {
     Outcome.DELIVERED: Phrase("it arrived, and the answer came back", "도착했고 응답도 돌아왔습니다"),
     Outcome.REFUSED: Phrase(
-        "it arrived, and nothing listens there: the kernel refused it", "도착했지만 듣는 프로그램이 없어 커널이 거절했습니다"
+        "it arrived, and nothing listens there: the kernel refused it",
+        "도착했지만 듣는 프로그램이 없어 커널이 거절했습니다",
     ),
     Outcome.REJECTED: Phrase("a rule rejected it and said so", "규칙이 거부하고 그 사실을 알렸습니다"),
     Outcome.DROPPED: Phrase("it was dropped in silence", "아무 말 없이 버려졌습니다"),
@@ -53,17 +54,25 @@ OUTCOMES: dict[Outcome, Phrase] = {
         "nobody answered the ARP question for the next hop", "다음 홉을 묻는 ARP에 아무도 답하지 않았습니다"
     ),
     Outcome.REVERSE_PATH_FILTERED: Phrase(
-        "its source is not reached by the device it came in by", "출발지로 돌아가는 길이 들어온 장치와 달라 버려졌습니다"
+        "its source is not reached by the device it came in by",
+        "출발지로 돌아가는 길이 들어온 장치와 달라 버려졌습니다",
     ),
     Outcome.TTL_EXCEEDED: Phrase("its time to live reached zero", "TTL이 0이 되었습니다"),
     Outcome.TOO_BIG: Phrase(
-        "it was larger than the next link, and must not be cut", "다음 링크의 MTU보다 크고 나눌 수도 없었습니다"
+        "it was larger than the next link, and must not be cut",
+        "다음 링크의 MTU보다 크고 나눌 수도 없었습니다",
     ),
     Outcome.LOOP: Phrase("it came back to where it had been", "이미 지나온 곳으로 되돌아왔습니다"),
-    Outcome.NO_ANSWER: Phrase("it arrived, but the answer did not come back", "도착했지만 응답이 돌아오지 못했습니다"),
+    Outcome.NO_ANSWER: Phrase(
+        "it arrived, but the answer did not come back", "도착했지만 응답이 돌아오지 못했습니다"
+    ),
     Outcome.NAME_NOT_FOUND: Phrase("the name has no address", "그 이름의 주소가 없습니다"),
-    Outcome.DENIED: Phrase("a program received it and refused to serve it", "프로그램이 받았지만 처리를 거부했습니다"),
-    Outcome.NOT_MODELLED: Phrase("the model does not know this situation", "이 모델이 아직 다루지 않는 상황입니다"),
+    Outcome.DENIED: Phrase(
+        "a program received it and refused to serve it", "프로그램이 받았지만 처리를 거부했습니다"
+    ),
+    Outcome.NOT_MODELLED: Phrase(
+        "the model does not know this situation", "이 모델이 아직 다루지 않는 상황입니다"
+    ),
 }
 
 

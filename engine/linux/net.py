@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from engine.linux.conntrack import Conntrack
-from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Rule, Table
+from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Rule, Table, together
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Proc, Socket
 from engine.linux.xt.tables import Xtables
 
@@ -43,7 +43,8 @@ CONF_DEFAULTS: dict[str, str] = {
 
 @dataclass(slots=True)
 class Netns:
-    """One network namespace. `label` is how a person calls it: "root", a pod's NS/NAME, a container's name."""
+    """One network namespace. `fib_split`: somebody has touched the rules, so that the tables local and main are two
+    trees from then on. `label` is how a person calls it: "root", a pod's NS/NAME, a container's name."""
 
     id: str
     box: str
@@ -52,7 +53,9 @@ class Netns:
     links: dict[int, Link] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     addresses: dict[int, tuple[Address, ...]] = field(default_factory=dict)
-    tables: dict[int, Table] = field(default_factory=lambda: {LOCAL: Table(), MAIN: Table(), DEFAULT: Table()})
+    tables: dict[int, Table] = field(
+        default_factory=lambda: {LOCAL: Table(), MAIN: Table(), DEFAULT: Table()}
+    )
     rules: list[Rule] = field(default_factory=lambda: list(DEFAULT_RULES))
     neighbours: dict[tuple[int, int], Neighbour] = field(default_factory=dict)
     fdb: dict[tuple[int, int], FdbEntry] = field(default_factory=dict)
@@ -63,6 +66,9 @@ class Netns:
     nsids: dict[str, int] = field(default_factory=dict)
     link_stats: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
     next_ifindex: int = 1
+    #: path MTUs that ICMP has taught: destination -> (mtu, virtual time when it is forgotten)
+    path_mtus: dict[int, tuple[int, float]] = field(default_factory=dict)
+    fib_split: bool = False
 
     def copy(self) -> Netns:
         return Netns(
@@ -71,7 +77,8 @@ class Netns:
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), xt=self.xt.copy(), conntrack=self.conntrack.copy(),
             sockets=self.sockets, sysctls=dict(self.sysctls), nsids=dict(self.nsids),
-            link_stats=dict(self.link_stats), next_ifindex=self.next_ifindex,
+            link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus), next_ifindex=self.next_ifindex,
+            fib_split=self.fib_split,
         )  # fmt: skip
 
     def link(self, name: str) -> Link | None:
@@ -86,8 +93,16 @@ class Netns:
 
     def owns(self, address: int) -> bool:
         """Is this an address of this namespace (a `local` route covers it)?"""
-        route = self.tables[LOCAL].match(address, lambda r: True)
-        return route is not None and route.type == "local"
+        return self.address_type(address) == "local"
+
+    def address_type(self, address: int) -> str:
+        """`inet_addr_type`: local, broadcast, or unicast for everything else. Until rules are touched the tables local
+        and main are one, and the longest prefix of both decides."""
+        if self.fib_split:
+            route = self.tables[LOCAL].match(address, lambda r: True)
+        else:
+            route = together(self.tables, address, lambda r: True)
+        return route.type if route is not None and route.type in ("local", "broadcast") else "unicast"
 
     def sysctl(self, key: str) -> str:
         """Effective value; KeyError for a key that this kernel does not have."""
@@ -96,7 +111,11 @@ class Netns:
         if key in SYSCTL_DEFAULTS:
             return SYSCTL_DEFAULTS[key]
         parts = split_conf(key)
-        if parts is None or parts[1] not in CONF_DEFAULTS or not (parts[0] in ("all", "default") or parts[0] in self.names):
+        if (
+            parts is None
+            or parts[1] not in CONF_DEFAULTS
+            or not (parts[0] in ("all", "default") or parts[0] in self.names)
+        ):
             raise KeyError(key)
         if parts[0] not in ("all", "default"):
             inherited = self.sysctls.get(f"net.ipv4.conf.default.{parts[1]}")
@@ -148,6 +167,11 @@ class Net:
     def owner_of(self, address: int) -> list[Netns]:
         """Namespaces that hold this address on a device other than lo."""
         return [
-            ns for ns in self.spaces.values()
-            if any(a.addr == address for rows in ns.addresses.values() for a in rows if ns.links[a.ifindex].kind != "loopback")
-        ]  # fmt: skip
+            ns
+            for ns in self.spaces.values()
+            if any(
+                a.addr == address and ns.links[i].kind != "loopback"
+                for i, rows in ns.addresses.items()
+                for a in rows
+            )
+        ]

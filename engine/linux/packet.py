@@ -28,7 +28,13 @@ class Proto(enum.IntEnum):
     SCTP = 132
 
 
-PROTO_NAMES = {Proto.ICMP: "icmp", Proto.IPIP: "ipencap", Proto.TCP: "tcp", Proto.UDP: "udp", Proto.SCTP: "sctp"}
+PROTO_NAMES = {
+    Proto.ICMP: "icmp",
+    Proto.IPIP: "ipencap",
+    Proto.TCP: "tcp",
+    Proto.UDP: "udp",
+    Proto.SCTP: "sctp",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +234,9 @@ def layer_json(layer: Layer) -> dict[str, Any]:
     out: dict[str, Any] = {"layer": type(layer).__name__.lower()}
     for f in fields(layer):
         value = getattr(layer, f.name)
-        if isinstance(layer, Ethernet) and f.name in ("src", "dst") or f.name in _MACS:
+        if (isinstance(layer, Ethernet) and f.name in ("src", "dst")) or f.name in _MACS:
             value = mac_text(value)
-        elif isinstance(layer, IPv4) and f.name in ("src", "dst") or f.name in _IPS:
+        elif (isinstance(layer, IPv4) and f.name in ("src", "dst")) or f.name in _IPS:
             value = text4(value)
         elif isinstance(value, Packet):
             value = value.to_json()

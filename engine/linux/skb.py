@@ -16,7 +16,8 @@ class Skb:
     """`iif`, `oif` device names ("" = none); `physin`, `physout` bridge ports under br_netfilter; `ct` the entry
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
     `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
-    `hop` the next hop's address once the route is chosen; `frame` the header that it had at a bridge port, under br_netfilter."""
+    `hop` the next hop's address once the route is chosen; `frame` the header that
+    it had at a bridge port, under br_netfilter."""
 
     packet: Packet
     mark: int = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.linux.addr import Prefix, is_loopback, is_multicast
-from engine.linux.fib import DEFAULT_RULES, LOCAL, MAIN, SCOPES, Lookup, Route, lookup
+from engine.linux.fib import LOCAL, MAIN, SCOPES, Lookup, Route, lookup
 from engine.linux.net import Netns
 from engine.linux.rows import Link
 
@@ -54,16 +54,16 @@ def select_address(ns: Netns, link: Link | None, dst: int, scope: str = "global"
     return 0
 
 
-def split_tables(ns: Netns) -> bool:
-    """Do `local` and `main` count as two tables? The kernel keeps them as one until somebody touches the rules."""
-    return tuple(ns.rules) != DEFAULT_RULES
+def loopback(ns: Netns) -> str:
+    """The name of the loopback device, which may have been changed."""
+    return ns.links[1].name
 
 
 def find(ns: Netns, dst: int, *, src: int, iif: str, oif: str, mark: int) -> Lookup:
     index = ns.names[oif] if oif else 0
     return lookup(
-        ns.rules, ns.tables, dst, src=src, iif=iif or "lo", oif=oif, mark=mark,
-        usable=lambda r: not index or r.oif in (0, index),
+        ns.rules, ns.tables, dst, src=src, iif=iif or loopback(ns), oif=oif, mark=mark,
+        usable=lambda r: not index or r.oif in (0, index), split=ns.fib_split,
     )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def error_of(found: Lookup) -> str:
 
 
 def told_table(ns: Netns, route: Route | None) -> int:
-    if route is None or route.table == MAIN or (route.table == LOCAL and not split_tables(ns)):
+    if route is None or route.table == MAIN or (route.table == LOCAL and not ns.fib_split):
         return 0
     return route.table
 
@@ -90,31 +90,36 @@ def going_out(ns: Netns, dst: int, src: int, oif: str, mark: int) -> Answer:
     if src:
         if is_multicast(src) or src == LAST or not src >> 24:
             return Answer(error="EINVAL")
-        if not any(row.addr == src for rows in ns.addresses.values() for row in rows):
+        if not ns.owns(src):
             return Answer(error="ENETUNREACH")
     bound = ns.link(oif) if oif else None
     if bound is not None and not bound.up:
         return Answer(error="ENETUNREACH")
     if not dst:
-        return Answer(type="local", device="lo", src=src or 0x7F000001, flags=("local",))
+        return Answer(type="local", device=loopback(ns), src=src or 0x7F000001, flags=("local",))
     found = find(ns, dst, src=src, iif="", oif=oif, mark=mark)
     route = found.route
+    if bound is not None and (route is None or route.type in ERRORS):
+        route = None
     if route is None:
         if bound is None:
             return Answer(error="ENETUNREACH")
+        # "Apparently, routing tables are wrong. Assume that the destination is on link."
         return sent(ns, dst, Answer(device=oif, src=src or select_address(ns, bound, 0, "link")))
     if route.type in ERRORS:
         return Answer(error=error_of(found))
     table = told_table(ns, route)
     if route.type == "local":
         return Answer(
-            type="local", device="lo", table=table, src=src or route.src or dst, flags=("local",), mtu=route.mtu,
+            type="local", device=loopback(ns), table=table, src=src or route.src or dst, flags=("local",),
+            mtu=route.mtu,
             route=route,
         )  # fmt: skip
     link = ns.links[route.oif]
+    gateway = 0 if route.own_gateway else route.gateway
     chosen = src or route.src or select_address(ns, link, route.gateway, route.scope)
     return sent(ns, dst, Answer(
-        type=route.type, gateway=route.gateway, device=link.name, table=table, src=chosen, mtu=route.mtu, route=route,
+        type=route.type, gateway=gateway, device=link.name, table=table, src=chosen, mtu=route.mtu, route=route,
     ))  # fmt: skip
 
 
@@ -154,7 +159,7 @@ def coming_in(ns: Netns, dst: int, src: int, iif: str, oif: str, mark: int) -> A
     route = found.route
     table = told_table(ns, route)
     if dst == LAST or (route is not None and route.type == "broadcast"):
-        return Answer(type="broadcast", device="lo", table=table, flags=("local", "brd"), route=route)
+        return Answer(type="broadcast", device=loopback(ns), table=table, flags=("local", "brd"), route=route)
     if route is None:
         return Answer(error="ENETUNREACH" if forwarding else "EHOSTUNREACH")
     if route.type in ERRORS:
@@ -163,7 +168,7 @@ def coming_in(ns: Netns, dst: int, src: int, iif: str, oif: str, mark: int) -> A
     if route.type == "local":
         if error:
             return Answer(error=error)
-        return Answer(type="local", device="lo", table=table, flags=("local",), route=route)
+        return Answer(type="local", device=loopback(ns), table=table, flags=("local",), route=route)
     if not forwarding:
         return Answer(error="EHOSTUNREACH")
     if error:
@@ -187,7 +192,7 @@ def localnet(ns: Netns, device: str) -> bool:
 def validate_source(ns: Netns, src: int, dst: int, link: Link, mark: int) -> tuple[str, bool]:
     """`fib_validate_source`: (errno or "", is the source a neighbour on this very device)."""
     strict = max(ns.conf("all", "rp_filter"), ns.conf(link.name, "rp_filter"))
-    back = lookup(ns.rules, ns.tables, src, src=dst, iif=link.name, mark=0).route
+    back = lookup(ns.rules, ns.tables, src, src=dst, iif=link.name, mark=0, split=ns.fib_split).route
     if back is None:
         return ("EINVAL" if strict else ""), False
     if back.type == "local" and not ns.conf(link.name, "accept_local"):

@@ -69,10 +69,11 @@ class Kernel:
         problem = available()
         if problem is not None:
             raise problem
-        worker = Path(__file__).with_name("worker.py")
+        root = str(Path(__file__).resolve().parents[2])
+        start = f"import sys; sys.path.insert(0, {root!r}); from engine.real.worker import main; main()"
         env = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C"}
         self.process = subprocess.Popen(
-            ["unshare", "-Urnm", "--kill-child", sys.executable, "-I", str(worker)],
+            ["unshare", "-Urnm", "--kill-child", sys.executable, "-I", "-c", start],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
         )  # fmt: skip
 

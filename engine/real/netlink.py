@@ -94,9 +94,9 @@ def read_log(sock: socket.socket, names: dict[int, str]) -> Iterator[dict[str, A
             found = dict(attributes(body[4:]))
             prefix = found.get(PREFIX, b"\0")[:-1].decode().strip()
             packet = found.get(PAYLOAD, b"")
-            if packet and packet[0] >> 4 != 4 and packet[12:14] == b"\x08\x00":
-                packet = packet[14:]
-            elif prefix.startswith("DEV:out") and packet[12:14] == b"\x08\x00":
+            if (packet and packet[0] >> 4 != 4 and packet[12:14] == b"\x08\x00") or (
+                prefix.startswith("DEV:out") and packet[12:14] == b"\x08\x00"
+            ):
                 packet = packet[14:]
 
             def number(key: int, found: dict[int, bytes] = found) -> int:

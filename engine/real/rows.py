@@ -111,6 +111,6 @@ def compare_rows(kernel: Kernel, net: Net) -> list[RowsCompared]:
                     count=len(ours),
                     only_model=tuple(sorted(ours - theirs)),
                     only_kernel=tuple(sorted(theirs - ours)),
-                )  # fmt: skip
+                )
             )
     return out

@@ -1,6 +1,6 @@
 """Inside the namespaces: builds a plan in the real kernel, sends packets, tells what the kernel recorded.
 
-Run as `unshare -Urnm python worker.py`; speaks one JSON object a line on stdin and stdout. Standard library
+`Kernel` starts it as `unshare -Urnm python ...`; it speaks one JSON object a line on stdin and stdout. Standard library
 only, and nothing of the engine but `netlink`. It ends with its stdin, and every namespace with it.
 """
 
@@ -17,11 +17,7 @@ import sys
 import time
 from typing import Any
 
-if __package__:
-    from engine.real import netlink
-else:
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    import netlink
+from engine.real import netlink
 
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
@@ -151,19 +147,16 @@ class Worker:
             chains = []
             for i, device in enumerate(n for n in self.devices[id].values() if n != "lo"):
                 log = "meta protocol ip log group 0 prefix"
-                chains.append(
-                    f'chain i{i} {{ type filter hook ingress device "{device}" priority -500; {log} "DEV:in:{device}"; }}'
-                )
-                chains.append(
-                    f'chain e{i} {{ type filter hook egress device "{device}" priority 500; {log} "DEV:out:{device}"; }}'
-                )
+                for way, hook, priority in (("in", "ingress", -500), ("out", "egress", 500)):
+                    head = f'chain {way}{i} {{ type filter hook {hook} device "{device}" priority {priority};'
+                    chains.append(f'{head} {log} "DEV:{way}:{device}"; }}')
             if chains:
                 self.run(id, ["nft", "-f", "-"], "table netdev tap {\n" + "\n".join(chains) + "\n}\n")
             self.trace_rules(id)
         return {}
 
     def trace_rules(self, id: str) -> None:
-        """TRACE goes first in raw, where it does not change what the other rules see; it is taken out of the numbers."""
+        """TRACE goes first in raw, where it changes nothing for the other rules; it is taken out of the numbers."""
         text = self.run(id, ["iptables-legacy-save"])
         if not text.strip():
             return
@@ -315,7 +308,7 @@ def checksum(data: bytes) -> int:
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return int(~total & 0xFFFF)
 
 
 def delete_conntrack() -> None:
@@ -341,7 +334,3 @@ def main() -> None:
             answer = {"refused": str(error)}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

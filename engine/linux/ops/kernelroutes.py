@@ -79,7 +79,8 @@ def down_device(ns: Netns, ifindex: int, *, force: bool = False) -> None:
 
 def forget_address(ns: Netns, link: Link, gone: Address, made: list[Route]) -> None:
     """After `gone` left its device: the routes `made` for it go unless another address wants the very same ones;
-    routes that name it as their source go when it is no longer local; the last address takes all routes along."""
+    routes that name it as their source go when it is no longer local; the last address takes all routes and neighbours
+    of the device along (fib_disable_ip)."""
     rest = ns.addresses.get(link.ifindex, ())
     wanted = {r for a in rest for r in routes_for(ns, link, a)}
     for route in made:
@@ -90,3 +91,5 @@ def forget_address(ns: Netns, link: Link, gone: Address, made: list[Route]) -> N
         remove_routes(ns, lambda r: r.src == gone.addr)
     if not rest:
         down_device(ns, link.ifindex, force=True)
+        for key in [k for k in ns.neighbours if k[0] == link.ifindex]:
+            del ns.neighbours[key]

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from engine.errors import OpError
+from engine.errors import NotModelled, OpError
 from engine.linux.net import Net, Netns
 from engine.linux.ops.address import AddAddress, DelAddress, drop_address, insert_address, need_device
 from engine.linux.ops.base import Op, handles
@@ -120,6 +120,8 @@ def check_mac(mac: int) -> None:
 
 def check_mtu(kind: str, mtu: int) -> None:
     if kind == "loopback":
+        if mtu < 68:
+            raise NotModelled("an MTU below 68 on lo (IPv4 ends there)")
         return
     if mtu < 68:
         raise OpError("EINVAL", "Error: mtu less than device minimum.")
@@ -281,7 +283,8 @@ def set_link_up(ns: Netns, link: Link) -> None:
     link = put(ns, replace(link, up=True, qdisc=QDISC.get(link.kind, "noqueue")))
     for row in ns.addresses.get(link.ifindex, ()):
         add_routes(ns, link, row)
-    if link.kind == "loopback" and not ns.addresses.get(link.ifindex):
+    rows = ns.addresses.get(link.ifindex, ())
+    if link.kind == "loopback" and not any(a.addr == 0x7F000001 and a.length == 8 for a in rows):
         insert_address(ns, link, Address(ifindex=0, addr=0x7F000001, length=8, scope="host"))
 
 
@@ -360,7 +363,7 @@ def own_entry(ns: Netns, bridge: int, ifindex: int, mac: int) -> None:
 
 def set_mac(ns: Netns, index: int, mac: int) -> None:
     link = put(ns, replace(ns.links[index], mac=mac, mac_set=True))
-    forget_neighbours(ns, index, keep_permanent=True)
+    forget_neighbours(ns, index)
     if link.kind == "bridge":
         put(ns, replace(link, selected=True))
         settle_bridge(ns, index, index)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from engine.errors import OpError
 from engine.linux.addr import Prefix, mask
-from engine.linux.fib import ANY, LOCAL, MAIN, SCOPES, Route, Rule, lookup
+from engine.linux.fib import ANY, LOCAL, MAIN, SCOPES, Route, Rule, lookup, together
 from engine.linux.net import Net, Netns
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
@@ -100,7 +100,8 @@ class AddRule(Op):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelRule(Op):
-    """`ip rule del`: the first rule for which every given field is equal; None = not given."""
+    """`ip rule del`: the first rule for which every given field is equal; None = not given. The kernel does not look at
+    `invert` here, so neither do we."""
 
     netns: str
     priority: int | None = None
@@ -140,8 +141,13 @@ def _add_route(net: Net, op: AddRoute) -> None:
     ns = net.spaces[op.netns]
     if op.mode not in MODES:
         raise ValueError(f"mode {op.mode!r}")
+    if op.device:
+        need_device(ns, op.device)
+    if op.dst.addr & ~mask(op.dst.length) & 0xFFFFFFFF:
+        raise OpError("EINVAL", "Error: Invalid prefix for given prefix length.")
+    # The kernel opens the table before it looks at the route, so that a refused route leaves an empty table behind.
+    table = table_of(ns, op.table or default_table(op.type))
     route = resolve(ns, op)
-    table = table_of(ns, route.table)
     same = [r for r in table.at(route.dst) if r.metric == route.metric]
     if not same:
         if op.mode == "change":
@@ -177,8 +183,6 @@ def put_at(ns: Netns, route: Route, place: Route, *, drop: bool) -> None:
 def resolve(ns: Netns, op: AddRoute) -> Route:
     """The row that the kernel would store. Raises OpError as it would."""
     dst, oif = op.dst, 0
-    if dst.addr & ~mask(dst.length) & 0xFFFFFFFF:
-        raise OpError("EINVAL", "Error: Invalid prefix for given prefix length.")
     if op.device:
         oif = need_device(ns, op.device).ifindex
     scope = op.scope or default_scope(op.type, op.gateway)
@@ -205,17 +209,21 @@ def resolve(ns: Netns, op: AddRoute) -> Route:
             raise OpError("ENODEV", NO_DEVICE)
         if not ns.links[oif].up:
             raise OpError("ENETDOWN", "Error: Device for nexthop is not up.")
-    if op.src and not (op.type == "local" and dst == Prefix(op.src, 32)) and not is_local(ns, op.src):
+    named = op.src and op.type not in ERROR_TYPES
+    if named and not (op.type == "local" and dst.addr == op.src) and not valid_source(ns, op.src, table):
         raise OpError("EINVAL", "Error: Invalid prefsrc address.")
     return Route(
         dst=dst, type=op.type, gateway=op.gateway, oif=oif, src=op.src, metric=op.metric, proto=op.proto,
         scope=scope, onlink=op.onlink, mtu=op.mtu, table=table,
+        own_gateway=bool(op.gateway) and not op.onlink and ns.owns(op.gateway),
     )  # fmt: skip
 
 
-def is_local(ns: Netns, address: int) -> bool:
-    route = ns.tables[LOCAL].match(address, lambda r: True)
-    return route is not None and route.type == "local"
+def valid_source(ns: Netns, address: int, table: int) -> bool:
+    """`fib_valid_prefsrc`: the route's own table may say that the address is local, else the table local."""
+    own = ns.tables.get(table) if table not in (MAIN, LOCAL) else None
+    route = own.match(address, lambda r: True) if own is not None else None
+    return (route is not None and route.type == "local") or ns.owns(address)
 
 
 def check_gateway(ns: Netns, op: AddRoute, oif: int, scope: str, table: int) -> int:
@@ -227,8 +235,7 @@ def check_gateway(ns: Netns, op: AddRoute, oif: int, scope: str, table: int) -> 
             raise OpError("ENODEV", "Error: Nexthop device required for onlink.")
         if not ns.links[oif].up:
             raise OpError("ENETDOWN", "Error: Nexthop device is not up.")
-        found = ns.tables[LOCAL].match(op.gateway, lambda r: True)
-        if found is not None and found.type != "unicast":
+        if ns.address_type(op.gateway) != "unicast":
             raise OpError("EINVAL", BAD_GATEWAY)
         return oif
     least = max(SCOPES[scope] + 1, SCOPES["link"])
@@ -236,11 +243,15 @@ def check_gateway(ns: Netns, op: AddRoute, oif: int, scope: str, table: int) -> 
     def usable(route: Route) -> bool:
         return SCOPES[route.scope] >= least and (not oif or route.oif == oif)
 
-    own = ns.tables.get(table) if table not in (MAIN, 0) else None
+    own = ns.tables.get(table) if table != MAIN else None
     route = own.match(op.gateway, usable) if own is not None else None
+    if table == LOCAL and not ns.fib_split:
+        route = together(ns.tables, op.gateway, usable)
     if route is None or route.type in ERROR_TYPES:
         oif_name = ns.links[oif].name if oif else ""
-        route = lookup(ns.rules, ns.tables, op.gateway, iif="lo", oif=oif_name, usable=usable).route
+        route = lookup(
+            ns.rules, ns.tables, op.gateway, iif=ns.links[1].name, oif=oif_name, usable=usable, split=ns.fib_split
+        ).route
     if route is None or route.type not in ("unicast", "local"):
         raise OpError("ENETUNREACH" if route is None else "EINVAL", BAD_GATEWAY)
     if not ns.links[route.oif].up:
@@ -310,14 +321,15 @@ def _add_rule(net: Net, op: AddRule) -> None:
         raise ValueError(f"rule action {op.action!r}")
     rule = Rule(
         priority=free_priority(ns.rules) if op.priority < 0 else op.priority, 
-        table=op.table if op.action == "lookup" else 0, src=op.src.network,
-        dst=op.dst.network, iif=op.iif, oif=op.oif, fwmark=op.fwmark,
+        table=op.table if op.action == "lookup" else 0, src=op.src,
+        dst=op.dst, iif=op.iif, oif=op.oif, fwmark=op.fwmark,
         fwmask=op.fwmask or (0xFFFFFFFF if op.fwmark else 0), action=op.action, proto=op.proto,
         invert=op.invert,
     )  # fmt: skip
-    # Without a priority the kernel chooses one before it looks for a double, so only a written one can clash.
-    if op.priority >= 0 and any(replace(r, proto=rule.proto) == rule for r in ns.rules):
+    # The kernel compares neither the protocol nor `not`.
+    if any(replace(r, proto=rule.proto, invert=rule.invert) == rule for r in ns.rules):
         raise OpError("EEXIST", EXISTS)
+    ns.fib_split = True
     at = sum(1 for r in ns.rules if r.priority <= rule.priority)
     ns.rules.insert(at, rule)
 
@@ -331,8 +343,9 @@ def _del_rule(net: Net, op: DelRule) -> None:
         if (value := getattr(op, name)) is not None
     }
     for place, rule in enumerate(ns.rules):
-        if rule.invert >= op.invert and all(getattr(rule, name) == value for name, value in wanted.items()):
+        if all(getattr(rule, name) == value for name, value in wanted.items()):
             del ns.rules[place]
+            ns.fib_split = True
             return
     raise OpError("ENOENT", "RTNETLINK answers: No such file or directory")
 
@@ -341,3 +354,4 @@ def _del_rule(net: Net, op: DelRule) -> None:
 def _flush_rules(net: Net, op: FlushRules) -> None:
     ns = net.spaces[op.netns]
     ns.rules[:] = [r for r in ns.rules if r.priority == 0]
+    ns.fib_split = True

@@ -41,14 +41,16 @@ def to_json(ns: Netns, row: FdbEntry, *, hide: Collection[str] = ()) -> dict[str
 
 
 def multicast_macs(link: Link) -> Iterator[str]:
-    """The multicast addresses that a device listens to, in the kernel's order."""
+    """The multicast addresses that a device listens to, in the kernel's order. Below 1280 bytes there is no IPv6."""
     if link.kind == "loopback":
         return
-    yield "33:33:00:00:00:01"
+    if link.mtu >= 1280:
+        yield "33:33:00:00:00:01"
     if link.up:
         if link.kind == "bridge":
             yield "01:00:5e:00:00:6a"
-            yield "33:33:00:00:00:6a"
+            if link.mtu >= 1280:
+                yield "33:33:00:00:00:6a"
         yield "01:00:5e:00:00:01"
 
 

@@ -171,7 +171,7 @@ def who_answers(w: Walker, ns: Netns, link: Link, message: Arp) -> Said | None:
 def confirm(ns: Netns, hop: int, now: float) -> None:
     """An answer from beyond a neighbour proves that it is reachable (what TCP tells the neighbour table)."""
     route = l3.find_route(ns, hop).route
-    if route is None or route.table != MAIN and route.type != "unicast":
+    if route is None or (route.table != MAIN and route.type != "unicast"):
         return
     key = (route.oif, route.gateway or hop)
     entry = ns.neighbours.get(key)

@@ -18,6 +18,8 @@ from engine.linux.skb import Skb
 from engine.linux.walk import words
 from engine.linux.walk.walker import Answering, End, Waiting, Walker
 
+#: how long a path MTU is believed (net.ipv4.route.mtu_expires)
+PATH_MTU_SECONDS = 600.0
 #: --reject-with -> ICMP code of type 3
 REJECT_CODES = {
     "icmp-net-unreachable": 0, "icmp-host-unreachable": 1, "icmp-proto-unreachable": 2, "icmp-port-unreachable": 3,
@@ -157,6 +159,8 @@ def to_icmp(w: Walker, ns: Netns, skb: Skb, l4: Icmp, place: Place) -> End:
         if quoted is not None:
             local, remote = (quoted.src, quoted.sport), (quoted.dst, quoted.dport)
             found = find_waiting(w, ns, quoted.proto, local, remote)
+            if l4.code == 4 and l4.type == 3 and l4.mtu:
+                ns.path_mtus[quoted.dst] = (l4.mtu, w.net.clock + PATH_MTU_SECONDS)
             if found is not None or quoted.proto == Proto.ICMP:
                 w.step(StepKind.SOCKET, place, packet, why=words.ICMP_ERROR_IN())
                 return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.linux.addr import BROADCAST_MAC, mac_text, text4
-from engine.linux.journey import Outcome, StepKind, Walk
+from engine.linux.journey import Outcome, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Arp, Ethernet, Packet
 from engine.linux.rows import FdbEntry, Link

@@ -38,9 +38,9 @@ def find_route(ns: Netns, dst: int, *, src: int = 0, iif: str = "", oif: str = "
         index = ns.names[oif]
         return lookup(
             ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark,
-            usable=lambda r: r.oif in (0, index) or r.type == "local",
+            usable=lambda r: r.oif in (0, index) or r.type == "local", split=ns.fib_split,
         )  # fmt: skip
-    return lookup(ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark)
+    return lookup(ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark, split=ns.fib_split)
 
 
 def primary_address(
@@ -115,7 +115,7 @@ def run_table(w: Walker, ns: Netns, table: str, hook: str, skb: Skb, place: Plac
 
 
 def local_error(skb: Skb) -> str:
-    """A packet that netfilter stops on its way out: sendto and sendmsg see EPERM. (A TCP socket hides it and retries.)"""
+    """A packet that netfilter stops on its way out: sendto and sendmsg see EPERM (a TCP socket hides it, and retries)."""
     return "EPERM" if skb.local else ""
 
 
@@ -332,7 +332,7 @@ def send(
     )
     w.step(StepKind.SEND, place, packet, why=phrase)
     oif = out_device(ns, route)
-    mtu = route.mtu or oif.mtu
+    mtu = path_mtu(w, ns, dst, route.mtu or oif.mtu)
     if packet.ip_length() > mtu:
         why = words.MTU_EXCEEDED(size=packet.ip_length(), oif=oif.name, mtu=mtu)
         if packet.ip.df:
@@ -360,6 +360,17 @@ def send(
     return output(w, ns, skb, route, place)
 
 
+def path_mtu(w: Walker, ns: Netns, dst: int, mtu: int) -> int:
+    """The smaller of the device's MTU and what an ICMP error has taught about the way to `dst` (ten minutes long)."""
+    known = ns.path_mtus.get(dst)
+    if known is None:
+        return mtu
+    if known[1] <= w.net.clock:
+        del ns.path_mtus[dst]
+        return mtu
+    return min(mtu, known[0])
+
+
 def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
     """After a DNAT in OUTPUT the kernel looks for the new route at once; without one the packet ends in nat. A
     loopback source may leave only where route_localnet allows it (__mkroute_output in net/ipv4/route.c)."""
@@ -372,10 +383,10 @@ def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
     if route.type in BAD_TYPES:
         return bad_type(w, ns, skb, place, route, local=True)
     out = out_device(ns, route)
-    if is_loopback(ip.src) and out.kind != "loopback":
-        if not max(ns.conf("all", "route_localnet"), ns.conf(out.name, "route_localnet")):
-            why = words.LOOPBACK_LEAVES(src=text4(ip.src), dev=out.name)
-            return w.drop(place, skb.packet, why, Outcome.DROPPED, error="EINVAL")
+    allowed = ns.conf("all", "route_localnet") or ns.conf(out.name, "route_localnet")
+    if is_loopback(ip.src) and out.kind != "loopback" and not allowed:
+        why = words.LOOPBACK_LEAVES(src=text4(ip.src), dev=out.name)
+        return w.drop(place, skb.packet, why, Outcome.DROPPED, error="EINVAL")
     return None
 
 

@@ -1,0 +1,198 @@
+"""A call by TCP: connect, ask, answer, close. Every segment of it is walked.
+
+Theory. The leg shows the SYN there and its answer back; what follows (the handshake's end, the data, the close) is
+walked as well, because counters, conntrack states and captures must be those of a real connection, and is kept in `Leg.rest`.
+Data are messages in segments, not a byte stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.linux.act import (
+    CONNECT_TIMEOUT,
+    Act,
+    Answer,
+    Call,
+    Delivery,
+    Serve,
+    echoes,
+    ephemeral,
+    failed,
+    local_address,
+    packet_of,
+    reply_of,
+    silent,
+)
+from engine.linux.choose import Choose
+from engine.linux.journey import Leg, Outcome, Walk
+from engine.linux.net import Net
+from engine.linux.packet import Layer, Payload, Proto, Tcp
+from engine.linux.walk import arp
+from engine.linux.walk.walker import End, Waiting
+
+
+def tcp_call(
+    net: Net,
+    netns: str,
+    dst: int,
+    port: int,
+    *,
+    choose: Choose,
+    request: Payload | None = None,
+    sport: int = 0,
+    source: int = 0,
+    uid: int = 0,
+    bound: str = "",
+    timeout: float = 0.0,
+    serve: Serve = silent,
+    purpose: str = "connection",
+    who: str = "client",
+    depth: int = 0,
+) -> Call:
+    """Connect, send `request` (None: connect and close), get the response, close. `timeout` 0 is the kernel's own."""
+    started = net.clock
+    ns = net.spaces[netns]
+    act = Act(net, choose)
+    address = source or local_address(net, ns, dst, bound)
+    sport = sport or ephemeral(net, ns, Proto.TCP, choose)
+    waiting = Waiting(netns=netns, proto=Proto.TCP, local=(address, sport), remote=(dst, port))
+    act.waiting.append(waiting)
+    seq = choose.number("isn", 1, 0x7FFFFFFF)
+    how: dict[str, object] = {"who": who, "uid": uid, "bound": bound}
+    syn = packet_of(address, dst, Proto.TCP, Tcp(sport=sport, dport=port, flags="S", seq=seq))
+    end, there = act.walk(netns, syn, **how)
+    sock = (address, sport)
+    if end.outcome is not Outcome.DELIVERED or end.socket is None:
+        return failed(act, end, there, waiting, purpose, started, timeout or CONNECT_TIMEOUT, sock)
+    socket = end.socket
+    client_ip, client_port, server_ip, server_port = reply_of(end)
+    server = (end.netns, server_ip, server_port)
+    far = Waiting(
+        netns=end.netns, proto=Proto.TCP, local=(server_ip, server_port), remote=(client_ip, client_port)
+    )
+    act.waiting.append(far)
+    their = choose.number("isn", 1, 0x7FFFFFFF)
+    name = end.proc.comm if end.proc is not None else "-"
+    us: dict[str, object] = {"who": name}
+
+    def from_server(flags: str, seq: int, ack: int, data: Payload | None = None) -> tuple[End, Walk]:
+        layers: tuple[Layer, ...] = (
+            Tcp(sport=server_port, dport=client_port, flags=flags, seq=seq, ack=ack),
+        )
+        return act.walk(
+            far.netns, packet_of(server_ip, client_ip, Proto.TCP, *layers, *([data] if data else [])), **us
+        )
+
+    def from_client(flags: str, seq: int, ack: int, data: Payload | None = None) -> tuple[End, Walk]:
+        layers: tuple[Layer, ...] = (Tcp(sport=sport, dport=port, flags=flags, seq=seq, ack=ack),)
+        return act.walk(netns, packet_of(address, dst, Proto.TCP, *layers, *([data] if data else [])), **how)
+
+    done, back = from_server("SA", their, seq + 1)
+    if done.waiting != waiting:
+        rest = echoes(act, done)
+        net.clock += timeout or CONNECT_TIMEOUT
+        leg = Leg(
+            purpose=purpose, forward=there, back=back, rest=rest, outcome=Outcome.NO_ANSWER, started=started
+        )
+        return Call(
+            leg=leg, outcome=Outcome.NO_ANSWER, error="ETIMEDOUT", seconds=net.clock - started, sock=sock,
+            seen_as=(client_ip, client_port), server=server,
+        )  # fmt: skip
+    arp.confirm(ns, dst, net.clock)
+    arp.confirm(net.spaces[far.netns], client_ip, net.clock)
+    conversation = Conversation(
+        act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting
+    )
+    outcome, error, answer = conversation.run(
+        request,
+        lambda: serve(
+            Delivery(
+                net=net,
+                ns=net.spaces[far.netns],
+                socket=socket,
+                proc=end.proc,
+                client=(client_ip, client_port),
+                local=(server_ip, server_port),
+                request=request,
+                choose=choose,
+                depth=depth,
+            )
+        ),
+    )
+    if error == "ETIMEDOUT":
+        net.clock += timeout or CONNECT_TIMEOUT
+    leg = Leg(
+        purpose=purpose,
+        forward=there,
+        back=back,
+        rest=tuple(conversation.walks),
+        outcome=outcome,
+        started=started,
+    )
+    return Call(
+        leg=leg, outcome=outcome, error=error, response=answer.payload if not error else None, more=answer.legs,
+        seconds=net.clock - started, sock=sock, seen_as=(client_ip, client_port), server=server,
+        reply_ttl=done.packet.ip.ttl,
+    )  # fmt: skip
+
+
+Sender = Callable[[str, int, int, "Payload | None"], tuple[End, Walk]]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """An established connection: acknowledge, ask, answer, close. `seq`, `ack` are the client's next numbers."""
+
+    act: Act
+    client: Sender
+    server: Sender
+    seq: int
+    ack: int
+    far: Waiting
+    near: Waiting
+    walks: list[Walk] = field(default_factory=list)
+
+    def run(self, request: Payload | None, serve: Callable[[], Answer]) -> tuple[Outcome, str, Answer]:
+        """(outcome, errno, the program's answer). A lost packet after the handshake is a time-out."""
+        nothing = Answer()
+        if not self.say(self.client, "A", None):
+            return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
+        if request is not None and not self.data(self.client, request):
+            return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
+        answer = serve() if request is not None else nothing
+        if answer.payload is not None and not self.data(self.server, answer.payload):
+            return Outcome.NO_ANSWER, "ETIMEDOUT", answer
+        for sender in (self.client, self.server):
+            self.say(sender, "FA", None)
+            self.seq, self.ack = (
+                (self.seq + 1, self.ack) if sender is self.client else (self.seq, self.ack + 1)
+            )
+        self.say(self.client, "A", None)
+        error = "EPIPE" if answer.close else ""
+        return answer.outcome or Outcome.DELIVERED, error, answer
+
+    def say(self, sender: Sender, flags: str, data: Payload | None) -> bool:
+        seq, ack = (self.seq, self.ack) if sender is self.client else (self.ack, self.seq)
+        end, walk = sender(flags, seq, ack, data)
+        self.walks.append(walk)
+        return end.waiting == (self.far if sender is self.client else self.near)
+
+    def data(self, sender: Sender, payload: Payload) -> bool:
+        """Data in segments of at most 1,340 bytes (they fit every encapsulation of the course), each acknowledged."""
+        left = payload.size
+        text = payload.text
+        while left > 0 or text:
+            size = min(left, SEGMENT)
+            if not self.say(sender, "PA", Payload(protocol=payload.protocol, text=text, size=size)):
+                return False
+            text, left = "", left - size
+            if sender is self.client:
+                self.seq += size
+            else:
+                self.ack += size
+        return self.say(self.server if sender is self.client else self.client, "A", None)
+
+
+SEGMENT = 1340

@@ -4,7 +4,8 @@
 
 Needs Linux with user namespaces, iproute2 6.1 and net-tools. Nothing of this repository's engine is used here.
 A .cmds file holds one command a line; `#` begins a comment; a line that begins with `@` is carried out and not
-recorded (sysctl), and `@listen PROTO ADDRESS PORT BACKLOG` opens a socket. The transcript is `$ command`, its stdout and stderr, and `[code]` where the code is not 0.
+recorded (sysctl), and `@listen PROTO ADDRESS PORT BACKLOG` opens a socket. The transcript is `$ command`, its
+stdout and stderr, and `[code]` where the code is not 0.
 IPv6 is off, /run is empty, lo is down, and the kernel's link watch is given time before anything is listed.
 """
 

@@ -250,7 +250,13 @@ def check_gateway(ns: Netns, op: AddRoute, oif: int, scope: str, table: int) -> 
     if route is None or route.type in ERROR_TYPES:
         oif_name = ns.links[oif].name if oif else ""
         route = lookup(
-            ns.rules, ns.tables, op.gateway, iif=ns.links[1].name, oif=oif_name, usable=usable, split=ns.fib_split
+            ns.rules,
+            ns.tables,
+            op.gateway,
+            iif=ns.links[1].name,
+            oif=oif_name,
+            usable=usable,
+            split=ns.fib_split,
         ).route
     if route is None or route.type not in ("unicast", "local"):
         raise OpError("ENETUNREACH" if route is None else "EINVAL", BAD_GATEWAY)

@@ -324,6 +324,9 @@ def fdb_modify(ip: Ip, words: Words, action: str) -> None:
     link_ = ip.ns.link(device)
     if link_ is None:
         raise no_device(device, USAGE)
+    if link_.kind == "loopback":
+        word = "delete" if action == "delete" else "add"
+        raise Fail(f"Error: FDB {word} only supported for Ethernet devices.", USAGE)
     if not master and not own:
         own = True
     if own and link_.kind != "bridge":

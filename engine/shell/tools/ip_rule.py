@@ -58,7 +58,7 @@ def read(ip: Ip, words: Words) -> dict[str, Any]:
             got["invert"] = True
         elif word in ("from", "to"):
             found, _ = prefix(words.value(), ip.family)
-            got["src" if word == "from" else "dst"] = found.network
+            got["src" if word == "from" else "dst"] = found
         elif any(matches(word, k) for k in ("preference", "order", "priority")):
             got["priority"] = number(words.value(), "preference value is invalid\n")
         elif word == "fwmark":

@@ -15,7 +15,7 @@ from engine.errors import InputError, NotModelled
 from engine.grade import flows, state
 from engine.grade.facts import facts_of
 from engine.grade.finding import Finding, guilty
-from engine.grade.flows import Flow
+from engine.grade.table import Flow, read_flow
 from engine.lab.lab import Lab
 from engine.lab.places import endpoint_names, find
 from engine.lab.reader import Node
@@ -83,9 +83,9 @@ def read_goal(node: Node) -> Goal:
         node.wrong(NEED_GOAL())
     keep = f.node("keep")
     rows = [] if keep is None or keep.value == "all" else _rows(keep)
-    kept = [flow for n in rows if (flow := flows.read_flow(n, judged=False)) is not None]
+    kept = [flow for n in rows if (flow := read_flow(n, judged=False)) is not None]
     return Goal(
-        flows=tuple(x for n in f.items("flows") if (x := flows.read_flow(n)) is not None),
+        flows=tuple(x for n in f.items("flows") if (x := read_flow(n)) is not None),
         keep=tuple(kept),
         keep_all=keep is not None and keep.value == "all",
         states=tuple(s for n in f.items("state") if (s := state.read_state(n)) is not None),

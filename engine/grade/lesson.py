@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Final
 
 from engine.errors import InputError
-from engine.grade.flows import Flow, flow_of
 from engine.grade.predict import Ask, read_ask
 from engine.grade.steps import Selector, read_selector
+from engine.grade.table import Flow, flow_of
 from engine.lab.deeds import Deed, read_deeds
 from engine.lab.doc import Doc, read
 from engine.lab.faults import Fault, read_fault

@@ -11,21 +11,21 @@ A learner works in `lab` or in a copy of it; `start` and `well` are never acted 
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from engine.errors import EngineError, InputError, NotModelled
+from engine.errors import InputError, NotModelled
 from engine.grade import goal as goals
 from engine.grade.exercise import Exercise, read_said
 from engine.grade.finding import guilty
-from engine.grade.flows import Flow, read_flow
 from engine.grade.goal import Goal, Healthy, read_goal
 from engine.grade.predict import ASKS, Ask, Option, Question, option, question, read_ask
 from engine.grade.steps import Selector, crossed, find, read_selector
+from engine.grade.table import Flow, read_flow
+from engine.grade.ways import Way, read_solution, read_take, taken, ways
 from engine.lab import faults as lab_faults
-from engine.lab.deeds import Deed, do, read_deeds
+from engine.lab.deeds import do, read_deeds
 from engine.lab.describe import Raw
 from engine.lab.lab import Lab
 from engine.lab.reader import A_TEXT, Fields, Node, Problems
@@ -36,10 +36,6 @@ from engine.say import Phrase, Said, plain
 AS: Final = ("address", "prefix", "mac", "number", "port", "name", "text", "set")
 
 SETUP_FAILED = Phrase(en="the setup does not work: {what}", ko="준비가 되지 않습니다: {what}")
-NO_MATCH = Phrase(
-    en="the output of `{run}` at {on} has nothing that agrees with {take}: {text}",
-    ko="{on}에서 `{run}`의 출력에 {take}와(과) 맞는 것이 없습니다: {text}",
-)
 THREE_OPTIONS = Phrase(
     en="{count} options, accepted: at least three, one of them right and two wrong",
     ko="선택지가 {count}개입니다. 셋 이상이어야 하고 맞는 것 하나, 틀린 것 둘이 있어야 합니다",
@@ -81,28 +77,6 @@ WHERE_BROKEN = Phrase(
 )
 
 Opener = Callable[[Any], Lab]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
-    """A value found by a command: `take` on the output of `run` at `on`."""
-
-    on: str
-    run: str
-    take: str
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """A way to solve (or not): deeds, or an answer, or a command that finds one. `finding` is the expected kind."""
-
-    name: str
-    deeds: tuple[Deed, ...] = ()
-    answer: str = ""
-    take: Take | None = None
-    finding: str = ""
-    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,83 +239,11 @@ def _answer(base: _Base) -> Posed:
     kind = f.get("as", lambda n: n.word(*AS), "text")
     take = None if (n := f.need("value", A_TEXT())) is None else read_take(n)
     accepted, refused = ways(f, "accepted", take=True), ways(f, "refused", take=True)
-    solution = None if (n := f.need("solution", A_TEXT())) is None else _shown(n)
+    solution = None if (n := f.need("solution", A_TEXT())) is None else read_solution(n)
     base.problems.raise_any()
     assert take is not None
     value = taken(base.lab, take, many=kind == "set")
     return base.posed(value=value, as_=kind, accepted=accepted, refused=refused, solution=solution)
-
-
-def _shown(node: Node) -> Way | None:
-    deeds = read_deeds(node)
-    return Way(name="solution", deeds=deeds, where=node.where) if deeds else None
-
-
-def read_take(node: Node) -> Take | None:
-    f = node.fields("on", "run", "take")
-    on, run = f.need("on", A_TEXT()), f.need("run", A_TEXT())
-    pattern = None if (n := f.need("take", A_TEXT())) is None else n.pattern()
-    place = on.text() if on is not None else None
-    line = run.text() if run is not None else None
-    if not place or not line or pattern is None:
-        return None
-    return Take(on=place, run=line, take=pattern.pattern, where=node.where)
-
-
-def taken(lab: Lab, take: Take, *, many: bool = False) -> str:
-    """The value that a command gives, run in a copy. Raises InputError at the place of the value."""
-    problems = Problems()
-    try:
-        copy = lab.copy()
-        out = ""
-        for line in take.run.splitlines():
-            result = copy.run(take.on, line)
-            out = result.stdout
-        found = [
-            next((g for g in m.groups() if g is not None), m[0])
-            for m in re.finditer(take.take, out, re.MULTILINE)
-        ]
-        if found:
-            return ",".join(found) if many else found[0].strip()
-        text = plain((out or result.stderr).strip()[:200] or "-")
-        problems.add(take.where, NO_MATCH(run=take.run, on=take.on, take=take.take, text=text))
-    except InputError:
-        raise
-    except EngineError as error:
-        problems.add(take.where, error.said)
-    problems.raise_any()
-    raise AssertionError
-
-
-def ways(f: Fields, key: str, *, take: bool = False, apply: bool = False) -> tuple[Way, ...]:
-    """`accepted` or `refused`: each a mapping with deeds, a command that finds a value, or an answer as typed."""
-    out: list[Way] = []
-    for node in f.items(key):
-        way = _way(node, take, apply)
-        if way is not None:
-            out.append(way)
-    return tuple(out)
-
-
-def _way(node: Node, take: bool, apply: bool) -> Way | None:
-    value = node.value
-    if take:
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            return Way(name=str(value), answer=str(value), where=node.where)
-        found = read_take(node)
-        return None if found is None else Way(name=f"{found.on}: {found.run}", take=found, where=node.where)
-    if apply and isinstance(value, dict) and "apply" in value:
-        g = node.fields("name", "apply", "finding")
-        applied = Deed(manifest=g.text("apply"), where=node.where)
-        return Way(
-            name=g.text("name", "manifest"), deeds=(applied,), finding=g.text("finding"), where=node.where
-        )
-    g = node.fields("name", "do", "finding")
-    name = g.need("name", A_TEXT())
-    todo = g.need("do", A_TEXT())
-    deeds = read_deeds(todo)
-    text = name.text() if name is not None else None
-    return Way(name=text or "", deeds=deeds, finding=g.text("finding"), where=node.where) if text else None
 
 
 # ---- predict
@@ -434,7 +336,7 @@ def _repair(base: _Base) -> Posed:
     goal = None if (n := f.need("goal", A_TEXT())) is None else read_goal(n)
     manifest = f.get("answer", lambda n: n.word("manifest", "commands"), "commands") == "manifest"
     accepted, refused = ways(f, "accepted", apply=True), ways(f, "refused", apply=True)
-    solution = None if (n := f.need("solution", A_TEXT())) is None else _shown(n)
+    solution = None if (n := f.need("solution", A_TEXT())) is None else read_solution(n)
     base.problems.raise_any()
     assert goal is not None
     healthy = goals.measure(base.well, goal)

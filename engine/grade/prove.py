@@ -12,26 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engine.errors import EngineError, InputError, Problem
-from engine.grade.check import check
 from engine.grade.course import Course, Folder
-from engine.grade.exercise import Exercise
-from engine.grade.finding import KINDS, Finding, Verdict
 from engine.grade.lesson import Play, Run
-from engine.grade.pose import Posed, Way, taken
+from engine.grade.proof import FEW_OPTIONS, TOO_FEW, Proof, prove
 from engine.grade.steps import find
 from engine.grade.story import Story
-from engine.lab.deeds import do
-from engine.lab.lab import Lab
 from engine.lab.reader import Problems
 from engine.lab.source import SUFFIXES
 from engine.linux.journey import Outcome
 from engine.record import dataclass
-from engine.say import Phrase, Said, plain
+from engine.say import Phrase, plain
 
-SEEDS: Final = (1, 2)
 LEAST_EXERCISES, LEAST_KINDS, LEAST_REPAIRS = 6, 4, 2
 
 NOT_PLACED = Phrase(
@@ -44,15 +38,9 @@ PLACED_TWICE = Phrase(
 NO_SUCH = Phrase(
     en="there is no exercise {id!r} in exercises.yaml", ko="exercises.yaml에 {id!r} 문제가 없습니다"
 )
-TOO_FEW = Phrase(
-    en="{count} {what}, accepted: at least {least}", ko="{what} {count}개. {least}개 이상이어야 합니다"
-)
 EXERCISES = Phrase(en="exercises", ko="문제")
 EXERCISE_KINDS = Phrase(en="kinds of exercises", ko="문제의 종류")
 REPAIRS = Phrase(en="repairs", ko="고치기 문제")
-ACCEPTED = Phrase(en="accepted ways", ko="허용되는 방법(accepted)")
-REFUSED = Phrase(en="refused near-misses", ko="거절되는 오답(refused)")
-WRONG_OPTIONS = Phrase(en="wrong options", ko="틀린 선택지")
 RUN_FAILED = Phrase(
     en="`{line}` ends with {code}; repair it, or mark the block `fails`: {text}",
     ko="`{line}` 명령이 {code}(으)로 끝납니다. 고치거나 블록에 `fails`를 적으십시오: {text}",
@@ -67,10 +55,6 @@ PLAY_STOP = Phrase(
     en="the journey never meets its stop {selector}", ko="여정이 멈출 단계 {selector}을(를) 만나지 않습니다"
 )
 PLAY_DEED = Phrase(en="what the play does first fails: {text}", ko="재생 전에 할 일이 실패합니다: {text}")
-FEW_OPTIONS = Phrase(
-    en="the lab yields {count} options, accepted: at least three; ask another question or another step",
-    ko="랩에서 나온 선택지가 {count}개입니다. 셋 이상이어야 합니다. 다른 질문이나 단계를 고르십시오",
-)
 ORPHAN = Phrase(
     en="nothing names this file; use it or remove it", ko="이 파일을 쓰는 곳이 없습니다. 쓰거나 지우십시오"
 )
@@ -82,48 +66,6 @@ LISTED_ONLY = Phrase(
     en="course.yaml lists {id} as ready, but there is no such folder",
     ko="course.yaml에 {id}이(가) ready인데 그 폴더가 없습니다",
 )
-UNTOUCHED = Phrase(
-    en="seed {seed}: it passes untouched; the goal must not hold at the start",
-    ko="seed {seed}: 손대지 않아도 통과합니다. 처음에는 목표가 성립하지 않아야 합니다",
-)
-UNKNOWN_AT_START = Phrase(
-    en="seed {seed}: the goal cannot be judged: {text}", ko="seed {seed}: 목표를 판정할 수 없습니다: {text}"
-)
-MUST_PASS = Phrase(
-    en="seed {seed}: {way} must pass, and does not: {text}",
-    ko="seed {seed}: {way}은(는) 통과해야 하는데 통과하지 않습니다: {text}",
-)
-MUST_FAIL = Phrase(
-    en="seed {seed}: {way} must be refused, and passes",
-    ko="seed {seed}: {way}은(는) 거절되어야 하는데 통과합니다",
-)
-WRONG_REASON = Phrase(
-    en="seed {seed}: {way} should be refused for {expected}, found {found}",
-    ko="seed {seed}: {way}은(는) {expected} 때문에 거절되어야 하는데 {found}입니다",
-)
-BAD_FINDING = Phrase(
-    en="{found!r} is no kind of finding; accepted: {kinds}", ko="{found!r}은(는) 없는 종류입니다: {kinds}"
-)
-DEED_FAILED = Phrase(
-    en="seed {seed}: {way} does not run: {text}", ko="seed {seed}: {way}을(를) 실행할 수 없습니다: {text}"
-)
-SOLUTION = Phrase(en="the solution", ko="풀이(solution)")
-RIGHT_ANSWER = Phrase(en="the right answer", ko="정답")
-NO_ANSWER = Phrase(en="an empty answer", ko="빈 답")
-WAY = Phrase(en="`{name}`", ko="`{name}`")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """The result for one exercise."""
-
-    id: str
-    kind: str
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
 
 
 @dataclass(slots=True, kw_only=True)
@@ -276,156 +218,3 @@ def _play(story: Story, at: tuple[int, int], block: Play, problems: Problems) ->
         problems.add(block.where, PLAY_STOP(selector=block.stop.text()))
     if played.question is not None and len(played.question.options) < 3:
         problems.add(block.where, FEW_OPTIONS(count=len(played.question.options)))
-
-
-# ---- one exercise
-
-
-def prove(folder: Folder, exercise: Exercise, seeds: Sequence[int] = SEEDS) -> Proof:
-    """Prove one exercise with every seed."""
-    problems = Problems()
-    for seed in seeds:
-        try:
-            posed = folder.pose(exercise.id, seed)
-            _Prover(posed, problems).prove()
-        except InputError as error:
-            for one in error.problems:
-                problems.add(one.where or exercise.where, one.said)
-        except EngineError as error:
-            problems.add(exercise.where, error.said)
-    return Proof(id=exercise.id, kind=exercise.kind, problems=tuple(problems.found))
-
-
-class _Prover:
-    """Tries one posed exercise."""
-
-    def __init__(self, posed: Posed, problems: Problems) -> None:
-        self.posed, self.problems = posed, problems
-        self.seed = posed.seed
-        self.where = posed.exercise.where
-
-    def add(self, said: Said, where: str = "") -> None:
-        self.problems.add(where or self.where, said)
-
-    def prove(self) -> None:
-        {
-            "choice": self.choice,
-            "answer": self.answer,
-            "predict": self.predict,
-            "order": self.order,
-            "repair": self.goal,
-            "build": self.goal,
-        }[self.posed.kind]()
-
-    def passes(self, way: Said, answer: Any, lab: Lab | None = None) -> None:
-        verdict = check(lab if lab is not None else self.posed.lab, self.posed, answer)
-        if not verdict.passed:
-            self.add(MUST_PASS(seed=self.seed, way=way, text=verdict.findings[0].said))
-
-    def fails(self, way: Said, answer: Any, lab: Lab | None = None) -> Verdict:
-        verdict = check(lab if lab is not None else self.posed.lab, self.posed, answer)
-        if verdict.passed:
-            self.add(MUST_FAIL(seed=self.seed, way=way))
-        return verdict
-
-    # closed sets of answers
-
-    def choice(self) -> None:
-        right = [o.id for o in self.posed.options if o.right]
-        wrong = [o.id for o in self.posed.options if not o.right]
-        self.passes(RIGHT_ANSWER(), right if self.posed.many else right[0])
-        self.fails(NO_ANSWER(), [])
-        for id in wrong:
-            self.fails(WAY(name=id), id)
-            if self.posed.many:
-                self.fails(WAY(name=f"{', '.join(right)} + {id}"), [*right, id])
-        if self.posed.many:
-            for id in right if len(right) > 1 else ():
-                self.fails(WAY(name=id), [id])
-
-    def predict(self) -> None:
-        question = self.posed.question
-        assert question is not None
-        if len(question.options) < 3:
-            self.add(FEW_OPTIONS(count=len(question.options)))
-        self.passes(RIGHT_ANSWER(), question.right.id)
-        self.fails(NO_ANSWER(), "")
-        for option in question.options:
-            if not option.right:
-                self.fails(WAY(name=option.id), option.id)
-
-    def order(self) -> None:
-        right = list(self.posed.order)
-        self.passes(RIGHT_ANSWER(), right)
-        self.fails(NO_ANSWER(), [])
-        self.fails(WAY(name=", ".join(reversed(right))), right[::-1])
-        for at in range(len(right) - 1):
-            swapped = [*right[:at], right[at + 1], right[at], *right[at + 2 :]]
-            self.fails(WAY(name=", ".join(swapped)), swapped)
-
-    # open ones
-
-    def enough(self) -> None:
-        for ways, what in ((self.posed.accepted, ACCEPTED()), (self.posed.refused, REFUSED())):
-            if len(ways) < 2:
-                self.add(TOO_FEW(count=len(ways), what=what, least=2))
-
-    def answer(self) -> None:
-        posed = self.posed
-        self.enough()
-        self.fails(NO_ANSWER(), "")
-        self.passes(RIGHT_ANSWER(), posed.value)
-        for way in posed.accepted:
-            self.passes(WAY(name=way.name), self.given(way))
-        for way in posed.refused:
-            self.fails(WAY(name=way.name), self.given(way))
-        if posed.solution is not None:
-            for said in do(posed.lab.copy(), posed.solution.deeds):
-                self.add(DEED_FAILED(seed=self.seed, way=SOLUTION(), text=said), posed.solution.where)
-
-    def given(self, way: Way) -> str:
-        if way.take is None:
-            return way.answer
-        return taken(self.posed.lab, way.take, many=self.posed.as_ == "set")
-
-    def goal(self) -> None:
-        posed = self.posed
-        self.enough()
-        start = check(posed.lab, posed, None)
-        if start.passed:
-            self.add(UNTOUCHED(seed=self.seed))
-        for finding in start.findings:
-            if finding.kind == "not-modelled":
-                self.add(UNKNOWN_AT_START(seed=self.seed, text=finding.said))
-        if posed.diagnosis is not None and len(posed.diagnosis.options) < 3:
-            self.add(FEW_OPTIONS(count=len(posed.diagnosis.options)))
-        if posed.solution is not None:
-            self.try_way(posed.solution, SOLUTION(), must_pass=True)
-        for way in posed.accepted:
-            self.try_way(way, WAY(name=way.name), must_pass=True)
-        for way in posed.refused:
-            self.try_way(way, WAY(name=way.name), must_pass=False)
-
-    def try_way(self, way: Way, name: Said, *, must_pass: bool) -> None:
-        """Do a way in a copy of the lab and judge it."""
-        if way.finding and way.finding not in KINDS:
-            self.add(BAD_FINDING(found=way.finding, kinds=", ".join(KINDS)), way.where)
-            return
-        lab = self.posed.lab.copy()
-        answer: str | None = None
-        if self.posed.manifest and way.deeds and way.deeds[-1].manifest:
-            answer = way.deeds[-1].manifest
-        else:
-            for said in do(lab, way.deeds):
-                self.add(DEED_FAILED(seed=self.seed, way=name, text=said), way.where)
-        verdict = check(lab, self.posed, answer)
-        if must_pass and not verdict.passed:
-            self.add(MUST_PASS(seed=self.seed, way=name, text=verdict.findings[0].said), way.where)
-        elif not must_pass and verdict.passed:
-            self.add(MUST_FAIL(seed=self.seed, way=name), way.where)
-        elif not must_pass and way.finding and way.finding not in {f.kind for f in verdict.findings}:
-            self.add(self.wrong_reason(name, way.finding, verdict.findings), way.where)
-
-    def wrong_reason(self, name: Said, expected: str, findings: Sequence[Finding]) -> Said:
-        found = ", ".join(dict.fromkeys(f.kind for f in findings))
-        return WRONG_REASON(seed=self.seed, way=name, expected=expected, found=found)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError, InputError
 from engine.fabric.plan import Machine, build_fabric
 from engine.lab import faults
-from engine.lab.describe import Description, DockerContainer, DockerSpec, HostSpec
+from engine.lab.describe import Description, HostSpec
+from engine.lab.describe_docker import DockerContainer, DockerSpec
 from engine.lab.reader import Node, Problems
 from engine.lab.source import Source
 from engine.linux.addr import ip4

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from engine.errors import NOT_MODELLED
+from engine.lab.describe_docker import DockerSpec, read_docker
 from engine.lab.doc import Doc, Path
-from engine.lab.reader import Fields, Node, Problems, root
+from engine.lab.reader import Fields, Node, Problems, pairs, root, texts
 from engine.linux.addr import Prefix
 from engine.record import dataclass
 from engine.say import Phrase, Said, plain
@@ -51,10 +52,6 @@ NO_PROXY = Phrase(
 NO_ADDONS = Phrase(en="Leave `addons` empty so far.", ko="지금은 `addons`를 비워 두십시오.")
 A_VERSION = Phrase(en="one of {words}, in quotes", ko="따옴표로 묶은 {words} 가운데 하나")
 A_RANGE = Phrase(en="two port numbers, as in 30000-32767", ko="30000-32767 같은 두 포트 번호")
-A_PUBLISH = Phrase(
-    en="a published port as docker writes it, as in 8080:80 or 127.0.0.1:8080:80/tcp",
-    ko="8080:80, 127.0.0.1:8080:80/tcp처럼 docker가 쓰는 공개 포트",
-)
 A_MACHINE_NAME = Phrase(en="a name, as in w1", ko="w1 같은 이름")
 TWO_NAMES = Phrase(
     en="two machines are called {name!r}; the other is {other}",
@@ -111,40 +108,6 @@ class CniSpec:
     hairpin: bool = False
     mtu: int = 0
     routes: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerNetwork:
-    """`docker network create`; `subnet` "": docker chooses."""
-
-    name: str
-    subnet: str = ""
-    internal: bool = False
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerContainer:
-    """`docker run -d`. `network` is a network's name, host, none or container:NAME."""
-
-    name: str
-    image: str
-    network: str = "bridge"
-    publish: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    env: tuple[tuple[str, str], ...] = ()
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerSpec:
-    """What a machine's docker daemon holds when the lab opens. `images` are pulled beforehand."""
-
-    air_gapped: bool = False
-    userland_proxy: bool = True
-    images: tuple[str, ...] = ()
-    networks: tuple[DockerNetwork, ...] = ()
-    containers: tuple[DockerContainer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +212,7 @@ def _node(node: Node) -> NodeSpec | None:
     )  # fmt: skip
     name = (n := f.need("name", A_MACHINE_NAME())) and n.name()
     role = f.get("role", lambda n: n.word("control-plane", "worker"), "worker")
-    labels = tuple((k, v) for k, n in _pairs(f, "labels") if (v := n.text(empty=True)) is not None)
+    labels = tuple((k, v) for k, n in pairs(f, "labels") if (v := n.text(empty=True)) is not None)
     spec = NodeSpec(
         name=name or "",
         control_plane=role == "control-plane",
@@ -257,23 +220,13 @@ def _node(node: Node) -> NodeSpec | None:
         pod_cidr=f.get("podCIDR", lambda n: n.prefix(bare=False), None),
         labels=labels,
         taints=tuple(t for t in (_taint(n) for n in f.items("taints")) if t is not None),
-        images=_texts(f, "images"),
+        images=texts(f, "images"),
         air_gapped=f.truth("airGapped"),
         pause=f.truth("pauseImage", True),
         sandbox=f.text("sandboxImage"),
         where=node.where,
     )
     return spec if name else None
-
-
-def _texts(f: Fields, key: str) -> tuple[str, ...]:
-    node = f.node(key)
-    return () if node is None else node.texts()
-
-
-def _pairs(f: Fields, key: str) -> list[tuple[str, Node]]:
-    node = f.node(key)
-    return [] if node is None else node.pairs()
 
 
 def _taint(node: Node) -> tuple[str, str, str] | None:
@@ -299,7 +252,7 @@ def _host(node: Node) -> HostSpec | None:
     f = node.fields("name", "addresses", "listen", "docker")
     name = (n := f.need("name", A_MACHINE_NAME())) and n.name()
     listen = tuple(x for x in (_listen(n) for n in f.items("listen")) if x is not None)
-    docker = (n := f.node("docker")) and _docker(n)
+    docker = (n := f.node("docker")) and read_docker(n)
     spec = HostSpec(
         name=name or "", addresses=_addresses(f), listen=listen, docker=docker or None, where=node.where
     )
@@ -314,63 +267,6 @@ def _listen(node: Node) -> tuple[str, int] | None:
         return (f.get("proto", lambda n: n.word("tcp", "udp"), "tcp"), port) if port else None
     port = node.number(1, 65535)
     return ("tcp", port) if port else None
-
-
-def _docker(node: Node) -> DockerSpec:
-    if node.value is True:
-        return DockerSpec()
-    f = node.fields("airGapped", "userlandProxy", "images", "networks", "containers")
-    networks = tuple(x for x in (_docker_network(n) for n in f.items("networks")) if x is not None)
-    containers = tuple(x for x in (_docker_container(n) for n in f.items("containers")) if x is not None)
-    return DockerSpec(
-        air_gapped=f.truth("airGapped"),
-        userland_proxy=f.truth("userlandProxy", True),
-        images=_texts(f, "images"),
-        networks=networks,
-        containers=containers,
-    )
-
-
-def _docker_network(node: Node) -> DockerNetwork | None:
-    f = node.fields("name", "subnet", "internal")
-    name = (n := f.need("name")) and n.text()
-    subnet = f.get("subnet", lambda n: n.prefix(bare=False), None)
-    spec = DockerNetwork(
-        name=name or "",
-        subnet=str(subnet) if subnet is not None else "",
-        internal=f.truth("internal"),
-        where=node.where,
-    )
-    return spec if name else None
-
-
-def _docker_container(node: Node) -> DockerContainer | None:
-    f = node.fields("name", "image", "network", "publish", "command", "env")
-    name = (n := f.need("name")) and n.text()
-    image = (n := f.need("image")) and n.text()
-    env = tuple((k, v) for k, n in _pairs(f, "env") if (v := n.text(empty=True)) is not None)
-    publish = tuple(p for p in (_publish(n) for n in f.items("publish")) if p)
-    spec = DockerContainer(
-        name=name or "",
-        image=image or "",
-        network=f.text("network", "bridge"),
-        publish=publish,
-        command=_texts(f, "command"),
-        env=env,
-        where=node.where,
-    )
-    return spec if name and image else None
-
-
-def _publish(node: Node) -> str | None:
-    value = node.value
-    if isinstance(value, str):
-        head, _, proto = value.partition("/")
-        ports = head.split(":")
-        if proto in ("", "tcp", "udp") and len(ports) <= 3 and all(p.isdigit() for p in ports[-2:] if p):
-            return value
-    node.expected(A_PUBLISH())
-    return None
 
 
 def _same_names(nodes: tuple[NodeSpec, ...], hosts: tuple[HostSpec, ...], problems: Problems) -> None:

@@ -279,3 +279,13 @@ class Fields:
 def root(doc: Doc, problems: Problems) -> Node:
     """The document's own value as a Node."""
     return Node(doc, (), doc.value, problems)
+
+
+def texts(f: Fields, key: str) -> tuple[str, ...]:
+    node = f.node(key)
+    return () if node is None else node.texts()
+
+
+def pairs(f: Fields, key: str) -> list[tuple[str, Node]]:
+    node = f.node(key)
+    return [] if node is None else node.pairs()

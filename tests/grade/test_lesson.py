@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from engine.errors import InputError
 from engine.grade.course import Course, Folder
 from engine.grade.lesson import ExerciseRef, Lesson, Play, Prose, Run, read_lesson
-from engine.grade.prove import check_course, check_lesson, lesson_problems, prove
+from engine.grade.proof import prove
+from engine.grade.prove import check_course, check_lesson, lesson_problems
 from engine.grade.story import Story
 
 SAMPLE = Path(__file__).resolve().parents[1] / "lessons" / "sample"

@@ -10,7 +10,7 @@ import pytest
 
 from course.catalog import LESSONS
 from engine.errors import InputError
-from engine.grade import prove
+from engine.grade import proof, prove
 from engine.grade.course import Course, Folder
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -25,7 +25,9 @@ def course(root: Path) -> Course:
 def lessons() -> list[tuple[Path, str]]:
     """Every lesson that is ready, and every folder that looks like one."""
     found = {(root, entry.id) for root in ROOTS for entry in course(root).entries() if entry.ready}
-    return sorted(found | {(root, path.parent.name) for root in ROOTS for path in root.glob("*/exercises.yaml")})
+    return sorted(
+        found | {(root, path.parent.name) for root in ROOTS for path in root.glob("*/exercises.yaml")}
+    )
 
 
 def exercises() -> list[tuple[Path, str, str]]:
@@ -58,8 +60,10 @@ def test_lesson(root: Path, id: str) -> None:
     assert not problems, "\n".join(p.text("en") for p in problems)
 
 
-@pytest.mark.parametrize(("root", "id", "exercise"), exercises(), ids=lambda v: v if isinstance(v, str) else v.name)
+@pytest.mark.parametrize(
+    ("root", "id", "exercise"), exercises(), ids=lambda v: v if isinstance(v, str) else v.name
+)
 def test_exercise(root: Path, id: str, exercise: str) -> None:
     folder = Folder.load(root / id, course(root))
-    proof = prove.prove(folder, folder.exercise(exercise))
-    assert proof.ok, "\n".join(p.text("en") for p in proof.problems)
+    proven = proof.prove(folder, folder.exercise(exercise))
+    assert proven.ok, "\n".join(p.text("en") for p in proven.problems)

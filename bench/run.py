@@ -25,7 +25,19 @@ ROOT = Path(__file__).resolve().parents[1]
 COURSE = [sys.executable, "-m", "course"]
 LESSON = "3"
 #: on every screen of the course once it can be used: the key bar, which is never cut off
-HOME_MARK = LESSON_MARK = "F1"
+HOME_MARK = "F1"
+
+
+def lesson_mark() -> str:
+    """The first words of the lesson's own text, which come after the frame around it."""
+    for folder in sorted((ROOT / "lessons").glob(f"{int(LESSON):02}-*")):
+        text = (folder / "lesson.en.md").read_text(encoding="utf-8")
+        opening = next(line for line in text.splitlines() if line and not line.startswith("#"))
+        return " ".join(opening.split()[:2])
+    return "no lesson"
+
+
+LESSON_MARK = lesson_mark()
 
 Case = Callable[[Mapping[str, str]], float]
 
@@ -133,6 +145,7 @@ def main() -> int:
             "COLORTERM": "truecolor",
             "LC_ALL": "C.UTF-8",
             "XDG_DATA_HOME": data,
+            "XDG_CACHE_HOME": data,
         }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its byte code beside it
         lines = start_up(args.rounds, environment) + running(args.seconds, environment) + engine.lines()

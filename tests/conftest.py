@@ -29,6 +29,7 @@ def home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     data: Path = tmp_path_factory.mktemp("user-data")
     patch.setenv("XDG_DATA_HOME", str(data))
+    patch.setenv("XDG_CACHE_HOME", str(data / "cache"))
     patch.delenv("NO_COLOR", raising=False)
     yield
     patch.undo()

@@ -1,8 +1,8 @@
 """One act of a socket, while it runs: its packets are walked, its waiting sockets kept, its errors named.
 
 Rules. `act` is what tcp, udp and ping calls share; a call's public form is `Call`. Programs are asked through
-`Serve`: this file knows sockets, not what runs behind them. Time is the Net's virtual clock; a silent drop costs the caller's
-whole timeout. Errors are errno names, as the calling program would get them (facts 10 section 1.5).
+`Serve`: this file knows sockets, not what runs behind them. Time is the Net's virtual clock; a silent drop costs
+the caller's whole timeout. Errors are errno names, as the calling program would get them (facts 10 section 1.5).
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ class Link:
     """A network device. `peer` is the other end of a veth, or what a physical NIC is plugged into (a port of a
     switch box); `master` is the ifindex of its bridge. `hairpin`, `isolated`, `learning`, `flood` are port flags.
     `mac_set`, `mtu_set`: given by hand, so a bridge does not follow its ports; `selected`: a bridge that has chosen
-    port states once, so that its carrier follows its ports from then on; `qdisc` as ip link prints it, kept when down."""
+    port states once, so that its carrier follows its ports from then on; `qdisc` as ip link
+    prints it, kept when down."""
 
     ifindex: int
     name: str

@@ -1,8 +1,8 @@
 """A call by TCP: connect, ask, answer, close. Every segment of it is walked.
 
 Theory. The leg shows the SYN there and its answer back; what follows (the handshake's end, the data, the close) is
-walked as well, because counters, conntrack states and captures must be those of a real connection, and is kept in `Leg.rest`.
-Data are messages in segments, not a byte stream.
+walked as well, because counters, conntrack states and captures must be those of a real connection, and
+is kept in `Leg.rest`. Data are messages in segments, not a byte stream.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from engine.linux.addr import ip4
 from engine.linux.choose import Seeded
-from engine.linux.exchange import Call, ping_call, tcp_call, udp_call
+from engine.linux.exchange import Answer, Call, Delivery, ping_call, tcp_call, udp_call
 from engine.linux.journey import Journey, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Payload
@@ -54,12 +54,14 @@ class Compared:
     def count(self) -> int:
         return sum(len(rows) for rows in self.model.values())
 
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        return (("model", self.model_error), ("kernel", self.kernel_error))
+
     def grid(self) -> str:
         """Both sides, namespace by namespace, the first difference of each marked."""
         flow = self.flow
-        lines = [
-            f"{flow.netns} {flow.proto} > {flow.dst}:{flow.dport}   model: {self.model_error or 'answered'}   kernel: {self.kernel_error or 'answered'}"
-        ]
+        answers = [f"{who}: {error or 'answered'}" for who, error in self.sides()]
+        lines = [f"{flow.netns} {flow.proto} > {flow.dst}:{flow.dport}   {'   '.join(answers)}"]
         for id in sorted({*self.model, *self.kernel}):
             ours, theirs = self.model.get(id, []), self.kernel.get(id, [])
             lines.append(f"-- {id}: {'same' if ours == theirs else 'DIFFERENT'} ({len(ours)} records)")
@@ -77,6 +79,11 @@ class Compared:
 SILENCE = ("ETIMEDOUT", "EHOSTUNREACH/late")
 
 
+def echo(delivery: Delivery) -> Answer:
+    """The worker's datagram server: it sends back what it gets."""
+    return Answer(payload=delivery.request)
+
+
 def model_call(net: Net, flow: Flow) -> Call:
     choose = Seeded(1)
     dst = ip4(flow.dst)
@@ -84,10 +91,8 @@ def model_call(net: Net, flow: Flow) -> Call:
         return ping_call(net, flow.netns, dst, choose=choose, ident=flow.sport)
     if flow.proto == "udp":
         request = Payload(protocol="echo", text="x", size=1)
-        from engine.l7.echo import answer
-
         return udp_call(
-            net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=answer
+            net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=echo
         )
     return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport)
 

@@ -66,7 +66,8 @@ def header(packet: bytes) -> dict[str, Any]:
     ihl = (packet[0] & 15) * 4
     proto, l4 = packet[9], packet[ihl:]
     out: dict[str, Any] = {
-        "proto": proto, "src": socket.inet_ntoa(packet[12:16]), "dst": socket.inet_ntoa(packet[16:20]), "ttl": packet[8],
+        "proto": proto, "src": socket.inet_ntoa(packet[12:16]), "dst": socket.inet_ntoa(packet[16:20]),
+        "ttl": packet[8],
     }  # fmt: skip
     if proto in (6, 17) and len(l4) >= 4:
         out["sport"], out["dport"] = struct.unpack(">HH", l4[:4])

@@ -85,7 +85,8 @@ def make_link(
         return [f"{head} type bridge"]
     far = net.spaces[link.peer[0]].links[link.peer[1]]
     done.add(link.peer)
-    tail = f"peer name {far.name} netns {names[link.peer[0]]} index {far.ifindex} address {mac_text(far.mac)} mtu {far.mtu}"
+    where = f"netns {names[link.peer[0]]} index {far.ifindex}"
+    tail = f"peer name {far.name} {where} address {mac_text(far.mac)} mtu {far.mtu}"
     return [f"{head} type veth {tail}"]
 
 
@@ -119,8 +120,9 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
             late.append("rule add " + rule_words(rule_text.to_text(rule)))
     for entry in ns.neighbours.values():
         if entry.state == "PERMANENT":
+            device = ns.links[entry.ifindex].name
             late.append(
-                f"neigh replace {text4(entry.ip)} lladdr {mac_text(entry.mac)} dev {ns.links[entry.ifindex].name} nud permanent"
+                f"neigh replace {text4(entry.ip)} lladdr {mac_text(entry.mac)} dev {device} nud permanent"
             )
     fdb = [
         f"fdb replace {mac_text(e.mac)} dev {ns.links[e.ifindex].name} master static"

@@ -115,7 +115,7 @@ def run_table(w: Walker, ns: Netns, table: str, hook: str, skb: Skb, place: Plac
 
 
 def local_error(skb: Skb) -> str:
-    """A packet that netfilter stops on its way out: sendto and sendmsg see EPERM (a TCP socket hides it, and retries)."""
+    """A packet that netfilter stops on its way out: sendto and sendmsg see EPERM (TCP hides it)."""
     return "EPERM" if skb.local else ""
 
 

@@ -106,10 +106,7 @@ class Walker:
                 ns = self.net.spaces[event.netns]
                 packet = event.frame if isinstance(event, Arrive) else event.skb.packet
                 return self.drop(self.at(ns), packet, words.LOOPED(), Outcome.LOOP)
-            if isinstance(event, Arrive):
-                event = l2.receive(self, event)
-            else:
-                event = l3.receive_loopback(self, event)
+            event = l2.receive(self, event) if isinstance(event, Arrive) else l3.receive_loopback(self, event)
         return event
 
     def send(self, netns: str, packet: Packet, **how: object) -> End:

@@ -170,6 +170,8 @@ class Cluster:
         elif kind == "Namespace":
             m.setdefault("labels", {})["kubernetes.io/metadata.name"] = m["name"]
             body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
+        elif kind == "Secret":
+            body.setdefault("type", "Opaque")
         else:
             validate.default(body)
         made = self.store.create(body, clock)

@@ -57,13 +57,13 @@ def register(store: Store, node: NodeState, options: Options, address: int, cloc
             "conditions": [],
             "nodeInfo": {
                 "architecture": "amd64", "containerRuntimeVersion": f"containerd://{options.containerd_version}",
-                "kernelVersion": "6.12.57+deb13-amd64", "kubeletVersion": options.version,
+                "bootID": store.ids.uuid(f"boot/{name}"), "machineID": store.ids.hex(f"machine/{name}", 32),
+                "systemUUID": store.ids.uuid(f"system/{name}"), "kernelVersion": "6.12.57+deb13-amd64",
+                "kubeletVersion": options.version,
                 "operatingSystem": "linux", "osImage": "Debian GNU/Linux 13 (trixie)",
-                "kubeProxyVersion": "",
             },
         },
     }  # fmt: skip
-    del body["status"]["nodeInfo"]["kubeProxyVersion"]
     old = store.get("Node", "", name)
     if old is None:
         store.create(body, clock)

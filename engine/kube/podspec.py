@@ -71,6 +71,17 @@ def default_template(spec: Json) -> None:
         container.setdefault("resources", {})
         container.setdefault("terminationMessagePath", "/dev/termination-log")
         container.setdefault("terminationMessagePolicy", "File")
+        for probe in (container.get(k) for k in ("livenessProbe", "readinessProbe", "startupProbe")):
+            if probe:
+                defaults = {
+                    "timeoutSeconds": 1,
+                    "periodSeconds": 10,
+                    "successThreshold": 1,
+                    "failureThreshold": 3,
+                }
+                probe.update({k: v for k, v in defaults.items() if not probe.get(k)})
+                if probe.get("httpGet"):
+                    probe["httpGet"].setdefault("scheme", "HTTP")
         for port in container.get("ports") or ():
             port.setdefault("protocol", "TCP")
             if spec.get("hostNetwork"):

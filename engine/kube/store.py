@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import field, replace
 
-from engine.kube.clock import stamp
+from engine.kube.clock import EPOCH, stamp
 from engine.kube.ids import Ids
 from engine.kube.objects import BY_KIND, Json, edited, meta, name_of, namespace_of, spec_of
 from engine.record import dataclass
@@ -39,6 +39,11 @@ class Event:
     last: float = 0.0
     id: str = ""
     version: int = 0
+
+
+def event_id(clock: float, version: int) -> str:
+    """The end of an event's name: nanoseconds since 1970 in hex, so that names sort by time."""
+    return f"{int((EPOCH.timestamp() + clock) * 10**9) + version:x}"
 
 
 @dataclass(slots=True)
@@ -142,7 +147,7 @@ class Store:
         self.events[key] = Event(
             kind=kind, namespace=namespace or "default", name=name, uid=uid, type=type, reason=reason,
             message=message, source=source, host=host, field_path=field_path, first=clock, last=clock,
-            id=f"{name}.{self.ids.hex('event', 16)}", version=self.version,
+            id=f"{name}.{event_id(clock, self.version)}", version=self.version,
         )  # fmt: skip
 
     def _spam(self, key: tuple[str, ...], clock: float) -> bool:

@@ -299,7 +299,7 @@ def default(body: Json) -> None:
         return
     spec = body["spec"]
     default_template(spec["template"]["spec"])
-    spec["template"].setdefault("metadata", {}).setdefault("creationTimestamp", None)
+    spec["template"].setdefault("metadata", {})
     if kind in ("Deployment", "ReplicaSet", "StatefulSet"):
         spec.setdefault("replicas", 1)
     if kind == "Deployment":

@@ -72,10 +72,18 @@ def run(ctx: Context, argv: list[str]) -> Out:
     return found(ctx, [*front, *words])
 
 
+#: Every verb in the order in which kubectl registers them; suggestions keep it.
+ORDER = """
+create expose run set explain get edit delete rollout scale autoscale certificate cluster-info top cordon uncordon
+drain taint describe logs attach exec port-forward proxy cp auth debug events diff apply patch replace wait kustomize
+label annotate completion alpha api-resources api-versions config plugin version
+""".split()
+
+
 def did_you_mean(word: str) -> str:
     """cobra's suggestions: verbs within a distance of two, or that begin with the word."""
-    near = [v for v in (*VERBS, *REFUSED) if distance(word.lower(), v) <= 2 or v.startswith(word.lower())]
-    return "\n\nDid you mean this?\n" + "".join(f"\t{v}\n" for v in near).rstrip("\n") if near else ""
+    near = [v for v in ORDER if distance(word.lower(), v) <= 2 or v.startswith(word.lower())]
+    return "\n\nDid you mean this?\n" + "".join(f"\t{v}\n" for v in near) if near else ""
 
 
 def distance(a: str, b: str) -> int:

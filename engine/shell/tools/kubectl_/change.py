@@ -8,7 +8,17 @@ from engine.kube.objects import BY_KIND, Json, Kind, edited, meta, name_of, name
 from engine.kube.podspec import every_container
 from engine.kube.validate import LABEL_VALUE, LABEL_VALUE_TEXT
 from engine.shell.tool import Context, Fail, Out
-from engine.shell.tools.kubectl_.client import Client, connect, fetch, later, listing, not_found, ref, targets
+from engine.shell.tools.kubectl_.client import (
+    NO_RESOURCES,
+    Client,
+    connect,
+    fetch,
+    later,
+    listing,
+    not_found,
+    ref,
+    targets,
+)
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.write import DRY
 
@@ -21,6 +31,14 @@ SCALE = (
     flag("replicas"), flag("current-replicas"), flag("resource-version"), flag("timeout"), switch("all"),
     flag("selector", "l"), refused("filename", "f", value=True), DRY, flag("output", "o"),
 )  # fmt: skip
+
+
+WHICH = "error: one or more resources must be specified as <resource> <name>"
+NO_NAMES = {
+    "label": f"{WHICH} or <resource>/<name>",
+    "annotate": f"{WHICH} or <resource>/<name>",
+    "taint": WHICH,
+}
 
 
 def split_words(line: Line) -> tuple[list[str], list[str]]:
@@ -36,7 +54,7 @@ def split_words(line: Line) -> tuple[list[str], list[str]]:
 
 def bodies(client: Client, line: Line, words: list[str]) -> list[tuple[Kind, Json]]:
     if not words:
-        raise Fail("error: one or more resources must be specified as <resource> <name> or <resource>/<name>")
+        raise Fail(NO_NAMES.get(line.verb, NO_RESOURCES))
     out: list[tuple[Kind, Json]] = []
     for kind, name in targets(client, line, words):
         if not name:
@@ -45,6 +63,8 @@ def bodies(client: Client, line: Line, words: list[str]) -> list[tuple[Kind, Jso
             out += [(kind, b) for b in listing(client, kind, everywhere=line.on("all-namespaces"), line=line)]
             continue
         body = fetch(client, kind, name)
+        if body is None and line.verb == "scale":
+            raise Fail(f'error: no objects passed to scale {kind.resource} "{name}" not found')
         if body is None:
             raise Fail(not_found(kind, name))
         out.append((kind, body))
@@ -63,6 +83,8 @@ def metadata(ctx: Context, argv: list[str], verb: str, key: str, done: str) -> O
     line = parse(verb, argv, COMMON)
     client = connect(ctx, line)
     names, changes = split_words(line)
+    if not names:
+        raise Fail(NO_NAMES[verb])
     if not changes and not line.on("list"):
         raise Fail(f"error: at least one {verb if verb == 'label' else 'annotation'} update is required")
     out: list[str] = []
@@ -140,6 +162,8 @@ def taint(ctx: Context, argv: list[str]) -> Out:
     client = connect(ctx, line)
     names = [w for w in line.words if ":" not in w and not w.endswith("-")]
     changes = [w for w in line.words if w not in names]
+    if not line.words:
+        raise Fail(NO_NAMES["taint"])
     if not changes:
         raise Fail("error: at least one taint update is required")
     if not names or names[0].split("/")[0] not in ("node", "nodes", "no"):
@@ -188,7 +212,9 @@ def cordon(ctx: Context, argv: list[str], *, on: bool) -> Out:
     client = connect(ctx, line)
     word = "cordoned" if on else "uncordoned"
     if not line.words:
-        raise Fail("error: you must provide one or more node names")
+        raise Fail(
+            f"error: USAGE: {line.verb} NODE [flags]\nSee 'kubectl {line.verb} -h' for help and examples"
+        )
     out = []
     for name in line.words:
         name = name.removeprefix("node/")
@@ -215,6 +241,8 @@ def set_verb(ctx: Context, argv: list[str]) -> Out:
     line = parse("set image", argv[1:], COMMON)
     client = connect(ctx, line)
     names, changes = split_words(line)
+    if not line.words:
+        raise Fail(NO_RESOURCES)
     if not changes:
         raise Fail("error: at least one image update is required")
     out = []

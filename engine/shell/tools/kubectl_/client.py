@@ -143,10 +143,7 @@ def targets(client: Client, line: Line, words: Iterable[str]) -> list[tuple[Kind
     """`pod web db`, `pod/web svc/db`, `pods` -> (kind, name); name "" means all of the kind."""
     rest = list(words)
     if not rest:
-        raise Fail(
-            'error: You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of '
-            f"supported resources.\n{see(line)}"
-        )
+        raise Fail({"get": WHAT_TO_GET, "describe": WHAT_TO_DESCRIBE}.get(line.verb, NO_RESOURCES))
     if "/" in rest[0]:
         out = []
         for word in rest:
@@ -174,8 +171,23 @@ def targets(client: Client, line: Line, words: Iterable[str]) -> list[tuple[Kind
     return [(k, name) for k in kinds for name in rest[1:]]
 
 
-def see(line: Line) -> str:
-    return f"See 'kubectl {line.verb} -h' for help and examples."
+WHAT_TO_GET = """\
+You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.
+
+error: Required resource not specified.
+Use "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).
+See 'kubectl get -h' for help and examples"""
+WHAT_TO_DESCRIBE = (
+    'error: You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of '
+    "supported resources."
+)
+NO_RESOURCES = """\
+error: You must provide one or more resources by argument or filename.
+Example resource specifications include:
+   '-f rsrc.yaml'
+   '--filename=rsrc.json'
+   '<resource> <name>'
+   '<resource>'"""
 
 
 def not_found(kind: Kind, name: str) -> str:

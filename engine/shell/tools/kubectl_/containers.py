@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.errors import EngineError
 from engine.kube.clock import nano_stamp
 from engine.kube.objects import Json, Kind, labels_of, meta, name_of, namespace_of, spec_of, status_of
@@ -25,13 +27,16 @@ EXEC = (
 )  # fmt: skip
 
 
-def pod_named(client: Client, word: str) -> Json:
+def pod_named(client: Client, word: str, *, logs: bool = False) -> Json:
     """`web`, `pod/web`, `deploy/web` (its first pod). Fail when there is none."""
     kind_word, slash, name = word.partition("/")
     if not slash:
         kind_word, name = "pod", word
     kind = kinds_of(kind_word)[0]
     body = client.cluster.store.get(kind.kind, client.namespace, name)
+    if body is None and logs:
+        where = f' in namespace "{client.namespace}"'
+        raise Fail(f'error: error from server (NotFound): {kind.resource} "{name}" not found{where}')
     if body is None:
         raise Fail(not_found(kind, name))
     if kind.kind == "Pod":
@@ -91,11 +96,11 @@ def logs(ctx: Context, argv: list[str]) -> Out:
             return Out(stderr=f"No resources found in {client.namespace} namespace.\n")
     elif not line.words:
         raise Fail(
-            "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument "
-            "for the logs command\nSee 'kubectl logs -h' for help and examples"
+            "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required "
+            "argument for the logs command\nSee 'kubectl logs -h' for help and examples"
         )
     else:
-        pods = [pod_named(client, line.words[0])]
+        pods = [pod_named(client, line.words[0], logs=True)]
         if len(line.words) == 2:
             line.flags["container"] = [line.words[1]]
         elif len(line.words) > 2:
@@ -149,7 +154,8 @@ def run_of(client: Client, pod: Json, name: str, *, previous: bool) -> Container
             ended.append(row)
         if not ended:
             raise Fail(
-                f'Error from server (BadRequest): previous terminated container "{name}" in pod "{name_of(pod)}" not found'
+                f'Error from server (BadRequest): previous terminated container "{name}" in pod "{name_of(pod)}" not '
+                "found"
             )
         return max(ended, key=lambda c: c.attempt)
     if row is None:
@@ -176,12 +182,15 @@ def run_of(client: Client, pod: Json, name: str, *, previous: bool) -> Container
 
 
 def run_exec(ctx: Context, argv: list[str]) -> Out:
-    line = parse("exec", argv, EXEC, stop=True)
+    line = parse("exec", argv, EXEC)
     if not line.words:
         raise Fail("error: pod, type/name or --filename must be specified")
-    command = line.after if line.after is not None else line.words[1:]
-    if line.after is not None and len(line.words) > 1:
-        command = [*line.words[1:], *line.after]
+    if line.after is None and len(line.words) > 1:
+        raise Fail(
+            "error: exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\n"
+            "See 'kubectl exec -h' for help and examples"
+        )
+    command = line.after or []
     if not command:
         raise Fail("error: you must specify at least one command for the container")
     client = connect(ctx, line)
@@ -209,15 +218,9 @@ def run_exec(ctx: Context, argv: list[str]) -> Out:
             "Unable to use a TTY - input is not a terminal or the right kind of file\n" if not ctx.tty else ""
         )
     out = ctx.run_in(spot, command, interactive=line.on("stdin") and line.on("tty"))
-    if remark:
-        from dataclasses import replace
-
-        out = replace(out, stderr=remark + out.stderr)
-    if out.code:
-        from dataclasses import replace
-
-        out = replace(out, stderr=out.stderr + f"command terminated with exit code {out.code}\n")
-    return out
+    ended = f"command terminated with exit code {out.code}\n" if out.code else ""
+    mixed = Out.mixed((("err", remark), *out.texts(), ("err", ended)), out.code, out.journeys)
+    return replace(mixed, enter=out.enter, leave=out.leave)
 
 
 def attach(ctx: Context, argv: list[str]) -> Out:

@@ -20,6 +20,7 @@ from engine.kube.objects import (
     status_of,
 )
 from engine.kube.podspec import every_container, on_node
+from engine.kube.quantity import percent, total
 from engine.kube.select import selector_text, text
 from engine.kube.store import Event
 from engine.shell.tool import Context, Out
@@ -74,8 +75,10 @@ def describe(client: Client, kind: Kind, body: Json, *, events: bool) -> str:
     out = Blocks()
     writer = WRITERS.get(kind.kind, general)
     writer(client, body, out)
-    if events:
+    if events and kind.kind not in ("Namespace", "Secret", "Event"):
         event_table(client, body, out)
+    elif kind.kind == "Event":
+        out.put(0, f"Events:\t{NONE}")
     return out.text()
 
 
@@ -98,7 +101,11 @@ def put_map(out: Blocks, title: str, values: Json | None, *, level: int = 0) -> 
 
 
 def event_table(client: Client, body: Json, out: Blocks) -> None:
-    rows = client.cluster.store.events_about(str(meta(body).get("uid", name_of(body))))
+    store = client.cluster.store
+    rows = list(store.events_about(str(meta(body).get("uid", name_of(body)))))
+    if body["kind"] == "Node":
+        # kubelet's own events about its node carry the node's name in place of a uid.
+        rows = sorted([*rows, *store.events_about(name_of(body))], key=lambda e: e.last)
     if not rows:
         out.put(0, f"Events:\t{NONE}")
         return
@@ -171,7 +178,7 @@ def pod(client: Client, body: Json, out: Blocks) -> None:
         for c in sorted(
             conditions, key=lambda c: PRESENTED.index(c["type"]) if c["type"] in PRESENTED else 9
         ):
-            out.put(1, f"{c['type']}\t{c['status']} ")
+            out.put(1, f"{c['type']} \t{c['status']} ")
     volumes(out, spec.get("volumes") or [])
     if status.get("qosClass"):
         out.put(0, f"QoS Class:\t{status['qosClass']}")
@@ -216,8 +223,8 @@ def containers(out: Blocks, title: str, rows: list[Json], statuses: list[Json], 
             out.put(2, f"Image ID:\t{status.get('imageID', '')}")
         ports = c.get("ports") or []
         word = "Ports" if len(ports) > 1 else "Port"
-        plain = ", ".join(f"{p['containerPort']}/{p.get('protocol', 'TCP')}" + name_note(p) for p in ports)
-        host = ", ".join(f"{p.get('hostPort') or 0}/{p.get('protocol', 'TCP')}" + name_note(p) for p in ports)
+        plain = ", ".join(f"{p['containerPort']}/{p.get('protocol', 'TCP')}" for p in ports)
+        host = ", ".join(f"{p.get('hostPort') or 0}/{p.get('protocol', 'TCP')}" for p in ports)
         out.put(2, f"{word}:\t{plain or NONE}")
         out.put(2, f"Host {word}:\t{host or NONE}")
         for key, head in (("command", "Command"), ("args", "Args")):
@@ -236,10 +243,6 @@ def containers(out: Blocks, title: str, rows: list[Json], statuses: list[Json], 
         probes(out, c)
         environment(out, c, body)
         mounts(out, c)
-
-
-def name_note(port: Json) -> str:
-    return f" ({port['name']})" if port.get("name") else ""
 
 
 def state(out: Blocks, title: str, found: Json) -> None:
@@ -284,7 +287,8 @@ def probes(out: Blocks, c: Json) -> None:
                 f"#failure={p.get('failureThreshold', 3)}"
             )
             if g := p.get("httpGet"):
-                how = f"http-get {str(g.get('scheme', 'HTTP')).lower()}://{g.get('host', '')}:{g.get('port')}{g.get('path', '/')}"
+                where = f"{g.get('host', '')}:{g.get('port')}{g.get('path', '/')}"
+                how = f"http-get {str(g.get('scheme', 'HTTP')).lower()}://{where}"
             elif p.get("tcpSocket"):
                 how = f"tcp-socket {p['tcpSocket'].get('host', '')}:{p['tcpSocket'].get('port')}"
             elif p.get("exec"):
@@ -309,9 +313,11 @@ def environment(out: Blocks, c: Json, body: Json) -> None:
         if f := source.get("fieldRef"):
             value = f" ({f.get('apiVersion', 'v1')}:{f['fieldPath']})"
         elif f := source.get("configMapKeyRef"):
-            value = f"<set to the key '{f.get('key')}' of config map '{f.get('name')}'>\tOptional: {str(f.get('optional', False)).lower()}"
+            optional = str(f.get("optional", False)).lower()
+            value = f"<set to the key '{f.get('key')}' of config map '{f.get('name')}'>\tOptional: {optional}"
         elif f := source.get("secretKeyRef"):
-            value = f"<set to the key '{f.get('key')}' in secret '{f.get('name')}'>\tOptional: {str(f.get('optional', False)).lower()}"
+            optional = str(f.get("optional", False)).lower()
+            value = f"<set to the key '{f.get('key')}' in secret '{f.get('name')}'>\tOptional: {optional}"
         else:
             value = str(e.get("value", ""))
         out.put(3, f"{e['name']}:\t{value}")
@@ -363,9 +369,11 @@ def volumes(out: Blocks, rows: list[Json]) -> None:
                 if token := part.get("serviceAccountToken"):
                     out.put(2, f"TokenExpirationSeconds:\t{token.get('expirationSeconds', 3600)}")
                 elif config := part.get("configMap"):
-                    optional = str(config.get("optional", False)).lower()
+                    optional = config.get("optional")
                     out.put(2, f"ConfigMapName:\t{config.get('name')}")
-                    out.put(2, f"Optional:\t{optional}")
+                    out.put(
+                        2, f"ConfigMapOptional:\t{'<nil>' if optional is None else str(optional).lower()}"
+                    )
                 elif "downwardAPI" in part:
                     out.put(2, "DownwardAPI:\ttrue")
             continue
@@ -398,6 +406,7 @@ def node(client: Client, body: Json, out: Blocks) -> None:
     for i, row in enumerate(sorted(shown)):
         out.put(0, f"{'Taints:' if i == 0 else ''}\t{row}")
     out.put(0, f"Unschedulable:\t{str(bool(spec.get('unschedulable'))).lower()}")
+    lease(client, body, out)
     conditions = status.get("conditions") or []
     out.put(0, "Conditions:")
     heads = ("Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message")
@@ -416,6 +425,7 @@ def node(client: Client, body: Json, out: Blocks) -> None:
     info = status.get("nodeInfo") or {}
     out.put(0, "System Info:")
     for key, head in (
+        ("machineID", "Machine ID"), ("systemUUID", "System UUID"), ("bootID", "Boot ID"),
         ("kernelVersion", "Kernel Version"), ("osImage", "OS Image"), ("operatingSystem", "Operating System"),
         ("architecture", "Architecture"), ("containerRuntimeVersion", "Container Runtime Version"),
         ("kubeletVersion", "Kubelet Version"), ("kubeProxyVersion", "Kube-Proxy Version"),
@@ -427,30 +437,61 @@ def node(client: Client, body: Json, out: Blocks) -> None:
     pods_on(client, body, out)
 
 
+def lease(client: Client, body: Json, out: Blocks) -> None:
+    found = client.cluster.store.get("Lease", "kube-node-lease", name_of(body))
+    if found is None:
+        out.put(0, f'Lease:\tFailed to get lease: leases.coordination.k8s.io "{name_of(body)}" not found')
+        return
+    spec = spec_of(found)
+    out.put(0, "Lease:")
+    out.put(1, f"HolderIdentity:\t{spec.get('holderIdentity', '<unset>')}")
+    out.put(1, f"AcquireTime:\t{when(spec.get('acquireTime'))}")
+    out.put(1, f"RenewTime:\t{when(spec.get('renewTime'))}")
+
+
+#: What `Allocated resources` counts, and the node's resource that the percentage is of.
+COUNTED = ("cpu", "memory", "ephemeral-storage")
+
+
 def pods_on(client: Client, body: Json, out: Blocks) -> None:
     rows = [
         p
         for p in client.cluster.store.list("Pod")
         if on_node(p) == name_of(body) and status_of(p).get("phase") not in ("Succeeded", "Failed")
     ]
+    room = status_of(body).get("allocatable") or {}
     out.put(0, f"Non-terminated Pods:\t({len(rows)} in total)")
     heads = ("Namespace", "Name", "CPU Requests", "CPU Limits", "Memory Requests", "Memory Limits", "Age")
-    out.put(1, "\t".join((heads[0], heads[1], "\t".join(heads[2:]))).replace("\t\t", "\t"))
-    out.put(1, "\t".join("-" * len(h) if h != "Age" else "---" for h in heads))
+    out.put(1, f"{heads[0]}\t{heads[1]}\t\t" + "\t".join(heads[2:]))
+    dashes = ["-" * len(h) for h in heads]
+    out.put(1, f"{dashes[0]}\t{dashes[1]}\t\t" + "\t".join(dashes[2:]))
     for p in rows:
-        cells = [amount(p, key, what) for what in ("cpu", "memory") for key in ("requests", "limits")]
+        cells = [amount(asked([p], key, what), room.get(what, "0")) for what in COUNTED[:2] for key in ASKS]
         born = age(client.clock - clock_of(meta(p)["creationTimestamp"]))
-        out.put(1, "\t".join((namespace_of(p), name_of(p), *cells, born)))
+        out.put(1, f"{namespace_of(p)}\t{name_of(p)}\t\t" + "\t".join((*cells, born)))
+    out.put(0, "Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)")
+    out.put(1, "Resource\tRequests\tLimits")
+    out.put(1, "--------\t--------\t------")
+    for what in (*COUNTED, *sorted(k for k in room if k.startswith("hugepages-"))):
+        cells = [amount(asked(rows, key, what), room.get(what, "0")) for key in ASKS]
+        out.put(1, "\t".join((what, *cells)))
 
 
-def amount(body: Json, key: str, what: str) -> str:
-    """The sum is only shown when one container alone asks, as labs have it; nothing asked is `0 (0%)`."""
-    found = [
-        str(((c.get("resources") or {}).get(key) or {}).get(what))
-        for c in every_container(spec_of(body))
-        if ((c.get("resources") or {}).get(key) or {}).get(what)
-    ]
-    return " + ".join(found) if found else "0 (0%)"
+ASKS = ("requests", "limits")
+
+
+def asked(pods: list[Json], key: str, what: str) -> str:
+    """The sum of what the containers of some pods ask for."""
+    return total(
+        str(found)
+        for p in pods
+        for c in every_container(spec_of(p))
+        if (found := ((c.get("resources") or {}).get(key) or {}).get(what)) is not None
+    )
+
+
+def amount(text: str, room: str) -> str:
+    return f"{text} ({percent(text, room)}%)"
 
 
 # ---- the rest
@@ -487,7 +528,8 @@ def template(body: Json, out: Blocks) -> None:
     blocks = Blocks()
     containers(blocks, "Containers", spec_of(inner).get("containers") or [], [], inner)
     for row in blocks.lines:
-        out.put(0, " " + row)
+        depth = len(row) - len(row.lstrip(" "))
+        out.put(0, {0: "  ", 2: " "}.get(depth, "") + row)
     out.put(1, f"Volumes:\t{NONE}" if not spec_of(inner).get("volumes") else "Volumes:")
     out.put(1, f"Node-Selectors:\t{text(spec_of(inner).get('nodeSelector'))}")
     tolerations = [toleration(t) for t in spec_of(inner).get("tolerations") or ()]
@@ -539,30 +581,142 @@ def replica_text(rows: Iterable[Json]) -> str:
     return ", ".join(parts) or NONE
 
 
+def replica_set(client: Client, body: Json, out: Blocks) -> None:
+    spec, status = spec_of(body), status_of(body)
+    out.put(0, f"Name:\t{name_of(body)}")
+    out.put(0, f"Namespace:\t{namespace_of(body)}")
+    out.put(0, f"Selector:\t{selector_text(spec.get('selector'))}")
+    put_map(out, "Labels", labels_of(body))
+    put_map(out, "Annotations", meta(body).get("annotations"))
+    owner = controller_of(body)
+    if owner is not None:
+        out.put(0, f"Controlled By:\t{owner['kind']}/{owner['name']}")
+    out.put(0, f"Replicas:\t{status.get('replicas', 0)} current / {spec.get('replicas', 1)} desired")
+    out.put(0, f"Pods Status:\t{phases(client, body)}")
+    template(body, out)
+
+
+def phases(client: Client, body: Json) -> str:
+    """Pods of a workload by phase."""
+    mine = [p for p in client.cluster.store.list("Pod", namespace_of(body))
+            if (o := controller_of(p)) is not None and o["uid"] == meta(body)["uid"]]  # fmt: skip
+    words_of = {"Running": "Running", "Pending": "Waiting", "Succeeded": "Succeeded", "Failed": "Failed"}
+    counts = {w: sum(status_of(p).get("phase") == k for p in mine) for k, w in words_of.items()}
+    return " / ".join(f"{n} {w}" for w, n in counts.items())
+
+
+def daemon_set(client: Client, body: Json, out: Blocks) -> None:
+    spec, status = spec_of(body), status_of(body)
+    out.put(0, f"Name:\t{name_of(body)}")
+    out.put(0, f"Selector:\t{selector_text(spec.get('selector'))}")
+    out.put(0, f"Node-Selector:\t{text(spec_of(spec.get('template') or {}).get('nodeSelector'))}")
+    put_map(out, "Labels", labels_of(body))
+    put_map(out, "Annotations", meta(body).get("annotations"))
+    for key, head in (
+        ("desiredNumberScheduled", "Desired Number of Nodes Scheduled"),
+        ("currentNumberScheduled", "Current Number of Nodes Scheduled"),
+        ("updatedNumberScheduled", "Number of Nodes Scheduled with Up-to-date Pods"),
+        ("numberAvailable", "Number of Nodes Scheduled with Available Pods"),
+        ("numberMisscheduled", "Number of Nodes Misscheduled"),
+    ):
+        out.put(0, f"{head}: {status.get(key, 0)}")
+    out.put(0, f"Pods Status:\t{phases(client, body)}")
+    template(body, out)
+
+
+def stateful_set(client: Client, body: Json, out: Blocks) -> None:
+    spec, status = spec_of(body), status_of(body)
+    out.put(0, f"Name:\t{name_of(body)}")
+    out.put(0, f"Namespace:\t{namespace_of(body)}")
+    out.put(0, f"CreationTimestamp:\t{when(meta(body).get('creationTimestamp'))}")
+    out.put(0, f"Selector:\t{selector_text(spec.get('selector'))}")
+    put_map(out, "Labels", labels_of(body))
+    put_map(out, "Annotations", meta(body).get("annotations"))
+    out.put(0, f"Replicas:\t{spec.get('replicas', 1)} desired | {status.get('replicas', 0)} total")
+    strategy = spec.get("updateStrategy") or {}
+    out.put(0, f"Update Strategy:\t{strategy.get('type', 'RollingUpdate')}")
+    if rolling := strategy.get("rollingUpdate"):
+        out.put(1, f"Partition:\t{rolling.get('partition', 0)}")
+    out.put(0, f"Pods Status:\t{phases(client, body)}")
+    template(body, out)
+    out.put(0, f"Volume Claims:\t{NONE}")
+
+
+def job(client: Client, body: Json, out: Blocks) -> None:
+    spec, status = spec_of(body), status_of(body)
+    out.put(0, f"Name:\t{name_of(body)}")
+    out.put(0, f"Namespace:\t{namespace_of(body)}")
+    out.put(0, f"Selector:\t{selector_text(spec['selector']) if spec.get('selector') else ''}")
+    put_map(out, "Labels", labels_of(body))
+    put_map(out, "Annotations", meta(body).get("annotations"))
+    owner = controller_of(body)
+    if owner is not None:
+        out.put(0, f"Controlled By:\t{owner['kind']}/{owner['name']}")
+    out.put(0, f"Parallelism:\t{spec.get('parallelism', 1)}")
+    out.put(0, f"Completions:\t{spec.get('completions', '<unset>')}")
+    out.put(0, f"Completion Mode:\t{spec.get('completionMode', 'NonIndexed')}")
+    out.put(0, f"Suspend:\t{str(bool(spec.get('suspend'))).lower()}")
+    out.put(0, f"Backoff Limit:\t{spec.get('backoffLimit', 6)}")
+    if status.get("startTime"):
+        out.put(0, f"Start Time:\t{when(status['startTime'])}")
+    if status.get("completionTime"):
+        out.put(0, f"Completed At:\t{when(status['completionTime'])}")
+        took = clock_of(status["completionTime"]) - clock_of(status["startTime"])
+        out.put(0, f"Duration:\t{age(took)}")
+    active, ready = status.get("active", 0), status.get("ready", 0)
+    done = f"{status.get('succeeded', 0)} Succeeded / {status.get('failed', 0)} Failed"
+    out.put(0, f"Pods Statuses:\t{active} Active ({ready} Ready) / {done}")
+    template(body, out)
+
+
+def config_map(client: Client, body: Json, out: Blocks) -> None:
+    head(body, out)
+    out.put(0, "\nData\n====")
+    for key, value in sorted((body.get("data") or {}).items()):
+        out.put(0, f"{key}:\n----\n{value}\n")
+    out.put(0, "\nBinaryData\n====")
+    for key, value in sorted((body.get("binaryData") or {}).items()):
+        out.put(0, f"{key}: {len(value) * 3 // 4} bytes")
+    out.put(0, "")
+
+
+def secret(client: Client, body: Json, out: Blocks) -> None:
+    head(body, out)
+    out.put(0, f"\nType:\t{body.get('type', 'Opaque')}\n\nData\n====")
+    import base64
+
+    for key, value in sorted((body.get("data") or {}).items()):
+        out.put(0, f"{key}:\t{len(base64.b64decode(value + '=='))} bytes")
+
+
+def service_account(client: Client, body: Json, out: Blocks) -> None:
+    head(body, out)
+    for title, key in (("Image pull secrets", "imagePullSecrets"), ("Mountable secrets", "secrets")):
+        many(out, title, [str(r.get("name")) for r in body.get(key) or ()])
+    out.put(0, f"Tokens:\t{NONE}")
+
+
+#: Parts of the metadata that the general describer leaves out, because they stand above or say nothing.
+LEFT_OUT = ("name", "namespace", "labels", "annotations", "managedFields", "selfLink")
+
+
 def general(client: Client, body: Json, out: Blocks) -> None:
     """The general describer: metadata, then every field by its words."""
     head(body, out)
-    out.put(0, f"API Version:\t{body.get('apiVersion', '')}")
-    out.put(0, f"Kind:\t{body.get('kind', '')}")
-    out.put(0, "Metadata:")
-    tree(
-        out,
-        {
-            k: v
-            for k, v in meta(body).items()
-            if k in ("creationTimestamp", "resourceVersion", "uid", "generation")
-        },
-        1,
-    )
-    for key in sorted(body):
-        if key not in ("apiVersion", "kind", "metadata"):
-            field(out, key, body[key], 0)
+    for key in sorted({"apiVersion", "kind", *body}):
+        if key == "metadata":
+            out.put(0, "Metadata:")
+            tree(out, {k: v for k, v in meta(body).items() if k not in LEFT_OUT}, 1)
+        else:
+            field(out, key, body.get(key), 0)
 
 
 def words(key: str) -> str:
-    """`nodeName` -> `Node Name`"""
+    """`nodeName` -> `Node Name`, `uid` -> `UID`"""
     import re
 
+    if key in ("uid", "apiVersion"):
+        return {"uid": "UID", "apiVersion": "API Version"}[key]
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key)
     return spaced[:1].upper() + spaced[1:]
 
@@ -589,5 +743,7 @@ def field(out: Blocks, key: str, value: object, level: int) -> None:
 
 
 WRITERS: dict[str, Callable[[Client, Json, Blocks], None]] = {
-    "Pod": pod, "Node": node, "Namespace": namespace, "Deployment": deployment,
+    "Pod": pod, "Node": node, "Namespace": namespace, "Deployment": deployment, "ReplicaSet": replica_set,
+    "DaemonSet": daemon_set, "StatefulSet": stateful_set, "Job": job, "ConfigMap": config_map, "Secret": secret,
+    "ServiceAccount": service_account,
 }  # fmt: skip

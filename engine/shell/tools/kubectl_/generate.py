@@ -31,11 +31,11 @@ CREATE = (
 def run(ctx: Context, argv: list[str]) -> Out:
     """kubectl run NAME --image=IMAGE ..."""
     line = parse("run", argv, RUN)
-    if not line.words:
-        raise Fail("error: NAME is required for run\nSee 'kubectl run -h' for help and examples")
     image = line.get("image")
     if not image:
         raise Fail('error: required flag(s) "image" not set')
+    if not line.words:
+        raise Fail("error: NAME is required for run\nSee 'kubectl run -h' for help and examples")
     name, args = line.words[0], [*line.words[1:], *(line.after or ())]
     dry = dry_run(line)
     body = pod(line, name, image, args)
@@ -187,14 +187,21 @@ def create_verb(ctx: Context, argv: list[str]) -> Out:
     if maker is None:
         if word in REAL:
             raise later(f"kubectl create {word}")
-        raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl create -h' for help and examples")
+        raise Fail(
+            f"error: Unexpected args: [{' '.join(line.words)}]\nSee 'kubectl create -h' for help and examples"
+        )
     if word == "secret":
         word, *rest = rest or [""]
         if word != "generic":
             raise later(f"kubectl create secret {word}")
+    if word in ("deployment", "deploy", "job") and not line.get("image"):
+        raise Fail('error: required flag(s) "image" not set')
     if not rest:
+        long = {"ns": "namespace", "cm": "configmap", "deploy": "deployment", "sa": "serviceaccount"}.get(
+            word, word
+        )
         raise Fail(
-            "error: exactly one NAME is required, got 0\nSee 'kubectl create -h' for help and examples"
+            f"error: exactly one NAME is required, got 0\nSee 'kubectl create {long} -h' for help and examples"
         )
     body = maker(ctx, line, rest[0])
     if dry_run(line) == " (dry run)" and line.get("output"):
@@ -265,7 +272,8 @@ def config_map(ctx: Context, line: Line, name: str) -> Json:
 def secret(ctx: Context, line: Line, name: str) -> Json:
     data = {k: base64.b64encode(v.encode()).decode() for k, v in literals(ctx, line).items()}
     body = named(line, "v1", "Secret", name)
-    body["type"] = line.get("type") or "Opaque"
+    if line.get("type"):
+        body["type"] = line.get("type")
     return {**body, "data": data} if data else body
 
 

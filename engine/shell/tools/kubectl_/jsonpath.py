@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -16,7 +16,8 @@ class JsonPathError(Exception):
     """A template that cannot be read or a path that is not there; the text behind kubectl's `error: `."""
 
 
-Step = Callable[[list[Any]], list[Any]]
+class ExecuteError(JsonPathError):
+    """The template can be read, and this object has no such element."""
 
 
 def render(template: str, data: Any, *, allow_missing: bool = True) -> str:
@@ -228,7 +229,7 @@ def index(found: list[Any], at: int) -> list[Any]:
     for f in found:
         if isinstance(f, list):
             if not -len(f) <= at < len(f):
-                raise JsonPathError(f"array index out of bounds: index {at}, length {len(f)}")
+                raise ExecuteError(f"array index out of bounds: index {at}, length {len(f)}")
             out.append(f[at])
     return out
 

@@ -12,12 +12,12 @@ import yaml
 from engine.kube.objects import BY_KIND, Json, name_of
 from engine.shell.tool import Context, Fail
 from engine.shell.tools.kubectl_.client import later, ref
-from engine.shell.tools.kubectl_.jsonpath import JsonPathError, find, render, show
+from engine.shell.tools.kubectl_.jsonpath import ExecuteError, JsonPathError, find, render, show
 from engine.shell.tools.kubectl_.table import table
 
 FORMATS = (
-    "custom-columns, custom-columns-file, go-template, go-template-file, json, jsonpath, jsonpath-as-json, "
-    "jsonpath-file, kyaml, name, template, templatefile, wide, yaml"
+    "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,"
+    "name,template,templatefile,wide,yaml"
 )
 
 
@@ -47,7 +47,7 @@ _Dumper.add_representer(str, _text)
 
 def to_yaml(body: Any) -> str:
     return yaml.dump(
-        body, Dumper=_Dumper, sort_keys=True, default_flow_style=False, width=10**9, allow_unicode=True
+        body, Dumper=_Dumper, sort_keys=True, default_flow_style=False, width=80, allow_unicode=True
     )
 
 
@@ -109,8 +109,26 @@ def by_path(template: str, body: Any, *, as_json: bool) -> str:
             path = template.strip().removeprefix("{").removesuffix("}")
             return json.dumps(find(path, body, True), indent=4) + "\n"
         return render(template, body)
+    except ExecuteError as error:
+        raise Fail(
+            f'error: error executing jsonpath "{template}": Error executing template: {error}. Printing more '
+            "information for debugging the template:\n\ttemplate was:\n\t\t"
+            f"{template}\n\tobject given to jsonpath engine was:\n\t\t{go_syntax(body)}\n\n"
+        ) from None
     except JsonPathError as error:
         raise Fail(f"error: error parsing jsonpath {template}, {error}") from None
+
+
+def go_syntax(value: Any) -> str:
+    """Go's %#v of decoded JSON."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{json.dumps(k)}:{go_syntax(v)}" for k, v in sorted(value.items()))
+        return f"map[string]interface {{}}{{{inner}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(go_syntax(v) for v in value)}}}"
+    if value is None:
+        return "interface {}(nil)"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def custom(text: str, rows: list[Json]) -> str:

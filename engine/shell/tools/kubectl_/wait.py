@@ -31,8 +31,6 @@ def seconds(text: str) -> float:
 
 def wait(ctx: Context, argv: list[str]) -> Out:
     line = parse("wait", argv, WAIT)
-    if not line.get("for"):
-        raise Fail("error: --for must be specified")
     client = connect(ctx, line)
     kind, _, want = line.get("for").partition("=")
     if kind not in ("condition", "delete", "create", "jsonpath"):

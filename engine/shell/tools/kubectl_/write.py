@@ -14,14 +14,25 @@ from engine.kube.objects import BY_KIND, Json, Kind, edited, meta, name_of, name
 from engine.kube.validate import Refused
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_ import output
-from engine.shell.tools.kubectl_.client import Client, connect, fetch, later, listing, not_found, ref, targets
+from engine.shell.tools.kubectl_.client import (
+    NO_RESOURCES,
+    Client,
+    connect,
+    fetch,
+    later,
+    listing,
+    not_found,
+    ref,
+    targets,
+)
 from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
 
 DRY = Flag(name="dry-run", bare="unchanged")
 COMMON = (
     flag("filename", "f"), switch("recursive", "R"), refused("kustomize", "k", value=True), DRY, flag("output", "o"),
-    flag("validate"), flag("field-manager"), flag("selector", "l"), switch("save-config"), switch("show-managed-fields"),
-    switch("windows-line-endings"), refused("edit"), refused("raw", value=True), refused("template", value=True),
+    flag("validate"), flag("field-manager"), flag("selector", "l"), switch("save-config"),
+    switch("show-managed-fields"), switch("windows-line-endings"), refused("edit"), refused("raw", value=True),
+    refused("template", value=True),
 )  # fmt: skip
 APPLY = (
     *COMMON, refused("server-side"), switch("force"), refused("prune"), switch("overwrite"), refused("all"),
@@ -103,8 +114,8 @@ def type_errors(row: Manifest) -> str:
         data = ", ".join(missing)
         data = f"[{data}]" if len(missing) > 1 else data
         return (
-            f'error: error validating "{row.file}": error validating data: {data}; if you choose to ignore these errors, '
-            "turn validation off with --validate=false"
+            f'error: error validating "{row.file}": error validating data: {data}; if you choose to ignore these '
+            "errors, turn validation off with --validate=false"
         )
     known = BY_KIND.get(str(kind))
     if known is None or known.api != api:
@@ -112,8 +123,8 @@ def type_errors(row: Manifest) -> str:
         name = m.get("name", "") if isinstance(m, dict) else ""
         space = m.get("namespace", "") if isinstance(m, dict) else ""
         return (
-            f'error: resource mapping not found for name: "{name}" namespace: "{space}" from "{row.file}": no matches for '
-            f'kind "{kind}" in version "{api}"\nensure CRDs are installed first'
+            f'error: resource mapping not found for name: "{name}" namespace: "{space}" from "{row.file}": no matches '
+            f'for kind "{kind}" in version "{api}"\nensure CRDs are installed first'
         )
     return ""
 
@@ -376,7 +387,8 @@ def delete(ctx: Context, argv: list[str]) -> Out:
             "kube-node-lease",
         ):
             errors.append(
-                f'Error from server (Forbidden): namespaces "{name_of(body)}" is forbidden: this namespace may not be deleted'
+                f'Error from server (Forbidden): namespaces "{name_of(body)}" is forbidden: this namespace may not be '
+                "deleted"
             )
             continue
         if not dry:
@@ -389,9 +401,8 @@ def delete(ctx: Context, argv: list[str]) -> Out:
             if line.get("output") == "name"
             else f'{kind.singular}{"." + kind.group if kind.group else ""} "{name_of(body)}" {word}{where}{dry}'
         )
-    if not found and not errors:
-        if not line.on("ignore-not-found"):
-            lines.append("No resources found")
+    if not found and not errors and not line.on("ignore-not-found"):
+        lines.append("No resources found")
     client.settle()
     warning = ""
     if forced and found:
@@ -420,7 +431,7 @@ def wanted(client: Client, line: Line) -> list[tuple[Kind, str, str]]:
     if "filename" in line:
         return named_in_files(client, line)
     if not line.words:
-        raise Fail("error: You must provide one or more resources by argument or filename.\n" + MUST)
+        raise Fail(NO_RESOURCES)
     rows = targets(client, line, line.words)
     for _, name in rows:
         if not name and not line.on("all") and not line.get("selector") and not line.get("field-selector"):
@@ -430,8 +441,4 @@ def wanted(client: Client, line: Line) -> list[tuple[Kind, str, str]]:
     return [(k, n, client.namespace) for k, n in rows]
 
 
-MUST = (
-    "Example resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n"
-    "   '<resource>'"
-)
 __all__ = ["apply", "create_files", "create_one", "delete", "fetch", "named_in_files", "replace"]

@@ -205,7 +205,8 @@ class Lab:
         act, before = self.acts.pop(), self._before.pop()
         self._undone.append(act)
         if before is not None:
-            self._enter(before)
+            # A copy of this lab may hold the same snapshot.
+            self._enter(before.copy())
         else:
             self._replay(self.acts)
         return act

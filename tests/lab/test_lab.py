@@ -142,6 +142,16 @@ def test_a_copy_is_independent(lab: Lab) -> None:
     assert lab.acts == []
 
 
+def test_undo_in_a_copy_leaves_what_the_other_can_undo(lab: Lab) -> None:
+    start = state(lab)
+    lab.run("node/w1", "ip link set cni0 mtu 1400")
+    other = lab.copy()
+    other.undo()
+    other.run("node/w1", "ip link del cni0")
+    lab.undo()
+    assert state(lab) == start
+
+
 def test_the_shell_of_a_place_stays_the_same_over_undo(lab: Lab) -> None:
     lab.run("node/w1", "cd /etc")
     lab.run("node/w1", "ip link set cni0 down")

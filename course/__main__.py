@@ -143,8 +143,14 @@ def _open_course(argv: Sequence[str], lang: str) -> int:
     # Composed Korean text gets lost under the kitty keyboard protocol in several terminals; Textual reads
     # this when it is imported. A person who wants the protocol sets it to 0.
     os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
+    import gc
+
+    # The way to the first screen makes hundreds of thousands of objects, and none of them is garbage: looking through
+    # them again and again costs an eighth of the time until a lesson is on the screen.
+    gc.set_threshold(50_000, 20, 100)
     from course.app import run_app
 
+    gc.freeze()
     return run_app(args)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from course.cli.common import (
@@ -20,7 +19,7 @@ from course.cli.common import (
     say_notes,
     words,
 )
-from engine.errors import InputError, NotModelled, Problem
+from engine.errors import InputError, Problem
 from engine.lab.lab import Lab
 from engine.lab.places import place_name
 from engine.lab.trace import PROTOS
@@ -41,7 +40,6 @@ BAD_HEADER = Phrase(
     ko="{found!r}은(는) 헤더가 아닙니다. 이름: 값으로 적으십시오",
 )
 NOT_WRITTEN = Phrase(en="cannot write {file}: {reason}", ko="{file}에 쓸 수 없습니다: {reason}")
-NO_EXPORT = Phrase(en="Read the text, or --json.", ko="글이나 --json으로 읽으십시오.")
 
 
 def parser() -> Parser:
@@ -68,6 +66,7 @@ def parser() -> Parser:
     p.add_argument("--seed", type=int, default=0, help=both("for random choices", "무작위 선택의 씨앗"))
     p.add_argument("--pcap", metavar="FILE", type=Path, help=both("write a capture", "캡처 파일로 저장"))
     p.add_argument("--svg", metavar="FILE", type=Path, help=both("write a picture", "그림 파일로 저장"))
+    p.add_argument("--markdown", metavar="FILE", type=Path, help=both("write a transcript", "글로 저장"))
     return p
 
 
@@ -81,9 +80,9 @@ def _run(args: argparse.Namespace) -> int:
     lab = open_lab(args.lab, seed=args.seed, lang=args.lang)
     proto = args.proto or ("http" if args.to.startswith("http://") else "tcp")
     journey = lab.trace(args.source, args.to, proto, headers, enter=args.enter)
-    for kind in ("pcap", "svg"):
+    for kind in ("pcap", "svg", "markdown"):
         if getattr(args, kind) is not None:
-            export(kind, getattr(args, kind), lab, journey)
+            export(kind, getattr(args, kind), lab, journey, args.lang)
     if args.json:
         print_json(journey.to_json())
     else:
@@ -100,13 +99,10 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def export(kind: str, path: Path, lab: Lab, journey: Journey) -> None:
-    """Write the journey by engine.export.KIND: `write(path, journey, net)`. NotModelled without that module."""
-    name = f"engine.export.{kind}"
-    if find_spec("engine.export") is None or find_spec(name) is None:
-        raise NotModelled(f"trace --{kind}", NO_EXPORT())
+def export(kind: str, path: Path, lab: Lab, journey: Journey, lang: str) -> None:
+    """Write the journey by engine.export.KIND, which is imported only when it is asked for."""
     try:
-        import_module(name).write(path, journey, lab.world.net)
+        import_module(f"engine.export.{kind}").write(path, journey, lab.world.net, lang)
     except OSError as error:
         said = NOT_WRITTEN(file=str(path), reason=error.strerror or str(error))
         raise InputError([Problem(where=f"--{kind}", said=said)]) from None

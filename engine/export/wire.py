@@ -1,0 +1,203 @@
+"""A packet as the bytes of a wire, with the checksums that a receiver would accept.
+
+Theory. Our headers hold what decides where a packet goes. What they do not hold (windows, TCP options, padding) is what
+Linux writes by default, and always the same for the same packet: a SYN has mss, sackOK, timestamps and wscale, later
+segments only timestamps, a reset nothing, exactly as `Tcp.header_length` counts. ping's data is its time and a pattern.
+DNS is told as text in the model, so its message is made here, by RFC 1035; an answer repeats the question that was
+asked from the same port.
+
+Rules. `frame()` is as long as `Packet.length()` (DNS may differ by its names). A layer without bytes is NotModelled.
+Sources: RFC 791, 792, 768, 793, 826, 1035, 7323; linux net/ipv4/tcp_output.c; iputils ping_common.c.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import field
+
+from engine.errors import InputError, NotModelled
+from engine.linux.addr import ip4
+from engine.linux.clock import BIRTH
+from engine.linux.packet import Arp, Ethernet, Icmp, IPv4, Layer, Packet, Payload, Tcp, Udp
+from engine.record import dataclass
+
+FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32}
+DNS_TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
+DNS_PORT = 53
+#: the TTL of the answers that docker's name server gives
+DNS_TTL = 600
+#: the TCP timestamp at virtual second 0
+TS_START = 1_000_000_000
+#: seconds from 1970 to the birth of every lab (UTC)
+EPOCH = int((BIRTH - BIRTH.__class__(1970, 1, 1)).total_seconds())
+
+
+def checksum(data: bytes) -> int:
+    """The internet checksum (RFC 1071) over `data`, as the number to put in the header."""
+    if len(data) % 2:
+        data += b"\0"
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+@dataclass(slots=True)
+class Wire:
+    """One capture's encoder: it remembers the DNS questions. `questions` is (client port) -> (type, name)."""
+
+    questions: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def frame(self, packet: Packet, *, sent: float = 0.0) -> bytes:
+        """The frame with its Ethernet header (zero addresses on lo, as Linux has it). `sent`: virtual second at which
+        the sender made it."""
+        eth = packet.eth or Ethernet(src=0, dst=0)
+        kind = 0x0806 if packet.get(Arp) is not None else eth.type
+        head = eth.dst.to_bytes(6, "big") + eth.src.to_bytes(6, "big") + kind.to_bytes(2, "big")
+        return head + self.layers(packet.unframed().layers, None, sent)
+
+    def layers(self, layers: tuple[Layer, ...], ip: IPv4 | None, sent: float) -> bytes:
+        """The bytes from the first of `layers` on; `ip` is the header around them."""
+        if not layers:
+            return b""
+        first, rest = layers[0], layers[1:]
+        if isinstance(first, Arp):
+            return arp_bytes(first)
+        if isinstance(first, IPv4):
+            return ip_bytes(first, self.layers(rest, first, sent))
+        if isinstance(first, Tcp) and ip is not None:
+            return tcp_bytes(first, ip, self.layers(rest, ip, sent), sent)
+        if isinstance(first, Udp) and ip is not None:
+            data = self.dns(first, rest) if DNS_PORT in (first.sport, first.dport) else None
+            return udp_bytes(first, ip, self.layers(rest, ip, sent) if data is None else data)
+        if isinstance(first, Icmp):
+            quoted = self.layers(first.quoted.layers, None, sent) if first.quoted is not None else b""
+            return icmp_bytes(first, quoted + self.layers(rest, ip, sent))
+        if isinstance(first, Payload):
+            return payload_bytes(first, sent)
+        raise NotModelled(f"pcap: {type(first).__name__}")
+
+    # ---- DNS
+
+    def dns(self, udp: Udp, rest: tuple[Layer, ...]) -> bytes | None:
+        """The message that a DNS payload tells; None for anything else."""
+        data = rest[0] if rest else None
+        if not isinstance(data, Payload) or data.protocol != "dns":
+            return None
+        asks = udp.dport == DNS_PORT
+        port = udp.sport if asks else udp.dport
+        if asks:
+            kind, _, name = data.text.partition(" ")
+            self.questions[port] = (DNS_TYPES.get(kind.rstrip("?"), 1), name)
+        asked, name = self.questions.get(port, (1, ""))
+        answers = [] if asks else dns_answers(data.text)
+        flags = 0x0100 if asks else 0x8183 if data.text.startswith("NXDOMAIN") else 0x8180
+        head = struct.pack(
+            ">6H", zlib.crc32(f"{port} {name}".encode()) & 0xFFFF, flags, 1, len(answers), 0, 0
+        )
+        question = dns_name(name) + struct.pack(">2H", asked, 1)
+        records = [
+            struct.pack(">3HIH", 0xC00C, kind, 1, DNS_TTL, len(value)) + value for kind, value in answers
+        ]
+        return head + question + b"".join(records)
+
+
+def dns_name(name: str) -> bytes:
+    """`web.default.` as length-prefixed labels. A label over 63 bytes is cut."""
+    labels = [
+        label.encode("idna" if not label.isascii() else "ascii")[:63] for label in name.split(".") if label
+    ]
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def dns_answers(text: str) -> list[tuple[int, bytes]]:
+    """(type, data) of the answers in a payload's text: `A 10.0.0.1 10.0.0.2`, `PTR name.`, `NXDOMAIN`."""
+    kind, *values = text.split()
+    if kind == "A":
+        try:
+            return [(1, ip4(value).to_bytes(4, "big")) for value in values]
+        except (InputError, NotModelled):
+            return []
+    if kind in ("PTR", "CNAME", "NS"):
+        return [(DNS_TYPES[kind], dns_name(value)) for value in values]
+    return []
+
+
+def arp_bytes(arp: Arp) -> bytes:
+    return (
+        struct.pack(">HHBBH", 1, 0x0800, 6, 4, arp.op)
+        + arp.sender_mac.to_bytes(6, "big") + arp.sender_ip.to_bytes(4, "big")
+        + arp.target_mac.to_bytes(6, "big") + arp.target_ip.to_bytes(4, "big")
+    )  # fmt: skip
+
+
+def ip_bytes(ip: IPv4, inner: bytes) -> bytes:
+    def head(total: int) -> bytes:
+        return struct.pack(
+            ">BBHHHBBHII", 0x45, ip.tos, 20 + len(inner), ip.ident & 0xFFFF, 0x4000 if ip.df else 0,
+            ip.ttl, int(ip.proto), total, ip.src, ip.dst,
+        )  # fmt: skip
+
+    return head(checksum(head(0))) + inner
+
+
+def pseudo(ip: IPv4, length: int) -> bytes:
+    """The pseudo header that TCP and UDP sum over."""
+    return struct.pack(">IIBBH", ip.src, ip.dst, 0, int(ip.proto), length)
+
+
+def tcp_options(tcp: Tcp, sent: float) -> bytes:
+    """Timestamps count milliseconds from one start on every machine, so that NAT leaves them as they are."""
+    if "R" in tcp.flags:
+        return b""
+    now = (TS_START + int(sent * 1000)) & 0xFFFFFFFF
+    stamp = struct.pack(">BBII", 8, 10, now, now if "A" in tcp.flags else 0)
+    if "S" in tcp.flags:
+        return struct.pack(">BBHBB", 2, 4, 1460, 4, 2) + stamp + struct.pack(">BBBB", 1, 3, 3, 7)
+    return b"\1\1" + stamp
+
+
+def tcp_bytes(tcp: Tcp, ip: IPv4, data: bytes, sent: float) -> bytes:
+    options = tcp_options(tcp, sent)
+    bits = sum(FLAGS[letter] for letter in tcp.flags)
+    window = 0 if "R" in tcp.flags else 64240 if "S" in tcp.flags else 502
+    words = (20 + len(options)) // 4
+
+    def whole(total: int) -> bytes:
+        head = struct.pack(
+            ">HHIIBBHHH", tcp.sport, tcp.dport, tcp.seq & 0xFFFFFFFF, tcp.ack & 0xFFFFFFFF, words << 4, bits,
+            window, total, 0,
+        )  # fmt: skip
+        return head + options + data
+
+    return whole(checksum(pseudo(ip, 20 + len(options) + len(data)) + whole(0)))
+
+
+def udp_bytes(udp: Udp, ip: IPv4, data: bytes) -> bytes:
+    def whole(total: int) -> bytes:
+        return struct.pack(">4H", udp.sport, udp.dport, 8 + len(data), total) + data
+
+    return whole(checksum(pseudo(ip, 8 + len(data)) + whole(0)) or 0xFFFF)
+
+
+def icmp_bytes(icmp: Icmp, data: bytes) -> bytes:
+    if icmp.type in (0, 8):
+        rest = struct.pack(">HH", icmp.ident & 0xFFFF, icmp.seq & 0xFFFF)
+    elif icmp.type == 5:
+        rest = struct.pack(">I", icmp.ident)  # the better gateway
+    else:
+        rest = struct.pack(">HH", 0, icmp.mtu)
+
+    def whole(total: int) -> bytes:
+        return struct.pack(">BBH", icmp.type, icmp.code, total) + rest + data
+
+    return whole(checksum(whole(0)))
+
+
+def payload_bytes(data: Payload, sent: float) -> bytes:
+    """The text, filled up or cut to `size`. Data without text is ping's: the time it was sent, then a pattern."""
+    if data.text:
+        return data.text.encode()[: data.size].ljust(data.size, b"\0")
+    stamp = struct.pack("<QQ", int(sent) + EPOCH, int(sent % 1 * 1_000_000)) if data.size >= 16 else b""
+    return stamp + bytes(n & 0xFF for n in range(len(stamp), data.size))

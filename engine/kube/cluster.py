@@ -11,7 +11,7 @@ API server the store stands still: only static pods and containers that are ther
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from engine.errors import EngineError, InputError, Problem
@@ -33,6 +33,7 @@ from engine.l7.behave import Behaviour
 from engine.linux.addr import text4
 from engine.linux.net import Net
 from engine.linux.ops.base import Changes
+from engine.record import dataclass
 from engine.say import Phrase, Said
 
 #: Things due in the past that one settle makes up for, at their own times; a longer gap is cut short at its end.

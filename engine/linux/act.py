@@ -8,7 +8,7 @@ the caller's whole timeout. Errors are errno names, as the calling program would
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.linux.choose import Choose
 from engine.linux.journey import Leg, Outcome, StepKind, Walk
@@ -16,6 +16,7 @@ from engine.linux.net import Net, Netns
 from engine.linux.packet import Icmp, IPv4, Layer, Packet, Payload, Proto, Tcp
 from engine.linux.rows import Proc, Socket
 from engine.linux.walk.walker import Answering, End, Waiting, Walker
+from engine.record import dataclass
 
 #: how long a TCP connect tries without any answer (tcp_syn_retries 6, kernel 6.5 and later): facts 10 section 1.5
 CONNECT_TIMEOUT = 134.6

@@ -10,9 +10,10 @@ Source: man ip-route, ip-rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.linux.addr import Prefix, mask
+from engine.record import dataclass
 
 TABLE_NAMES = {255: "local", 254: "main", 253: "default"}
 LOCAL, MAIN, DEFAULT = 255, 254, 253

@@ -8,12 +8,13 @@ shared between copies; containers are copied, so `copy()` is cheap.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.linux.conntrack import Conntrack
 from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Rule, Table, together
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Proc, Socket
 from engine.linux.xt.tables import Xtables
+from engine.record import dataclass
 
 #: sysctls that a namespace knows, with the kernel's defaults; `*.IF.*` keys exist per device and for all/default.
 SYSCTL_DEFAULTS: dict[str, str] = {

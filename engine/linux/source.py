@@ -6,12 +6,11 @@ Theory. `inet_select_addr` (net/ipv4/devinet.c) and the two halves of `inet_rtm_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.linux.addr import Prefix, is_loopback, is_multicast
 from engine.linux.fib import LOCAL, MAIN, SCOPES, Lookup, Route, lookup
 from engine.linux.net import Netns
 from engine.linux.rows import Link
+from engine.record import dataclass
 
 #: route type -> errno that ends the lookup
 ERRORS = {"blackhole": "EINVAL", "unreachable": "EHOSTUNREACH", "prohibit": "EACCES"}

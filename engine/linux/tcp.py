@@ -8,7 +8,7 @@ is kept in `Leg.rest`. Data are messages in segments, not a byte stream.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from engine.linux.act import (
     CONNECT_TIMEOUT,
@@ -31,6 +31,7 @@ from engine.linux.net import Net
 from engine.linux.packet import Layer, Payload, Proto, Tcp
 from engine.linux.walk import arp
 from engine.linux.walk.walker import End, Waiting
+from engine.record import dataclass
 
 
 def tcp_call(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
 from engine.linux.net import Net, Netns
@@ -19,6 +19,7 @@ from engine.linux.ops.kernelroutes import add_routes, down_device
 from engine.linux.ops.neigh import DelNeighbour, SetFdb, SetNeighbour
 from engine.linux.rows import Address, FdbEntry, Link, Port
 from engine.linux.status import carrier, peer_of
+from engine.record import dataclass
 
 __all__ = [
     "AddAddress", "AddLink", "AddVeth", "DelAddress", "DelLink", "DelNeighbour", "SetFdb", "SetLink", "SetNeighbour",

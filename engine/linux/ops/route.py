@@ -7,7 +7,7 @@ scope link or host; a route is found again by its prefix, metric and type of nex
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import OpError
 from engine.linux.addr import Prefix, mask
@@ -16,6 +16,7 @@ from engine.linux.net import Net, Netns
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.kernelroutes import table_of
+from engine.record import dataclass
 
 NO_PROCESS = "RTNETLINK answers: No such process"
 NO_DEVICE = "RTNETLINK answers: No such device"

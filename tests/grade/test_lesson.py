@@ -398,3 +398,37 @@ def test_an_exercise_without_hints_is_refused(course: Path) -> None:
     )
     with pytest.raises(InputError, match="found 0 hints, accepted: exactly three"):
         Folder.load(course / "01-sample")
+
+
+# ---- course.yaml
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "course.yaml:1: found null, accepted: a mapping with the keys groups"),
+        ("groups: []", "course.yaml:1: groups: found a list, accepted: a list of at least 1"),
+        (
+            "groups: [{title: {en: x}}]",
+            "course.yaml:1: groups[0].title: the key 'ko' is missing; write a text",
+        ),
+        (
+            "groups: [{title: {en: x, ko: 가}, lessons: [{id: 01-a, status: redy}]}]",
+            "course.yaml:1: groups[0].lessons[0]: the key 'title' is missing; write a text\n"
+            "course.yaml:1: groups[0].lessons[0]: the key 'summary' is missing; write a text\n"
+            "course.yaml:1: groups[0].lessons[0].status: found 'redy' (did you mean 'ready'?), accepted: ready, coming",
+        ),
+    ],
+)
+def test_what_is_said_about_the_course_map(tmp_path: Path, text: str, error: str) -> None:
+    (tmp_path / "course.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        Course.load(tmp_path)
+    assert caught.value.text("en") == error
+
+
+def test_lessons_by_id_number_and_beginning() -> None:
+    course = Course.load(SAMPLE)
+    assert course.entry("01-sample") is course.entry("1") is course.entry("01")
+    with pytest.raises(InputError, match="there is no lesson '01-sampel' \\(did you mean '01-sample'\\?\\)"):
+        course.entry("01-sampel")

@@ -111,10 +111,10 @@ class LessonScreen(TutorScreen):
     DEFAULT_CSS = """
     LessonScreen #head { height: 1; dock: top; background: $panel; }
     LessonScreen #upper { height: 1fr; }
-    LessonScreen #lower { height: 30%; min-height: 9; }
-    LessonScreen.asked #lower { height: 45%; }
-    LessonScreen #read { width: 1fr; padding: 0 1; border-right: solid $panel; scrollbar-size-vertical: 1; }
-    LessonScreen #see { width: 1fr; }
+    LessonScreen #lower { height: 9; }
+    LessonScreen.doing #lower { height: 45%; }
+    LessonScreen #read { width: 2fr; padding: 0 1; border-right: solid $panel; scrollbar-size-vertical: 1; }
+    LessonScreen #see { width: 3fr; }
     LessonScreen #see Player { height: 1fr; }
     LessonScreen #nothing { height: 1fr; content-align: center middle; color: $text-muted; padding: 0 4; }
     LessonScreen #lower { border-top: solid $panel; }
@@ -124,7 +124,7 @@ class LessonScreen(TutorScreen):
     LessonScreen DoBlock { margin-bottom: 1; }
     LessonScreen .hidden { display: none; }
     LessonScreen.narrow #read { border-right: none; }
-    LessonScreen.narrow #lower { border-top: none; height: 1fr; }
+    LessonScreen.narrow #lower, LessonScreen.narrow.doing #lower { border-top: none; height: 1fr; }
     LessonScreen.narrow #upper { height: 1fr; }
     LessonScreen.narrow #exercise-side { border-right: none; }
     """
@@ -328,7 +328,7 @@ class LessonScreen(TutorScreen):
         """Show the panes that belong to this size and state."""
         narrow = self.narrow
         self.set_class(narrow, "narrow")
-        self.set_class(self.exercise_open, "asked")
+        self.set_class(self.pane == "do", "doing")
         show = {
             "read": not narrow or self.pane == "read",
             "see": not narrow or self.pane == "see",

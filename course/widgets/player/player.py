@@ -40,6 +40,7 @@ LONGEST_TICK = 0.25  # a late tick moves the film on by no more than this
 STILL_BEAT = 1.4  # without motion each hop is shown for at least so long
 SMALL_WIDTH, SMALL_HEIGHT = 56, 12  # below this the ladder says more than a scene
 LOW_WINDOW = 30  # in a window as low as this a scene that does not fit gives way to the ladder
+LOW_PANEL = 5  # the panel where only so the scene fits: the rail, the hop, a header and why
 
 
 class Player(PlayerControls):
@@ -104,7 +105,7 @@ class Player(PlayerControls):
         self._finished = False
         self._halt: int | None = None
         self._ready = False
-        self._fits = True
+        self._fits, self._low = True, False
 
     def compose(self) -> ComposeResult:
         yield PlayerScene(id="scene")
@@ -117,7 +118,7 @@ class Player(PlayerControls):
     def load(self, journey: Journey, net: Net, *, play: bool = False) -> None:
         """Show another journey from its beginning. `net` is the lab as it is drawn."""
         self._journey, self._net = journey, net
-        self._zoomed, self._fits = False, True
+        self._zoomed, self._fits, self._low = False, True, False
         self._arrange()
         self._cut(Playback(film=self._film()))
         if play:
@@ -159,7 +160,8 @@ class Player(PlayerControls):
         """scene or ladder: what is shown now."""
         if self._view != "auto":
             return self._view
-        small = self.size.width < SMALL_WIDTH or self.size.height - self._panel_height() < SMALL_HEIGHT
+        room = self.size.height - (LOW_PANEL if self._low else self._usual_panel())
+        small = self.size.width < SMALL_WIDTH or room < SMALL_HEIGHT
         return "ladder" if (small or not self._fits) and self.size.width else "scene"
 
     @property
@@ -329,17 +331,24 @@ class Player(PlayerControls):
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._fits = True
+        self._fits, self._low = True, False
         self._arrange()
 
     def on_player_scene_laid_out(self, event: PlayerScene.LaidOut) -> None:
-        """A picture that does not fit into a low window is worse than the table."""
+        """The picture does not fit into a low window: a lower panel first; then the table is better than a part of it."""
         event.stop()
-        if not event.fits and self.size.height < LOW_WINDOW:
-            self._fits = False
-            self._arrange()
+        if event.fits or self.size.height >= LOW_WINDOW:
+            return
+        if not self._low and self._panel_height() > LOW_PANEL:
+            self._low = True
+        else:
+            self._low, self._fits = False, False
+        self._arrange()
 
     def _panel_height(self) -> int:
+        return LOW_PANEL if self._low and self.view == "scene" and not self._zoomed else self._usual_panel()
+
+    def _usual_panel(self) -> int:
         height = self.size.height
         more = 1 if self.size.width < NARROW else 0
         return 9 + more if height >= 26 else 8 + more if height >= 20 else 6 if height >= 14 else 4

@@ -10,8 +10,9 @@ from typing import Any
 from course.cli.common import Paint, Parser, error_json, guarded, make_parser, open_lab, print_json, words
 from engine.errors import EngineError
 from engine.grade import flows as tables
-from engine.grade.flows import Row, Table, read_table, to_json
+from engine.grade.flows import Row, to_json
 from engine.grade.hints import hint
+from engine.grade.table import Table, read_table
 from engine.lab.lab import Lab
 from engine.lab.source import open_source
 from engine.say import Phrase

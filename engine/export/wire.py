@@ -24,7 +24,6 @@ from engine.record import dataclass
 
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32}
 DNS_TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
-DNS_PORT = 53
 #: the TTL of the answers that docker's name server gives
 DNS_TTL = 600
 #: the TCP timestamp at virtual second 0
@@ -69,7 +68,7 @@ class Wire:
         if isinstance(first, Tcp) and ip is not None:
             return tcp_bytes(first, ip, self.layers(rest, ip, sent), sent)
         if isinstance(first, Udp) and ip is not None:
-            data = self.dns(first, rest) if DNS_PORT in (first.sport, first.dport) else None
+            data = self.dns(first, rest)
             return udp_bytes(first, ip, self.layers(rest, ip, sent) if data is None else data)
         if isinstance(first, Icmp):
             quoted = self.layers(first.quoted.layers, None, sent) if first.quoted is not None else b""
@@ -85,11 +84,13 @@ class Wire:
         data = rest[0] if rest else None
         if not isinstance(data, Payload) or data.protocol != "dns":
             return None
-        asks = udp.dport == DNS_PORT
+        kind, mark, name = data.text.partition("? ")
+        asks = bool(mark)
         port = udp.sport if asks else udp.dport
         if asks:
-            kind, _, name = data.text.partition(" ")
-            self.questions[port] = (DNS_TYPES.get(kind.rstrip("?"), 1), name)
+            if kind not in DNS_TYPES:
+                raise NotModelled(f"pcap: DNS {kind}")
+            self.questions[port] = (DNS_TYPES[kind], name)
         asked, name = self.questions.get(port, (1, ""))
         answers = [] if asks else dns_answers(data.text)
         flags = 0x0100 if asks else 0x8183 if data.text.startswith("NXDOMAIN") else 0x8180
@@ -113,7 +114,7 @@ def dns_name(name: str) -> bytes:
 
 def dns_answers(text: str) -> list[tuple[int, bytes]]:
     """(type, data) of the answers in a payload's text: `A 10.0.0.1 10.0.0.2`, `PTR name.`, `NXDOMAIN`."""
-    kind, *values = text.split()
+    kind, *values = text.split() or [""]
     if kind == "A":
         try:
             return [(1, ip4(value).to_bytes(4, "big")) for value in values]

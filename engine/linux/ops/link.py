@@ -86,6 +86,7 @@ class SetLink(Op):
     flood: bool | None = None
     promisc: bool | None = None
     ageing: int | None = None
+    txqlen: int | None = None
 
 
 PORT_FLAGS = ("hairpin", "isolated", "learning", "flood")
@@ -162,9 +163,10 @@ def _add_link(net: Net, op: AddLink) -> None:
     if other is not None and other.peer is not None:
         raise OpError("EBUSY", f"{op.peer} has a cable already")
     index = new_index(ns)
+    by_hand = op.kind == "bridge" and bool(op.mac)
     put(ns, Link(
         ifindex=index, name=op.name, kind=op.kind, mac=op.mac or make_mac(op.netns, op.name), mtu=op.mtu,
-        peer=op.peer, mac_set=bool(op.mac), selected=op.kind == "bridge" and bool(op.mac), txqlen=op.txqlen,
+        peer=op.peer, mac_set=by_hand, selected=by_hand, txqlen=op.txqlen,
     ))  # fmt: skip
     if other is not None and op.peer is not None:
         put(net.spaces[op.peer[0]], replace(other, peer=(op.netns, index)))
@@ -190,11 +192,11 @@ def _add_veth(net: Net, op: AddVeth) -> None:
     ours = new_index(ns)
     put(there, Link(
         ifindex=theirs, name=op.peer_name, kind="veth", mac=op.peer_mac or make_mac(op.peer_netns, op.peer_name),
-        mtu=peer_mtu, peer=(op.netns, ours), mac_set=bool(op.peer_mac), txqlen=op.txqlen,
+        mtu=peer_mtu, peer=(op.netns, ours), txqlen=op.txqlen,
     ))  # fmt: skip
     put(ns, Link(
         ifindex=ours, name=op.name, kind="veth", mac=op.mac or make_mac(op.netns, op.name), mtu=op.mtu,
-        peer=(op.peer_netns, theirs), mac_set=bool(op.mac), txqlen=op.txqlen,
+        peer=(op.peer_netns, theirs), txqlen=op.txqlen,
     ))  # fmt: skip
     name_space(net, op.netns, op.peer_netns)
     name_space(net, op.peer_netns, op.netns)
@@ -226,7 +228,9 @@ def _set_link(net: Net, op: SetLink) -> None:
     if op.master is not None:
         set_master(net, ns, ns.links[link.ifindex], op.master)
     link = ns.links[link.ifindex]
-    changes = {f: getattr(op, f) for f in (*PORT_FLAGS, "promisc", "ageing") if getattr(op, f) is not None}
+    changes = {
+        f: getattr(op, f) for f in (*PORT_FLAGS, "promisc", "ageing", "txqlen") if getattr(op, f) is not None
+    }
     if changes:
         link = put(ns, replace(link, **changes))
     if op.up is not None and op.up != link.up:
@@ -363,7 +367,7 @@ def own_entry(ns: Netns, bridge: int, ifindex: int, mac: int) -> None:
 
 
 def set_mac(ns: Netns, index: int, mac: int) -> None:
-    link = put(ns, replace(ns.links[index], mac=mac, mac_set=True))
+    link = put(ns, replace(ns.links[index], mac=mac, mac_set=ns.links[index].kind == "bridge"))
     forget_neighbours(ns, index)
     if link.kind == "bridge":
         put(ns, replace(link, selected=True))

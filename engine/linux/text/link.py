@@ -49,13 +49,13 @@ def netns_of_peer(net: Net, ns: Netns, link: Link) -> tuple[int, str] | None:
 
 
 def head(net: Net, ns: Netns, link: Link, *, mode: bool = True) -> str:
-    """The first line of `ip link` (with `mode`) or of `ip addr`, with the trailing space left out."""
+    """The first line of `ip link` (with `mode`) or of `ip addr`; a queue of length 0 is not printed."""
     master = f"master {ns.links[link.master].name} " if link.master else ""
     return (
         f"{link.ifindex}: {shown_name(net, ns, link)}: <{','.join(flags(net, ns, link))}> mtu {link.mtu} "
         f"qdisc {link.qdisc} {master}state {operstate(net, ns, link)} {'mode DEFAULT ' if mode else ''}"
         f"group default {f'qlen {link.txqlen}' if link.txqlen else ''}"
-    ).rstrip()
+    )
 
 
 def second(net: Net, ns: Netns, link: Link) -> str:

@@ -161,8 +161,6 @@ def read(ip: Ip, words: Words) -> Asked:
             if got.dev != got.name:
                 raise garbage("dev", word)
             got.dev = word
-    if got.txqlen is not None:
-        raise NotModelled("txqueuelen in ip link")
     return got
 
 
@@ -250,8 +248,17 @@ def add_veth(ip: Ip, asked: Asked, name: str, here: str, words: Words) -> None:
 
 def after(ip: Ip, netns: str, name: str, asked: Asked) -> None:
     """What `ip link add` sets on the device that it just made."""
-    if asked.master or asked.up or asked.promisc:
-        ip.do(ops.SetLink(netns=netns, name=name, master=asked.master, up=asked.up, promisc=asked.promisc))
+    if asked.master or asked.up or asked.promisc or asked.txqlen is not None:
+        ip.do(
+            ops.SetLink(
+                netns=netns,
+                name=name,
+                master=asked.master,
+                up=asked.up,
+                promisc=asked.promisc,
+                txqlen=asked.txqlen,
+            )
+        )
 
 
 def bridge_options(words: Words) -> int | None:
@@ -325,6 +332,7 @@ def set_link(ip: Ip, words: Words) -> None:
             new_name=new,
             netns_to=asked.netns,
             promisc=asked.promisc,
+            txqlen=asked.txqlen,
             ageing=ageing,
             **flags,
         )

@@ -3,7 +3,8 @@
 Rules. Every sentence that we write (a why, an error, a hint) is a `Phrase` that carries its English and its
 Korean side by side, so that neither can be forgotten. Calling the phrase with its values gives a `Said`, a
 frozen value that a step, an error or a finding keeps; text is made only where a person reads it.
-What a real tool prints is not said by us and is never a Phrase.
+What a real tool prints is not said by us and is never a Phrase. A Korean template writes both forms of a particle
+after a value, `{dev}은(는)`; the text has the one that is right there (engine.particles).
 """
 
 from __future__ import annotations
@@ -39,8 +40,14 @@ class Said:
     def text(self, lang: str = "en") -> str:
         template = self.phrase.ko if lang == "ko" else self.phrase.en
         if not self.values:
-            return template.replace("{{", "{").replace("}}", "}")
-        return template.format(**{k: v.text(lang) if isinstance(v, Said) else v for k, v in self.values})
+            text = template.replace("{{", "{").replace("}}", "}")
+        else:
+            text = template.format(**{k: v.text(lang) if isinstance(v, Said) else v for k, v in self.values})
+        if lang != "ko" or "(" not in text:
+            return text
+        from engine.particles import joined  # only Korean needs it, and start-up does not
+
+        return joined(text)
 
     def __str__(self) -> str:
         return self.text("en")

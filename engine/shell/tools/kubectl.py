@@ -73,11 +73,13 @@ def run(ctx: Context, argv: list[str]) -> Out:
 
 
 #: Every verb in the order in which kubectl registers them; suggestions keep it.
-ORDER = """
-create expose run set explain get edit delete rollout scale autoscale certificate cluster-info top cordon uncordon
-drain taint describe logs attach exec port-forward proxy cp auth debug events diff apply patch replace wait kustomize
-label annotate completion alpha api-resources api-versions config plugin version
-""".split()
+ORDER = (
+    "create", "expose", "run", "set", "explain", "get", "edit", "delete", "rollout", "scale", "autoscale",
+    "certificate", "cluster-info", "top", "cordon", "uncordon", "drain", "taint", "describe", "logs", "attach",
+    "exec", "port-forward", "proxy", "cp", "auth", "debug", "events", "diff", "apply", "patch", "replace",
+    "wait", "kustomize", "label", "annotate", "completion", "alpha", "api-resources", "api-versions", "config",
+    "plugin", "version",
+)  # fmt: skip
 
 
 def did_you_mean(word: str) -> str:

@@ -7,9 +7,10 @@ failed and where. What the model keeps but does not act on is said on stderr, in
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from engine.errors import EngineError, InputError
-from engine.kube.manifests import Manifest, load
+from engine.kube.manifests import Loader, Manifest, load
 from engine.kube.objects import BY_KIND, Json, Kind, edited, meta, name_of, namespace_of
 from engine.kube.validate import Refused
 from engine.shell.tool import Context, Fail, Out
@@ -88,14 +89,8 @@ def read(ctx: Context, line: Line) -> tuple[list[Manifest], list[str]]:
     for name, text in sources(ctx, line):
         try:
             found = load(text, name)
-        except InputError as error:
-            for p in error.problems:
-                at = p.where.rpartition(":")[2]
-                where = f"line {at}: " if at.isdigit() else ""
-                problem = dict(p.said.values).get("problem", p.said)
-                errors.append(
-                    f"error: error parsing {name}: error converting YAML to JSON: yaml: {where}{problem}"
-                )
+        except InputError:
+            errors.append(unreadable(name, text))
             continue
         rows += found
         if not found:
@@ -103,20 +98,64 @@ def read(ctx: Context, line: Line) -> tuple[list[Manifest], list[str]]:
     return rows, errors
 
 
+def unreadable(name: str, text: str) -> str:
+    """kubectl's words for a text that is not YAML, or not an object."""
+    import yaml
+
+    try:
+        for _ in yaml.compose_all(text, Loader=Loader):
+            pass
+    except yaml.MarkedYAMLError as error:
+        return f"error: error parsing {name}: error converting YAML to JSON: yaml: {go_yaml(error)}"
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        return (
+            f"error: error parsing {name}: error converting YAML to JSON: yaml: {str(error).splitlines()[0]}"
+        )
+    return invalid_data(name, "invalid object to validate")
+
+
+def go_yaml(error: Any) -> str:
+    """go-yaml counts a scanner's line from 1 and a parser's from 0, and leaves line 0 out (decode.go, fail)."""
+    import yaml
+
+    problem, context = error.problem_mark, error.context_mark
+    line = 0
+    if problem is not None and problem.line:
+        line = problem.line + isinstance(error, yaml.scanner.ScannerError)
+    elif context is not None and context.line:
+        line = context.line
+    words = GO_YAML.get(str(error.problem).split(",")[0], str(error.problem))
+    return f"line {line}: {words}" if line else words
+
+
+#: PyYAML's words for what libyaml and go-yaml call otherwise.
+GO_YAML = {
+    "expected the node content": "did not find expected node content",
+    "mapping values are not allowed here": "mapping values are not allowed in this context",
+    "expected ',' or ']'": "did not find expected ',' or ']'",
+    "expected ',' or '}'": "did not find expected ',' or '}'",
+    "expected <block end>": "did not find expected key",
+}
+
+
+def invalid_data(name: str, why: str) -> str:
+    return (
+        f'error: error validating "{name}": error validating data: {why}; if you choose to ignore these errors, turn '
+        "validation off with --validate=false"
+    )
+
+
 def type_errors(row: Manifest) -> str:
     """What kubectl itself says before it asks the server; "" when it can ask."""
     body = row.body
     kind, api = body.get("kind"), body.get("apiVersion")
-    missing = [
-        f"{k} not set" for k, v in (("apiVersion", api), ("kind", kind)) if not isinstance(v, str) or not v
+    wrong = [
+        f"{k} not set" if v is None or v == "" else f"{k} isn't string type"
+        for k, v in (("apiVersion", api), ("kind", kind))
+        if not isinstance(v, str) or not v
     ]
-    if missing:
-        data = ", ".join(missing)
-        data = f"[{data}]" if len(missing) > 1 else data
-        return (
-            f'error: error validating "{row.file}": error validating data: {data}; if you choose to ignore these '
-            "errors, turn validation off with --validate=false"
-        )
+    if wrong:
+        return invalid_data(row.file, f"[{', '.join(wrong)}]" if len(wrong) > 1 else wrong[0])
     known = BY_KIND.get(str(kind))
     if known is None or known.api != api:
         m = body.get("metadata")

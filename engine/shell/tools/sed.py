@@ -1,15 +1,15 @@
 """sed: substitution, deletion and printing of lines, as people edit files with it. GNU sed's words.
 
-Rules. Commands: s/a/b/[g][i][p][N], d, p, q, with an address of a line number, `$`, /pattern/ or two of them; several with
+Rules. Commands: s/a/b/[g][i][p][N], d, p, q; an address is a line number, `$`, /pattern/ or two of these; several with
 -e or `;`. Every other command of sed is refused by name. `-i` writes the file only when something really changed.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from engine.errors import NotModelled
+from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
@@ -147,7 +147,9 @@ def replacement(found: re.Match[str], new: str) -> str:
         c = new[at]
         if c == "\\" and at + 1 < len(new):
             d = new[at + 1]
-            out += (found.group(int(d)) or "") if d.isdigit() else "\n" if d == "n" else "\t" if d == "t" else d
+            out += (
+                (found.group(int(d)) or "") if d.isdigit() else "\n" if d == "n" else "\t" if d == "t" else d
+            )
             at += 2
             continue
         out += found.group() if c == "&" else c
@@ -263,12 +265,16 @@ def run_checked(lines: list[str], commands: list[Command], quiet: bool) -> list[
 
 TOOL = Tool(
     name="sed",
-    summary=Phrase(en="change, delete or print lines of a file", ko="파일의 줄을 바꾸거나 지우거나 출력합니다"),
+    summary=Phrase(
+        en="change, delete or print lines of a file", ko="파일의 줄을 바꾸거나 지우거나 출력합니다"
+    ),
     run=_run,
     usage=("sed [-i] [-n] [-E] [-e SCRIPT] SCRIPT [FILE...]",),
     opts=(
         Opt(("-i", "--in-place"), "", Phrase("write the file", "파일을 고쳐 씁니다")),
-        Opt(("-n", "--quiet", "--silent"), "", Phrase("print only what p prints", "p가 출력하는 것만 냅니다")),
+        Opt(
+            ("-n", "--quiet", "--silent"), "", Phrase("print only what p prints", "p가 출력하는 것만 냅니다")
+        ),
         Opt(("-E", "-r", "--regexp-extended"), "", Phrase("extended patterns", "확장 정규식")),
         Opt(("-e", "--expression"), "SCRIPT", Phrase("a script (may repeat)", "스크립트(여러 번 가능)")),
         Opt(("-f", "--file"), "FILE", refused=True),

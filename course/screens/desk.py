@@ -7,6 +7,7 @@ It raises EngineError, or gives it back where a block should show it. No Textual
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from course import words_lesson as words
@@ -44,10 +45,14 @@ class Desk:
     def __init__(self, entry: Entry, lang: str) -> None:
         self.entry, self.lang = entry, lang
         self.folder = Course.load(LESSONS).lesson(entry.id)
-        self.story = Story(self.folder, lang)
         self.posed: Posed | None = None
         self._kept: dict[str, Posed] = {}
         self._lock = threading.RLock()
+
+    @cached_property
+    def story(self) -> Story:
+        """Opens the lab, at the first call; the text is there before."""
+        return Story(self.folder, self.lang)
 
     @property
     def lesson(self) -> Lesson:
@@ -60,10 +65,14 @@ class Desk:
 
     # -- steps ----------------------------------------------------------------------------------------------
 
+    def step(self, number: int) -> int:
+        """The step that there is: a number past the end is the last one."""
+        return max(0, min(number, len(self.lesson.steps) - 1))
+
     def open(self, step: int) -> Opened:
-        """The step with its lab; a number past the end is the last step."""
+        """The step with its lab."""
         with self._lock:
-            step = max(0, min(step, len(self.lesson.steps) - 1))
+            step = self.step(step)
             return Opened(step=step, lab=self.story.lab_at(step))
 
     def place(self, opened: Opened) -> str:

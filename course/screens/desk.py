@@ -141,7 +141,8 @@ class Desk:
             for one in posed.goal.states:
                 out.append(f"{yes if state.holds(posed.lab, one) else no} {one.shown}")
             if posed.goal.keep or posed.goal.keep_all:
-                harmed = [f for f in goals.judge(posed.lab, posed.goal, posed.healthy) if f.kind == "harm"]
+                found = goals.judge(posed.lab, posed.goal, posed.healthy, posed.start)
+                harmed = [f for f in found if f.kind == "harm"]
                 out.append(f"{no if harmed else yes} {words.KEEP().text(lang)}")
             return out
 

@@ -12,16 +12,15 @@ import asyncio
 import signal
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from platformdirs import user_data_path
 from textual.app import App
 from textual.content import Content
 
 from course import catalog, words
 from course.commands import Command, bindings
 from course.lang import wanted
+from course.paths import data_dir
 from course.progress import Progress
 from course.screens.base import TutorScreen
 from course.screens.home import HomeScreen
@@ -89,6 +88,13 @@ class TutorApp(App[int]):
                     loop.add_signal_handler(number, self._end, number)
                 except (NotImplementedError, RuntimeError, ValueError):
                     continue
+
+    def _print_error_renderables(self) -> None:
+        """Nothing: `run_app` raises the error, and the program's door says one line and writes a crash file."""
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C, which is no key of the course: say which one quits."""
+        self.notify(words.HOW_TO_QUIT().text(self.lang), timeout=3)
 
     def _end(self, number: int) -> None:
         self.exit(return_code=128 + number)
@@ -244,7 +250,7 @@ def run_app(args: argparse.Namespace) -> int:
     """Open the course. Returns the exit code."""
     import sys
 
-    folder: Path = args.data_dir if args.data_dir is not None else user_data_path("k8snet-tutor")
+    folder = data_dir(args.data_dir)
     lang = args.lang or wanted()
     if args.lesson is not None:
         entry = catalog.find(args.lesson)
@@ -259,4 +265,6 @@ def run_app(args: argparse.Namespace) -> int:
     with Progress.open(folder, lambda: datetime.now().astimezone()) as progress:
         app = TutorApp(progress, lang=args.lang, ascii=True if args.ascii else None, lesson=args.lesson)
         app.run()
+        if app._exception is not None:
+            raise app._exception
         return app.return_code or 0

@@ -21,6 +21,11 @@ SHOWN = {
     "slash": "/", "question_mark": "?", "tab": "Tab", "shift+tab": "Shift+Tab", "home": "Home", "end": "End",
     "pageup": "PgUp", "pagedown": "PgDn", "plus": "+", "minus": "-", "full_stop": ".", "comma": ",",
 }  # fmt: skip
+#: keys that write a character: where a line is typed, they are text
+PRINTING = {
+    "space", "slash", "question_mark", "plus", "minus", "full_stop", "comma", "number_sign",
+    "left_square_bracket", "right_square_bracket",
+}  # fmt: skip
 #: the same without arrows, for the ASCII drawing set
 ASCII_SHOWN = {"left": "Left", "right": "Right", "up": "Up", "down": "Down"}
 
@@ -37,15 +42,26 @@ class Command:
     shown: str = ""
     priority: bool = False
 
-    def key_text(self, *, ascii: bool = False) -> str:
-        if self.shown:
+    def usable(self, *, typing: bool = False) -> tuple[str, ...]:
+        """The keys that work now: while a line is typed, only those that write no character."""
+        return tuple(k for k in self.keys if not prints(k)) if typing else self.keys
+
+    def key_text(self, *, ascii: bool = False, typing: bool = False) -> str:
+        """The key as it is shown; empty when none works."""
+        keys = self.usable(typing=typing)
+        if not keys:
+            return ""
+        if self.shown and keys[0] == self.keys[0]:
             text = self.shown
-            return (
-                text.replace("←", "Left").replace("→", "Right").replace("↑", "Up").replace("↓", "Down")
-                if ascii
-                else text
-            )
-        return key_text(self.keys[0], ascii=ascii) if self.keys else ""
+            for arrow, word in (("←", "Left"), ("→", "Right"), ("↑", "Up"), ("↓", "Down")):
+                text = text.replace(arrow, word) if ascii else text
+            return text
+        return key_text(keys[0], ascii=ascii)
+
+
+def prints(key: str) -> bool:
+    """Does this key write a character where a line is typed?"""
+    return len(key) == 1 or key in PRINTING
 
 
 def key_text(key: str, *, ascii: bool = False) -> str:

@@ -12,6 +12,7 @@ QUIT = Phrase("quit", "종료")
 QUIT_ABOUT = Phrase(
     "leave the course; everything is saved already", "과정을 나갑니다. 모든 것은 이미 저장되어 있습니다"
 )
+HOW_TO_QUIT = Phrase("Ctrl+Q quits; everything is saved", "Ctrl+Q로 종료합니다. 모든 것은 저장되어 있습니다")
 BACK = Phrase("back", "뒤로")
 BACK_ABOUT = Phrase("go back one screen; nothing is lost", "한 화면 뒤로 갑니다. 잃는 것은 없습니다")
 PALETTE = Phrase("commands", "명령")

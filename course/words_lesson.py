@@ -19,6 +19,13 @@ UNDONE = Phrase("# undone: {act}", "# 되돌렸습니다: {act}")
 NOTHING_TO_UNDO = Phrase("# nothing to undo", "# 되돌릴 것이 없습니다")
 WAS_RESET = Phrase("# the lab is as it was at the beginning", "# 실습 환경이 처음 상태로 돌아갔습니다")
 
+EDITOR_KEYS = Phrase("F2 or Ctrl+S saves · Esc leaves", "F2 또는 Ctrl+S 저장 · Esc 나가기")
+EDITOR_UNSAVED = Phrase(
+    "not saved: F2 saves, Esc again leaves without",
+    "저장하지 않았습니다. F2 저장, Esc 한 번 더 누르면 버리고 나갑니다",
+)
+NOT_SAVED = Phrase("# nothing was changed", "# 바꾼 것이 없습니다")
+
 READ = Phrase("Read", "읽기")
 SEE = Phrase("See", "보기")
 DO = Phrase("Do", "하기")
@@ -63,9 +70,7 @@ NO_PACKET = Phrase(
     "아직 패킷이 없습니다. 글에서 재생하거나 터미널에서 ping이나 curl을 입력하십시오.",
 )
 PLACES_TITLE = Phrase("Where to type", "어디에서 입력할까요")
-PACKET_SENT = Phrase(
-    "# the packet is in See (key 2, or Esc then 2)", "# 패킷은 보기 창에 있습니다 (Esc 다음 2)"
-)
+PACKET_SENT = Phrase("# the packet is in See: F7 plays it", "# 패킷이 보기 창에 있습니다. F7로 재생합니다")
 LAST_STEP = Phrase(
     "This is the last step. Esc goes back to the course map.",
     "마지막 단계입니다. Esc로 과정 지도로 돌아갑니다.",
@@ -77,6 +82,34 @@ LESSON_DONE = Phrase(
 LESSON_FAILED = Phrase("This lesson cannot be opened:\n\n{error}", "이 레슨을 열 수 없습니다.\n\n{error}")
 LAB_OF_STEP = Phrase("# the lab of this step · {place}", "# 이 단계의 실습 환경 · {place}")
 LAB_OF_EXERCISE = Phrase("# the lab of the exercise: {title}", "# 연습의 실습 환경: {title}")
+
+ANSWER = Phrase("answer", "답하기")
+ANSWER_ABOUT = Phrase("give this answer and have it checked", "이 답을 내고 확인받습니다")
+INTO_ABOUT = Phrase("go to where the answer is given", "답을 쓰거나 고르는 곳으로 갑니다")
+MARK = Phrase("mark", "표시")
+MARK_ABOUT = Phrase("mark or unmark this option", "이 선택지를 표시하거나 지웁니다")
+NOW_REPAIR = Phrase(
+    "Now repair it: t goes to the terminal, c checks.", "이제 고치십시오. t로 터미널에 가고 c로 확인합니다."
+)
+GO_EXERCISE = Phrase("e opens the next exercise: {title}", "e로 다음 연습을 엽니다: {title}")
+GO_STEP = Phrase("n goes on to the next step: {title}", "n으로 다음 단계로 갑니다: {title}")
+GO_OR_STEP = Phrase("n leaves them for later: {title}", "n으로 나중에 하고 넘어갑니다: {title}")
+GO_MAP = Phrase(
+    "This was the last step. Esc goes back to the course map.",
+    "마지막 단계였습니다. Esc로 과정 지도로 돌아갑니다.",
+)
+PREDICT_ASK = Phrase(
+    "Space lets it move to the question: {question}", "Space로 움직이면 묻습니다: {question}"
+)
+PREDICT_NOW = Phrase("{question}  p answers", "{question}  p로 답합니다")
+PREDICT = Phrase("predict", "예측")
+PREDICT_ABOUT = Phrase("answer the question about the packet", "패킷에 대한 질문에 답합니다")
+NO_TERMINAL_THERE = Phrase(
+    "{place} has no terminal in this lab; its row is: {row}",
+    "{place}에는 이 실습 환경의 터미널이 없습니다. 그 행은 다음과 같습니다: {row}",
+)
+SEE_PACKET = Phrase("see it", "보기")
+SEE_PACKET_ABOUT = Phrase("go to the packet and let it move", "패킷으로 가서 움직입니다")
 
 CHECK = Phrase("check", "확인")
 CHECK_ABOUT = Phrase("check the answer or the goal", "답이나 목표를 확인합니다")
@@ -118,8 +151,8 @@ REACHED = Phrase("The goal holds.", "목표를 이루었습니다.")
 NOT_YET = Phrase("Not yet:", "아직 아닙니다:")
 NOT_RIGHT = Phrase("Not so:", "그렇지 않습니다:")
 SHOWN_IN_SEE = Phrase(
-    "The packet that shows it stands in See, at the hop where it breaks.",
-    "그것을 보여 주는 패킷이 보기 창의 문제가 되는 홉에 멈춰 있습니다.",
+    "The packet that shows it stands in See (key 2), at the hop where it breaks.",
+    "그것을 보여 주는 패킷이 보기 창(2 키)의 문제가 되는 홉에 멈춰 있습니다.",
 )
 HINT_N = Phrase("hint {n}: {text}", "힌트 {n}: {text}")
 NO_MORE_HINTS = Phrase(

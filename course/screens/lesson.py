@@ -11,13 +11,15 @@ lab. Esc always goes outward: from the line to the text, from an exercise to the
 from __future__ import annotations
 
 import random
+import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -26,26 +28,32 @@ from course import catalog, words
 from course import words_lesson as say
 from course.commands import Command, bindings
 from course.progress import Outcome
+from course.rows import command_for, terminal_at
 from course.screens.base import TutorScreen
 from course.screens.desk import Desk, Opened
 from course.screens.picker import Picker, Row
 from course.screens.prompt import NumberPrompt
 from course.widgets.blocks import DoBlock, ExerciseBlock, PlayBlock, ProseBlock, RunBlock
 from course.widgets.exercise import ExercisePane
-from course.widgets.player import Player
+from course.widgets.keybar import types
 from course.widgets.lesson_player import LessonPlayer
+from course.widgets.player import Player
 from course.widgets.terminal import CommandLine, Terminal
 from engine.errors import EngineError
 from engine.grade.lesson import ExerciseRef, Play, Prose, Run
 from engine.grade.predict import Question
 from engine.grade.story import Played
+from engine.say import Said
 
 if TYPE_CHECKING:
     from course.catalog import Entry
     from engine.grade.finding import Verdict
     from engine.grade.pose import Posed
 
+#: from this width on the panes stand side by side
 WIDE = 110
+#: seconds that the lab waits at most for the text to be painted
+PAINT = 0.5
 
 
 class ReadPane(VerticalScroll):
@@ -96,15 +104,18 @@ class LessonScreen(TutorScreen):
         Command(action="pane('read')", keys=("1",), label=say.READ, about=say.READ_ABOUT, bar=3),
         Command(action="pane('see')", keys=("2",), label=say.SEE, about=say.SEE_ABOUT, bar=3),
         Command(action="pane('do')", keys=("3",), label=say.DO, about=say.DO_ABOUT, bar=3),
+        Command(action="predict", keys=("p",), label=say.PREDICT, about=say.PREDICT_ABOUT, bar=8),
         Command(action="play", keys=("space",), label=say.PLAY, about=say.PLAY_ABOUT, bar=6),
-        Command(action="terminal", keys=("t",), label=say.TERMINAL, about=say.TERMINAL_ABOUT, bar=5),
+        Command(action="play", keys=("f7",), label=say.SEE_PACKET, about=say.SEE_PACKET_ABOUT),
+        Command(action="check", keys=("f9",), label=say.CHECK, about=say.CHECK_ABOUT),
+        Command(action="terminal", keys=("t",), label=say.TERMINAL, about=say.TERMINAL_ABOUT, bar=4),
         Command(action="exercise", keys=("e",), label=say.EXERCISE, about=say.EXERCISE_ABOUT, bar=5),
         Command(action="next", keys=("n", "pagedown"), label=say.NEXT, about=say.NEXT_ABOUT, bar=7),
         Command(action="before", keys=("b", "pageup"), label=say.BEFORE, about=say.BEFORE_ABOUT, bar=1),
         Command(action="maximise", keys=("f11",), label=say.MAXIMISE, about=say.MAXIMISE_ABOUT),
         Command(action="back", keys=("escape",), label=words.BACK, about=words.BACK_ABOUT, bar=8),
     )
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(c for c in ACTIONS if c.action != "back"),
         Binding("escape", "back", show=False, priority=False),
     ]
@@ -116,17 +127,18 @@ class LessonScreen(TutorScreen):
     LessonScreen #read { width: 2fr; padding: 0 1; border-right: solid $panel; scrollbar-size-vertical: 1; }
     LessonScreen #see { width: 3fr; }
     LessonScreen #see Player { height: 1fr; }
+    LessonScreen #asked { height: auto; max-height: 6; padding: 0 1; background: $panel; }
     LessonScreen #nothing { height: 1fr; content-align: center middle; color: $text-muted; padding: 0 4; }
-    LessonScreen #lower { border-top: solid $panel; }
-    LessonScreen #exercise-side { width: 1fr; border-right: solid $panel; }
+    LessonScreen #exercise-side { width: 1fr; border-top: solid $panel; border-title-color: $accent; }
+    LessonScreen #exercise-side:focus-within { border-top: solid $accent; }
     LessonScreen #terminal { width: 1fr; padding: 0 1; }
     LessonScreen ProseBlock { height: auto; margin-bottom: 1; }
     LessonScreen DoBlock { margin-bottom: 1; }
     LessonScreen .hidden { display: none; }
     LessonScreen.narrow #read { border-right: none; }
-    LessonScreen.narrow #lower, LessonScreen.narrow.doing #lower { border-top: none; height: 1fr; }
+    LessonScreen.narrow #lower, LessonScreen.narrow.doing #lower { height: 1fr; }
     LessonScreen.narrow #upper { height: 1fr; }
-    LessonScreen.narrow #exercise-side { border-right: none; }
+    LessonScreen.narrow #exercise-side { border-top: none; }
     """
 
     def __init__(self, entry: Entry, step: int) -> None:
@@ -142,18 +154,25 @@ class LessonScreen(TutorScreen):
         self.full = False
         self._began = time.monotonic()
         self._loaded = False
+        self._eager = ""  # asked for before the lab was open: done as soon as it is
+        self._written: int | None = None
 
     def panes(self) -> ComposeResult:
+        # The classes of the first size are there from the start: `_arrange` then finds nothing to change, and the
+        # whole tree is styled once before the first paint.
+        self.set_class(self.app.size.width < WIDE, "narrow")
+        aside = "hidden" if self.has_class("narrow") else ""
         yield Static(id="head", classes="pane")
         with Vertical(classes="pane"):
             with Horizontal(id="upper"):
                 yield ReadPane(id="read")
-                with Vertical(id="see"):
-                    yield Static(id="nothing")
+                with Vertical(id="see", classes=aside):
+                    yield Static(id="asked", classes="hidden", markup=False)
+                    yield Static(id="nothing", markup=False)
                     player = LessonPlayer(id="player", lang=self.tutor.lang, ascii=self.tutor.ascii)
                     player.add_class("hidden")
                     yield player
-            with Horizontal(id="lower"):
+            with Horizontal(id="lower", classes=aside):
                 with Vertical(id="exercise-side", classes="hidden"):
                     yield ExercisePane(id="exercise", lang=self.tutor.lang, ascii=self.tutor.ascii)
                 yield Terminal(id="terminal", lang=self.tutor.lang)
@@ -169,11 +188,21 @@ class LessonScreen(TutorScreen):
     def _open(self) -> None:
         try:
             desk = Desk(self.entry, self.tutor.lang)
+            painted = threading.Event()
+            self.app.call_from_thread(self._show_text, desk, painted)
+            painted.wait(PAINT)  # the text first: opening the lab would share the processor with its paint
             opened = desk.open(self.step)
         except EngineError as error:
             self.app.call_from_thread(self._failed, error)
             return
         self.app.call_from_thread(self._show, desk, opened)
+
+    async def _show_text(self, desk: Desk, painted: threading.Event) -> None:
+        """The text of the first step, before its lab is there."""
+        self.desk, self.step = desk, desk.step(self.step)
+        await self._write_blocks()
+        self._head()
+        self.call_after_refresh(painted.set)
 
     def _failed(self, error: EngineError) -> None:
         text = say.LESSON_FAILED(error=error.text(self.tutor.lang)).text(self.tutor.lang)
@@ -184,14 +213,16 @@ class LessonScreen(TutorScreen):
         self.desk, self.opened, self.step = desk, opened, opened.step
         self.tutor.progress.visit(self.entry.id, opened.step)
         self.exercise_open, self.asking = False, None
-        await self._write_blocks()
+        if self._written != opened.step:
+            await self._write_blocks()
         self.query_one("#exercise-side").add_class("hidden")
         terminal = self.query_one(Terminal)
         title = say.LAB_OF_STEP(place=desk.place(opened)).text(self.tutor.lang)
         terminal.attach(opened.lab, desk.place(opened), title)
+        eager, self._eager = self._eager, ""
         plays = [b for b in self.query(PlayBlock)]
         if plays:
-            self._play_block(plays[0], go=False)
+            self._play_block(plays[0], go=eager == "play")
         else:
             self._nothing()
         self.pane = "read"
@@ -201,32 +232,36 @@ class LessonScreen(TutorScreen):
         self._head()
         self._loaded = True
         self._run_blocks()
+        if eager == "exercise":
+            self.action_exercise()
 
     async def _write_blocks(self) -> None:
-        opened, lang, ascii = self.opened, self.tutor.lang, self.tutor.ascii
-        assert opened is not None and self.desk is not None
+        step, lang, ascii = self.step, self.tutor.lang, self.tutor.ascii
+        assert self.desk is not None
+        self._written = step
         read = self.query_one("#read", ReadPane)
         await read.remove_children()
         lesson = self.desk.lesson
         widgets: list[Static] = []
-        if opened.step == 0 and lesson.opening(lang):
+        if step == 0 and lesson.opening(lang):
             widgets.append(ProseBlock(lesson.opening(lang), ascii=ascii))
-        widgets.append(ProseBlock(f"## {lesson.steps[opened.step].title.text(lang)}", ascii=ascii))
+        widgets.append(ProseBlock(f"## {lesson.steps[step].title.text(lang)}", ascii=ascii))
         kinds: dict[int, int] = {}
-        own = lesson.steps[opened.step].en
-        for block in lesson.steps[opened.step].blocks(lang):
+        own = lesson.steps[step].en
+        for block in lesson.steps[step].blocks(lang):
             if isinstance(block, Prose):
                 widgets.append(ProseBlock(block.text, ascii=ascii))
                 continue
             index = next(i for i in range(len(own)) if own[i] is block and i not in kinds)
             kinds[index] = index
             if isinstance(block, Run):
-                widgets.append(RunBlock(block, (opened.step, index)))
+                widgets.append(RunBlock(block, (step, index)))
             elif isinstance(block, Play):
-                widgets.append(PlayBlock(block, (opened.step, index), lang=lang, ascii=ascii))
+                widgets.append(PlayBlock(block, (step, index), lang=lang, ascii=ascii))
             elif isinstance(block, ExerciseRef):
                 widgets.append(ExerciseBlock(block))
-        await read.mount(*widgets)
+        onward = Static(id="onward", markup=False)
+        await read.mount(*widgets, onward)
         self._mark_exercises()
 
     def _mark_exercises(self) -> None:
@@ -238,6 +273,52 @@ class LessonScreen(TutorScreen):
             word = "solved" if state.solved else "watched" if state.watched else ""
             kind = say.KINDS[exercise.kind]().text(lang)
             block.show(exercise.title.text(lang), kind, word, lang=lang, ascii=self.tutor.ascii)
+        for line in self.query("#onward").results(Static):
+            line.update(Content.assemble(("\n".join(s.text(lang) for s in self._onward()), "$accent")))
+
+    def _todo(self) -> list[str]:
+        """The exercises of this step that are not solved, the open one left out when it is."""
+        states = self.tutor.progress.exercises()
+        ids = [b.ref.id for b in self.query(ExerciseBlock)]
+        return [id for id in ids if not ((s := states.get((self.entry.id, id))) and s.solved)]
+
+    def _onward(self) -> list[Said]:
+        """Which keys go on from here."""
+        desk = self.desk
+        assert desk is not None
+        out: list[Said] = []
+        todo = self._todo()
+        if todo:
+            out.append(say.GO_EXERCISE(title=desk.exercise(todo[0]).title))
+        if self.step + 1 < len(desk.lesson.steps):
+            phrase = say.GO_OR_STEP if todo else say.GO_STEP
+            out.append(phrase(title=desk.lesson.steps[self.step + 1].title))
+        elif not todo:
+            out.append(self._farewell())
+        return out
+
+    def actions_now(self) -> tuple[Command, ...]:
+        """The screen's commands: `next` stands out when nothing is left to do here; what cannot be done is not shown."""
+        todo = self._todo()
+        open_ = self.exercise_open
+        bars = {
+            "next": 4 if todo else 8,
+            "exercise": 6 if todo else 0,
+            "predict": 8 if self.asking is not None else 0,
+        }
+        typing = types(self.focused)
+        journey = not self.query_one(Player).has_class("hidden")
+        out = []
+        for command in self.ACTIONS:
+            bar = bars.get(command.action, command.bar)
+            if command.action == "play" and not journey:
+                bar = 0
+            elif command.action == "play" and command.keys == ("f7",):
+                bar = 6 if typing else 0
+            elif command.action == "check":
+                bar = 7 if open_ and isinstance(self.focused, CommandLine) else 0
+            out.append(replace(command, bar=bar) if bar != command.bar else command)
+        return tuple(out)
 
     def _run_blocks(self) -> None:
         """Fill the outputs of the run blocks, in order, off the screen's thread."""
@@ -270,7 +351,18 @@ class LessonScreen(TutorScreen):
         self.run_worker(self._retext_blocks(), name="retext", group="retext", exclusive=True)
 
     async def _retext_blocks(self) -> None:
+        read = self.query_one("#read", ReadPane)
+        focused = self.focused
+        at = (
+            read.blocks().index(focused)
+            if isinstance(focused, DoBlock) and focused in read.blocks()
+            else None
+        )
+        top = read.scroll_offset.y
         await self._write_blocks()
+        if at is not None and at < len(read.blocks()):
+            read.blocks()[at].focus(scroll_visible=False)
+        self.call_after_refresh(read.scroll_to, y=top, animate=False)
         self._run_blocks()
         await self.query_one(ExercisePane).retext(self.tutor.lang, self.tutor.ascii)
         self._goal_now()
@@ -359,7 +451,7 @@ class LessonScreen(TutorScreen):
             self.query_one("#read").focus()
         elif pane == "see":
             player = self.query_one(Player)
-            (player if not player.has_class("hidden") else self.query_one("#read")).focus()
+            (player if not player.has_class("hidden") else self.query_one("#see")).focus()
         elif self.exercise_open and self._do == "exercise":
             self.query_one(ExercisePane).focus_answer()
         else:
@@ -379,17 +471,24 @@ class LessonScreen(TutorScreen):
 
     def action_back(self) -> None:
         """One step outward."""
-        if isinstance(self.focused, CommandLine) and self.exercise_open:
+        focused, pane = self.focused, self.query_one(ExercisePane)
+        if self.exercise_open and (isinstance(focused, CommandLine) or self.pane == "see"):
             self._go("do", do="exercise")
-            if self.narrow:
-                return
-            self.query_one(ExercisePane).focus()
-        elif isinstance(self.focused, CommandLine) or self.pane != "read":
-            self._go("read")
+        elif self.exercise_open and types(focused):
+            pane.focus()
         elif self.exercise_open:
             self._close_exercise()
+        elif self.pane != "read":
+            self._go("read")
         else:
             self.tutor.leave(self)
+
+    def action_check(self) -> None:
+        """F9 also from the terminal: check the open exercise."""
+        if self.exercise_open:
+            self.query_one(ExercisePane).action_check()
+            if self.narrow:
+                self._go("do", do="exercise")
 
     # -- steps ----------------------------------------------------------------------------------------------
 
@@ -401,10 +500,10 @@ class LessonScreen(TutorScreen):
 
     def _step(self, by: int) -> None:
         desk = self.desk
-        if desk is None or not 0 <= self.step + by:
+        if desk is None or self.step + by < 0:
             return
         if self.step + by >= len(desk.lesson.steps):
-            self.notify(self._farewell(), timeout=6)
+            self.notify(self._farewell().text(self.tutor.lang), timeout=8)
             return
         target = self.step + by
 
@@ -418,8 +517,8 @@ class LessonScreen(TutorScreen):
 
         self.run_worker(work, name="open-step", group="lesson", exclusive=True, thread=True)
 
-    def _farewell(self) -> str:
-        lang = self.tutor.lang
+    def _farewell(self) -> Said:
+        """What is said at the end of the last step."""
         states = self.tutor.progress.exercises()
         assert self.desk is not None
         done = all(
@@ -428,8 +527,8 @@ class LessonScreen(TutorScreen):
         )
         following = next((e for e in catalog.entries() if e.ready and e.number > self.entry.number), None)
         if done and following is not None:
-            return say.LESSON_DONE(title=following.title[lang]).text(lang)
-        return say.LAST_STEP().text(lang)
+            return say.LESSON_DONE(title=following.title[self.tutor.lang])
+        return say.LAST_STEP()
 
     # -- the packet -----------------------------------------------------------------------------------------
 
@@ -438,12 +537,23 @@ class LessonScreen(TutorScreen):
         self.query_one("#nothing").remove_class("hidden")
         self.query_one(Player).add_class("hidden")
 
+    def _tell(self, said: Said | None, style: str = "") -> None:
+        """The line above the packet: a question, a verdict, what went wrong. It stays until the next packet."""
+        self._told = (said, style)
+        line = self.query_one("#asked", Static)
+        line.set_class(said is None, "hidden")
+        line.update(Content.assemble((said.text(self.tutor.lang), style)) if said is not None else "")
+
+    _told: tuple[Said | None, str] = (None, "")
+
     def _load(self, journey: Any, net: Any, *, play: bool = False) -> Player:
         player = self.query_one(Player)
         self.query_one("#nothing").add_class("hidden")
         player.remove_class("hidden")
         player.motion = None if self.tutor.motion else False
         player.load(journey, net, play=play)
+        self._tell(None)
+        self.show_keys()
         return player
 
     def _play_block(self, block: PlayBlock, *, go: bool) -> None:
@@ -459,11 +569,13 @@ class LessonScreen(TutorScreen):
     def _shown(self, played: Played | EngineError, go: bool) -> None:
         """A play is ready: load it; a question hides what comes after its hop."""
         if isinstance(played, EngineError):
-            self.notify(played.text(self.tutor.lang), severity="error", timeout=8)
+            self._tell(played.said, "$error")
             return
         self.played = played
         player = self._load(played.journey, played.lab.world.net)
         self.asking = played.question
+        if played.question is not None and self.desk is not None:
+            self._tell(say.PREDICT_ASK(question=self.desk.question_text(played.question)), "$warning")
         if played.halt is not None and played.question is not None:
             player.conceal_hop(*played.halt)
         if go:
@@ -476,8 +588,25 @@ class LessonScreen(TutorScreen):
     @on(Player.Finished)
     def _finished(self, event: Player.Finished) -> None:
         """A prediction ended the film: ask."""
-        if event.hidden and self.asking is not None:
+        if event.hidden and self.asking is not None and self.app.screen is self:
+            self.action_predict()
+
+    def action_predict(self) -> None:
+        if self.asking is not None and self.desk is not None:
+            self._tell(say.PREDICT_NOW(question=self.desk.question_text(self.asking)), "$warning")
             self._ask(self.asking)
+
+    @on(Player.RowChosen)
+    def _row(self, event: Player.RowChosen) -> None:
+        """Type the command that prints the row, where it decides."""
+        terminal = self.query_one(Terminal)
+        place = terminal_at(terminal.lab, event.place) if terminal.lab is not None else None
+        if place is None:
+            self._tell(say.NO_TERMINAL_THERE(place=event.place.text(), row=event.row.strip()), "$text-muted")
+            return
+        terminal.go(place)
+        terminal.type(command_for(event.step))
+        self._go("do", do="terminal")
 
     def _ask(self, question: Question) -> None:
         assert self.desk is not None
@@ -496,17 +625,18 @@ class LessonScreen(TutorScreen):
     def _predicted(self, question: Question, option: Any) -> None:
         self.asking = None
         finding = question.check(option.id)
-        lang = self.tutor.lang
-        text = say.RIGHT().text(lang) if finding is None else finding.said.text(lang)
-        self.notify(text, timeout=6, severity="information" if finding is None else "warning")
+        right = finding is None
+        self._tell(say.RIGHT() if finding is None else finding.said, "$success" if right else "$error")
         self.query_one(Player).reveal(play=True)
+        self.show_keys()
 
     def action_play(self) -> None:
         """Space anywhere: to the packet, and let it move."""
         player = self.query_one(Player)
         if player.has_class("hidden"):
+            self._eager = "play" if not self._loaded else ""
             return
-        if self.pane != "see" or not player.has_focus:
+        if not player.has_focus:
             self._go("see")
         player.action_play_pause()
 
@@ -524,6 +654,8 @@ class LessonScreen(TutorScreen):
 
     @on(DoBlock.Chosen)
     def _chosen(self, event: DoBlock.Chosen) -> None:
+        if self.opened is None:
+            return  # the text is there a moment before its lab
         block = event.block
         if isinstance(block, RunBlock):
             terminal = self.query_one(Terminal)
@@ -555,14 +687,16 @@ class LessonScreen(TutorScreen):
 
     def action_exercise(self) -> None:
         """The open exercise, else the step's first unsolved one, else its first."""
-        if self.exercise_open:
+        if not self._loaded:
+            self._eager = "exercise"
+            return
+        todo = self._todo()
+        posed = self.desk.posed if self.desk is not None else None
+        if self.exercise_open and posed is not None and (posed.id in todo or not todo):
             self._go("do", do="exercise")
             return
-        blocks = list(self.query(ExerciseBlock))
-        states = self.tutor.progress.exercises()
-        todo = [b for b in blocks if not ((s := states.get((self.entry.id, b.ref.id))) and s.solved)]
-        for block in (todo or blocks)[:1]:
-            self._open_exercise(block.ref.id)
+        for id in (todo or [b.ref.id for b in self.query(ExerciseBlock)])[:1]:
+            self._open_exercise(id)
 
     def _open_exercise(self, id: str, seed: int | None = None, *, fresh: bool = False) -> None:
         desk = self.desk
@@ -602,10 +736,16 @@ class LessonScreen(TutorScreen):
     def _close_exercise(self) -> None:
         self.exercise_open = False
         if self.opened is not None and self.desk is not None:
-            self.query_one(Terminal).attach(self.opened.lab, self.desk.place(self.opened))
+            place = self.desk.place(self.opened)
+            title = say.LAB_OF_STEP(place=place).text(self.tutor.lang)
+            self.query_one(Terminal).attach(self.opened.lab, place, title)
         self._do = "terminal"
         self._go("read")
         self._mark_exercises()
+
+    @on(ExercisePane.TerminalAsked)
+    def _to_terminal(self) -> None:
+        self.action_terminal()
 
     @on(ExercisePane.Closed)
     def _left_exercise(self) -> None:
@@ -647,6 +787,9 @@ class LessonScreen(TutorScreen):
         self._goal_now()
         self._mark_exercises()
         self._head()
+        if verdict.passed and not diagnosis:
+            pane.onward(self._onward()[0])
+        self.show_keys()
 
     def _goal_now(self) -> None:
         """How each line of the goal stands in the lab now."""

@@ -7,11 +7,12 @@ letters always go to the filter, so a Korean input method can be used to search 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -34,7 +35,7 @@ class Row:
 class Picker(ModalScreen[None]):
     """Shows rows under a filter."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1", "close", show=False),
         Binding("down", "move(1)", show=False),
         Binding("up", "move(-1)", show=False),
@@ -43,8 +44,11 @@ class Picker(ModalScreen[None]):
     ]
     DEFAULT_CSS = """
     Picker { align: center middle; }
-    Picker #box { width: 76; max-width: 96%; height: 80%; max-height: 30; border: round $primary; background: $surface; padding: 0 1; }
-    Picker Input { border: none; height: 1; padding: 0; background: $panel; margin-bottom: 1; }
+    Picker #box {
+        width: 76; max-width: 96%; height: 80%; max-height: 30; border: round $primary; background: $surface;
+        padding: 0 1;
+    }
+    Picker Input, Picker Input:focus { border: none; height: 1; padding: 0; background: $panel; margin-bottom: 1; }
     Picker OptionList { border: none; background: $surface; height: 1fr; padding: 0; scrollbar-size-vertical: 1; }
     Picker #none { display: none; color: $text-muted; }
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
@@ -13,11 +15,11 @@ from textual.widgets import Input
 class NumberPrompt(ModalScreen[int | None]):
     """Asks for a number from 0 to 999999."""
 
-    BINDINGS = [Binding("escape", "cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
     DEFAULT_CSS = """
     NumberPrompt { align: center middle; }
     NumberPrompt #box { width: 40; height: 3; border: round $primary; background: $surface; padding: 0 1; }
-    NumberPrompt Input { border: none; height: 1; padding: 0; }
+    NumberPrompt Input, NumberPrompt Input:focus { border: none; height: 1; padding: 0; }
     """
 
     def __init__(self, title: str) -> None:

@@ -1,13 +1,15 @@
 """The blocks of a step in the Read pane: prose, a command with its live output, a play, an exercise.
 
-Rules. A block that can be done is focusable and posts `Chosen` on Enter or a click; prose is not focusable. A block shows
-what it is given: outputs are run by the screen's worker.
+Rules. A block that can be done is focusable and posts `Chosen` on Enter or a click; prose is not focusable. A block
+shows what it is given: outputs are run by the screen's worker.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
@@ -31,7 +33,7 @@ class DoBlock(Static):
     """Base of what can be chosen."""
 
     can_focus = True
-    BINDINGS = [Binding("enter", "choose", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", show=False)]
     DEFAULT_CSS = """
     DoBlock { height: auto; padding: 0 1; border-left: thick $panel; }
     DoBlock:focus { border-left: thick $accent; background: $panel; }

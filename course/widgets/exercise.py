@@ -1,17 +1,18 @@
 """The exercise pane: the task, what to answer with, hints, and what the check said.
 
-Rules. It shows one `Posed` exercise and collects an answer; grading is `engine.grade.check`, run by the screen in a worker,
-which calls `judged`. Which widget collects the answer depends on the kind, in `_answer_widgets`. The pane decides nothing
-about right or wrong and never hides a finding.
+Rules. It shows one `Posed` exercise and collects an answer; grading is `engine.grade.check`, run by the screen in a
+worker, which calls `judged`. Which widget collects the answer depends on the kind, in `_answer_widgets`. The pane
+decides nothing about right or wrong and never hides a finding.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -33,24 +34,43 @@ if TYPE_CHECKING:
 
 
 class ExercisePane(VerticalScroll):
-    """`show(posed)` puts an exercise there. Messages: `Answered` (check this), `HintAsked`, `SolutionAsked`, `AgainAsked`."""
+    """`show(posed)` puts an exercise there. What the learner wants goes out as one of the messages below."""
 
     ACTIONS: ClassVar[tuple[Command, ...]] = (
         Command(action="check", keys=("c", "f9"), label=words.CHECK, about=words.CHECK_ABOUT, bar=7),
-        Command(action="hint", keys=("h",), label=words.HINT, about=words.HINT_ABOUT, bar=6),
-        Command(action="solution", keys=("s",), label=words.SOLUTION, about=words.SOLUTION_ABOUT, bar=2),
-        Command(action="again", keys=("r",), label=words.AGAIN, about=words.AGAIN_ABOUT, bar=1),
+        Command(action="hint", keys=("h", "f10"), label=words.HINT, about=words.HINT_ABOUT, bar=7),
+        Command(action="solution", keys=("s",), label=words.SOLUTION, about=words.SOLUTION_ABOUT, bar=3),
+        Command(action="again", keys=("r",), label=words.AGAIN, about=words.AGAIN_ABOUT, bar=2),
         Command(action="seed", keys=("number_sign",), label=words.SEED, about=words.SEED_ABOUT),
         Command(action="close", keys=("x",), label=words.CLOSE, about=words.CLOSE_ABOUT),
         Command(action="line(-1)", keys=("u", "shift+up"), label=words.UP_DOWN, about=words.UP_DOWN_ABOUT),
         Command(action="line(1)", keys=("d", "shift+down"), label=words.UP_DOWN, about=words.UP_DOWN_ABOUT),
     )
-    BINDINGS = [*bindings(ACTIONS), Binding("f9", "check", show=False, priority=True)]
+    #: first in the bar, one of them at a time: what Enter or Space does here
+    ANSWER: ClassVar[Command] = Command(
+        action="answer_now", keys=("enter",), label=words.ANSWER, about=words.ANSWER_ABOUT, bar=8
+    )
+    INTO: ClassVar[Command] = Command(
+        action="into", keys=("enter",), label=words.ANSWER, about=words.INTO_ABOUT, bar=8
+    )
+    MARK: ClassVar[Command] = Command(
+        action="mark", keys=("space",), label=words.MARK, about=words.MARK_ABOUT, bar=8
+    )
+    TO_TERMINAL: ClassVar[Command] = Command(
+        action="to_terminal", keys=("t",), label=words.TERMINAL, about=words.TERMINAL_ABOUT, bar=8
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(ACTIONS),
+        Binding("f9", "check", show=False, priority=True),
+        Binding("enter", "into", show=False),
+    ]
     DEFAULT_CSS = """
     ExercisePane { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
-    ExercisePane OptionList, ExercisePane SelectionList { height: auto; max-height: 12; border: none; padding: 0; background: $background; }
+    ExercisePane OptionList, ExercisePane SelectionList {
+        height: auto; max-height: 12; border: none; padding: 0; background: $background;
+    }
     ExercisePane OptionList:focus, ExercisePane SelectionList:focus { background: $background; border: none; }
-    ExercisePane Input { height: 1; border: none; padding: 0; background: $panel; }
+    ExercisePane Input, ExercisePane Input:focus { height: 1; border: none; padding: 0; background: $panel; }
     ExercisePane TextArea { height: 12; border: round $primary; padding: 0; }
     ExercisePane #help { color: $text-muted; }
     ExercisePane #said { margin-top: 1; }
@@ -80,6 +100,9 @@ class ExercisePane(VerticalScroll):
     class SeedAsked(Message):
         """The learner wants to type a seed."""
 
+    class TerminalAsked(Message):
+        """The learner wants to type in the exercise's lab."""
+
     class Closed(Message):
         """The learner leaves the exercise."""
 
@@ -89,7 +112,8 @@ class ExercisePane(VerticalScroll):
         self.posed: Posed | None = None
         self.solved = False
         self.hints = 0
-        self._said: list[tuple[Said | str, str]] = []
+        self._said: list[tuple[Said | str, str]] = []  # opened hints, the watched solution
+        self._verdict: list[tuple[Said | str, str]] = []  # of the last check
         self._order: list[str] = []
         self._diagnosed = False
         self._goal_said: list[str] = []
@@ -105,7 +129,7 @@ class ExercisePane(VerticalScroll):
     async def show(self, posed: Posed, *, solved: bool = False) -> None:
         """Show another exercise, with nothing answered."""
         self.posed, self.solved = posed, solved
-        self.hints, self._said = 0, []
+        self.hints, self._said, self._verdict = 0, [], []
         self._order = [i.id for i in posed.items]
         self._diagnosed = posed.diagnosis is None
         self._goal_said = []
@@ -114,17 +138,71 @@ class ExercisePane(VerticalScroll):
     async def retext(self, lang: str, ascii: bool) -> None:
         self.lang, self.ascii = lang, ascii
         if self.posed is not None:
-            await self._fill()
+            await self._fill(keep=True)
 
-    async def _fill(self) -> None:
-        """Write the task and build the widgets of this kind."""
+    async def _fill(self, *, keep: bool = False) -> None:
+        """Write the task and build the widgets of this kind; `keep` what was typed, marked and pointed at."""
         self._write_task()
         body = self.query_one("#body")
+        focused = self.screen.focused
+        inside = focused is not None and body in focused.ancestors
+        old = self._state() if keep else {}
         await body.remove_children()
         await body.mount(*self._answer_widgets())
+        self._restore(old)
         self.query_one("#help", Static).update(self._help())
         self._write_said()
-        self.border_title = None
+        if inside:
+            self.focus_answer()
+
+    def _state(self) -> dict[str, Any]:
+        """What the learner has entered so far."""
+        out: dict[str, Any] = {}
+        for typed in self.query(Input):
+            out["value"] = typed.value
+        for area in self.query(TextArea):
+            out["text"] = area.text
+        for many in self.query(SelectionList):
+            out["marked"] = list(many.selected)
+        for rows in self.query(OptionList):
+            out["at"] = rows.highlighted
+        return out
+
+    def _restore(self, old: dict[str, Any]) -> None:
+        for typed in self.query(Input):
+            typed.value = old.get("value", "")
+        for area in self.query(TextArea):
+            area.text = old.get("text", "")
+        for many in self.query(SelectionList):
+            for value in old.get("marked", ()):
+                many.select(value)
+        for rows in self.query(OptionList):
+            rows.highlighted = old.get("at", 0)
+
+    def actions_now(self) -> tuple[Command, ...]:
+        """The pane's commands that mean something for this exercise, the first one first."""
+        posed, focused = self.posed, self.screen.focused
+        if posed is None:
+            return ()
+        commands = {c.action: c for c in self.ACTIONS}
+        goal = posed.kind in ("repair", "build") and self._diagnosed
+        picks = not self._diagnosed or posed.kind == "predict" or (posed.kind == "choice" and not posed.many)
+        out: list[Command] = []
+        if focused is self and self.query("#body > *").first(None) is not None and not goal:
+            out.append(self.INTO)
+        elif picks or (posed.kind == "answer" and focused is not self):
+            out.append(self.ANSWER)
+        elif posed.kind == "choice" and posed.many:
+            out.append(self.MARK)
+        elif posed.kind == "order":
+            out += [replace(commands["line(-1)"], bar=8, shown="u d"), commands["line(1)"]]
+        if goal and not posed.manifest:
+            out.append(self.TO_TERMINAL)
+        check = commands["check"]
+        out.append(replace(check, bar=0) if self.ANSWER in out else replace(check, bar=8))
+        out += [commands[name] for name in ("hint", "solution", "again")]
+        out += [commands["seed"]] if posed.values else []
+        return (*out, commands["close"])
 
     def focus_answer(self) -> None:
         """Put the focus where the answer is given."""
@@ -139,25 +217,37 @@ class ExercisePane(VerticalScroll):
         posed = self.posed
         if posed is None:
             return
-        self._said = []
+        told: list[tuple[Said | str, str]] = []
+        self._verdict = told
         if verdict.passed and diagnosis:
             self._diagnosed = True
-            self._said.append((words.RIGHT(), "bold $success"))
-            self.call_later(self._fill)
+            told += [(words.RIGHT(), "bold $success"), (words.NOW_REPAIR(), "")]
+            self.call_later(self._diagnosis_passed)
             return
+        goal = posed.kind in ("repair", "build") and not diagnosis
         if verdict.passed:
             self.solved = True
-            done = words.REACHED if posed.kind in ("repair", "build") else words.RIGHT
-            self._said.append((done(), "bold $success"))
-            if posed.explain is not None:
-                self._said.append((posed.explain, ""))
+            told.append(((words.REACHED if goal else words.RIGHT)(), "bold $success"))
+            told += [(posed.explain, "")] if posed.explain is not None else []
         else:
-            lead = words.NOT_YET if posed.kind in ("repair", "build") else words.NOT_RIGHT
-            self._said.append((lead(), "bold $error"))
-            self._said += [(self._finding(f), "") for f in verdict.findings]
+            told.append(((words.NOT_YET if goal else words.NOT_RIGHT)(), "bold $error"))
+            told += [(self._finding(f), "") for f in verdict.findings]
             if any(f.journey is not None for f in verdict.findings):
-                self._said.append((words.SHOWN_IN_SEE(), "$text-muted"))
+                told.append((words.SHOWN_IN_SEE(), "$text-muted"))
         self._write_task()
+        self._write_said()
+        self.call_after_refresh(self.scroll_end, animate=False)
+
+    async def _diagnosis_passed(self) -> None:
+        """The question goes, the goal is what is left to do."""
+        await self._fill()
+        if not self.query("#body > *"):
+            self.focus()
+        self.scroll_end(animate=False)
+
+    def onward(self, said: Said) -> None:
+        """Under a right answer: which key goes on."""
+        self._verdict.append((said, "$accent"))
         self._write_said()
         self.call_after_refresh(self.scroll_end, animate=False)
 
@@ -227,7 +317,7 @@ class ExercisePane(VerticalScroll):
 
     def _write_said(self) -> None:
         lines: list[tuple[str, str] | str] = []
-        for said, style in self._said:
+        for said, style in (*self._said, *self._verdict):
             text = said if isinstance(said, str) else said.text(self.lang)
             lines += [(text, style), "\n"]
         self.query_one("#said", Static).update(Content.assemble(*lines[:-1]) if lines else "")
@@ -340,6 +430,19 @@ class ExercisePane(VerticalScroll):
     def action_seed(self) -> None:
         if self.posed is not None:
             self.post_message(self.SeedAsked())
+
+    def action_into(self) -> None:
+        self.focus_answer()
+
+    def action_answer_now(self) -> None:
+        self.action_check()
+
+    def action_mark(self) -> None:
+        for many in self.query(SelectionList):
+            many.action_select()
+
+    def action_to_terminal(self) -> None:
+        self.post_message(self.TerminalAsked())
 
     def action_close(self) -> None:
         self.post_message(self.Closed())

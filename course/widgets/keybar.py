@@ -1,7 +1,9 @@
 """The key bar: what the keys do here, always on the last line. Help and Quit are never cut off.
 
 Rules. It shows the commands of the focused pane and of the screen, by `Command.bar`; when the line is too narrow the
-least important go first. It is one Static line: pure text from `fit`, so that it can be tested without a screen.
+least important go first. A pane whose keys depend on its state has `actions_now()` beside ACTIONS. It is
+one Static line: pure text from `fit`, so that it can be tested without a screen. Asking by class name keeps TextArea
+from being imported before somebody needs it.
 """
 
 from __future__ import annotations
@@ -18,20 +20,24 @@ from course.commands import Command
 GAP = 2
 
 
-def unique(commands: Iterable[Command]) -> list[Command]:
+def unique(commands: Iterable[Command], *, typing: bool = False) -> list[Command]:
     """The first command of every key, in order: the focused pane wins over the screen, the screen over the app."""
     seen: set[str] = set()
     out = []
     for command in commands:
-        if command.bar and command.keys and command.keys[0] not in seen:
-            seen.update(command.keys)
-            out.append(command)
+        keys = command.usable(typing=typing)
+        if keys and keys[0] not in seen:
+            seen.update(keys)
+            if command.bar:
+                out.append(command)
     return out
 
 
-def fit(commands: Sequence[Command], width: int, lang: str, *, ascii: bool = False) -> list[tuple[str, str]]:
+def fit(
+    commands: Sequence[Command], width: int, lang: str, *, ascii: bool = False, typing: bool = False
+) -> list[tuple[str, str]]:
     """(key, label) pairs that fit into `width` cells; the highest `bar` stay, in their order; 9 stands at the end."""
-    rows = [(c, c.key_text(ascii=ascii), c.label().text(lang)) for c in commands]
+    rows = [(c, c.key_text(ascii=ascii, typing=typing), c.label().text(lang)) for c in commands]
     rows.sort(key=lambda r: r[0].bar == 9)
 
     def size(rows: list[tuple[Command, str, str]]) -> int:
@@ -45,6 +51,11 @@ def fit(commands: Sequence[Command], width: int, lang: str, *, ascii: bool = Fal
     return [(k, label) for _, k, label in rows]
 
 
+def types(widget: Widget | None) -> bool:
+    """Is this a widget where letters are text?"""
+    return any(c.__name__ in ("Input", "TextArea") for c in type(widget).__mro__)
+
+
 class KeyBar(Static):
     """The last line of every screen."""
 
@@ -52,17 +63,24 @@ class KeyBar(Static):
     KeyBar { dock: bottom; height: 1; background: $panel; color: $foreground; }
     """
 
-    def show(self, commands: Iterable[Command], lang: str, *, ascii: bool = False) -> None:
-        self._rows = unique(commands)
-        self._lang, self._ascii = lang, ascii
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._rows: list[Command] = []
+        self._lang, self._ascii, self._typing = "en", False, False
+
+    def show(
+        self, commands: Iterable[Command], lang: str, *, ascii: bool = False, typing: bool = False
+    ) -> None:
+        self._rows = unique(commands, typing=typing)
+        self._lang, self._ascii, self._typing = lang, ascii, typing
         self.redraw()
 
     def redraw(self) -> None:
-        rows = getattr(self, "_rows", [])
         if not self.size.width:
             return
+        pairs = fit(self._rows, self.size.width, self._lang, ascii=self._ascii, typing=self._typing)
         parts: list[tuple[str, str] | str] = [" "]
-        for i, (key, label) in enumerate(fit(rows, self.size.width, self._lang, ascii=self._ascii)):
+        for i, (key, label) in enumerate(pairs):
             if i:
                 parts.append(" " * GAP)
             parts += [(key, "bold $accent"), f" {label}"]
@@ -78,7 +96,8 @@ def pane_commands(widget: Widget | None) -> tuple[Command, ...]:
     while widget is not None:
         if not widget.is_attached or widget is widget.screen:
             break
-        out += getattr(widget, "ACTIONS", ())
+        now = getattr(widget, "actions_now", None)
+        out += now() if now is not None else getattr(widget, "ACTIONS", ())
         parent = widget.parent
         widget = parent if isinstance(parent, Widget) else None
     return tuple(out)

@@ -1,52 +1,71 @@
 """The lab's terminal: what was typed and printed above, the line that is typed below.
 
 Rules. It knows a `Lab` and a place and nothing of lessons. A command runs on the lab at once (the engine is quick); its
-journeys go out as a message, so that a screen can play the packet. Every refusal is text in the log. Keys: Enter runs,
-Tab completes, Up and Down walk the history, Ctrl+L clears, Esc leaves to the screen.
+journeys go out as a message, so that a screen can play the packet. Every refusal is text in the log. `vi FILE` and
+`kubectl edit` open the editor screen; saving is a typed line like any other, so that undo takes it back.
 """
 
 from __future__ import annotations
 
+import posixpath
+import re
+import shlex
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, RichLog, Static
+from textual.widgets import Input, Static
 
 from course import words_lesson as words
 from course.commands import Command
+from course.widgets.log import Log
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.lab.lab import Lab
     from engine.linux.journey import Journey
 
-CONTINUES = ("<<EOF", "<<'EOF'", '<<"EOF"')
+#: a here-document: its end word
+HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+EDITORS = ("vi", "vim", "nano", "emacs", "ed", "edit", "view")
 
 
 class CommandLine(Input):
-    """The line that is typed. Tab and the arrows belong to the shell here."""
+    """The line that is typed. Tab and the arrows belong to the shell here, as Ctrl+C and Ctrl+D do."""
 
-    BINDINGS = [
-        Binding("tab", "complete", show=False, priority=True),
-        Binding("up", "history(-1)", show=False),
-        Binding("down", "history(1)", show=False),
-        Binding("ctrl+l", "clear_log", show=False),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "terminal('complete')", show=False, priority=True),
+        Binding("up", "recall(-1)", show=False),
+        Binding("down", "recall(1)", show=False),
+        Binding("ctrl+l,ctrl+ㅣ", "terminal('clear')", show=False),
+        Binding("ctrl+c,ctrl+ㅊ", "terminal('cancel_line')", show=False),
+        Binding("ctrl+d,ctrl+ㅇ", "terminal('end_of_input')", show=False),
+        Binding("pageup", "scroll_log(-1)", show=False),
+        Binding("pagedown", "scroll_log(1)", show=False),
     ]
 
-    def action_complete(self) -> None:
-        self._terminal().complete()
+    def action_terminal(self, what: str) -> None:
+        getattr(self._terminal(), what)()
 
-    def action_history(self, by: int) -> None:
+    def action_recall(self, by: int) -> None:
         self._terminal().recall(by)
 
-    def action_clear_log(self) -> None:
-        self._terminal().clear()
+    def action_scroll_log(self, by: int) -> None:
+        log = self._terminal().query_one(Log)
+        log.scroll_relative(y=by * max(1, log.size.height - 1), animate=False)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Several pasted lines are several commands; the last, without its end of line, stays to be edited."""
+        if "\n" in event.text or "\r" in event.text:
+            event.stop()
+            event.prevent_default()
+            self._terminal().pasted(event.text)
 
     def _terminal(self) -> Terminal:
         return next(w for w in self.ancestors if isinstance(w, Terminal))
@@ -58,18 +77,19 @@ class Terminal(Widget):
     ACTIONS: ClassVar[tuple[Command, ...]] = (
         Command(action="run_line", keys=("enter",), label=words.RUN, about=words.RUN_ABOUT, bar=7),
         Command(action="completion", keys=("tab",), label=words.COMPLETE, about=words.COMPLETE_ABOUT, bar=4),
-        Command(action="places", keys=("ctrl+o", "f5"), label=words.PLACES, about=words.PLACES_ABOUT, bar=5),
+        Command(action="places", keys=("ctrl+o", "f5"), label=words.PLACES, about=words.PLACES_ABOUT, bar=6),
         Command(action="undo", keys=("ctrl+z", "f6"), label=words.UNDO, about=words.UNDO_ABOUT, bar=3),
         Command(action="reset", keys=("f8",), label=words.RESET, about=words.RESET_ABOUT, bar=2),
     )
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o,ctrl+ㅐ,f5", "places", show=False),
         Binding("ctrl+z,ctrl+ㅋ,f6", "undo", show=False),
         Binding("f8", "reset", show=False),
     ]
     DEFAULT_CSS = """
-    Terminal { layout: vertical; }
-    Terminal RichLog { height: 1fr; background: $background; scrollbar-size-vertical: 1; }
+    Terminal { layout: vertical; border-top: solid $panel; border-title-color: $success; }
+    Terminal:focus-within { border-top: solid $accent; }
+    Terminal Log { height: 1fr; background: $background; scrollbar-size-vertical: 1; }
     Terminal #line { height: 1; }
     Terminal #prompt { width: auto; color: $success; text-style: bold; }
     Terminal CommandLine { border: none; height: 1; padding: 0; background: $background; }
@@ -96,12 +116,11 @@ class Terminal(Widget):
         self.place = ""
         self.lang = lang
         self._at: int | None = None
+        self._draft = ""
         self._paste: list[str] = []
 
     def compose(self) -> ComposeResult:
-        log = RichLog(wrap=True, highlight=False, markup=False, max_lines=4000, min_width=20)
-        log.can_focus = False
-        yield log
+        yield Log()
         with Horizontal(id="line"):
             yield Static("", id="prompt", markup=False)
             yield CommandLine(id="typed", select_on_focus=False)
@@ -116,16 +135,17 @@ class Terminal(Widget):
             self.say(title, "$accent")
         self._prompt()
 
-    def go(self, place: str) -> None:
-        """Another machine or Pod of the same lab."""
+    def go(self, place: str) -> bool:
+        """Another machine or Pod of the same lab; False when it is not there."""
         assert self.lab is not None
         try:
             self.lab.shell(place)
         except EngineError as error:
             self.say(error.text(self.lang), "$error")
-            return
+            return False
         self.place = place
         self._prompt()
+        return True
 
     def type(self, line: str) -> None:
         """Put a line there without running it."""
@@ -137,66 +157,161 @@ class Terminal(Widget):
         """Run a line as if it had been typed."""
         if self.lab is None:
             return
-        log = self.query_one(RichLog)
+        log = self.query_one(Log)
         prompt = self._prompt_text()
         for i, part in enumerate(line.split("\n")):
-            self._write((prompt if i == 0 else "> ") + part, "bold")
-        if not line.strip():
+            log.put((prompt if i == 0 else "> ") + part, "bold")
+        self._at = None
+        if not line.strip() or self._edit(line):
             return
         self.lab.world.lang = self.lang
-        result = self.lab.run(self.place, line)
+        try:
+            result = self.lab.run(self.place, line)
+        except EngineError as error:
+            self.say(error.text(self.lang), "$error")
+            self._prompt()
+            return
         if result.clear:
-            log.clear()
+            log.forget()
         for stream, text in result.chunks or (("out", result.stdout), ("err", result.stderr)):
             if text:
-                self._write(text.rstrip("\n"), "$warning" if stream == "err" else "")
-        self._at = None
+                log.put(text.rstrip("\n"), "$warning" if stream == "err" else "")
         self._prompt()
         self.post_message(self.Ran(self, line, result.journeys))
 
     def say(self, text: str, style: str = "") -> None:
         """A line of ours in the log."""
-        self._write(text, style)
+        self.query_one(Log).put(text, style)
 
     def clear(self) -> None:
-        self.query_one(RichLog).clear()
+        self.query_one(Log).forget()
+
+    # -- the editor -----------------------------------------------------------------------------------------
+
+    def _edit(self, line: str) -> bool:
+        """Open the editor when the line asks for one. False: it is a line for the shell."""
+        try:
+            words_ = shlex.split(line)
+        except ValueError:
+            return False
+        if words_[:1] == ["sudo"]:
+            words_ = words_[1:]
+        if not words_ or any(w in line for w in "|;&<>`$"):
+            return False
+        if words_[0] in EDITORS:
+            files = [w for w in words_[1:] if not w.startswith(("-", "+"))]
+            return len(files) == 1 and self._edit_file(files[0])
+        if words_[0] == "kubectl" and "edit" in words_[1:]:
+            return self._edit_object([w for w in words_[1:] if w != "edit"])
+        return False
+
+    def _edit_file(self, name: str) -> bool:
+        from engine.shell.files import FileError, Files
+
+        assert self.lab is not None
+        session = self.lab.shell(self.place).session
+        path = posixpath.normpath(posixpath.join(session.cwd, name))
+        try:
+            text = Files(self.lab.world, session.spot).read(path)
+        except FileError as error:
+            if error.errno != "ENOENT":
+                self.say(f"{name}: {error.reason}", "$warning")
+                return True
+            text = ""
+        except EngineError as error:
+            self.say(error.text(self.lang), "$warning")
+            return True
+        self._open_editor(path, text, lambda new: heredoc(f"cat > {shlex.quote(path)}", new))
+        return True
+
+    def _edit_object(self, rest: list[str]) -> bool:
+        assert self.lab is not None
+        result = self.lab.copy().run(
+            self.lab.shell(self.place).place, shlex.join(["kubectl", "get", *rest, "-o", "yaml"])
+        )
+        if result.code:
+            self.say(result.stderr.rstrip("\n"), "$warning")
+            return True
+        name = shlex.join(["kubectl", "edit", *rest])
+        self._open_editor(name, result.stdout, lambda new: heredoc("kubectl replace -f -", new))
+        return True
+
+    def _open_editor(self, name: str, text: str, save: Callable[[str], str]) -> None:
+        from course.screens.editor import Editor
+
+        def done(new: str | None) -> None:
+            if new is None or new == text:
+                self.say(words.NOT_SAVED().text(self.lang), "$text-muted")
+            else:
+                self.run(save(new))
+            self.query_one(CommandLine).focus()
+
+        self.app.push_screen(Editor(name, text, self.lang), done)
 
     # -- the line -------------------------------------------------------------------------------------------
 
-    def _write(self, text: str, style: str) -> None:
-        log = self.query_one(RichLog)
-        content = Content.assemble((text, style)) if style else Content(text)
-        log.write(_rich(content, self))
-
     def _prompt_text(self) -> str:
-        return self.lab.shell(self.place).prompt if self.lab is not None else ""
+        if self.lab is None:
+            return ""
+        try:
+            return self.lab.shell(self.place).prompt
+        except EngineError:
+            self.place = self.lab.places()[0]
+            return self.lab.shell(self.place).prompt
 
     def _prompt(self) -> None:
-        self.query_one("#prompt", Static).update("> " if self._paste else self._prompt_text())
+        prompt = self._prompt_text()
+        self.query_one("#prompt", Static).update("> " if self._paste else prompt)
+        inside = self.lab.shell(self.place).place if self.lab is not None else ""
+        self.border_title = " > ".join(dict.fromkeys(p for p in (self.place, inside) if p)).replace(
+            "[", r"\["
+        )
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         line = event.value
         self.query_one(CommandLine).value = ""
-        if self._paste or any(line.rstrip().endswith(w) for w in CONTINUES):
-            self._paste.append(line)
-            if line.strip() != "EOF":
-                self._prompt()
-                return
-            line, self._paste = "\n".join(self._paste), []
+        self.enter(line)
+
+    def enter(self, line: str) -> None:
+        """A line was entered: run it, or keep it until its here-document or its last continued line ends."""
+        self._paste.append(line)
+        if self._unfinished():
+            self._prompt()
+            return
+        line, self._paste = "\n".join(self._paste), []
         self.run(line)
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Several pasted lines are several commands; the last, without its end of line, stays to be edited."""
-        if "\n" not in event.text:
-            return
-        event.stop()
-        event.prevent_default()
-        *lines, last = event.text.split("\n")
+    def _unfinished(self) -> bool:
+        first, *more = self._paste
+        found = HEREDOC.search(first)
+        if found is not None:
+            return found[2] not in (m.strip() for m in more)
+        return self._paste[-1].endswith("\\")
+
+    def pasted(self, text: str) -> None:
+        typed = self.query_one(CommandLine)
+        head, tail = typed.value[: typed.cursor_position], typed.value[typed.cursor_position :]
+        *lines, last = (head + text.replace("\r\n", "\n").replace("\r", "\n") + tail).split("\n")
         for line in lines:
-            self.post_message(Input.Submitted(self.query_one(CommandLine), line))
+            self.enter(line)
         self.type(last)
+
+    def cancel_line(self) -> None:
+        """Ctrl+C: the typed line, and a here-document that was begun, are thrown away."""
+        typed = self.query_one(CommandLine)
+        self.say(("> " if self._paste else self._prompt_text()) + typed.value + "^C", "bold")
+        typed.value, self._paste, self._at = "", [], None
+        self._prompt()
+
+    def end_of_input(self) -> None:
+        """Ctrl+D: on an empty line, leave an inner shell."""
+        typed = self.query_one(CommandLine)
+        if typed.value:
+            typed.action_delete_right()
+        elif self.lab is not None and len(self.lab.shell(self.place).stack) > 1:
+            self.run("exit")
 
     def complete(self) -> None:
         if self.lab is None:
@@ -220,13 +335,15 @@ class Terminal(Widget):
             self.say("  ".join(found), "$text-muted")
 
     def recall(self, by: int) -> None:
+        """The line before or after in the history; the line that was being typed comes back at the end."""
         if self.lab is None:
             return
         history = self.lab.shell(self.place).history
+        if self._at is None:
+            self._draft = self.query_one(CommandLine).value
         at = len(history) if self._at is None else self._at
-        at = max(0, min(len(history), at + by))
-        self._at = at
-        self.type(history[at] if at < len(history) else "")
+        self._at = max(0, min(len(history), at + by))
+        self.type(history[self._at] if self._at < len(history) else self._draft)
 
     # -- commands -------------------------------------------------------------------------------------------
 
@@ -251,12 +368,14 @@ class Terminal(Widget):
             "$accent",
         )
         self._prompt()
+        self.post_message(self.Ran(self, "", ()))
 
     def action_reset(self) -> None:
         if self.lab is not None:
             self.lab.reset()
             self.say(words.WAS_RESET().text(self.lang), "$accent")
             self._prompt()
+            self.post_message(self.Ran(self, "", ()))
 
 
 def _common(found: list[str]) -> str:
@@ -268,17 +387,10 @@ def _common(found: list[str]) -> str:
     return first
 
 
-def _rich(content: Content, widget: Widget) -> object:
-    """RichLog takes rich renderables: the content with the theme's colours resolved."""
-    from rich.text import Text
-
-    text = Text(content.plain, no_wrap=False)
-    variables = widget.app.theme_variables
-    for span in content.spans:
-        style = str(span.style)
-        for name in ("success", "warning", "error", "accent", "text-muted", "primary"):
-            style = style.replace(f"${name}", "dim" if name == "text-muted" else variables.get(name, ""))
-        style = style.replace("ansi_", "").replace("default", "").strip()
-        if style:
-            text.stylize(style, span.start, span.end)
-    return text
+def heredoc(command: str, text: str) -> str:
+    """`command` with `text` as its input, as a person would type it."""
+    end = "EOF"
+    while end in text.split("\n"):
+        end += "_"
+    body = text if text.endswith("\n") or not text else text + "\n"
+    return f"{command} <<'{end}'\n{body}{end}"

@@ -30,7 +30,7 @@ from course.widgets.player.paint import Painted
 from course.widgets.player.panel import Panel
 from course.widgets.player.scene import PlayerScene
 from course.widgets.player.zoom import Zoom
-from engine.linux.journey import Journey, Outcome, Place
+from engine.linux.journey import Journey, Outcome, Place, Step
 
 if TYPE_CHECKING:
     from engine.linux.net import Net
@@ -77,11 +77,11 @@ class Player(PlayerControls):
             return self.player
 
     class RowChosen(Message):
-        """The learner wants to see the deciding row where it comes from: `row` at `place`."""
+        """The learner wants to see the deciding row where it comes from: `row` at `place`, met by `step`."""
 
-        def __init__(self, player: Player, row: str, place: Place) -> None:
+        def __init__(self, player: Player, row: str, place: Place, step: Step) -> None:
             super().__init__()
-            self.player, self.row, self.place = player, row, place
+            self.player, self.row, self.place, self.step = player, row, place, step
 
         @property
         def control(self) -> Player:
@@ -411,7 +411,7 @@ class Player(PlayerControls):
         if beat is not None:
             moment = beat.moments[self.playback.shown()]
             if moment.row:
-                self.post_message(self.RowChosen(self, moment.row, moment.step.place))
+                self.post_message(self.RowChosen(self, moment.row, moment.step.place, moment.step))
 
     def on_ladder_asked(self, event: Ladder.Asked) -> None:
         event.stop()

@@ -6,6 +6,8 @@ kubelet look at the pod once more right away, so ErrImagePull turns into ImagePu
 
 from __future__ import annotations
 
+import json
+
 from engine.kube.node import Backoff
 from engine.kube.objects import Json
 from engine.kube.registry import PullError
@@ -62,7 +64,8 @@ def pull(s: Sync, pod: Json, name: str, key: str, text: str, *, init: bool) -> S
         s.node.pulls[key] = cri
         s.event(pod, "Warning", "Failed", f'Failed to pull image "{text}": {cri}', name, init=init)
         s.event(pod, "Warning", "Failed", "Error: ErrImagePull", name, init=init)
-        s.log(f'"PullImage from image service failed" err="{full}" image="{text}"')
+        s.log(f'"Failed to pull image" err={json.dumps(cri)} image="{text}"', "kuberuntime_image.go:43")
+        s.containerd_log(f"msg={json.dumps(f'PullImage {json.dumps(text)} failed')} error={json.dumps(full)}")
         raise Wait("ErrImagePull", cri, again=s.now + 1 if entry is None else 0.0) from None
     s.node.runtime.store_image(image)
     s.node.pull.pop(key, None)

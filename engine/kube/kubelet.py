@@ -11,12 +11,13 @@ of events are kubelet's own (pkg/kubelet/kuberuntime, events).
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from engine.errors import NotModelled
 from engine.kube import containers, podenv, podstatus
 from engine.kube.clock import stamp
-from engine.kube.containerd import CriError
+from engine.kube.containerd import CriError, SandboxConfig
 from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of
 from engine.kube.podspec import every_container, finished, full_name
 from engine.kube.runtime import Sandbox
@@ -107,8 +108,7 @@ class Kubelet(Sync):
             sandbox = self.cri.run_sandbox(config)
         except CriError as error:
             self.event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
-            self.log(f'"Error syncing pod, skipping" err="failed to \\"CreatePodSandbox\\" for \\"{full_name(pod)}\\": '
-                     f'{str(error)!r}" pod="{namespace_of(pod)}/{name_of(pod)}"')  # fmt: skip
+            self.log_failure(pod, config, error)
             self.retry_later(uid)
             return None
         except NotModelled as error:
@@ -122,6 +122,17 @@ class Kubelet(Sync):
             WriteFile(box=self.node.name, path=path, text=podenv.hosts_file(pod, ip, self.cri.box))
         )
         return sandbox
+
+    def log_failure(self, pod: Json, config: SandboxConfig, error: CriError) -> None:
+        """What containerd and kubelet write when a sandbox cannot be made."""
+        sandbox = f"&PodSandboxMetadata{{Name:{config.pod},Uid:{config.uid},Namespace:{config.namespace},"
+        sandbox += f"Attempt:{config.attempt},}}"
+        self.containerd_log(f'msg="RunPodSandbox for {sandbox} failed, error" error={json.dumps(str(error))}')
+        name, uid = full_name(pod), config.uid
+        inner = json.dumps(f'Failed to create sandbox for pod "{name}": {error}')
+        text = json.dumps(f'failed to "CreatePodSandbox" for "{name}" with CreatePodSandboxError: {inner}')
+        place = f'pod="{config.namespace}/{config.pod}" podUID="{uid}"'
+        self.log(f'"Error syncing pod, skipping" err={text} {place}', "pod_workers.go:1324")
 
     def retry_later(self, uid: str) -> None:
         self.node.retry[uid] = self.next_resync()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.errors import EngineError
-from engine.kube.clock import klog_stamp
+from engine.kube.clock import klog_stamp, nano_stamp
 from engine.kube.containerd import Containerd
 from engine.kube.ids import Ids
 from engine.kube.node import NodeState
@@ -67,10 +67,16 @@ class Sync:
                 pod, type, reason, message, SOURCE, self.now, host=self.node.name, field_path=field
             )
 
-    def log(self, text: str, level: str = "E") -> None:
-        """A klog line in the machine's journal."""
-        line = f"kubelet[{self.node.procs.get('kubelet', 0)}]: {level}{klog_stamp(self.now)} {text}"
-        self.changes.do(Log(box=self.node.name, line=line))
+    def log(self, text: str, where: str, level: str = "E") -> None:
+        """A klog line in the machine's journal; `where` is kubelet's own file and line."""
+        pid = self.node.procs.get("kubelet", 0)
+        line = f"kubelet[{pid}]: {level}{klog_stamp(self.now)} {pid:7} {where}] {text}"
+        self.changes.do(Log(box=self.node.name, line=line, at=self.now))
+
+    def containerd_log(self, text: str, level: str = "error") -> None:
+        """A line of containerd in the machine's journal."""
+        line = f'containerd[{self.node.procs.get("containerd", 0)}]: time="{nano_stamp(self.now)}" level={level} {text}'
+        self.changes.do(Log(box=self.node.name, line=line, at=self.now))
 
     def next_resync(self) -> float:
         """When the pod workers look at a failed pod again."""

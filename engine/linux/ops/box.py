@@ -295,12 +295,13 @@ def _advance(net: Net, op: Advance) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log(Op):
-    """A line in a machine's journal (containerd, kubelet, kernel)."""
+    """A line in a machine's journal (containerd, kubelet, kernel). `at` is its virtual time, -1 = now."""
 
     box: str
     line: str
+    at: float = -1.0
 
 
 @handles(Log)
 def _log(net: Net, op: Log) -> None:
-    net.boxes[op.box].journal.append((net.clock, op.line))
+    net.boxes[op.box].journal.append((net.clock if op.at < 0 else op.at, op.line))

@@ -27,7 +27,8 @@ def carrier(net: Net, ns: Netns, link: Link) -> bool:
         peer = peer_of(net, link)
         return link.up and peer is not None and peer[1].up
     if link.kind == "bridge" and link.selected:
-        return any(port_live(net, ns, link, port) for port in ns.ports(link.ifindex))
+        index = link.ifindex
+        return any(port.master == index and port_live(net, ns, link, port) for port in ns.links.values())
     return True
 
 

@@ -358,6 +358,22 @@ def settle_bridge(ns: Netns, index: int, fresh: int = 0) -> None:
         own_entry(ns, index, index, bridge.mac)
 
 
+def enslave(ns: Netns, port: Link, bridge: Link) -> None:
+    """A device becomes a port. The same as `settle_bridge` would do, without a look at the other ports: a switch may
+    have thousands."""
+    lonely = not bridge.selected or not any(p.master == bridge.ifindex for p in ns.links.values())
+    put(ns, replace(port, master=bridge.ifindex))
+    mac = bridge.mac if bridge.mac_set else port.mac if lonely else min(bridge.mac, port.mac)
+    mtu = bridge.mtu if bridge.mtu_set else port.mtu if lonely else min(bridge.mtu, port.mtu)
+    own_entry(ns, bridge.ifindex, port.ifindex, port.mac)
+    if mac != bridge.mac:
+        old = ns.fdb.get((bridge.ifindex, bridge.mac))
+        if old is not None and old.ifindex == bridge.ifindex and old.local and not old.static:
+            del ns.fdb[(bridge.ifindex, bridge.mac)]
+        own_entry(ns, bridge.ifindex, bridge.ifindex, mac)
+    put(ns, replace(bridge, mac=mac, mtu=mtu, selected=True))
+
+
 def own_entry(ns: Netns, bridge: int, ifindex: int, mac: int) -> None:
     """A device's own address in the forwarding table, unless another device of the bridge holds it there already."""
     held = ns.fdb.get((bridge, mac))
@@ -385,8 +401,7 @@ def set_master(net: Net, ns: Netns, link: Link, name: str) -> None:
     if old:
         drop_port(ns, link)
     if master:
-        put(ns, replace(ns.links[link.ifindex], master=master))
-        settle_bridge(ns, master, link.ifindex)
+        enslave(ns, ns.links[link.ifindex], ns.links[master])
     react(net, before)
 
 

@@ -45,11 +45,13 @@ OUTCOMES: dict[Outcome, Phrase] = {
     Outcome.DELIVERED: Phrase("it arrived, and the answer came back", "도착했고 응답도 돌아왔습니다"),
     Outcome.REFUSED: Phrase(
         "it arrived, and nothing listens there: the kernel refused it",
-        "도착했지만 듣는 프로그램이 없어 커널이 거절했습니다",
+        "도착했지만 수신 대기하는 프로그램이 없어 커널이 연결을 거절했습니다",
     ),
-    Outcome.REJECTED: Phrase("a rule rejected it and said so", "규칙이 거부하고 그 사실을 알렸습니다"),
-    Outcome.DROPPED: Phrase("it was dropped in silence", "아무 말 없이 버려졌습니다"),
-    Outcome.NO_ROUTE: Phrase("a routing table had no way for it", "라우팅 테이블에 갈 길이 없었습니다"),
+    Outcome.REJECTED: Phrase(
+        "a rule rejected it and said so", "규칙이 거부(REJECT)하고 그 사실을 알렸습니다"
+    ),
+    Outcome.DROPPED: Phrase("it was dropped in silence", "아무 응답 없이 버려졌습니다"),
+    Outcome.NO_ROUTE: Phrase("a routing table had no way for it", "라우팅 테이블에 맞는 경로가 없었습니다"),
     Outcome.UNRESOLVED_NEIGHBOUR: Phrase(
         "nobody answered the ARP question for the next hop", "다음 홉을 묻는 ARP에 아무도 답하지 않았습니다"
     ),
@@ -60,7 +62,7 @@ OUTCOMES: dict[Outcome, Phrase] = {
     Outcome.TTL_EXCEEDED: Phrase("its time to live reached zero", "TTL이 0이 되었습니다"),
     Outcome.TOO_BIG: Phrase(
         "it was larger than the next link, and must not be cut",
-        "다음 링크의 MTU보다 크고 나눌 수도 없었습니다",
+        "다음 링크의 MTU보다 크고 단편화할 수도 없었습니다",
     ),
     Outcome.LOOP: Phrase("it came back to where it had been", "이미 지나온 곳으로 되돌아왔습니다"),
     Outcome.NO_ANSWER: Phrase(

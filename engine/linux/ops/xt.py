@@ -18,7 +18,7 @@ from engine.say import Phrase
 
 BUILT_IN = Phrase(
     en="Renaming a built-in chain takes it out of iptables' sight; rename chains of your own.",
-    ko="내장 체인의 이름을 바꾸면 iptables에서 보이지 않게 됩니다. 직접 만든 체인의 이름만 바꾸세요.",
+    ko="내장 체인의 이름을 바꾸면 iptables에서 보이지 않게 됩니다. 직접 만든 체인의 이름만 바꾸십시오.",
 )
 
 

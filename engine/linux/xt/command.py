@@ -35,7 +35,7 @@ from engine.say import Phrase
 Do = Callable[[Op], None]
 Result = tuple[str, str, int]
 PROGRAM = "iptables"
-SEE_MAN = Phrase(en="`help iptables` lists what is.", ko="`help iptables`이(가) 있는 것을 보여 줍니다.")
+SEE_MAN = Phrase(en="`help iptables` lists what is.", ko="쓸 수 있는 것은 `help iptables`로 볼 수 있습니다.")
 
 
 def run(net: Net, netns: str, argv: Sequence[str], do: Do) -> Result:

@@ -14,11 +14,10 @@ from engine.linux.xt.seen import Seen
 from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
-NOT = Phrase("not {what}", "{what} 아님")
 
-
-def negated(said: Said, invert: bool) -> Said:
-    return NOT(what=said) if invert else said
+def asks(yes: Phrase, no: Phrase, invert: bool, **values: str | int) -> Said:
+    """The condition as it stands, or its negation: both are sentences of their own, in both languages."""
+    return (no if invert else yes)(**values)
 
 
 def bang(invert: bool) -> list[str]:
@@ -62,7 +61,9 @@ def range_text(addr: int, length: int) -> str:
 
 
 FROM_ADDRESS = Phrase("source {what}", "출발지 {what}")
+NOT_FROM_ADDRESS = Phrase("source is not {what}", "출발지가 {what}이(가) 아님")
 TO_ADDRESS = Phrase("destination {what}", "목적지 {what}")
+NOT_TO_ADDRESS = Phrase("destination is not {what}", "목적지가 {what}이(가) 아님")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Source(Match):
         return [*bang(self.invert), "-s", f"{text4(self.addr)}/{self.length}"]
 
     def why(self) -> Said:
-        return negated(FROM_ADDRESS(what=range_text(self.addr, self.length)), self.invert)
+        return asks(FROM_ADDRESS, NOT_FROM_ADDRESS, self.invert, what=range_text(self.addr, self.length))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ class Destination(Match):
         return [*bang(self.invert), "-d", f"{text4(self.addr)}/{self.length}"]
 
     def why(self) -> Said:
-        return negated(TO_ADDRESS(what=range_text(self.addr, self.length)), self.invert)
+        return asks(TO_ADDRESS, NOT_TO_ADDRESS, self.invert, what=range_text(self.addr, self.length))
 
 
 def device_matches(pattern: str, name: str) -> bool:
@@ -107,9 +108,9 @@ def device_matches(pattern: str, name: str) -> bool:
 
 
 CAME_IN = Phrase("came in by {device}", "{device}(으)로 들어옴")
-NOT_CAME_IN = Phrase("not from {device}", "{device}에서 온 것이 아님")
+NOT_CAME_IN = Phrase("did not come in by {device}", "{device}(으)로 들어오지 않음")
 GOES_OUT = Phrase("goes out by {device}", "{device}(으)로 나감")
-NOT_GOES_OUT = Phrase("not to {device}", "{device}(으)로 나가지 않음")
+NOT_GOES_OUT = Phrase("does not go out by {device}", "{device}(으)로 나가지 않음")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ class InDevice(Match):
         return [*bang(self.invert), "-i", self.name]
 
     def why(self) -> Said:
-        return (NOT_CAME_IN if self.invert else CAME_IN)(device=self.name)
+        return asks(CAME_IN, NOT_CAME_IN, self.invert, device=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +144,11 @@ class OutDevice(Match):
         return [*bang(self.invert), "-o", self.name]
 
     def why(self) -> Said:
-        return (NOT_GOES_OUT if self.invert else GOES_OUT)(device=self.name)
+        return asks(GOES_OUT, NOT_GOES_OUT, self.invert, device=self.name)
 
 
 PROTOCOL = Phrase("protocol {name}", "프로토콜 {name}")
+NOT_PROTOCOL = Phrase("protocol is not {name}", "프로토콜이 {name}이(가) 아님")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,7 @@ class Protocol(Match):
         return [*bang(self.invert), "-p", protocol_name(self.number) or str(self.number)]
 
     def why(self) -> Said:
-        return negated(PROTOCOL(name=protocol_name(self.number) or str(self.number)), self.invert)
+        return asks(PROTOCOL, NOT_PROTOCOL, self.invert, name=protocol_name(self.number) or str(self.number))
 
 
 def network(addr: int, length: int) -> int:

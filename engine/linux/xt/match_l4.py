@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from engine.errors import NotModelled
 from engine.linux.packet import Tcp
-from engine.linux.xt.match import Match, bang, negated
+from engine.linux.xt.match import Match, asks, bang
 from engine.linux.xt.names import service_name, service_port
 from engine.linux.xt.options import (
     ANY,
@@ -28,10 +28,19 @@ _LETTERS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32}
 SYN_ONLY = (23, 2)
 
 DPORT = Phrase("destination port {port}", "목적지 포트 {port}")
+NOT_DPORT = Phrase("destination port is not {port}", "목적지 포트가 {port}이(가) 아님")
 SPORT = Phrase("source port {port}", "출발지 포트 {port}")
+NOT_SPORT = Phrase("source port is not {port}", "출발지 포트가 {port}이(가) 아님")
 EITHER = Phrase("source or destination port {port}", "출발지 또는 목적지 포트 {port}")
+NEITHER = Phrase(
+    "neither source nor destination port is {port}", "출발지 포트도 목적지 포트도 {port}이(가) 아님"
+)
 TCP_SYN = Phrase("a new TCP connection (SYN only)", "새 TCP 연결(SYN만 켜짐)")
+NOT_TCP_SYN = Phrase("not the first packet of a TCP connection (SYN only)", "새 TCP 연결(SYN만 켜짐)이 아님")
 TCP_FLAGS = Phrase("of the TCP flags {mask} exactly {set}", "TCP 플래그 {mask} 중 {set}만 켜짐")
+NOT_TCP_FLAGS = Phrase(
+    "of the TCP flags {mask} not exactly {set}", "TCP 플래그 {mask} 중 {set}만 켜진 것이 아님"
+)
 ANY_TCP = Phrase("TCP", "TCP")
 ANY_UDP = Phrase("UDP", "UDP")
 SEPARATE = Phrase("{first}, {rest}", "{first}, {rest}")
@@ -112,11 +121,15 @@ class TcpMatch(Match):
     def why(self) -> Said:
         parts = port_whys(self.sport, self.not_sport, self.dport, self.not_dport)
         if self.flags == SYN_ONLY:
-            parts.append(negated(TCP_SYN(), self.not_flags))
+            parts.append(asks(TCP_SYN, NOT_TCP_SYN, self.not_flags))
         elif self.flags[0] or self.not_flags:
             parts.append(
-                negated(
-                    TCP_FLAGS(mask=flag_text(self.flags[0]), set=flag_text(self.flags[1])), self.not_flags
+                asks(
+                    TCP_FLAGS,
+                    NOT_TCP_FLAGS,
+                    self.not_flags,
+                    mask=flag_text(self.flags[0]),
+                    set=flag_text(self.flags[1]),
                 )
             )
         return together(parts or [ANY_TCP()])
@@ -153,9 +166,9 @@ class UdpMatch(Match):
 def port_whys(sport: tuple[int, int], not_sport: bool, dport: tuple[int, int], not_dport: bool) -> list[Said]:
     out = []
     if dport != ALL_PORTS or not_dport:
-        out.append(negated(DPORT(port=span(dport)), not_dport))
+        out.append(asks(DPORT, NOT_DPORT, not_dport, port=span(dport)))
     if sport != ALL_PORTS or not_sport:
-        out.append(negated(SPORT(port=span(sport)), not_sport))
+        out.append(asks(SPORT, NOT_SPORT, not_sport, port=span(sport)))
     return out
 
 

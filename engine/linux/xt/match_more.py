@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL
-from engine.linux.xt.match import Match, bang, negated
+from engine.linux.xt.match import Match, asks, bang
 from engine.linux.xt.match_l4 import together
 from engine.linux.xt.options import (
     FRACTION,
@@ -33,10 +33,14 @@ TYPES = (
     "THROW", "NAT", "XRESOLVE",
 )  # fmt: skip
 
-DST_LOCAL = Phrase("the destination is an address of this machine", "목적지가 이 기계의 주소")
-SRC_LOCAL = Phrase("the source is an address of this machine", "출발지가 이 기계의 주소")
-DST_TYPE = Phrase("destination type {types}", "목적지 종류 {types}")
-SRC_TYPE = Phrase("source type {types}", "출발지 종류 {types}")
+DST_LOCAL = Phrase("destination is an address of this machine", "목적지가 이 머신의 주소임")
+NOT_DST_LOCAL = Phrase("destination is not an address of this machine", "목적지가 이 머신의 주소가 아님")
+SRC_LOCAL = Phrase("source is an address of this machine", "출발지가 이 머신의 주소임")
+NOT_SRC_LOCAL = Phrase("source is not an address of this machine", "출발지가 이 머신의 주소가 아님")
+DST_TYPE = Phrase("destination type {types}", "목적지 주소 유형 {types}")
+NOT_DST_TYPE = Phrase("destination type is not {types}", "목적지 주소 유형이 {types}이(가) 아님")
+SRC_TYPE = Phrase("source type {types}", "출발지 주소 유형 {types}")
+NOT_SRC_TYPE = Phrase("source type is not {types}", "출발지 주소 유형이 {types}이(가) 아님")
 
 
 def address_type(seen: Seen, address: int, device: str) -> str:
@@ -87,11 +91,17 @@ class Addrtype(Match):
     def why(self) -> Said:
         parts = []
         if self.src:
-            said = SRC_LOCAL() if self.src == ("LOCAL",) else SRC_TYPE(types=",".join(self.src))
-            parts.append(negated(said, self.not_src))
+            parts.append(
+                asks(SRC_LOCAL, NOT_SRC_LOCAL, self.not_src)
+                if self.src == ("LOCAL",)
+                else asks(SRC_TYPE, NOT_SRC_TYPE, self.not_src, types=",".join(self.src))
+            )
         if self.dst:
-            said = DST_LOCAL() if self.dst == ("LOCAL",) else DST_TYPE(types=",".join(self.dst))
-            parts.append(negated(said, self.not_dst))
+            parts.append(
+                asks(DST_LOCAL, NOT_DST_LOCAL, self.not_dst)
+                if self.dst == ("LOCAL",)
+                else asks(DST_TYPE, NOT_DST_TYPE, self.not_dst, types=",".join(self.dst))
+            )
         return together(parts)
 
 
@@ -136,8 +146,10 @@ ADDRTYPE = Extension(
     take=_addrtype_option, check=_addrtype_check, build=_addrtype_build,
 )  # fmt: skip
 
-CHANCE = Phrase("by chance ({percent}% of packets)", "확률 {percent}%로 뽑힘")
-TURN = Phrase("every {every} packets, one", "패킷 {every}개마다 하나")
+CHANCE = Phrase("by chance ({percent}% of packets)", "{percent}% 확률로 뽑힘")
+NOT_CHANCE = Phrase("by chance (all but {percent}% of packets)", "{percent}% 확률에 뽑히지 않음")
+TURN = Phrase("one packet in every {every}", "패킷 {every}개마다 하나")
+NOT_TURN = Phrase("all but one packet in every {every}", "패킷 {every}개마다 하나를 뺀 나머지")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +178,7 @@ class RandomMatch(Match):
         return f" statistic mode random{' !' if self.invert else ''} probability {self.probability:.11f}"
 
     def why(self) -> Said:
-        return negated(CHANCE(percent=f"{self.probability * 100:.4g}"), self.invert)
+        return asks(CHANCE, NOT_CHANCE, self.invert, percent=f"{self.probability * 100:.4g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +204,7 @@ class NthMatch(Match):
         return f" statistic mode nth{' !' if self.invert else ''} every {self.every}{tail}"
 
     def why(self) -> Said:
-        return negated(TURN(every=self.every), self.invert)
+        return asks(TURN, NOT_TURN, self.invert, every=self.every)
 
     @property
     def stateful(self) -> bool:

@@ -6,8 +6,17 @@ Rules. As in match.py.
 from __future__ import annotations
 
 from engine.linux.packet import Icmp
-from engine.linux.xt.match import Match, bang, negated
-from engine.linux.xt.match_l4 import DPORT, EITHER, SPORT, parse_port, port_name
+from engine.linux.xt.match import Match, asks, bang
+from engine.linux.xt.match_l4 import (
+    DPORT,
+    EITHER,
+    NEITHER,
+    NOT_DPORT,
+    NOT_SPORT,
+    SPORT,
+    parse_port,
+    port_name,
+)
 from engine.linux.xt.names import ICMP_TYPES, protocol_name
 from engine.linux.xt.options import STRING, Extension, Option, Parsing, Problem, exclusive, strtoui
 from engine.linux.xt.seen import Seen
@@ -15,6 +24,7 @@ from engine.record import dataclass
 from engine.say import Phrase, Said
 
 ICMP_TYPE = Phrase("ICMP {name}", "ICMP {name}")
+NOT_ICMP_TYPE = Phrase("ICMP type is not {name}", "ICMP 종류가 {name}이(가) 아님")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +62,7 @@ class IcmpMatch(Match):
         return out if (self.low, self.high) == (0, 255) else out + f" codes {self.low}-{self.high}"
 
     def why(self) -> Said:
-        return negated(ICMP_TYPE(name=self.name() or f"{self.type}/{self.low}"), self.invert)
+        return asks(ICMP_TYPE, NOT_ICMP_TYPE, self.invert, name=self.name() or f"{self.type}/{self.low}")
 
 
 def _icmp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
@@ -121,8 +131,10 @@ class Multiport(Match):
         return f" multiport {self.which} {' !' if self.invert else ''}{text}"
 
     def why(self) -> Said:
-        phrase = {"sports": SPORT, "dports": DPORT, "ports": EITHER}[self.which]
-        return negated(phrase(port=self._text(True, "")), self.invert)
+        yes, no = {"sports": (SPORT, NOT_SPORT), "dports": (DPORT, NOT_DPORT), "ports": (EITHER, NEITHER)}[
+            self.which
+        ]
+        return asks(yes, no, self.invert, port=self._text(True, ""))
 
 
 MULTIPORT_PROTOCOLS = ("tcp", "udp", "udplite", "sctp", "dccp")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.linux.xt.match import Match, bang, device_matches, negated
+from engine.linux.xt.match import Match, asks, bang, device_matches
 from engine.linux.xt.match_l4 import together
 from engine.linux.xt.names import GROUPS, USERS
 from engine.linux.xt.options import MARKMASK, STRING, Extension, Option, Parsing, Problem, strtoui
@@ -19,6 +19,7 @@ from engine.say import Phrase, Said
 CT_STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
 
 STATE = Phrase("connection state {states}", "연결 상태 {states}")
+NOT_STATE = Phrase("connection state is not {states}", "연결 상태가 {states}이(가) 아님")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class CtState(Match):
         return f"{' !' if self.invert else ''} {'state' if self.old else 'ctstate'} {self._list()}"
 
     def why(self) -> Said:
-        return negated(STATE(states=self._list()), self.invert)
+        return asks(STATE, NOT_STATE, self.invert, states=self._list())
 
     @property
     def needs_conntrack(self) -> bool:
@@ -119,7 +120,9 @@ def mark_text(mark: int, mask: int) -> str:
 
 
 MARK_IS = Phrase("packet mark {mark}", "패킷 마크 {mark}")
+MARK_IS_NOT = Phrase("packet mark is not {mark}", "패킷 마크가 {mark}이(가) 아님")
 CONNMARK_IS = Phrase("connection mark {mark}", "연결 마크 {mark}")
+CONNMARK_IS_NOT = Phrase("connection mark is not {mark}", "연결 마크가 {mark}이(가) 아님")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +143,7 @@ class MarkMatch(Match):
         return f" mark match{' !' if self.invert else ''} {mark_text(self.mark, self.mask)}"
 
     def why(self) -> Said:
-        return negated(MARK_IS(mark=mark_text(self.mark, self.mask)), self.invert)
+        return asks(MARK_IS, MARK_IS_NOT, self.invert, mark=mark_text(self.mark, self.mask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,7 @@ class ConnmarkMatch(Match):
         return f" connmark match {'!' if self.invert else ''} {mark_text(self.mark, self.mask)}"
 
     def why(self) -> Said:
-        return negated(CONNMARK_IS(mark=mark_text(self.mark, self.mask)), self.invert)
+        return asks(CONNMARK_IS, CONNMARK_IS_NOT, self.invert, mark=mark_text(self.mark, self.mask))
 
     @property
     def needs_conntrack(self) -> bool:
@@ -181,11 +184,16 @@ _MARK_OPTIONS = (Option("mark", "mark", MARKMASK, invert=True, must=True),)
 MARK = Extension(name="mark", options=_MARK_OPTIONS, build=_mark_build)
 CONNMARK = Extension(name="connmark", options=_MARK_OPTIONS, build=_connmark_build)
 
-BRIDGED = Phrase("crosses a bridge", "브리지를 지나가는 패킷")
+BRIDGED = Phrase("crosses a bridge", "브리지를 지나감")
+NOT_BRIDGED = Phrase("does not cross a bridge", "브리지를 지나가지 않음")
 PORT_IN = Phrase("came in by bridge port {device}", "브리지 포트 {device}(으)로 들어옴")
+NOT_PORT_IN = Phrase("did not come in by bridge port {device}", "브리지 포트 {device}(으)로 들어오지 않음")
 PORT_OUT = Phrase("leaves by bridge port {device}", "브리지 포트 {device}(으)로 나감")
+NOT_PORT_OUT = Phrase("does not leave by bridge port {device}", "브리지 포트 {device}(으)로 나가지 않음")
 IS_IN = Phrase("came in by a bridge port", "브리지 포트로 들어옴")
+IS_NOT_IN = Phrase("did not come in by a bridge port", "브리지 포트로 들어오지 않음")
 IS_OUT = Phrase("will leave by a bridge port", "브리지 포트로 나갈 예정")
+IS_NOT_OUT = Phrase("will not leave by a bridge port", "브리지 포트로 나가지 않을 예정")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,12 +246,14 @@ class Physdev(Match):
 
     def why(self) -> Said:
         parts = []
-        for phrase, value in ((BRIDGED, self.bridged), (IS_IN, self.isin), (IS_OUT, self.isout)):
+        for yes, no, value in (
+            (BRIDGED, NOT_BRIDGED, self.bridged), (IS_IN, IS_NOT_IN, self.isin), (IS_OUT, IS_NOT_OUT, self.isout),
+        ):  # fmt: skip
             if value is not None:
-                parts.append(negated(phrase(), value))
-        for phrase, named in ((PORT_IN, self.name_in), (PORT_OUT, self.name_out)):
+                parts.append(asks(yes, no, value))
+        for yes, no, named in ((PORT_IN, NOT_PORT_IN, self.name_in), (PORT_OUT, NOT_PORT_OUT, self.name_out)):
             if named is not None:
-                parts.append(negated(phrase(device=named[0]), named[1]))
+                parts.append(asks(yes, no, named[1], device=named[0]))
         return together(parts)
 
 
@@ -281,8 +291,11 @@ PHYSDEV = Extension(
 )  # fmt: skip
 
 USER = Phrase("sent by user {who}", "사용자 {who}의 프로그램이 보냄")
+NOT_USER = Phrase("not sent by user {who}", "사용자 {who}의 프로그램이 보낸 것이 아님")
 GROUP = Phrase("sent by group {who}", "그룹 {who}의 프로그램이 보냄")
-SOCKET = Phrase("sent by a program of this machine", "이 기계의 프로그램이 보냄")
+NOT_GROUP = Phrase("not sent by group {who}", "그룹 {who}의 프로그램이 보낸 것이 아님")
+SOCKET = Phrase("sent by a program of this machine", "이 머신의 프로그램이 보냄")
+NOT_SOCKET = Phrase("not sent by a program of this machine", "이 머신의 프로그램이 보낸 것이 아님")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,10 +345,10 @@ class Owner(Match):
         return out
 
     def why(self) -> Said:
-        parts = [] if self.socket is None else [negated(SOCKET(), self.socket)]
+        parts = [] if self.socket is None else [asks(SOCKET, NOT_SOCKET, self.socket)]
         for option, _, (low, high, invert) in self._parts():
-            phrase = USER if option == "--uid-owner" else GROUP
-            parts.append(negated(phrase(who=str(low) if low == high else f"{low}-{high}"), invert))
+            yes, no = (USER, NOT_USER) if option == "--uid-owner" else (GROUP, NOT_GROUP)
+            parts.append(asks(yes, no, invert, who=str(low) if low == high else f"{low}-{high}"))
         return together(parts)
 
 

@@ -17,7 +17,7 @@ from engine.say import Phrase, Said
 
 WHEN_THEN = Phrase("{when}: {then}", "{when}: {then}")
 EVERY = Phrase("every packet: {then}", "모든 패킷: {then}")
-COUNT = Phrase("only count it, and go on", "세기만 하고 계속합니다")
+COUNT = Phrase("only count it, and go on", "카운터만 올리고 계속합니다")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class XtRule:
         return "continue" if self.target is None else self.target.verdict()
 
     def why(self) -> Said:
-        """`destination port 80, not from docker0: rewrite the destination to 172.17.0.2:80`."""
+        """`destination port 80, did not come in by docker0: rewrite the destination to 172.17.0.2:80`."""
         then = COUNT() if self.target is None else self.target.why()
         asked = [m for m in self.matches if not isinstance(m, Comment)]
         if len(asked) > 1:

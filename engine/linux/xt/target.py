@@ -75,7 +75,7 @@ class Target:
 
 
 ACCEPT_WHY = Phrase("let it through", "통과시킵니다")
-DROP_WHY = Phrase("throw it away in silence", "아무 말 없이 버립니다")
+DROP_WHY = Phrase("throw it away in silence", "아무 응답 없이 버립니다")
 RETURN_WHY = Phrase("go back to the chain that called this one", "이 체인을 부른 체인으로 돌아갑니다")
 JUMP_WHY = Phrase("go on in chain {chain}", "{chain} 체인에서 계속 검사합니다")
 GOTO_WHY = Phrase(

@@ -31,11 +31,11 @@ from engine.record import dataclass
 from engine.say import Phrase, Said
 
 FULL = 0xFFFFFFFF
-MARK_WHY = Phrase("mark the packet ({what})", "패킷에 마크를 적습니다({what})")
-SET_WHY = Phrase("mark the connection ({what})", "연결에 마크를 적습니다({what})")
+MARK_WHY = Phrase("mark the packet ({what})", "패킷에 마크를 답니다({what})")
+SET_WHY = Phrase("mark the connection ({what})", "연결에 마크를 답니다({what})")
 SAVE_WHY = Phrase("keep the packet's mark in the connection", "패킷의 마크를 연결에 저장합니다")
-RESTORE_WHY = Phrase("give the packet the connection's mark", "연결의 마크를 패킷에 되돌립니다")
-LOG_WHY = Phrase("write a line into the kernel's log, and go on", "커널 로그에 한 줄 적고 계속합니다")
+RESTORE_WHY = Phrase("give the packet the connection's mark", "연결의 마크를 패킷에 복원합니다")
+LOG_WHY = Phrase("write a line into the kernel's log, and go on", "커널 로그에 한 줄 남기고 계속합니다")
 NOTRACK_WHY = Phrase("do not track this connection", "이 연결을 추적하지 않습니다")
 
 

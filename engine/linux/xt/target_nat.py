@@ -23,9 +23,9 @@ MASQUERADE_WHY = Phrase(
     "rewrite the source to the address of the device that it leaves by",
     "출발지를 나가는 장치의 주소로 바꿉니다",
 )
-REDIRECT_WHY = Phrase("send it to this machine itself", "이 기계 자신에게 보냅니다")
+REDIRECT_WHY = Phrase("send it to this machine itself", "이 머신 자신에게 보냅니다")
 REDIRECT_PORT_WHY = Phrase(
-    "send it to this machine itself, port {port}", "이 기계 자신의 포트 {port}(으)로 보냅니다"
+    "send it to this machine itself, port {port}", "이 머신 자신의 포트 {port}(으)로 보냅니다"
 )
 
 

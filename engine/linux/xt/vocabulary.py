@@ -38,7 +38,7 @@ ILLEGAL = {
     **dict.fromkeys("FZNXES", "nsdpjxio0cf"), "P": "nsdpjxio0f",
 }  # fmt: skip
 ORDER = "nsdpjvxio0cf"
-FRAGMENTS = Phrase(en="Packets are never fragmented here.", ko="여기서는 패킷이 조각나지 않습니다.")
+FRAGMENTS = Phrase(en="Packets are never fragmented here.", ko="여기서는 패킷이 단편화되지 않습니다.")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -63,15 +63,25 @@ def test_no_command_line_is_a_crash(argv: list[str]) -> None:
     [
         (
             "! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80",
-            "destination port 80, not from docker0: rewrite the destination to 172.17.0.2:80",
-            "목적지 포트 80, docker0에서 온 것이 아님: 목적지를 172.17.0.2:80(으)로 바꿉니다",
+            "destination port 80, did not come in by docker0: rewrite the destination to 172.17.0.2:80",
+            "목적지 포트 80, docker0으로 들어오지 않음: 목적지를 172.17.0.2:80으로 바꿉니다",
         ),
         (
             "-m addrtype --dst-type LOCAL -j DOCKER",
-            "the destination is an address of this machine: go on in chain DOCKER",
-            "목적지가 이 기계의 주소: DOCKER 체인에서 계속 검사합니다",
+            "destination is an address of this machine: go on in chain DOCKER",
+            "목적지가 이 머신의 주소임: DOCKER 체인에서 계속 검사합니다",
         ),
-        ("-j DROP", "every packet: throw it away in silence", "모든 패킷: 아무 말 없이 버립니다"),
+        (
+            "-m addrtype ! --dst-type LOCAL -j DOCKER",
+            "destination is not an address of this machine: go on in chain DOCKER",
+            "목적지가 이 머신의 주소가 아님: DOCKER 체인에서 계속 검사합니다",
+        ),
+        (
+            "! -s 10.244.0.0/16 -p tcp -m multiport ! --dports 80,443 -j RETURN",
+            "destination port is not 80,443, source is not 10.244.0.0/16: go back to the chain that called this one",
+            "목적지 포트가 80,443이 아님, 출발지가 10.244.0.0/16이 아님: 이 체인을 부른 체인으로 돌아갑니다",
+        ),
+        ("-j DROP", "every packet: throw it away in silence", "모든 패킷: 아무 응답 없이 버립니다"),
         (
             "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
             "connection state RELATED,ESTABLISHED: let it through",

@@ -102,6 +102,10 @@ class Udp:
         return 8
 
 
+#: An error is no longer than 576 bytes, so of the packet that it is about it quotes this much (RFC 1812 4.3.2.3).
+QUOTE_MAX = 576 - 20 - 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Icmp:
     """`quoted` is the packet (from its IPv4 header on) that an error is about; `mtu` belongs to type 3 code 4."""
@@ -114,7 +118,7 @@ class Icmp:
     quoted: Packet | None = None
 
     def header_length(self) -> int:
-        return 8 + (self.quoted.length() if self.quoted is not None else 0)
+        return 8 + (min(self.quoted.length(), QUOTE_MAX) if self.quoted is not None else 0)
 
     @property
     def is_error(self) -> bool:

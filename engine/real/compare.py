@@ -6,7 +6,7 @@ A difference is a value with both lists, so that a person can read it and a test
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import zip_longest
 
 from engine.linux.addr import ip4
@@ -16,19 +16,21 @@ from engine.linux.journey import Journey, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Payload
 from engine.real.kernel import Kernel
-from engine.real.records import Record, compared_walks, kernel_records, model_records, rename_ports
+from engine.real.records import Record, compared_walks, flooded, kernel_records, model_records, rename_ports
 from engine.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """What is sent: from a namespace to an address; `sport` is bound on both sides."""
+    """What is sent: from a namespace to an address; `sport` is bound on both sides. `size` is a datagram's data in bytes,
+    sent with DF as all of a worker's packets are."""
 
     netns: str
     proto: str
     dst: str
     dport: int
     sport: int
+    size: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def model_call(net: Net, flow: Flow) -> Call:
     if flow.proto == "icmp":
         return ping_call(net, flow.netns, dst, choose=choose, ident=flow.sport)
     if flow.proto == "udp":
-        request = Payload(protocol="echo", text="x", size=1)
+        request = Payload(protocol="echo", text="x" * flow.size, size=flow.size)
         return udp_call(
             net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=echo
         )
@@ -113,7 +115,7 @@ def bridge_rewrites(walk: Walk, net: Net) -> list[Step]:
 def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
     """Send `flow` in the kernel and in a copy of `net`, both with an empty conntrack table. What the callers learn is
     compared too: for TCP what connect() says, which is done when the SYN-ACK is in, whatever happens to the ACK."""
-    answer = kernel.send(netns=flow.netns, proto=flow.proto, dst=flow.dst, dport=flow.dport, sport=flow.sport)
+    answer = kernel.send(**asdict(flow))
     copy = net.copy()
     for ns in copy.spaces.values():
         ns.conntrack = type(ns.conntrack)()
@@ -122,7 +124,8 @@ def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
         id: {(t, c.name): len(c.rules) for t, chains in ns.xt.tables.items() for c in chains.values()}
         for id, ns in net.spaces.items()
     }
-    model = model_records(compared_walks(call.leg))
+    walks = compared_walks(call.leg)
+    model = model_records(walks)
     real = kernel_records(net, answer["records"], counts)
     if call.leg.forward.outcome is Outcome.NO_ROUTE:
         real = {
@@ -139,6 +142,8 @@ def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
     )
     fixed = {flow.sport, flow.dport} | {s.port for ns in net.spaces.values() for s in ns.sockets}
     model, real = rename_ports([model, real], fixed)
+    if flooded(walks):
+        model, real = ({id: sorted(rows, key=repr) for id, rows in side.items()} for side in (model, real))
     slow = call.outcome is Outcome.UNRESOLVED_NEIGHBOUR or call.seconds >= 1.0
     error = "SILENCE" if slow or call.error == "ETIMEDOUT" else call.error
     if flow.proto == "icmp" and call.icmp is not None and call.icmp.is_error:

@@ -181,4 +181,8 @@ def sysctls(ns: Netns) -> dict[str, str]:
             out[f"net/ipv4/conf/{device}/{last}"] = value
         elif key in CARRIED:
             out[key.replace(".", "/")] = value
+    for link in ns.links.values():
+        # A proxy's answers wait up to 0.8 s; the model's clock does not.
+        if ns.conf("all", "proxy_arp") or ns.conf(link.name, "proxy_arp"):
+            out[f"net/ipv4/neigh/{link.name}/proxy_delay"] = "0"
     return out

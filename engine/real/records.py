@@ -66,7 +66,17 @@ def model_records(walks: Iterable[Walk]) -> dict[str, list[Record]]:
             packet = step.before
             if what and packet is not None and packet.has_ip:
                 out.setdefault(step.place.netns, []).append(Record(what, freeze(packet_header(packet))))
+            for id, copies in model_records(step.copies).items():
+                out.setdefault(id, []).extend(copies)
     return out
+
+
+def flooded(walks: Iterable[Walk]) -> bool:
+    """Did a bridge send IP packets out of several ports? Their copies have no order that could be compared."""
+    return any(
+        step.before is not None and step.before.has_ip
+        for walk in walks for step in walk.steps() if step.copies
+    )  # fmt: skip
 
 
 def step_word(step: Step) -> str:

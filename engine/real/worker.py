@@ -97,12 +97,20 @@ class Worker:
             if space["iptables"]:
                 self.run(id, ["iptables-legacy-restore"], space["iptables"])
             self.listen(id, space["listen"])
+        self.settle([space["id"] for space in plan["spaces"]])
         return {"seconds": time.perf_counter() - started}
+
+    def settle(self, ids: list[str]) -> None:
+        """Wait until the link watch has opened every bridge port that has a carrier (it may take a second)."""
+        end = time.monotonic() + 3
+        for id in ids:
+            while time.monotonic() < end and any(map(waits, self.run(id, ["bridge", "link"]).splitlines())):
+                time.sleep(0.01)
 
     @staticmethod
     def of_device(path: str) -> bool:
         parts = path.split("/")
-        return len(parts) == 5 and parts[2] == "conf" and parts[3] not in ("all", "default")
+        return len(parts) == 5 and parts[2] in ("conf", "neigh") and parts[3] not in ("all", "default")
 
     def sysctl(self, id: str, values: dict[str, str]) -> None:
         self.enter(id)
@@ -279,10 +287,14 @@ class Worker:
         self.open = [*self.open[-32:], sock]
 
     def flush(self) -> None:
-        for id in self.tracing:
+        """Forget what earlier packets left: conntrack entries, and path MTUs."""
+        for id in self.files:
             self.enter(id)
             try:
-                delete_conntrack()
+                if id in self.tracing:
+                    delete_conntrack()
+                with open("/proc/sys/net/ipv4/route/flush", "w") as file:
+                    file.write("1")
             finally:
                 self.enter("")
 
@@ -294,6 +306,12 @@ class Worker:
     def read(self, what: dict[str, Any]) -> dict[str, Any]:
         """The output of `argv` in a namespace."""
         return {"text": self.run(what["netns"], what["argv"])}
+
+
+def waits(port: str) -> bool:
+    """A line of `bridge link`: a port that is up, has its wire, and does not forward yet."""
+    flags = port.partition("<")[2].partition(">")[0].split(",")
+    return "UP" in flags and "LOWER_UP" in flags and "state disabled" in port
 
 
 def answer_from(extra: list[tuple[int, int, bytes]]) -> bytes:

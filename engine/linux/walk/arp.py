@@ -114,6 +114,9 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
             ns.neighbours[key] = replace(ns.neighbours[key], mac=message.sender_mac)
         why = words.ARP_NOT_MINE(ip=text4(message.target_ip))
         return w.drop(place, frame, why, Outcome.DROPPED, quiet=True, fidelity=Fidelity.KERNEL_CHECKED)
+    refused = l3.refused_source(ns, link, message.sender_ip, message.target_ip)
+    if refused is not None:
+        return w.drop(place, frame, refused[0], Outcome.DROPPED, row=refused[2])
     if message.sender_ip:
         note(w, ns, link, frame, message, "STALE", place)
     w.step(StepKind.ARP, place, frame, why=answer)

@@ -124,6 +124,14 @@ def bridged_dnat(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet, 
     dst = skb.packet.ip.dst
     found = l3.find_route(ns, dst, src=skb.packet.ip.src, iif=bridge.name, mark=skb.mark)
     route = found.route
+    strange = l3.martian(ns, bridge, skb.packet)
+    if strange is not None:
+        return w.drop(place, skb.packet, strange, Outcome.DROPPED)
+    forwards = bool(ns.conf(bridge.name, "forwarding"))
+    if route is not None and (route.type == "local" or (route.type == "unicast" and forwards)):
+        end = l3.check_source(w, ns, bridge, skb, place)
+        if end is not None:
+            return end
     if route is not None and route.type == "unicast" and route.oif == bridge.ifindex:
         hop = route.gateway or dst
         known, event = arp.resolve(w, ns, bridge, hop, skb.packet, w.at(ns, bridge.name, "out"))

@@ -22,6 +22,7 @@ from engine.linux.walk import arp, deliver, l2, nat, rowtext, words
 from engine.linux.walk.walker import End, Event, LoopBack, Walker
 from engine.linux.xt.run import run_chain
 from engine.linux.xt.tables import LAYOUT
+from engine.say import Said
 
 #: route type -> (why, errno of a local sender, ICMP code for a remote one; None = silence)
 BAD_TYPES = {
@@ -68,6 +69,7 @@ def primary_address(
 def run_hook(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
     """All tables of a hook in priority order, with conntrack and NAT at their places. An End stops the packet."""
     tracked = hook not in ("PREROUTING", "OUTPUT")
+    mark = skb.mark
     for table, priority in LAYOUT[hook]:
         if not tracked and priority > CONNTRACK_PRIORITY:
             nat.track(w, ns, skb, place)
@@ -75,6 +77,8 @@ def run_hook(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | N
         end = (
             nat.run(w, ns, hook, skb, place) if table == "nat" else run_table(w, ns, table, hook, skb, place)
         )
+        if end is None and hook == "OUTPUT" and table == "mangle" and skb.mark != mark:
+            end = reroute_refused(w, ns, skb, place)
         if end is not None:
             return end
     if hook in ("POSTROUTING", "INPUT"):
@@ -161,13 +165,9 @@ def route_input(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> Eve
     ip = packet.ip
     if is_multicast(ip.dst) or ip.dst == 0xFFFFFFFF:
         return w.drop(place, packet, words.BROADCAST_NOT_MODELLED(), Outcome.NOT_MODELLED)
-    localnet = max(ns.conf("all", "route_localnet"), ns.conf(link.name, "route_localnet"))
-    if is_multicast(ip.src) or ip.src == 0xFFFFFFFF or (is_loopback(ip.src) and not localnet):
-        why = words.MARTIAN_SOURCE(src=text4(ip.src), iif=link.name)
-        return w.drop(place, packet, why, Outcome.DROPPED)
-    if is_loopback(ip.dst) and not localnet:
-        why = words.MARTIAN_DESTINATION(dst=text4(ip.dst), iif=link.name)
-        return w.drop(place, packet, why, Outcome.DROPPED)
+    strange = martian(ns, link, packet)
+    if strange is not None:
+        return w.drop(place, packet, strange, Outcome.DROPPED)
     found = find_route(ns, ip.dst, src=ip.src, iif=link.name, mark=skb.mark)
     route = found.route
     forwarding = bool(ns.conf(link.name, "forwarding"))
@@ -199,20 +199,37 @@ def bad_type(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route, *, loca
     return w.drop(place, skb.packet, why, outcome, error=error if local else "", answer=answer, row=row)
 
 
+def martian(ns: Netns, link: Link, packet: Packet) -> Said | None:
+    """Why an address may not come in by `link` at all, or None."""
+    src, dst = packet.ip.src, packet.ip.dst
+    localnet = max(ns.conf("all", "route_localnet"), ns.conf(link.name, "route_localnet"))
+    if is_multicast(src) or src == 0xFFFFFFFF or (is_loopback(src) and not localnet):
+        return words.MARTIAN_SOURCE(src=text4(src), iif=link.name)
+    if is_loopback(dst) and not localnet:
+        return words.MARTIAN_DESTINATION(dst=text4(dst), iif=link.name)
+    return None
+
+
 def check_source(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> End | None:
     """Own addresses as source (martian) and rp_filter, as fib_validate_source does."""
-    src = skb.packet.ip.src
+    refused = refused_source(ns, link, skb.packet.ip.src, skb.packet.ip.dst)
+    if refused is None:
+        return None
+    why, outcome, row = refused
+    return w.drop(place, skb.packet, why, outcome, row=row)
+
+
+def refused_source(ns: Netns, link: Link, src: int, dst: int) -> tuple[Said, Outcome, str] | None:
+    """(why, outcome, row) when `src` may not come in by `link` for `dst`. ARP questions are judged by it too."""
     if src == 0:
         return None
-    own = ns.owns(src)
     accept_local = max(ns.conf("all", "accept_local"), ns.conf(link.name, "accept_local"))
-    if own and not accept_local:
-        why = words.MARTIAN_SOURCE(src=text4(src), iif=link.name)
-        return w.drop(place, skb.packet, why, Outcome.DROPPED)
+    if ns.owns(src) and not accept_local:
+        return words.MARTIAN_SOURCE(src=text4(src), iif=link.name), Outcome.DROPPED, ""
     mode = max(ns.conf("all", "rp_filter"), ns.conf(link.name, "rp_filter"))
     if not mode:
         return None
-    back = find_route(ns, src, src=skb.packet.ip.dst, mark=0).route
+    back = find_route(ns, src, src=dst, mark=0).route
     row = rowtext.route(ns, back) if back is not None else ""
     if back is not None and back.type == "unicast" and back.oif == link.ifindex:
         return None
@@ -223,7 +240,7 @@ def check_source(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> En
     else:
         return None
     why = phrase(src=text4(src), iif=link.name) if phrase is words.RP_STRICT else phrase(src=text4(src))
-    return w.drop(place, skb.packet, why, Outcome.REVERSE_PATH_FILTERED, row=row)
+    return why, Outcome.REVERSE_PATH_FILTERED, row
 
 
 def local_in(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route | None) -> Event:
@@ -372,7 +389,7 @@ def path_mtu(w: Walker, ns: Netns, dst: int, mtu: int) -> int:
 
 
 def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
-    """After a DNAT in OUTPUT the kernel looks for the new route at once; without one the packet ends in nat. A
+    """After a DNAT or a new mark in OUTPUT the kernel looks for the new route at once; without one the packet ends there. A
     loopback source may leave only where route_localnet allows it (__mkroute_output in net/ipv4/route.c)."""
     ip = skb.packet.ip
     route = find_route(ns, ip.dst, src=ip.src, oif=skb.bound, mark=skb.mark).route

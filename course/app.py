@@ -204,9 +204,14 @@ class TutorApp(App[int]):
         if not isinstance(screen, TutorScreen):
             return
         rows = [
-            Row(key=str(e.number), text=words.OPEN_LESSON(title=e.title[self.lang]).text(self.lang), run=self._opener(e))
-            for e in catalog.entries() if e.ready
-        ]  # fmt: skip
+            Row(
+                key=str(e.number),
+                text=words.OPEN_LESSON(title=e.title[self.lang]).text(self.lang),
+                run=self._opener(e),
+            )
+            for e in catalog.entries()
+            if e.ready
+        ]
         rows += self._rows(screen)
         rows += [
             Row(key="", text=words.THEME_NAMED(name=name).text(self.lang), run=self._themer(name))

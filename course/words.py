@@ -72,8 +72,10 @@ WELCOME = Phrase(
 TYPE_TO_FILTER = Phrase("type to filter", "입력하면 걸러집니다")
 NOTHING_FOUND = Phrase("nothing has these words", "이 낱말이 있는 것이 없습니다")
 TOO_SMALL = Phrase(
-    "This window is {width}x{height}. The course needs 80x24: make it larger, or a smaller font.\n\nq quits; nothing is lost.",
-    "창이 {width}x{height}입니다. 과정에는 80x24가 필요합니다. 창을 키우거나 글꼴을 줄이십시오.\n\nq로 종료합니다. 잃는 것은 없습니다.",
+    "This window is {width}x{height}. The course needs 80x24:\n"
+    "make it larger, or the font smaller.\n\nq quits; nothing is lost.",
+    "창이 {width}x{height}입니다. 과정에는 80x24가 필요합니다.\n"
+    "창을 키우거나 글꼴을 줄이십시오.\n\nq로 종료합니다. 잃는 것은 없습니다.",
 )
 TOO_LARGE = Phrase(
     "This window claims {width}x{height}; nothing larger than 500x200 is drawn.",

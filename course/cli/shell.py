@@ -62,7 +62,7 @@ def first_place(lab: Lab) -> str:
 
 def _run(args: argparse.Namespace) -> int:
     lab = open_lab(args.lab, seed=args.seed, lang=args.lang)
-    terminal = _Terminal(lab, args.on or first_place(lab), args)
+    terminal = Terminal(lab, args.on or first_place(lab), args)
     lab.shell(terminal.place)
     if args.command is not None:
         terminal.line(args.command)
@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
     return 0 if sys.stdin.isatty() else int(terminal.code != 0)
 
 
-class _Terminal:
+class Terminal:
     """The lines of one session."""
 
     def __init__(self, lab: Lab, place: str, args: argparse.Namespace) -> None:

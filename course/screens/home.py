@@ -44,7 +44,10 @@ class HomeScreen(TutorScreen):
     BINDINGS = bindings(c for c in ACTIONS if c.action != "open")
     DEFAULT_CSS = """
     HomeScreen #top { height: 1; dock: top; background: $panel; }
-    HomeScreen #map { width: 42; height: 1fr; border: round $primary; background: $background; padding: 0 1; scrollbar-size-vertical: 1; }
+    HomeScreen #map {
+        width: 42; height: 1fr; border: round $primary; background: $background; padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
     HomeScreen #map:focus { border: round $accent; }
     HomeScreen #about { height: 1fr; border: round $primary; padding: 0 1; }
     HomeScreen #picture { height: auto; margin-top: 1; }

@@ -225,15 +225,16 @@ class LessonScreen(TutorScreen):
             self._play_block(plays[0], go=eager == "play")
         else:
             self._nothing()
-        self.pane = "read"
-        self.query_one("#read").focus()
-        self.query_one("#read", ReadPane).scroll_home(animate=False)
-        self._arrange()
-        self._head()
         self._loaded = True
+        self._head()
         self._run_blocks()
         if eager == "exercise":
             self.action_exercise()
+        elif eager == "terminal":
+            self.action_terminal()
+        else:
+            self._go("read")
+            self.query_one("#read", ReadPane).scroll_home(animate=False)
 
     async def _write_blocks(self) -> None:
         step, lang, ascii = self.step, self.tutor.lang, self.tutor.ascii
@@ -273,6 +274,7 @@ class LessonScreen(TutorScreen):
             word = "solved" if state.solved else "watched" if state.watched else ""
             kind = say.KINDS[exercise.kind]().text(lang)
             block.show(exercise.title.text(lang), kind, word, lang=lang, ascii=self.tutor.ascii)
+        self.show_keys()
         for line in self.query("#onward").results(Static):
             line.update(Content.assemble(("\n".join(s.text(lang) for s in self._onward()), "$accent")))
 
@@ -298,7 +300,7 @@ class LessonScreen(TutorScreen):
         return out
 
     def actions_now(self) -> tuple[Command, ...]:
-        """The screen's commands: `next` stands out when nothing is left to do here; what cannot be done is not shown."""
+        """The screen's commands. `next` stands out when nothing is left to do; what cannot be done is hidden."""
         todo = self._todo()
         open_ = self.exercise_open
         bars = {
@@ -459,9 +461,14 @@ class LessonScreen(TutorScreen):
         self.show_keys()
 
     def action_pane(self, pane: str) -> None:
+        if not self._loaded:
+            return
         self._go(pane, do=("exercise" if self.exercise_open else "terminal") if pane == "do" else None)
 
     def action_terminal(self) -> None:
+        if not self._loaded:
+            self._eager = "terminal"
+            return
         self._go("do", do="terminal")
 
     def action_maximise(self) -> None:

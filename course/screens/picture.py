@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def lab_picture(entry: Entry, width: int, height: int, *, lang: str, ascii: bool) -> Content | None:
     """The lab drawn into at most `width` x `height` cells; None when it cannot be opened (the lesson then says why)."""
     from course.catalog import LESSONS
-    from course.render.glyphs import glyphs
     from course.render.canvas import text_of
+    from course.render.glyphs import glyphs
     from course.render.layout import layout
     from course.render.topology import topology
     from engine.errors import EngineError

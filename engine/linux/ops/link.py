@@ -17,7 +17,8 @@ from engine.linux.ops.address import AddAddress, DelAddress, drop_address, inser
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.kernelroutes import add_routes, down_device
 from engine.linux.ops.neigh import DelNeighbour, SetFdb, SetNeighbour
-from engine.linux.rows import Address, FdbEntry, Link, Port
+from engine.linux.ops.ports import drop_port, enslave, forget_learned, put, settle_bridge
+from engine.linux.rows import Address, Link, Port
 from engine.linux.status import carrier, peer_of
 from engine.record import dataclass
 
@@ -276,13 +277,6 @@ def check_set(net: Net, ns: Netns, link: Link, op: SetLink) -> None:
         raise OpError("EOPNOTSUPP", NOT_SUPPORTED)
 
 
-def put(ns: Netns, link: Link) -> Link:
-    """Store a row under its index and its name."""
-    ns.links[link.ifindex] = link
-    ns.names[link.name] = link.ifindex
-    return link
-
-
 def set_link_up(ns: Netns, link: Link) -> None:
     """Raise a link: addresses on it get their connected routes; lo gets 127.0.0.1/8."""
     link = put(ns, replace(link, up=True, qdisc=QDISC.get(link.kind, "noqueue")))
@@ -307,13 +301,6 @@ def forget_neighbours(ns: Netns, ifindex: int, *, keep_permanent: bool = False) 
             del ns.neighbours[key]
 
 
-def forget_learned(ns: Netns, ifindex: int) -> None:
-    """Drop what a bridge learned behind this port, or altogether when `ifindex` is the bridge."""
-    for key, row in list(ns.fdb.items()):
-        if ifindex in (row.ifindex, row.bridge) and not (row.local or row.static):
-            del ns.fdb[key]
-
-
 def watch(net: Net, ns: Netns, link: Link) -> list[tuple[Netns, int]]:
     """The devices that have carrier now and may lose it by a change of `link`: it, its peer, and their bridges."""
     ends = [(ns, link)]
@@ -332,54 +319,6 @@ def react(net: Net, had: list[tuple[Netns, int]]) -> None:
             forget_neighbours(space, index, keep_permanent=True)
             if link.master:
                 forget_learned(space, index)
-
-
-def settle_bridge(ns: Netns, index: int, fresh: int = 0) -> None:
-    """After its ports changed: the bridge's MAC is the lowest of theirs and its MTU the smallest, unless set by hand.
-    Own addresses stand in the forwarding table: that of `fresh` (the device that is new, or has a new address) is
-    put in, as is the bridge's when it changed; entries that no device answers to any more go."""
-    bridge = ns.links.get(index)
-    if bridge is None or bridge.kind != "bridge":
-        return
-    ports = list(ns.ports(index))
-    if not bridge.mac_set and (ports or bridge.selected):
-        bridge = replace(bridge, mac=min((p.mac for p in ports), default=0))
-    if not bridge.mtu_set and (ports or bridge.selected):
-        bridge = replace(bridge, mtu=min((p.mtu for p in ports), default=1500))
-    changed = bridge.mac != ns.links[index].mac
-    bridge = put(ns, replace(bridge, selected=bridge.selected or bool(ports)))
-    own = {device.ifindex: device.mac for device in (*ports, bridge)}
-    for key, row in list(ns.fdb.items()):
-        if row.bridge == index and row.local and not row.static and own.get(row.ifindex) != row.mac:
-            del ns.fdb[key]
-    for device in [fresh] if fresh in own else []:
-        own_entry(ns, index, device, own[device])
-    if changed and fresh != index:
-        own_entry(ns, index, index, bridge.mac)
-
-
-def enslave(ns: Netns, port: Link, bridge: Link) -> None:
-    """A device becomes a port. The same as `settle_bridge` would do, without a look at the other ports: a switch may
-    have thousands."""
-    lonely = not bridge.selected or not any(p.master == bridge.ifindex for p in ns.links.values())
-    put(ns, replace(port, master=bridge.ifindex))
-    mac = bridge.mac if bridge.mac_set else port.mac if lonely else min(bridge.mac, port.mac)
-    mtu = bridge.mtu if bridge.mtu_set else port.mtu if lonely else min(bridge.mtu, port.mtu)
-    own_entry(ns, bridge.ifindex, port.ifindex, port.mac)
-    if mac != bridge.mac:
-        old = ns.fdb.get((bridge.ifindex, bridge.mac))
-        if old is not None and old.ifindex == bridge.ifindex and old.local and not old.static:
-            del ns.fdb[(bridge.ifindex, bridge.mac)]
-        own_entry(ns, bridge.ifindex, bridge.ifindex, mac)
-    put(ns, replace(bridge, mac=mac, mtu=mtu, selected=True))
-
-
-def own_entry(ns: Netns, bridge: int, ifindex: int, mac: int) -> None:
-    """A device's own address in the forwarding table, unless another device of the bridge holds it there already."""
-    held = ns.fdb.get((bridge, mac))
-    if mac and (held is None or not held.local):
-        ns.fdb.pop((bridge, mac), None)
-        ns.fdb[(bridge, mac)] = FdbEntry(bridge=bridge, ifindex=ifindex, mac=mac, local=True)
 
 
 def set_mac(ns: Netns, index: int, mac: int) -> None:
@@ -403,16 +342,6 @@ def set_master(net: Net, ns: Netns, link: Link, name: str) -> None:
     if master:
         enslave(ns, ns.links[link.ifindex], ns.links[master])
     react(net, before)
-
-
-def drop_port(ns: Netns, link: Link) -> None:
-    """A port leaves its bridge: its entries go with it, its flags fall back to their defaults."""
-    old = link.master
-    for key, row in list(ns.fdb.items()):
-        if row.ifindex == link.ifindex and row.bridge == old:
-            del ns.fdb[key]
-    put(ns, replace(link, master=0, hairpin=False, isolated=False, learning=True, flood=True))
-    settle_bridge(ns, old)
 
 
 def rename(ns: Netns, link: Link, name: str) -> None:

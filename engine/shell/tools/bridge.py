@@ -10,14 +10,14 @@ from engine.linux import ops
 from engine.linux.addr import NO_IPV6
 from engine.linux.net import Net
 from engine.linux.ops import Op
-from engine.linux.rows import FdbEntry, Link
+from engine.linux.rows import Link
 from engine.linux.status import flags, port_live
-from engine.linux.text import fdb as fdb_text
 from engine.linux.text import link as link_text
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools import ip_netns, ip_usage
-from engine.shell.tools.ip_args import USAGE, Ip, Words, duplicate, garbage, invarg, matches, no_device
+from engine.shell.tools.bridge_fdb import fdb
+from engine.shell.tools.ip_args import USAGE, Ip, Words, duplicate, matches, no_device
 
 VERSION = "bridge utility, 6.1.0"
 ON_OFF = ("hairpin", "learning", "flood", "isolated")
@@ -194,188 +194,6 @@ def details(port: Link) -> list[tuple[str, Any]]:
         ("mcast_router", 1), ("mcast_to_unicast", "off"), ("neigh_suppress", "off"), ("vlan_tunnel", "off"),
         ("isolated", word(port.isolated)), ("locked", "off"),
     ]  # fmt: skip
-
-
-# -- fdb -----------------------------------------------------------------------------------------------------
-
-
-def fdb(ip: Ip, argv: list[str]) -> None:
-    if not argv:
-        return fdb_show(ip, Words([]))
-    word, rest = argv[0], Words(argv[1:])
-    if matches(word, "add"):
-        return fdb_modify(ip, rest, "add")
-    if matches(word, "append"):
-        raise NotModelled("bridge fdb append")
-    if matches(word, "replace"):
-        return fdb_modify(ip, rest, "replace")
-    if matches(word, "delete"):
-        return fdb_modify(ip, rest, "delete")
-    if matches(word, "get"):
-        return fdb_get(ip, rest)
-    if any(matches(word, full) for full in ("show", "lst", "list")):
-        return fdb_show(ip, rest)
-    if matches(word, "flush"):
-        raise NotModelled("bridge fdb flush")
-    if matches(word, "help"):
-        raise ip_usage.usage("bridge fdb")
-    raise Fail(f'Command "{word}" is unknown, try "bridge fdb help".', USAGE)
-
-
-def fdb_show(ip: Ip, words: Words) -> None:
-    device = bridge = ""
-    dynamic = False
-    states: set[str] = set()
-    while words.more:
-        word = words.take()
-        if word in ("brport", "dev"):
-            device = words.value()
-        elif word == "br":
-            bridge = words.value()
-        elif word == "vlan":
-            raise NotModelled("bridge fdb show vlan")
-        elif word == "state":
-            value = words.value()
-            known = {
-                "permanent": "permanent",
-                "static": "static",
-                "temp": "static",
-                "reachable": "",
-                "dynamic": "",
-            }
-            full = next((k for k in known if matches(value, k)), "")
-            if value == "all":
-                states |= set(known.values())
-            elif full:
-                states.add(known[full])
-            else:
-                raise invarg("invalid state", value)
-        elif word == "dynamic":
-            dynamic = True
-        elif matches(word, "help"):
-            raise ip_usage.usage("bridge fdb")
-    if bridge and ip.ns.link(bridge) is None:
-        raise Fail(f'Cannot find bridge device "{bridge}"', USAGE)
-    if device and ip.ns.link(device) is None:
-        raise no_device(device, USAGE)
-    hide = ("dev",) if device else ()
-    only = ip.ns.names[bridge] if bridge else 0
-    ip.dumped = True
-    for index in sorted(ip.ns.links):
-        link_ = ip.ns.links[index]
-        if (device and link_.name != device) or (only and only not in (index, link_.master)):
-            continue
-        own = [r for r in reversed(list(ip.ns.fdb.values())) if r.ifindex == index]
-        lists: list[tuple[str, dict[str, Any], str]] = []
-        for mac in fdb_text.multicast_macs(link_):
-            name = {} if device else {"ifname": link_.name}
-            obj: dict[str, Any] = {"mac": mac, **name, "flags": ["self"], "state": "permanent"}
-            lists.append((f"{mac} {'' if device else f'dev {link_.name} '}self permanent", obj, "permanent"))
-        entries = [
-            (fdb_text.to_text(ip.ns, r, hide=hide), fdb_text.to_json(ip.ns, r, hide=hide), fdb_text.state(r))
-            for r in own
-        ]
-        # A bridge lists its own multicast first, a port its entries first.
-        for line, obj, state in (*lists, *entries) if link_.kind == "bridge" else (*entries, *lists):
-            if (dynamic and state == "permanent") or (states and state not in states):
-                continue
-            ip.emit(line, obj)
-
-
-def fdb_modify(ip: Ip, words: Words, action: str) -> None:
-    device = address = ""
-    own = master = False
-    local = static = dynamic = False
-    while words.more:
-        word = words.take()
-        if word == "dev":
-            device = words.value()
-        elif word in ("dst", "nhid", "port", "vni", "src_vni", "via"):
-            raise NotModelled(f"bridge fdb {action} {word}")
-        elif word == "self":
-            own = True
-        elif matches(word, "master"):
-            master = True
-        elif matches(word, "router"):
-            raise NotModelled("bridge fdb router")
-        elif matches(word, "local") or matches(word, "permanent"):
-            local = True
-        elif matches(word, "temp") or matches(word, "static"):
-            static = True
-        elif matches(word, "dynamic"):
-            dynamic = True
-        elif any(matches(word, k) for k in ("vlan", "use", "extern_learn", "sticky")):
-            raise NotModelled(f"bridge fdb {action} {word}")
-        else:
-            if word == "to":
-                word = words.value()
-            if matches(word, "help"):
-                raise ip_usage.usage("bridge fdb")
-            if address:
-                raise garbage("to", word)
-            address = word
-    if not device or not address:
-        raise Fail("Device and address are required arguments.", USAGE)
-    parts = address.split(":")
-    if len(parts) != 6 or not all(
-        0 < len(p) <= 2 and all(c in "0123456789abcdefABCDEF" for c in p) for p in parts
-    ):
-        raise Fail(f"Invalid mac address {address}", USAGE)
-    link_ = ip.ns.link(device)
-    if link_ is None:
-        raise no_device(device, USAGE)
-    if link_.kind == "loopback":
-        word = "delete" if action == "delete" else "add"
-        raise Fail(f"Error: FDB {word} only supported for Ethernet devices.", USAGE)
-    if not master and not own:
-        own = True
-    if own and link_.kind != "bridge":
-        raise NotModelled("an entry in a device's own list (bridge fdb ... self); add the word master")
-    if master and link_.kind == "bridge":
-        raise Fail("RTNETLINK answers: Operation not supported", USAGE)
-    kind = "permanent" if local or not (static or dynamic) else "dynamic" if dynamic else "static"
-    entry = FdbEntry(
-        bridge=0, ifindex=0, mac=int("".join(p.rjust(2, "0") for p in parts), 16), local=kind == "permanent",
-        static=kind != "dynamic",
-    )  # fmt: skip
-    op = ops.SetFdb(
-        netns=ip.ns.id, device=device, entry=entry, gone=action == "delete", replace=action == "replace"
-    )
-    ip.do(op, USAGE)
-
-
-def fdb_get(ip: Ip, words: Words) -> None:
-    device = bridge = address = ""
-    while words.more:
-        word = words.take()
-        if word in ("brport", "dev"):
-            device = words.value()
-        elif word == "br":
-            bridge = words.value()
-        elif word in ("vni", "self", "vlan", "dynamic") or matches(word, "master"):
-            raise NotModelled(f"bridge fdb get {word}")
-        else:
-            if word == "to":
-                word = words.value()
-            if address:
-                raise garbage("to", word)
-            address = word
-    if not (device or bridge) or not address:
-        raise Fail("Device or master and address are required arguments.", USAGE)
-    parts = address.split(":")
-    if len(parts) != 6 or not all(
-        0 < len(p) <= 2 and all(c in "0123456789abcdefABCDEF" for c in p) for p in parts
-    ):
-        raise Fail(f"Invalid mac address {address}", USAGE)
-    for name, words_ in ((device, "device"), (bridge, "bridge device")):
-        if name and ip.ns.link(name) is None:
-            raise Fail(f'Cannot find {words_} "{name}"', USAGE)
-    port = ip.ns.link(device) if device else None
-    owner = ip.ns.names[bridge] if bridge else (port.master or port.ifindex if port is not None else 0)
-    row = ip.ns.fdb.get((owner, int("".join(p.rjust(2, "0") for p in parts), 16)))
-    if row is None or (port is not None and row.ifindex != port.ifindex):
-        raise Fail("Error: Fdb entry not found.", USAGE - 1)
-    ip.emit(fdb_text.to_text(ip.ns, row), fdb_text.to_json(ip.ns, row))
 
 
 def run(net: Net, netns: str, argv: Sequence[str], do: Callable[[Op], None]) -> tuple[str, str, int]:

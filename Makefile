@@ -75,7 +75,7 @@ bench: $(DEV_READY)  ## measure start-up, memory, animation and the engine again
 	@$(BIN)/python -m bench.run $(ARGS)
 
 real: $(DEV_READY)  ## compare the labs with the real Linux kernel
-	@$(BIN)/python -m pytest tests/real $(ARGS)
+	@K8SNET_REAL_ROUNDS=$${K8SNET_REAL_ROUNDS:-10} $(BIN)/python -m pytest tests/real $(ARGS)
 
 pictures: $(DEV_READY)  ## make the pictures of the README and the docs again
 	@$(BIN)/python -m docs.pictures $(ARGS)

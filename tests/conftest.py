@@ -41,7 +41,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which tests did not run for want of which package, whatever -r was given."""
+    """Say how much was compared with the kernel, and which tests did not run for want of which package."""
+    compared(terminalreporter)
     missing: Counter[str] = Counter()
     names: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
@@ -57,3 +58,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"did not run: {count} {'test' if count == 1 else 'tests'}: {want}")
         for nodeid in names[want]:
             terminalreporter.write_line(f"    {nodeid}")
+
+
+def compared(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tests record ("kernel comparison", (labs, flows, steps)); a difference fails its test."""
+    rows = [
+        value
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, value in getattr(report, "user_properties", ())
+        if name == "kernel comparison"
+    ]
+    if not rows:
+        return
+    labs, flows, steps = (sum(row[i] for row in rows) for i in range(3))
+    failed = [r for r in terminalreporter.stats.get("failed", []) if r.nodeid.startswith("tests/real/")]
+    differences = f"{len(failed)} tests with differences" if failed else "0 differences"
+    terminalreporter.write_line(
+        f"kernel comparison: {labs} labs, {flows} flows, {steps} steps compared, {differences}"
+    )

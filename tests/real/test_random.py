@@ -1,7 +1,7 @@
-"""Random nets in the kernel and in the model: the same devices in order, the same rules, the same headers, there and back.
+"""Random nets in the kernel and in the model: the same devices in order, rules and headers, there and back.
 
-K8SNET_REAL_ROUNDS=10 (what `make real` sets) runs ten times as many. A failing test names its seed: `check(SEED)` is the
-same net and the same flows again.
+K8SNET_REAL_ROUNDS=10 (what `make real` sets) runs ten times as many. A failing test names its seed: `check(SEED)`
+is the same net and the same flows again.
 """
 
 from __future__ import annotations

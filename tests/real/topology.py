@@ -1,8 +1,8 @@
 """Random machines, wires, rules and sysctls for the comparison with the kernel: one number gives one net.
 
-The map is always the same, what is on it is not: a machine with two bridges and three containers, a neighbour and two
-routers on its LAN, a server behind one router. Left out, because the kernel itself may go either way: two owners of one address
-(the first ARP answer wins), and ports of one bridge that are given different MTUs while it runs.
+The map is always the same, what is on it is not: a machine with two bridges and three containers, a neighbour
+and two routers on its LAN, a server behind one router. Left out, because the kernel itself may go either way: two
+owners of one address (the first ARP answer wins). Left out, because the model says not-modelled: broadcasts.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from engine.linux.fib import Route
 from engine.linux.net import Netns
 from engine.linux.packet import Proto
 from engine.linux.rows import Box, Proc
+from engine.linux.walk.timers import catch_up
 from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.files import Files
@@ -182,6 +183,7 @@ def _route(lab: Lab, v: dict[str, Any]) -> bool:
 
 def _neighbour(lab: Lab, v: dict[str, Any]) -> bool:
     ns = _here(lab, v["on"]).ns
+    catch_up(lab.world.net, ns)
     return any(
         n.ip == v["address"].addr and v.get("state", n.state) == n.state and v.get("mac", n.mac) == n.mac
         for n in ns.neighbours.values()

@@ -1,15 +1,16 @@
 """How a packet crosses a kernel, in reading order: frames (wires, bridges, ARP), then packets (hooks, routes).
 
     words.py      every why the walker gives, in both languages
-    base.py       Walker: the steps of one packet, its events and its end
+    walker.py     Walker: the steps of one packet, its events and its end
     l2.py         devices, wires, bridges with br_netfilter
     arp.py        the neighbour table and the question behind it
+    timers.py     what time alone does to neighbours and learned addresses
     l3.py         receive, route, forward, deliver, send: the five hooks in the kernel's order
     nat.py        conntrack lookup, NAT set-up and rewriting
     deliver.py    sockets, ICMP, resets: what a kernel answers by itself
 
 Theory. One packet is one `Walker` run. Functions take a frame or an skb and return an Event: the frame's next
-arrival at a device, or the End. The loop in base.py turns events into one list of steps; only a flooded frame
+arrival at a device, or the End. The loop in walker.py turns events into one list of steps; only a flooded frame
 forks. Order of hooks and tables is `xt.tables.LAYOUT`. Sources: facts 10 section 1 and net/ipv4/*.c, net/bridge/*.c.
 """
 

@@ -1,8 +1,8 @@
 """Neighbours: from the next hop's address to its MAC, and the question on the wire when nobody knows it.
 
 Theory. An entry is used while REACHABLE, STALE (then DELAY), PROBE or PERMANENT. Otherwise a broadcast asks;
-three questions a second apart, then FAILED and "host unreachable" after 3.07 s (facts 10 section 1.4). Who is
-asked answers if the address is its own, or by proxy_arp if its own route to it leaves by another device, and
+three questions a second apart, then FAILED and "host unreachable" after 3.07 s (facts 10 section 1.4). How entries
+grow old is in timers.py. Who is asked answers if the address is its own, or by proxy_arp if its own route to it leaves by another device, and
 remembers the asker. Source: net/ipv4/arp.c, net/core/neighbour.c.
 """
 
@@ -16,21 +16,13 @@ from engine.linux.journey import Fidelity, Outcome, Place, StepKind, Walk
 from engine.linux.net import Netns
 from engine.linux.packet import ETH_ARP, Arp, Ethernet, Packet
 from engine.linux.rows import Link, Neighbour
-from engine.linux.walk import l3, rowtext, words
+from engine.linux.source import select_address
+from engine.linux.walk import l3, rowtext, timers, words
 from engine.linux.walk.walker import Answering, End, Event, Walker
 from engine.say import Said
 
-REACHABLE_SECONDS = 30.0
-DELAY_SECONDS = 5.0
 GIVE_UP_SECONDS = 3.07
 USABLE = ("REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP")
-
-
-def aged(entry: Neighbour, now: float) -> Neighbour:
-    """The entry with the state that time has given it: REACHABLE becomes STALE after 30 s."""
-    if entry.state == "REACHABLE" and now - entry.since > REACHABLE_SECONDS:
-        return replace(entry, state="STALE", since=entry.since + REACHABLE_SECONDS)
-    return entry
 
 
 def resolve(
@@ -40,16 +32,14 @@ def resolve(
     end = End(outcome=Outcome.UNRESOLVED_NEIGHBOUR, netns=ns.id, packet=packet, error="EHOSTUNREACH")
     now = w.net.clock
     key = (link.ifindex, hop)
-    entry = ns.neighbours.get(key)
-    if entry is not None:
-        entry = aged(entry, now)
-        if entry.state in USABLE and entry.mac:
-            if entry.state == "STALE":
-                entry = replace(entry, state="DELAY", since=now)
-            ns.neighbours[key] = entry
-            why = words.NEIGH_KNOWN(ip=text4(hop), mac=mac_text(entry.mac))
-            w.step(StepKind.NEIGHBOUR, place, packet, why=why, row=rowtext.neighbour(ns, entry))
-            return entry, end
+    entry = timers.neighbour(w.net, ns, key)
+    if entry is not None and entry.state in USABLE and entry.mac:
+        if entry.state == "STALE":
+            entry = replace(entry, state="DELAY", since=now)
+        ns.neighbours[key] = entry
+        why = words.NEIGH_KNOWN(ip=text4(hop), mac=mac_text(entry.mac))
+        w.step(StepKind.NEIGHBOUR, place, packet, why=why, row=rowtext.neighbour(ns, entry))
+        return entry, end
     asked = ask(w, ns, link, hop, packet.ip.src)
     entry = ns.neighbours.get(key)
     if entry is not None and entry.state in USABLE and entry.mac:
@@ -68,7 +58,7 @@ def source_for(ns: Netns, link: Link, hop: int, src: int) -> int:
     """The sender address of a question: the packet's own source if it is ours (arp_announce 0), else the device's."""
     if ns.owns(src):
         return src
-    return l3.primary_address(ns, link, hop)
+    return select_address(ns, link, hop, "link")
 
 
 def ask(w: Walker, ns: Netns, link: Link, hop: int, src: int) -> tuple[Walk, ...]:

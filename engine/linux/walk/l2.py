@@ -17,7 +17,7 @@ from engine.linux.net import Netns
 from engine.linux.packet import Arp, Ethernet, Packet
 from engine.linux.rows import FdbEntry, Link
 from engine.linux.skb import Skb
-from engine.linux.walk import arp, l3, rowtext, words
+from engine.linux.walk import arp, l3, rowtext, timers, words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 
 
@@ -160,15 +160,11 @@ def learn(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet) -> None
     old = ns.fdb.get(key)
     if old is not None and (old.local or old.static):
         return
-    fresh = old is None or old.ifindex != port.ifindex or expired(w, bridge, old)
+    fresh = old is None or old.ifindex != port.ifindex or timers.forgotten(old, bridge, w.net.clock)
     ns.fdb[key] = FdbEntry(bridge=bridge.ifindex, ifindex=port.ifindex, mac=src, since=w.net.clock)
     if fresh:
         why = words.LEARNED(bridge=bridge.name, mac=mac_text(src), port=port.name)
         w.step(StepKind.LEARN, w.at(ns, bridge.name), frame, why=why, row=rowtext.fdb(ns, ns.fdb[key]))
-
-
-def expired(w: Walker, bridge: Link, entry: FdbEntry) -> bool:
-    return not (entry.local or entry.static) and w.net.clock - entry.since > bridge.ageing
 
 
 def learn_and_switch(
@@ -196,7 +192,7 @@ def switch(
             w.step(StepKind.BRIDGE, place, frame, why=words.BRIDGE_UP(mac=shown, bridge=bridge.name))
             return bridge_up(w, ns, bridge, frame, skb)
         entry = ns.fdb.get((bridge.ifindex, dst))
-        if entry is not None and expired(w, bridge, entry):
+        if entry is not None and timers.forgotten(entry, bridge, w.net.clock):
             del ns.fdb[bridge.ifindex, dst]
             entry = None
         if entry is not None and entry.ifindex in ns.links and not entry.local:

@@ -11,6 +11,7 @@ from engine.linux.fib import SCOPES, lookup
 from engine.linux.net import Net
 from engine.linux.ops import Op
 from engine.linux.rows import Neighbour
+from engine.linux.walk.timers import catch_up
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 from engine.shell.tools.ip_args import raw_address
@@ -44,6 +45,7 @@ def perform(net: Net, netns: str, argv: list[str], do: Callable[[Op], None]) -> 
 def show(net: Net, netns: str, wanted: str, device: str, *, bsd: bool, verbose: bool) -> str:
     ns = net.spaces[netns]
     address = host(wanted) if wanted else None
+    catch_up(net, ns)
     # /proc/net/arp leaves out entries of state NOARP.
     entries = [
         r for r in sorted(ns.neighbours.values(), key=lambda r: (r.ifindex, r.ip)) if r.state != "NOARP"

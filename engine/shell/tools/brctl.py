@@ -10,6 +10,7 @@ from engine.linux.addr import mac_text
 from engine.linux.net import Net, Netns
 from engine.linux.ops import Op
 from engine.linux.rows import Link
+from engine.linux.walk.timers import catch_up
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools.nettools_usage import USAGE
@@ -139,6 +140,7 @@ def show_macs(net: Net, ns: Netns, name: str) -> str:
     if bridge is None or bridge.kind != "bridge":
         raise Fail("read of forward table failed: No such device", 1)
     numbers = {p.ifindex: n for n, p in enumerate(ns.ports(bridge.ifindex), 1)}
+    catch_up(net, ns)
     out = ["port no\tmac addr\t\tis local?\tageing timer"]
     rows = [r for r in ns.fdb.values() if r.bridge == bridge.ifindex and r.ifindex in numbers]
     for row in sorted(rows, key=lambda r: r.mac):

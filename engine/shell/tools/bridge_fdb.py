@@ -8,6 +8,7 @@ from engine.errors import NotModelled
 from engine.linux import ops
 from engine.linux.rows import FdbEntry
 from engine.linux.text import fdb as fdb_text
+from engine.linux.walk.timers import catch_up
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
 from engine.shell.tools.ip_args import USAGE, Ip, Words, garbage, invarg, matches, no_device
@@ -75,6 +76,7 @@ def fdb_show(ip: Ip, words: Words) -> None:
     hide = ("dev",) if device else ()
     only = ip.ns.names[bridge] if bridge else 0
     ip.dumped = True
+    catch_up(ip.net, ip.ns)
     for index in sorted(ip.ns.links):
         link_ = ip.ns.links[index]
         if (device and link_.name != device) or (only and only not in (index, link_.master)):
@@ -186,6 +188,7 @@ def fdb_get(ip: Ip, words: Words) -> None:
             raise Fail(f'Cannot find {words_} "{name}"', USAGE)
     port = ip.ns.link(device) if device else None
     owner = ip.ns.names[bridge] if bridge else (port.master or port.ifindex if port is not None else 0)
+    catch_up(ip.net, ip.ns)
     row = ip.ns.fdb.get((owner, int("".join(p.rjust(2, "0") for p in parts), 16)))
     if row is None or (port is not None and row.ifindex != port.ifindex):
         raise Fail("Error: Fdb entry not found.", USAGE - 1)

@@ -7,6 +7,7 @@ from engine.linux import ops
 from engine.linux.addr import Prefix, mask
 from engine.linux.rows import NUD, Neighbour
 from engine.linux.text import neigh as neigh_text
+from engine.linux.walk.timers import catch_up
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
 from engine.shell.tools.ip_args import (
@@ -157,6 +158,7 @@ def read_filter(ip: Ip, words: Words, *, flush: bool) -> tuple[str, Prefix | Non
 def chosen(ip: Ip, device: str, to: Prefix | None, states: set[str]) -> list[Neighbour]:
     """Newest first within a device, as near to the kernel's hash order as a model can be."""
     index = ip.ns.names[device] if device else 0
+    catch_up(ip.net, ip.ns)
     rows = [
         row
         for row in ip.ns.neighbours.values()
@@ -212,6 +214,7 @@ def get(ip: Ip, words: Words) -> None:
     link = ip.ns.link(device)
     if link is None:
         raise no_device(device)
+    catch_up(ip.net, ip.ns)
     row = ip.ns.neighbours.get((link.ifindex, wanted))
     if row is None:
         raise Fail("Error: Neighbour entry not found.", 2)

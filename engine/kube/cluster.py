@@ -313,7 +313,7 @@ class Cluster:
         return Kubelet(
             changes=changes, store=self.store, node=node, cri=self.cri(changes, node, now), ids=self.ids, now=now,
             node_ip=text4(address) if address else "", note=self.note, tools=self.tools, api=api,
-            cluster_dns=text4(self.options.service_cidr.addr + 10),
+            cluster_dns=text4(self.options.service_cidr.addr + 10), minor=self.options.minor,
         )  # fmt: skip
 
     def note(self, where: str, pod: Json, error: EngineError) -> None:

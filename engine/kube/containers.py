@@ -116,7 +116,7 @@ def run(s: Sync, pod: Json, sandbox: Sandbox, container: Json, image: StoredImag
         user=user(pod, container, image), listens=listens, init=init,
         config=podenv.process_config(pod, container, sandbox, image, env, what),
     )  # fmt: skip
-    s.event(pod, "Normal", "Created", f"Created container: {name}", name, init=init)
+    s.event(pod, "Normal", "Created", said(s, "Created", name), name, init=init)
     row = s.cri.start_container(
         sandbox, config, share_pid=bool(spec_of(pod).get("shareProcessNamespace")),
         host_pid=bool(spec_of(pod).get("hostPID")),
@@ -128,11 +128,18 @@ def run(s: Sync, pod: Json, sandbox: Sandbox, container: Json, image: StoredImag
         row = replace(s.cri.exited(row, 128, log=()), reason="StartError", message=text)
         s.node.runtime.containers[row.id] = row
         return
-    s.event(pod, "Normal", "Started", f"Started container {name}", name, init=init)
+    s.event(pod, "Normal", "Started", said(s, "Started", name), name, init=init)
     if what.tool and row.state == "running":
         row = run_tool(s, pod, row, what)
     if row.state == "running" and row.ends <= s.now:
         s.cri.exited(row, row.ends_with, when=row.ends)
+
+
+def said(s: Sync, what: str, name: str) -> str:
+    """The messages of Created and Started: since 1.35 without the name, which the event's fieldPath holds."""
+    if s.minor >= 35:
+        return f"Container {what.lower()}"
+    return f"Created container: {name}" if what == "Created" else f"Started container {name}"
 
 
 def no_program(word: str) -> str:

@@ -35,6 +35,8 @@ def ensure(s: Sync, pod: Json, container: Json, key: str, *, init: bool) -> Stor
     if found is not None and policy != "Always":
         s.node.pulls.pop(key, None)
         message = f'Container image "{text}" already present on machine'
+        if s.minor >= 35:
+            message += " and can be accessed by the pod"
         s.event(pod, "Normal", "Pulled", message, name, init=init)
         return found
     if policy == "Never":

@@ -59,6 +59,11 @@ class Options:
         return f"v{self.kubernetes}.0"
 
     @property
+    def minor(self) -> int:
+        """35 of 1.35: what kubelet and kubectl say changes with it."""
+        return int(self.kubernetes.split(".")[1])
+
+    @property
     def containerd_version(self) -> str:
         return {
             "1.6": "1.6.39",

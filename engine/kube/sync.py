@@ -43,7 +43,8 @@ class Wait(Exception):
 @dataclass(slots=True, kw_only=True)
 class Sync:
     """One node's kubelet at one moment. `api` False: the API server cannot be reached, so nothing is recorded.
-    `node_ip` is the node's address as text; `note(where, pod, error)` keeps what the model cannot do."""
+    `node_ip` is the node's address as text, `minor` kubelet's release (35 of 1.35);
+    `note(where, pod, error)` keeps what the model cannot do."""
 
     changes: Changes
     store: Store
@@ -56,6 +57,7 @@ class Sync:
     tools: RunTool | None = None
     api: bool = True
     cluster_dns: str = "10.96.0.10"
+    minor: int = 35
 
     def event(
         self, pod: Json, type: str, reason: str, message: str, container: str = "", *, init: bool = False

@@ -35,6 +35,11 @@ class Client:
     explicit: bool = False
 
     @property
+    def minor(self) -> int:
+        """kubectl's release: 35 of 1.35."""
+        return self.cluster.options.minor
+
+    @property
     def clock(self) -> float:
         return self.ctx.net.clock
 

@@ -111,7 +111,10 @@ def event_table(client: Client, body: Json, out: Blocks) -> None:
         return
     out.put(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage\n  ----\t------\t----\t----\t-------")
     for e in rows:
-        out.put(1, f"{e.type}\t{e.reason}\t{span_of(e, client.clock)}\t{e.source}\t{e.message.strip()}")
+        message = e.message.strip()
+        if e.field_path and client.minor >= 35:
+            message = f"{e.field_path}: {message}"
+        out.put(1, f"{e.type}\t{e.reason}\t{span_of(e, client.clock)}\t{e.source}\t{message}")
 
 
 def span_of(event: Event, clock: float) -> str:
@@ -169,9 +172,16 @@ def pod(client: Client, body: Json, out: Blocks) -> None:
         out.put(0, f"Controlled By:\t{owner['kind']}/{owner['name']}")
     if spec.get("initContainers"):
         containers(
-            out, "Init Containers", spec["initContainers"], status.get("initContainerStatuses") or [], body
+            client,
+            out,
+            "Init Containers",
+            spec["initContainers"],
+            status.get("initContainerStatuses") or [],
+            body,
         )
-    containers(out, "Containers", spec.get("containers") or [], status.get("containerStatuses") or [], body)
+    containers(
+        client, out, "Containers", spec.get("containers") or [], status.get("containerStatuses") or [], body
+    )
     conditions = status.get("conditions") or []
     if conditions:
         out.put(0, "Conditions:\n  Type\tStatus")
@@ -179,7 +189,7 @@ def pod(client: Client, body: Json, out: Blocks) -> None:
             conditions, key=lambda c: PRESENTED.index(c["type"]) if c["type"] in PRESENTED else 9
         ):
             out.put(1, f"{c['type']} \t{c['status']} ")
-    volumes(out, spec.get("volumes") or [])
+    volumes(client, out, spec.get("volumes") or [])
     if status.get("qosClass"):
         out.put(0, f"QoS Class:\t{status['qosClass']}")
     many(out, "Node-Selectors", [f"{k}={v}" for k, v in sorted((spec.get("nodeSelector") or {}).items())])
@@ -210,7 +220,9 @@ def toleration(t: Json) -> str:
     return shown
 
 
-def containers(out: Blocks, title: str, rows: list[Json], statuses: list[Json], body: Json) -> None:
+def containers(
+    client: Client, out: Blocks, title: str, rows: list[Json], statuses: list[Json], body: Json
+) -> None:
     found = {s["name"]: s for s in statuses}
     out.put(0, f"{title}:")
     for c in rows:
@@ -223,8 +235,8 @@ def containers(out: Blocks, title: str, rows: list[Json], statuses: list[Json], 
             out.put(2, f"Image ID:\t{status.get('imageID', '')}")
         ports = c.get("ports") or []
         word = "Ports" if len(ports) > 1 else "Port"
-        plain = ", ".join(f"{p['containerPort']}/{p.get('protocol', 'TCP')}" for p in ports)
-        host = ", ".join(f"{p.get('hostPort') or 0}/{p.get('protocol', 'TCP')}" for p in ports)
+        plain = ", ".join(port_text(client, p, p["containerPort"]) for p in ports)
+        host = ", ".join(port_text(client, p, p.get("hostPort") or 0) for p in ports)
         out.put(2, f"{word}:\t{plain or NONE}")
         out.put(2, f"Host {word}:\t{host or NONE}")
         for key, head in (("command", "Command"), ("args", "Args")):
@@ -243,6 +255,12 @@ def containers(out: Blocks, title: str, rows: list[Json], statuses: list[Json], 
         probes(out, c)
         environment(out, c, body)
         mounts(out, c)
+
+
+def port_text(client: Client, port: Json, number: int) -> str:
+    """`80/TCP`, since 1.33 with its name: `80/TCP (http)`."""
+    name = f" ({port['name']})" if port.get("name") and client.minor >= 33 else ""
+    return f"{number}/{port.get('protocol', 'TCP')}{name}"
 
 
 def state(out: Blocks, title: str, found: Json) -> None:
@@ -311,7 +329,9 @@ def environment(out: Blocks, c: Json, body: Json) -> None:
     for e in rows:
         source = e.get("valueFrom") or {}
         if f := source.get("fieldRef"):
-            value = f" ({f.get('apiVersion', 'v1')}:{f['fieldPath']})"
+            own = {"metadata.name": name_of(body), "metadata.namespace": namespace_of(body),
+                   "metadata.uid": str(meta(body).get("uid", ""))}  # fmt: skip
+            value = f"{own.get(f['fieldPath'], '')} ({f.get('apiVersion', 'v1')}:{f['fieldPath']})"
         elif f := source.get("configMapKeyRef"):
             optional = str(f.get("optional", False)).lower()
             value = f"<set to the key '{f.get('key')}' of config map '{f.get('name')}'>\tOptional: {optional}"
@@ -354,7 +374,7 @@ VOLUMES = {
 }
 
 
-def volumes(out: Blocks, rows: list[Json]) -> None:
+def volumes(client: Client, out: Blocks, rows: list[Json]) -> None:
     if not rows:
         out.put(0, f"Volumes:\t{NONE}")
         return
@@ -517,7 +537,7 @@ def head(body: Json, out: Blocks, *, annotations: bool = True) -> None:
         put_map(out, "Annotations", meta(body).get("annotations"))
 
 
-def template(body: Json, out: Blocks) -> None:
+def template(client: Client, body: Json, out: Blocks) -> None:
     inner = spec_of(body).get("template") or {}
     out.put(0, "Pod Template:")
     values = sorted((labels_of(inner) or {}).items())
@@ -526,7 +546,7 @@ def template(body: Json, out: Blocks) -> None:
     for i, (k, v) in enumerate(values):
         out.put(1, f"{'Labels:' if i == 0 else ''}\t{k}={v}")
     blocks = Blocks()
-    containers(blocks, "Containers", spec_of(inner).get("containers") or [], [], inner)
+    containers(client, blocks, "Containers", spec_of(inner).get("containers") or [], [], inner)
     for row in blocks.lines:
         depth = len(row) - len(row.lstrip(" "))
         out.put(0, {0: "  ", 2: " "}.get(depth, "") + row)
@@ -558,7 +578,7 @@ def deployment(client: Client, body: Json, out: Blocks) -> None:
     if rolling := strategy.get("rollingUpdate"):
         unavailable, surge = rolling.get("maxUnavailable", "25%"), rolling.get("maxSurge", "25%")
         out.put(0, f"RollingUpdateStrategy:\t{unavailable} max unavailable, {surge} max surge")
-    template(body, out)
+    template(client, body, out)
     out.put(0, "Conditions:\n  Type\tStatus\tReason\n  ----\t------\t------")
     for c in status.get("conditions") or ():
         out.put(1, f"{c['type']} \t{c['status']}\t{c.get('reason', '')}")
@@ -593,7 +613,7 @@ def replica_set(client: Client, body: Json, out: Blocks) -> None:
         out.put(0, f"Controlled By:\t{owner['kind']}/{owner['name']}")
     out.put(0, f"Replicas:\t{status.get('replicas', 0)} current / {spec.get('replicas', 1)} desired")
     out.put(0, f"Pods Status:\t{phases(client, body)}")
-    template(body, out)
+    template(client, body, out)
 
 
 def phases(client: Client, body: Json) -> str:
@@ -621,7 +641,7 @@ def daemon_set(client: Client, body: Json, out: Blocks) -> None:
     ):
         out.put(0, f"{head}: {status.get(key, 0)}")
     out.put(0, f"Pods Status:\t{phases(client, body)}")
-    template(body, out)
+    template(client, body, out)
 
 
 def stateful_set(client: Client, body: Json, out: Blocks) -> None:
@@ -638,7 +658,7 @@ def stateful_set(client: Client, body: Json, out: Blocks) -> None:
     if rolling := strategy.get("rollingUpdate"):
         out.put(1, f"Partition:\t{rolling.get('partition', 0)}")
     out.put(0, f"Pods Status:\t{phases(client, body)}")
-    template(body, out)
+    template(client, body, out)
     out.put(0, f"Volume Claims:\t{NONE}")
 
 
@@ -666,7 +686,7 @@ def job(client: Client, body: Json, out: Blocks) -> None:
     active, ready = status.get("active", 0), status.get("ready", 0)
     done = f"{status.get('succeeded', 0)} Succeeded / {status.get('failed', 0)} Failed"
     out.put(0, f"Pods Statuses:\t{active} Active ({ready} Ready) / {done}")
-    template(body, out)
+    template(client, body, out)
 
 
 def config_map(client: Client, body: Json, out: Blocks) -> None:

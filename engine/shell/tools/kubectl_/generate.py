@@ -40,7 +40,7 @@ def run(ctx: Context, argv: list[str]) -> Out:
     dry = dry_run(line)
     body = pod(line, name, image, args)
     if dry == " (dry run)" and line.get("output"):
-        return Out(stdout=output.printed(ctx, line.get("output"), [body], single=True))
+        return Out(stdout=output.printed(ctx, line.get("output"), [as_made(ctx, body)], single=True))
     client = connect(ctx, line)
     out = create(client, line, body)
     interactive = line.on("stdin") or line.on("attach")
@@ -76,6 +76,19 @@ def attached(ctx: Context, client: Client, line: Line, name: str, args: list[str
         client.settle()
         text += f'pod "{name}" deleted from {client.namespace} namespace\n'
     return Out(stdout=text, code=row.code)
+
+
+def as_made(ctx: Context, body: Json) -> Json:
+    """An object that kubectl made itself, as it prints it: before 1.34 with the zero times of Go's structs."""
+    cluster = ctx.world.cluster
+    if cluster is None or cluster.options.minor >= 34:
+        return body
+    out = {**body, "metadata": {"creationTimestamp": None, **body["metadata"]}}
+    template = (body.get("spec") or {}).get("template")
+    if template is not None:
+        inner = {**template, "metadata": {"creationTimestamp": None, **(template.get("metadata") or {})}}
+        out["spec"] = {**body["spec"], "template": inner}
+    return out
 
 
 def create(client: Client, line: Line, body: Json) -> Out:
@@ -205,7 +218,7 @@ def create_verb(ctx: Context, argv: list[str]) -> Out:
         )
     body = maker(ctx, line, rest[0])
     if dry_run(line) == " (dry run)" and line.get("output"):
-        return Out(stdout=output.printed(ctx, line.get("output"), [body], single=True))
+        return Out(stdout=output.printed(ctx, line.get("output"), [as_made(ctx, body)], single=True))
     return create(connect(ctx, line), line, body)
 
 

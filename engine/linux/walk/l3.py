@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.linux.addr import Prefix, is_loopback, is_multicast, text4
+from engine.linux.addr import is_loopback, is_multicast, text4
 from engine.linux.fib import TABLE_NAMES, Lookup, Route, lookup
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, Packet, describe
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
+from engine.linux.source import select_address
 from engine.linux.walk import arp, deliver, l2, nat, rowtext, words
 from engine.linux.walk.walker import End, Event, LoopBack, Walker
 from engine.linux.xt.run import run_chain
@@ -42,25 +43,6 @@ def find_route(ns: Netns, dst: int, *, src: int = 0, iif: str = "", oif: str = "
             usable=lambda r: r.oif in (0, index) or r.type == "local", split=ns.fib_split,
         )  # fmt: skip
     return lookup(ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark, split=ns.fib_split)
-
-
-def primary_address(
-    ns: Netns, link: Link, hop: int, scopes: tuple[str, ...] = ("global", "site", "link")
-) -> int:
-    """The address that the kernel uses for traffic out of `link` to next hop `hop`: the primary address of the
-    hop's subnet, else the first one of the device, else of any other device; 0 when there is none. Only addresses of
-    the given `scopes` count (MASQUERADE takes global ones only; inet_select_addr in net/ipv4/devinet.c)."""
-    rows = [a for a in ns.addresses.get(link.ifindex, ()) if not a.secondary and a.scope in scopes]
-    for a in rows:
-        if hop in Prefix(a.addr, a.length).network:
-            return a.addr
-    for a in rows:
-        return a.addr
-    for index in sorted(ns.addresses):
-        for a in ns.addresses[index]:
-            if a.scope in scopes and a.scope != "link" and ns.links[index].up and not a.secondary:
-                return a.addr
-    return 0
 
 
 # -- hooks --------------------------------------------------------------------------------------------------
@@ -330,8 +312,6 @@ def send(
                 place, packet, words.NO_ROUTE(dst=text4(dst)), Outcome.NO_ROUTE, error="EADDRNOTAVAIL"
             )
     if route.type == "local":
-        if not ns.links[1].up:
-            return w.drop(place, packet, words.DEVICE_DOWN(dev="lo"), Outcome.DROPPED, error="ENETUNREACH")
         routed = packet.with_ip(src=src)
         w.step(
             StepKind.ROUTE,
@@ -412,6 +392,11 @@ def out_device(ns: Netns, route: Route) -> Link:
     return ns.links[1] if route.type == "local" else ns.links[route.oif]
 
 
+def next_hop(route: Route, dst: int) -> int:
+    """The address that must be resolved: the gateway, or the destination itself (also behind a gateway of our own)."""
+    return route.gateway if route.gateway and not route.own_gateway else dst
+
+
 def choose_source(ns: Netns, route: Route, dst: int) -> int:
     """The source address of a new connection: the route's src, the address itself for a local destination, else
     the device's primary address (man ip-route, `src`)."""
@@ -419,19 +404,21 @@ def choose_source(ns: Netns, route: Route, dst: int) -> int:
         return route.src
     if route.type == "local":
         return dst
-    return primary_address(ns, ns.links[route.oif], route.gateway or dst)
+    return select_address(ns, ns.links[route.oif], next_hop(route, dst), route.scope)
 
 
 def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
     """POSTROUTING, then the neighbour and the device (or lo)."""
     out = out_device(ns, route)
-    hop = route.gateway or skb.packet.ip.dst
+    hop = next_hop(route, skb.packet.ip.dst)
     skb.oif, skb.hop = out.name, hop
     at = w.at(ns, out.name, "out")
     end = run_hook(w, ns, "POSTROUTING", skb, at)
     if end is not None:
         return end
     if out.kind == "loopback":
+        if not out.up:
+            return w.drop(at, skb.packet, words.DEVICE_DOWN(dev=out.name), Outcome.DROPPED)
         w.step(StepKind.TRANSMIT, at, skb.packet, why=words.OUT_OF(dev=out.name))
         return LoopBack(netns=ns.id, skb=skb)
     entry, event = arp.resolve(w, ns, out, hop, skb.packet, at)

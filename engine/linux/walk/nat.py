@@ -25,6 +25,7 @@ from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Icmp, Packet, Proto, Tcp
 from engine.linux.skb import Skb
+from engine.linux.source import select_address
 from engine.linux.walk import l3, rowtext, words
 from engine.linux.walk.walker import End, Walker
 from engine.linux.xt.run import Nat, run_chain
@@ -173,7 +174,7 @@ def choose(w: Walker, ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str)
             address = (
                 127 << 24 | 1
                 if hook == "OUTPUT"
-                else (l3.primary_address(ns, link, 0) if link is not None else 0)
+                else (select_address(ns, link, 0, "host") if link is not None else 0)
             )
         else:
             address = pick_address(w, spec)
@@ -183,7 +184,7 @@ def choose(w: Walker, ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str)
     if spec.kind == "masquerade":
         out = ns.link(skb.oif)
         assert out is not None
-        address = l3.primary_address(ns, out, skb.hop or skb.packet.ip.dst, ("global",))
+        address = select_address(ns, out, skb.hop or skb.packet.ip.dst)
     else:
         address = pick_address(w, spec)
     reply = Tuple(reply.proto, reply.src, reply.sport, address, reply.dport)

@@ -48,15 +48,15 @@ options of the course:
   --version        the version
 """,
     "ko": f"""\
-{PROGRAM}: 레슨마다 살아 있는 실습 환경이 있는 쿠버네티스 네트워킹 강좌
+{PROGRAM}: 레슨마다 살아 있는 실습 환경이 있는 쿠버네티스 네트워킹 과정
 
-사용법: {PROGRAM} [옵션]         강좌 열기
+사용법: {PROGRAM} [옵션]         과정 열기
         {PROGRAM} 명령 ...       화면 없이 쓰기 (자세한 것은 명령 -h)
 
 명령:
 {{commands}}
 
-강좌의 옵션:
+과정의 옵션:
   --lesson ID      이 레슨을 바로 열기 (`{PROGRAM} lessons` 참고)
   --lang en|ko     언어. 정하지 않으면 지난번에 고른 언어, 그다음은 로캘
   --data-dir DIR   학습 기록을 사용자 데이터 디렉터리 대신 여기에 두기
@@ -79,12 +79,12 @@ USAGE = {
 NO_TERMINAL = {
     "en": "{program}: the course needs a terminal on its input and output ({reason}). "
     "Without one: `{program} --plain`, or the commands {commands}.",
-    "ko": "{program}: 강좌를 열려면 입력과 출력이 터미널이어야 합니다({reason}). "
-    "터미널 없이는 `{program} --plain` 또는 {commands} 명령을 쓰세요.",
+    "ko": "{program}: 과정를 열려면 입력과 출력이 터미널이어야 합니다({reason}). "
+    "터미널 없이는 `{program} --plain` 또는 {commands} 명령을 쓰십시오.",
 }
 CRASH = {
     "en": "{program}: a defect of ours: {error}. Details are in {file}; please report it with that file.",
-    "ko": "{program}: 프로그램의 결함입니다: {error}. {file} 파일을 첨부해 신고해 주세요.",
+    "ko": "{program}: 프로그램의 결함입니다: {error}. {file} 파일을 첨부해 신고해 주십시오.",
 }
 
 

@@ -22,8 +22,8 @@ PROGRAM = "k8snet-tutor"
 NO_LAB = Phrase(
     en="there is no lab, file, folder or lesson {word!r}; write a lab file, a folder of Kubernetes manifests, a "
     "lesson's id (see `{program} lessons`) or one of the shared labs: {labs}",
-    ko="{word!r}라는 랩, 파일, 폴더, 레슨이 없습니다. 랩 파일, 쿠버네티스 매니페스트 폴더, 레슨 id"
-    "(`{program} lessons` 참고), 공용 랩({labs}) 가운데 하나를 적으십시오",
+    ko="{word!r}(이)라는 실습 환경, 파일, 폴더, 레슨이 없습니다. 실습 파일, 쿠버네티스 매니페스트 폴더, 레슨 id"
+    "(`{program} lessons` 참고), 공용 실습 환경({labs}) 가운데 하나를 적으십시오",
 )
 BAD_USAGE = Phrase(en="{message}. `{program} -h` tells more", ko="{message}. 자세한 것은 `{program} -h`")
 

@@ -27,7 +27,7 @@ NEED_PATH = Phrase(
 )
 TOTAL = Phrase(
     en="{lessons} lessons, {exercises} exercises: {bad} do not hold",
-    ko="레슨 {lessons}개, 문제 {exercises}개: 성립하지 않는 것 {bad}개",
+    ko="레슨 {lessons}개, 연습 {exercises}개 가운데 성립하지 않는 것 {bad}개",
 )
 
 

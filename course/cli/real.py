@@ -45,7 +45,7 @@ def parser() -> Parser:
 def both_help() -> str:
     from course.cli.common import both
 
-    return both("a lab, a lesson's id, or a flow table", "랩, 레슨 id, 또는 흐름 표")
+    return both("a lab, a lesson's id, or a flow table", "실습 환경, 레슨 id, 또는 흐름 표")
 
 
 def keep_help() -> str:

@@ -27,7 +27,7 @@ WELCOME = Phrase(
 UNDONE = Phrase(en="taken back: {act}", ko="되돌렸습니다: {act}")
 REDONE = Phrase(en="done again: {act}", ko="다시 했습니다: {act}")
 NOTHING = Phrase(en="there is nothing to take back", ko="되돌릴 것이 없습니다")
-RESET = Phrase(en="the lab is as it was opened", ko="랩이 처음 상태가 되었습니다")
+RESET = Phrase(en="the lab is as it was opened", ko="실습 환경이 처음 상태가 되었습니다")
 NO_WORD = Phrase(
     en="there is no {word}; there are :place NAME, :places, :undo, :redo, :reset",
     ko="{word}은(는) 없습니다. :place 이름, :places, :undo, :redo, :reset이 있습니다",

@@ -47,7 +47,7 @@ def parser() -> Parser:
     p.add_argument(
         "lab",
         metavar="LAB",
-        help=both("a lab file, a lesson's id, a folder of manifests", "랩 파일, 레슨 id, 매니페스트 폴더"),
+        help=both("a lab file, a lesson's id, a folder of manifests", "실습 파일, 레슨 id, 매니페스트 폴더"),
     )
     p.add_argument(
         "source", metavar="FROM", help="pod/NAME, pod/NS/NAME, node/N, host/N, container/H/N, ADDRESS"

@@ -38,7 +38,7 @@ TOO_NEW = Phrase(
     en="{file} was written by a newer k8snet-tutor (format {found}; this one knows up to {known}). "
     "It was left as it is. Update the program, or start it with --data-dir and another folder.",
     ko="{file}은(는) 더 새로운 k8snet-tutor가 쓴 파일입니다(형식 {found}, 이 프로그램은 {known}까지 압니다). "
-    "파일은 그대로 두었습니다. 프로그램을 업데이트하거나 --data-dir로 다른 폴더를 지정해 시작하세요.",
+    "파일은 그대로 두었습니다. 프로그램을 업데이트하거나 --data-dir로 다른 폴더를 지정해 시작하십시오.",
 )
 
 

@@ -32,11 +32,11 @@ KEYS = ("format", "version", "exported", *NAMES.values(), "settings")
 
 NOT_A_DOCUMENT = Phrase(
     en='a JSON object with "format": "{format}" is needed: a file that the course exported',
-    ko='"format": "{format}"이(가) 있는 JSON 객체, 곧 강좌에서 내보낸 파일이어야 합니다',
+    ko='"format": "{format}"이(가) 있는 JSON 객체, 곧 과정에서 내보낸 파일이어야 합니다',
 )
 OTHER_VERSION = Phrase(
     en="version {found} is not known here; this program reads version {known}. Update the program",
-    ko="버전 {found}은(는) 알 수 없습니다. 이 프로그램은 버전 {known}을(를) 읽습니다. 프로그램을 업데이트하세요",
+    ko="버전 {found}은(는) 알 수 없습니다. 이 프로그램은 버전 {known}을(를) 읽습니다. 프로그램을 업데이트하십시오",
 )
 NOT_A_LIST = Phrase(en="a list is needed", ko="목록이어야 합니다")
 NOT_AN_OBJECT = Phrase(en="an object is needed", ko="객체여야 합니다")

@@ -42,7 +42,7 @@ REFUSED = (
 )
 COUNTED = Phrase(
     en="Nothing runs for ever in the background here: give it a count (`-c 3`), or run it with docker exec.",
-    ko="여기서는 뒤에서 끝없이 실행되는 명령이 없습니다. 횟수(`-c 3`)를 주거나 docker exec로 실행하십시오.",
+    ko="여기서는 명령이 백그라운드에서 끝없이 실행되지 않습니다. 횟수(`-c 3`)를 주거나 docker exec로 실행하십시오.",
 )
 BIND_LOG = {
     "nginx": (

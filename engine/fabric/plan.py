@@ -36,11 +36,11 @@ BAD_KIND = Phrase(
 )
 SAME_ADDRESS = Phrase(
     en="{address} is given twice; {other} has it too. Give every machine an address of its own",
-    ko="{address}을(를) 두 번 주었습니다. {other}도 이 주소를 씁니다. 기계마다 다른 주소를 주십시오",
+    ko="{address}을(를) 두 번 주었습니다. {other}도 이 주소를 씁니다. 머신마다 다른 주소를 주십시오",
 )
 NOT_A_HOST = Phrase(
     en="{address} cannot be a machine's address ({why}); write a unicast address inside its subnet",
-    ko="{address}은(는) 기계의 주소가 될 수 없습니다({why}). 서브넷 안의 유니캐스트 주소를 적으십시오",
+    ko="{address}은(는) 머신의 주소가 될 수 없습니다({why}). 서브넷 안의 유니캐스트 주소를 적으십시오",
 )
 NETWORK_ADDRESS = Phrase(en="the subnet's own address", ko="서브넷 자체의 주소")
 BROADCAST_ADDRESS = Phrase(en="the subnet's broadcast address", ko="서브넷의 브로드캐스트 주소")
@@ -51,7 +51,7 @@ OVERLAP = Phrase(
 )
 SAME_NAME = Phrase(
     en="two machines are called {name!r}; give each a name of its own",
-    ko="{name!r}라는 기계가 둘입니다. 기계마다 다른 이름을 주십시오",
+    ko="{name!r}(이)라는 머신이 둘입니다. 머신마다 다른 이름을 주십시오",
 )
 TAKEN_NAME = Phrase(
     en="{name!r} is the name of a box that the fabric makes itself; choose another name",

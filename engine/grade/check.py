@@ -32,10 +32,10 @@ from engine.say import Phrase, Said, plain
 NOT_AN_OPTION = Phrase(
     en="{given!r} is none of the options: {options}", ko="{given!r}은(는) 선택지에 없습니다: {options}"
 )
-MISSING = Phrase(en="one more is right: {text}", ko="맞는 것이 더 있습니다: {text}")
+MISSING = Phrase(en="one more is right: {text}", ko="정답이 하나 더 있습니다: {text}")
 WRONG_VALUE = Phrase(
     en="{given} is not it. Run `{run}` at {on} and look again",
-    ko="{given}이(가) 아닙니다. {on}에서 `{run}`을(를) 실행해 다시 보십시오",
+    ko="{given}은(는) 답이 아닙니다. {on}에서 `{run}`을(를) 실행해 다시 보십시오",
 )
 UNREADABLE = Phrase(
     en="{given!r} cannot be read as {what}: {example}",

@@ -35,11 +35,12 @@ NO_LESSON = Phrase(
 COMING = Phrase(en="the lesson {id} is not written yet", ko="{id} 레슨은 아직 준비 중입니다")
 NO_LAB = Phrase(
     en="there is no lab {name!r}; put {name}.yaml into labs/ or into the lesson's folder",
-    ko="{name!r} 랩이 없습니다. {name}.yaml을 labs/나 레슨 폴더에 두십시오",
+    ko="{name!r} 실습 환경이 없습니다. {name}.yaml을 labs/나 레슨 폴더에 두십시오",
 )
-NO_EXERCISE = Phrase(en="there is no exercise {id!r} here", ko="여기에는 {id!r} 문제가 없습니다")
+NO_EXERCISE = Phrase(en="there is no exercise {id!r} here", ko="여기에는 {id!r} 연습이 없습니다")
 NEED_LAB = Phrase(
-    en="a lab's name, a file of the folder, or an inline lab", ko="랩의 이름, 폴더의 파일, 또는 인라인 랩"
+    en="a lab's name, a file of the folder, or an inline lab",
+    ko="실습 환경의 이름, 폴더의 파일, 또는 인라인 실습 환경",
 )
 
 

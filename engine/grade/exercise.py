@@ -36,9 +36,9 @@ THREE_HINTS = Phrase(
 )
 TWICE = Phrase(
     en="two exercises have the id {id!r}; give each its own",
-    ko="id가 {id!r}인 문제가 둘입니다. 각각 다르게 적으십시오",
+    ko="id가 {id!r}인 연습이 둘입니다. 각각 다르게 적으십시오",
 )
-NO_EXERCISES = Phrase(en="a list of exercises", ko="문제의 목록")
+NO_EXERCISES = Phrase(en="a list of exercises", ko="연습의 목록")
 
 
 def escaped(text: str) -> str:

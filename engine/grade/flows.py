@@ -69,7 +69,7 @@ TOO_MANY = Phrase(
     en="{flow}: more than {limit} random branches; the row cannot be judged whole",
     ko="{flow}: 무작위 갈래가 {limit}개를 넘어 전부 판정할 수 없습니다",
 )
-NOBODY = Phrase(en="nobody", ko="아무 데도 아님")
+NOBODY = Phrase(en="nobody", ko="아무도 없음")
 UNTOUCHED = Phrase(en="nothing (untouched)", ko="없음(그대로)")
 LIMIT: Final = 4096
 

@@ -30,11 +30,11 @@ NEED_GOAL = Phrase(
 )
 HARM = Phrase(
     en="{flow} worked before and must go on working: it was {was}, and is {now}",
-    ko="{flow}: 전에는 {was}이었고 계속 그래야 하는데 지금은 {now}입니다",
+    ko="{flow}: 전에 되던 흐름이므로 계속 되어야 합니다(전: {was}, 지금: {now})",
 )
 BROKEN = Phrase(
     en="{flow} must work again: it was {was} before the fault, and is {now}",
-    ko="{flow}: 다시 되어야 합니다. 고장 전에는 {was}이었는데 지금은 {now}입니다",
+    ko="{flow}: 다시 되어야 합니다(고장 전: {was}, 지금: {now})",
 )
 GONE = Phrase(en="impossible ({why})", ko="불가능({why})")
 A_KEEP = Phrase(en="`all` or a list of flows", ko="`all` 또는 흐름의 목록")

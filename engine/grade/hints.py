@@ -16,40 +16,42 @@ from engine.say import Phrase, Said
 HINTS: Final[dict[str, Phrase]] = {
     "outcome": Phrase(
         en="Play the packet and look at the last step: its row is what decided.",
-        ko="패킷을 재생해 마지막 단계를 보십시오. 그 행이 결정한 것입니다.",
+        ko="패킷을 재생해 마지막 단계를 보십시오. 그 단계의 행이 결과를 결정했습니다.",
     ),
     "at": Phrase(
         en="It arrived at another place: look at the destination after each NAT step, and at who owns that address.",
-        ko="다른 곳에 도착했습니다. NAT 단계마다 목적지를 보고, 그 주소를 누가 가졌는지 확인하십시오.",
+        ko="다른 곳에 도착했습니다. NAT 단계마다 목적지를 보고, 그 주소가 어디에 있는지 확인하십시오.",
     ),
     "seen-as": Phrase(
         en="Compare the source before and after POSTROUTING on each machine.",
-        ko="기계마다 POSTROUTING 앞뒤의 출발지를 비교하십시오.",
+        ko="머신마다 POSTROUTING 앞뒤의 출발지를 비교하십시오.",
     ),
     "rewritten-to": Phrase(
         en="Look for the DNAT row that the packet met: iptables -t nat -S.",
-        ko="패킷이 만난 DNAT 행을 찾으십시오: iptables -t nat -S.",
+        ko="패킷에 일치한 DNAT 행을 찾으십시오: iptables -t nat -S.",
     ),
     "masqueraded": Phrase(
         en="Look at nat POSTROUTING: which row changes the source, and for which packets?",
         ko="nat POSTROUTING을 보십시오. 어느 행이 어떤 패킷의 출발지를 바꿉니까?",
     ),
     "via": Phrase(
-        en="Look at the route that won: ip route get ADDRESS on the machine where it turned off.",
-        ko="이긴 경로를 보십시오: 길이 갈린 기계에서 ip route get 주소.",
+        en="Look at the route that was chosen: ip route get ADDRESS on the machine where it turned off.",
+        ko="선택된 경로를 보십시오. 길이 갈라진 머신에서 ip route get 주소를 실행합니다.",
     ),
     "encap": Phrase(
         en="Look at the device that the route names: ip -d link show.",
-        ko="경로가 가리키는 장치를 보십시오: ip -d link show.",
+        ko="경로가 가리키는 장치를 ip -d link show로 보십시오.",
     ),
-    "mtu": Phrase(en="Compare the MTUs along the way: ip link.", ko="길을 따라 MTU를 비교하십시오: ip link."),
+    "mtu": Phrase(
+        en="Compare the MTUs along the way: ip link.", ko="가는 길의 MTU를 ip link로 비교하십시오."
+    ),
     "harm": Phrase(
         en="Something that worked does not work any more: undo the last act, and look at what it changed for others.",
-        ko="되던 것이 이제 되지 않습니다. 마지막 행동을 되돌리고 다른 흐름에 무엇이 달라졌는지 보십시오.",
+        ko="전에 되던 것이 이제 되지 않습니다. 마지막에 한 일을 되돌리고 무엇이 함께 바뀌었는지 보십시오.",
     ),
     "state": Phrase(
         en="The packets are not all: print the row that the task names.",
-        ko="패킷이 전부가 아닙니다. 과제가 말하는 행을 출력해 보십시오.",
+        ko="패킷만 통한다고 끝이 아닙니다. 과제에서 말하는 행을 출력해 보십시오.",
     ),
     "wrong-choice": Phrase(
         en="Try it in the lab before you choose again.", ko="다시 고르기 전에 실습 환경에서 해 보십시오."
@@ -59,12 +61,12 @@ HINTS: Final[dict[str, Phrase]] = {
     ),
     "wrong-value": Phrase(
         en="Check at which place you typed the command, and which column you read.",
-        ko="어느 곳에서 명령을 입력했고 어느 열을 읽었는지 확인하십시오.",
+        ko="명령을 어디에서 입력했고 어느 열을 읽었는지 확인하십시오.",
     ),
     "unreadable": Phrase(en="Write it as the tool prints it.", ko="도구가 출력하는 그대로 적으십시오."),
     "wrong-prediction": Phrase(
         en="Play on and read the row beside the step: it says why.",
-        ko="계속 재생해 단계 옆의 행을 읽으십시오. 이유가 있습니다.",
+        ko="계속 재생하고 단계 옆의 행을 읽으십시오. 거기에 이유가 있습니다.",
     ),
     "wrong-order": Phrase(
         en="Play the packet and watch which comes first.", ko="패킷을 재생해 무엇이 먼저인지 보십시오."
@@ -86,31 +88,31 @@ BY_OUTCOME: Final[dict[Outcome, Phrase]] = {
     ),
     Outcome.REFUSED: Phrase(
         en="The packet reached the machine, but nothing listens on that port: ss -lnt there.",
-        ko="패킷은 기계에 닿았지만 그 포트를 듣는 것이 없습니다: 그곳에서 ss -lnt.",
+        ko="패킷은 머신에 닿았지만 그 포트에서 수신 대기하는 것이 없습니다. 그곳에서 ss -lnt를 보십시오.",
     ),
     Outcome.REJECTED: Phrase(
         en="A rule answered with an error: look for REJECT in iptables -S where it halted.",
-        ko="규칙이 오류로 답했습니다. 멈춘 곳에서 iptables -S의 REJECT를 찾으십시오.",
+        ko="규칙이 오류로 응답했습니다. 멈춘 곳에서 iptables -S의 REJECT를 찾으십시오.",
     ),
     Outcome.DROPPED: Phrase(
         en="It vanished in silence: look at policies and DROP rows, at ip_forward, and at devices that are down.",
-        ko="소리 없이 사라졌습니다. 정책과 DROP 행, ip_forward, 내려간 장치를 보십시오.",
+        ko="아무 응답 없이 사라졌습니다. 정책과 DROP 행, ip_forward, DOWN 상태인 장치를 보십시오.",
     ),
     Outcome.NO_ROUTE: Phrase(
         en="No route matched: ip route on the machine where it halted.",
-        ko="맞는 경로가 없었습니다: 멈춘 기계에서 ip route.",
+        ko="맞는 경로가 없었습니다. 멈춘 머신에서 ip route를 보십시오.",
     ),
     Outcome.UNRESOLVED_NEIGHBOUR: Phrase(
         en="Nobody answered ARP: ip neigh where it halted, then who should have that address?",
-        ko="ARP에 아무도 답하지 않았습니다: 멈춘 곳에서 ip neigh. 그 주소는 누가 가져야 합니까?",
+        ko="ARP에 아무도 답하지 않았습니다. 멈춘 곳에서 ip neigh를 보십시오. 그 주소는 누가 가져야 합니까?",
     ),
     Outcome.REVERSE_PATH_FILTERED: Phrase(
         en="The way back to the source leads out of another device: ip route get SOURCE, and sysctl rp_filter.",
-        ko="출발지로 돌아가는 길이 다른 장치로 나 있습니다: ip route get 출발지, sysctl rp_filter.",
+        ko="출발지로 돌아가는 길은 다른 장치로 나갑니다. ip route get 출발지와 sysctl rp_filter를 보십시오.",
     ),
     Outcome.NO_ANSWER: Phrase(
         en="The way there is fine. Follow the answer: where does it go?",
-        ko="가는 길은 괜찮습니다. 응답을 따라가 보십시오. 어디로 갑니까?",
+        ko="가는 길은 정상입니다. 응답을 따라가 보십시오. 어디로 갑니까?",
     ),
     Outcome.TOO_BIG: Phrase(
         en="Compare the packet's length with the MTU of the device where it halted.",
@@ -118,7 +120,7 @@ BY_OUTCOME: Final[dict[Outcome, Phrase]] = {
     ),
     Outcome.LOOP: Phrase(
         en="Two machines send it to each other: compare their routes.",
-        ko="두 기계가 서로에게 보내고 있습니다. 경로를 비교하십시오.",
+        ko="두 머신이 서로에게 계속 보내고 있습니다. 경로를 비교하십시오.",
     ),
 }
 

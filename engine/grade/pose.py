@@ -36,14 +36,14 @@ from engine.say import Phrase, Said, plain
 
 AS: Final = ("address", "prefix", "mac", "number", "port", "name", "text", "set")
 
-SETUP_FAILED = Phrase(en="the setup does not work: {what}", ko="준비가 되지 않습니다: {what}")
+SETUP_FAILED = Phrase(en="the setup does not work: {what}", ko="실습 환경을 준비할 수 없습니다: {what}")
 THREE_OPTIONS = Phrase(
     en="{count} options, accepted: at least three, one of them right and two wrong",
     ko="선택지가 {count}개입니다. 셋 이상이어야 하고 맞는 것 하나, 틀린 것 둘이 있어야 합니다",
 )
 ONE_RIGHT = Phrase(
     en="{count} options are right in this lab; accepted: {accepted}",
-    ko="이 랩에서 맞는 선택지가 {count}개입니다. 가능한 것: {accepted}",
+    ko="이 실습 환경에서 맞는 선택지가 {count}개입니다. 가능한 것: {accepted}",
 )
 RIGHT_OR_WHEN = Phrase(
     en="`right` and `when` cannot stand together; write one",
@@ -74,7 +74,7 @@ NO_CULPRIT = Phrase(
 )
 WHERE_BROKEN = Phrase(
     en="Where does the packet of {flow} go wrong first?",
-    ko="{flow}의 패킷이 처음으로 잘못되는 곳은 어디입니까?",
+    ko="{flow} 흐름의 패킷은 어디에서 처음 잘못됩니까?",
 )
 
 Opener = Callable[[Any], Lab]

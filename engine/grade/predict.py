@@ -50,9 +50,9 @@ NO_RULE = Phrase(
     en="the journey meets no netfilter rule there", ko="여정이 그곳에서 netfilter 규칙을 만나지 않습니다"
 )
 NOWHERE = Phrase(
-    en="by none: it stays in this machine or ends here", ko="나가지 않음: 이 기계에 머물거나 여기서 끝납니다"
+    en="by none: it stays in this machine or ends here", ko="나가지 않음: 이 머신에 머물거나 여기서 끝남"
 )
-THE_END = Phrase(en="nowhere: it ends here", ko="없음: 여기서 끝납니다")
+THE_END = Phrase(en="nowhere: it ends here", ko="없음: 여기서 끝남")
 OUTCOME_OPTION = Phrase(en="{word}: {text}", ko="{word}: {text}")
 WRONG = Phrase(
     en="not {given}: the packet shows {right}",

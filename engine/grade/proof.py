@@ -31,7 +31,7 @@ TOO_FEW = Phrase(
 )
 FEW_OPTIONS = Phrase(
     en="the lab yields {count} options, accepted: at least three; ask another question or another step",
-    ko="랩에서 나온 선택지가 {count}개입니다. 셋 이상이어야 합니다. 다른 질문이나 단계를 고르십시오",
+    ko="실습 환경에서 나온 선택지가 {count}개입니다. 셋 이상이어야 합니다. 다른 질문이나 단계를 고르십시오",
 )
 UNTOUCHED = Phrase(
     en="seed {seed}: it passes untouched; the goal must not hold at the start",

@@ -36,11 +36,11 @@ PLACED_TWICE = Phrase(
     en="placed {count} times; keep one block", ko="{count}번 놓였습니다. 블록 하나만 남기십시오"
 )
 NO_SUCH = Phrase(
-    en="there is no exercise {id!r} in exercises.yaml", ko="exercises.yaml에 {id!r} 문제가 없습니다"
+    en="there is no exercise {id!r} in exercises.yaml", ko="exercises.yaml에 {id!r} 연습이 없습니다"
 )
-EXERCISES = Phrase(en="exercises", ko="문제")
-EXERCISE_KINDS = Phrase(en="kinds of exercises", ko="문제의 종류")
-REPAIRS = Phrase(en="repairs", ko="고치기 문제")
+EXERCISES = Phrase(en="exercises", ko="연습")
+EXERCISE_KINDS = Phrase(en="kinds of exercises", ko="연습의 종류")
+REPAIRS = Phrase(en="repairs", ko="수리 연습")
 RUN_FAILED = Phrase(
     en="`{line}` ends with {code}; repair it, or mark the block `fails`: {text}",
     ko="`{line}` 명령이 {code}(으)로 끝납니다. 고치거나 블록에 `fails`를 적으십시오: {text}",

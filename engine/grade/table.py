@@ -40,7 +40,9 @@ HTTP_ONLY = Phrase(
     en="`headers` belong to proto http; this row has {proto}",
     ko="`headers`는 proto http에서만 씁니다. 이 행은 {proto}입니다",
 )
-A_LAB = Phrase(en="a lab's file or name, or an inline lab", ko="랩의 파일이나 이름, 또는 인라인 랩")
+A_LAB = Phrase(
+    en="a lab's file or name, or an inline lab", ko="실습 환경의 파일이나 이름, 또는 인라인 실습 환경"
+)
 SOME_FLOWS = Phrase(en="a list of flows", ko="흐름의 목록")
 
 

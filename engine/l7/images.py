@@ -24,7 +24,7 @@ INVALID_REFERENCE = "invalid reference format"
 
 BAD_REFERENCE = Phrase(
     en="{found!r} is not an image name ({why}); write it as nginx:1.29 or registry.k8s.io/pause:3.10.1",
-    ko="{found!r}은(는) 이미지 이름이 아닙니다({why}). nginx:1.29나 registry.k8s.io/pause:3.10.1처럼 적습니다",
+    ko="{found!r}은(는) 이미지 이름이 아닙니다({why}). nginx:1.29 또는 registry.k8s.io/pause:3.10.1처럼 적습니다",
 )
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

@@ -59,11 +59,11 @@ TWO_NAMES = Phrase(
 )
 NEED_NODES = Phrase(
     en="`{key}` needs a cluster, and this lab has no nodes; add `nodes: [{{name: w1}}]`",
-    ko="`{key}`에는 클러스터가 필요한데 이 랩에는 노드가 없습니다. `nodes: [{{name: w1}}]`을 더하십시오",
+    ko="`{key}`에는 클러스터가 필요한데 이 실습 환경에는 노드가 없습니다. `nodes: [{{name: w1}}]`을 더하십시오",
 )
 EMPTY_LAB = Phrase(
     en="a lab needs at least one machine: `nodes: [{{name: w1}}]` or `hosts: [{{name: laptop}}]`",
-    ko="랩에는 기계가 하나는 있어야 합니다. `nodes: [{{name: w1}}]`이나 `hosts: [{{name: laptop}}]`을 적으십시오",
+    ko="실습 환경에는 머신이 하나는 있어야 합니다. 예: `nodes: [{{name: w1}}]`, `hosts: [{{name: laptop}}]`",
 )
 OUTSIDE = Phrase(
     en="{found} is not inside the Pods' range {range}; choose a prefix of it",
@@ -71,7 +71,7 @@ OUTSIDE = Phrase(
 )
 CLASH = Phrase(
     en="{found} overlaps {other} of {name}; give every node a range of its own",
-    ko="{found}이(가) {name}의 {other}와 겹칩니다. 노드마다 다른 대역을 주십시오",
+    ko="{found}이(가) {name}의 {other}와(과) 겹칩니다. 노드마다 다른 대역을 주십시오",
 )
 TOO_SMALL = Phrase(
     en="{range} has no /{mask} left for {name}; write a shorter prefix",

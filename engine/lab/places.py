@@ -26,13 +26,13 @@ KINDS: Final = ("pod", "node", "host", "container", "netns", "svc")
 
 NO_ENDPOINT = Phrase(
     en="there is no {ref} in this lab{guess}; there are: {there}",
-    ko="이 랩에는 {ref}이(가) 없습니다{guess}. 있는 것: {there}",
+    ko="이 실습 환경에는 {ref}이(가) 없습니다{guess}. 있는 것: {there}",
 )
 BAD_ENDPOINT = Phrase(
     en="{ref!r} names no endpoint; write pod/NAME, pod/NS/NAME, node/NAME, host/NAME, container/MACHINE/NAME, "
     "netns/MACHINE/NAME or an IPv4 address",
-    ko="{ref!r}은(는) 끝점이 아닙니다. pod/이름, pod/NS/이름, node/이름, host/이름, container/기계/이름, "
-    "netns/기계/이름 또는 IPv4 주소를 적으십시오",
+    ko="{ref!r}은(는) 끝점이 아닙니다. pod/이름, pod/NS/이름, node/이름, host/이름, container/머신/이름, "
+    "netns/머신/이름 또는 IPv4 주소를 적으십시오",
 )
 NO_ADDRESS = Phrase(
     en="{ref} has no address (its namespace holds only {devices}); see `ip addr` there",
@@ -52,7 +52,7 @@ BAD_PORT = Phrase(
 )
 NO_ENTER = Phrase(
     en="{ref} belongs to no machine of the lab; add `enter: node/NAME`, the node where its packet comes in",
-    ko="{ref}은(는) 이 랩의 어느 기계에도 없습니다. 패킷이 들어올 노드를 `enter: node/이름`으로 적으십시오",
+    ko="{ref}은(는) 이 실습 환경의 어느 머신에도 없습니다. 패킷이 들어올 노드를 `enter: node/이름`으로 적으십시오",
 )
 LATER_SERVICES = Phrase(
     en="Services come with a later lesson; name a Pod or an address.",

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 NO_FILE = Phrase(
     en="there is no such file; write a lab file, a lesson's id or a folder of manifests",
-    ko="그런 파일이 없습니다. 랩 파일, 레슨 id, 매니페스트 폴더 가운데 하나를 적으십시오",
+    ko="그런 파일이 없습니다. 실습 파일, 레슨 id, 매니페스트 폴더 가운데 하나를 적으십시오",
 )
-NOT_FOUND = Phrase(en="there is no file {name} beside the lab file", ko="랩 파일 옆에 {name} 파일이 없습니다")
+NOT_FOUND = Phrase(
+    en="there is no file {name} beside the lab file", ko="실습 파일 옆에 {name} 파일이 없습니다"
+)
 NOT_TEXT = Phrase(en="this is not a text file (UTF-8)", ko="텍스트 파일(UTF-8)이 아닙니다")
 NOT_READ = Phrase(en="this file cannot be read: {reason}", ko="이 파일을 읽을 수 없습니다: {reason}")
 TOO_LONG = Phrase(en="this file is larger than {limit} MB", ko="이 파일은 {limit}MB보다 큽니다")
@@ -39,11 +41,11 @@ NO_MANIFESTS = Phrase(
 )
 EMPTY = Phrase(
     en="this file is empty; a lab needs at least `nodes: [{{name: w1}}]`",
-    ko="파일이 비어 있습니다. 랩에는 적어도 `nodes: [{{name: w1}}]`이 있어야 합니다",
+    ko="파일이 비어 있습니다. 실습 환경에는 적어도 `nodes: [{{name: w1}}]`이 있어야 합니다",
 )
 OUTSIDE = Phrase(
     en="{name} lies outside the lab's folder; put the file beside the lab",
-    ko="{name}은(는) 랩의 폴더 밖에 있습니다. 파일을 랩 옆에 두십시오",
+    ko="{name}은(는) 실습 환경의 폴더 밖에 있습니다. 파일을 실습 환경 옆에 두십시오",
 )
 
 MAX_BYTES: Final = 32_000_000
@@ -161,7 +163,7 @@ def manifests_of(raw: Raw, folder: Path | None, problems: Problems) -> list[Mani
 
 A_FILE = Phrase(
     en="a manifest is {text} (a file beside the lab) or {mapping} (the object itself)",
-    ko="매니페스트는 {text}(랩 옆의 파일) 또는 {mapping}(오브젝트 자체)이어야 합니다",
+    ko="매니페스트는 {text}(실습 환경 옆의 파일) 또는 {mapping}(오브젝트 자체)이어야 합니다",
 )
 
 

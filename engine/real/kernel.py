@@ -36,7 +36,7 @@ TOOL_MISSING = Phrase(
 )
 NO_USERNS = Phrase(
     "This system does not allow unprivileged user namespaces ({reason}); try it with sudo, or on another machine.",
-    "이 시스템은 권한 없는 사용자 네임스페이스를 허용하지 않습니다({reason}). sudo로 하거나 다른 기계에서 해 보십시오.",
+    "이 시스템은 권한 없는 사용자 네임스페이스를 허용하지 않습니다({reason}). sudo로 하거나 다른 머신에서 해 보십시오.",
 )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.shell.place import Spot
     from engine.shell.world import World
 
-USE_TOOLS = Phrase(en="Ask the tool instead: {tool}", ko="대신 이 도구를 쓰세요: {tool}")
+USE_TOOLS = Phrase(en="Ask the tool instead: {tool}", ko="대신 이 도구를 쓰십시오: {tool}")
 OF_IMAGE = Phrase(
     en="{path} comes with the image; it can be written over.",
     ko="{path}은(는) 이미지에 들어 있는 파일입니다. 덮어쓸 수는 있습니다.",

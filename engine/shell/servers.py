@@ -9,7 +9,7 @@ from engine.shell.tool import Context, Out
 
 STARTED = Phrase(
     en="listening on {proto} port {port} in the background; end it with `kill {pid}`",
-    ko="{proto} 포트 {port}을(를) 백그라운드에서 열었습니다. `kill {pid}`로 끝냅니다",
+    ko="{proto} 포트 {port}을(를) 백그라운드에서 열었습니다. `kill {pid}`(으)로 끝냅니다",
 )
 
 

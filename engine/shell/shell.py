@@ -37,11 +37,11 @@ TOO_DEEP = Phrase(
 )
 LAST_SHELL = Phrase(
     en="this is the terminal's own shell; it stays open",
-    ko="이 터미널의 바탕 셸이므로 닫지 않습니다",
+    ko="이 터미널의 기본 셸이므로 닫지 않습니다",
 )
 WATCHING = Phrase(
     en="tcpdump waits: it shows the packets of your next line, then ends",
-    ko="tcpdump가 기다립니다. 다음 줄의 패킷을 보여 주고 끝납니다",
+    ko="tcpdump가 대기합니다. 다음에 입력하는 줄의 패킷을 보여 주고 끝납니다",
 )
 
 

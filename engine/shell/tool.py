@@ -34,7 +34,7 @@ from engine.shell.world import World
 if TYPE_CHECKING:
     from engine.shell.shell import Session
 
-SEE_HELP = Phrase(en="`help {tool}` lists what is.", ko="`help {tool}`이(가) 있는 것을 보여 줍니다.")
+SEE_HELP = Phrase(en="`help {tool}` lists what is.", ko="`help {tool}`(으)로 쓸 수 있는 것을 볼 수 있습니다.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

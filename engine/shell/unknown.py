@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DID_YOU_MEAN = Phrase(
     en="did you mean {near}? `help` lists the tools that exist here",
-    ko="혹시 {near}인가요? `help`로 여기 있는 도구를 볼 수 있습니다",
+    ko="혹시 {near}입니까? `help`로 여기 있는 도구를 볼 수 있습니다",
 )
 LISTED = Phrase(en="`help` lists the tools that exist here", ko="`help`로 여기 있는 도구를 볼 수 있습니다")
 NOT_IN_IMAGE = Phrase(
@@ -32,7 +32,7 @@ NOT_HERE = Phrase(en="{tool} is not installed on this machine", ko="이 머신�
 BACKGROUND = Phrase(
     en="Only servers (nc -l, python3 -m http.server) and tcpdump go on in the background of a lab; "
     "leave out the & and run it.",
-    ko="실습 환경에서는 서버(nc -l, python3 -m http.server)와 tcpdump만 백그라운드로 실행합니다. &를 빼고 실행하세요.",
+    ko="실습 환경에서는 서버(nc -l, python3 -m http.server)와 tcpdump만 백그라운드로 실행합니다. &를 빼십시오.",
 )
 
 

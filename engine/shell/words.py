@@ -18,12 +18,12 @@ from engine.say import Phrase, plain
 
 ONE_AT_A_TIME = Phrase(
     en="Type the commands one after the other, or join them with ; and &&.",
-    ko="명령을 하나씩 입력하거나 ;와 &&로 이어서 입력하세요.",
+    ko="명령을 하나씩 입력하거나 ;와 &&로 이어서 입력하십시오.",
 )
-WRITE_OUT = Phrase(en="Write it out.", ko="풀어서 적어 주세요.")
+WRITE_OUT = Phrase(en="Write it out.", ko="풀어서 적어 주십시오.")
 AGAIN = Phrase(
     en="The lab stands still between commands: run the command again when something has changed.",
-    ko="실습 환경은 명령과 명령 사이에 멈춰 있습니다. 무언가를 바꾼 뒤 명령을 다시 실행하세요.",
+    ko="실습 환경은 명령과 명령 사이에 멈춰 있습니다. 무언가를 바꾼 뒤 명령을 다시 실행하십시오.",
 )
 RESERVED = (
     "for", "while", "until", "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "select", "function",

@@ -144,7 +144,7 @@ def test_all_problems_come_at_once() -> None:
 
 def test_the_same_in_korean() -> None:
     assert errors("nodes: [{name: w1}]\nadons: []", "ko") == [
-        "lab.yaml:2: adons: 여기에는 'adons' 키가 없습니다 ('addons'을(를) 뜻했습니까?). 쓸 수 있는 키: "
+        "lab.yaml:2: adons: 여기에는 'adons' 키가 없습니다 ('addons'를 뜻했습니까?). 쓸 수 있는 키: "
         + ", ".join(KEYS)
     ]
 

@@ -278,7 +278,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
         return Out(stdout=f"{VERSION}\n")
     if want.command == "h":
         raise NotModelled(
-            "conntrack -h", Phrase(en="See `help conntrack`.", ko="`help conntrack`을 보세요.")()
+            "conntrack -h", Phrase(en="See `help conntrack`.", ko="`help conntrack`을 보십시오.")()
         )
     if want.command in REFUSED:
         raise NotModelled(f"conntrack {REFUSED[want.command]}", WAYS())

@@ -27,7 +27,7 @@ from engine.shell.tool import Context, Fail, Opt, Out, Parsed, Tool
 
 AGENT = "curl/7.88.1"
 TRY = "curl: try 'curl --help' or 'curl --manual' for more information"
-NO_TLS = Phrase(en="Use http://.", ko="http://를 쓰세요.")
+NO_TLS = Phrase(en="Use http://.", ko="http://를 쓰십시오.")
 REDIRECTS = 50
 #: What the real curl speaks beside HTTP.
 SCHEMES = (

@@ -140,7 +140,7 @@ TOOL = Tool(
     name="docker",
     summary=Phrase(
         en="containers of this machine: run, list, enter, join networks, publish ports",
-        ko="이 기계의 컨테이너: 실행, 목록, 들어가기, 네트워크 연결, 포트 공개",
+        ko="이 머신의 컨테이너를 실행하고, 살펴보고, 네트워크와 포트를 연결합니다",
     ),
     run=run,
     complete=complete,

@@ -104,7 +104,7 @@ VERBS = (
     Verb(
         name="images", usage="[OPTIONS] [REPOSITORY[:TAG]]", run=_images, most=1, completes="images",
         options=flags("quiet,q no-trunc all,a digests! filter,f=! format=! tree!"),
-        summary=Phrase(en="list the images of this machine", ko="이 기계의 이미지 목록"),
+        summary=Phrase(en="list the images of this machine", ko="이 머신의 이미지 목록"),
     ),
     Verb(
         name="pull", usage="[OPTIONS] NAME[:TAG|@DIGEST]", run=_pull, least=1, most=1, completes="images",

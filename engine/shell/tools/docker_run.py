@@ -49,7 +49,7 @@ ONE_NETWORK = Phrase(
 )
 WAITS_HERE = Phrase(
     en="{name} runs in the foreground; the lab detaches, as Ctrl-P Ctrl-Q would. `docker logs {name}` shows its lines.",
-    ko="{name}이(가) 앞에서 실행됩니다. 여기서는 Ctrl-P Ctrl-Q처럼 떼어 놓으니 `docker logs {name}`으로 보십시오.",
+    ko="{name}은(는) 포그라운드 실행입니다. 여기서는 Ctrl-P Ctrl-Q처럼 분리합니다. 출력은 `docker logs {name}`입니다.",
 )
 
 

@@ -174,7 +174,7 @@ UNAME = Tool(
         _flag("-n", en="host name", ko="호스트 이름"),
         _flag("-r", en="release", ko="릴리스"),
         _flag("-v", en="version", ko="버전"),
-        _flag("-m", en="machine", ko="기계 종류"),
+        _flag("-m", en="machine", ko="하드웨어 종류"),
         _flag("-o", en="operating system", ko="운영 체제"),
     ),
     after_unknown=("Try 'uname --help' for more information.",),

@@ -10,7 +10,7 @@ from engine.linux.status import running
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 
-USE_IP = Phrase(en="Use `ip addr` and `ip link set`.", ko="`ip addr`와 `ip link set`을 쓰세요.")
+USE_IP = Phrase(en="Use `ip addr` and `ip link set`.", ko="`ip addr`와 `ip link set`을 쓰십시오.")
 #: the kernel's flags in ifconfig's order: (word, bit)
 FLAGS = (
     ("UP", 1), ("BROADCAST", 2), ("LOOPBACK", 8), ("RUNNING", 0x40), ("NOARP", 0x80), ("PROMISC", 0x100),

@@ -24,11 +24,11 @@ GROUP = "net"
 MUST_BE_ROOT = "Could not fetch rule set generation id: Permission denied (you must be root)"
 LEGACY = Phrase(
     en="The rules live in nf_tables, as on Debian 12: use iptables.",
-    ko="규칙은 Debian 12처럼 nf_tables에 있습니다. iptables를 쓰세요.",
+    ko="규칙은 Debian 12처럼 nf_tables에 있습니다. iptables를 쓰십시오.",
 )
 NO_IPV6 = Phrase(
     en="The course uses IPv4 so far: use iptables.",
-    ko="이 과정은 아직 IPv4만 다룹니다. iptables를 쓰세요.",
+    ko="이 과정은 아직 IPv4만 다룹니다. iptables를 쓰십시오.",
 )
 
 

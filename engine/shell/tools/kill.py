@@ -26,7 +26,7 @@ ENDING = (1, 2, 3, 9, 15)
 USAGE = "kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]"
 SHIELDED = Phrase(
     en="process 1 of a pid namespace ignores this signal: it has no handler for it; SIGKILL from outside ends it",
-    ko="pid 네임스페이스의 1번 프로세스는 처리기가 없어 이 신호를 무시합니다. 바깥에서 보낸 SIGKILL만 막을 수 없습니다",
+    ko="pid 네임스페이스의 1번 프로세스는 이 신호의 처리기가 없어 무시합니다. 바깥에서 SIGKILL을 보내야 끝납니다",
 )
 
 

@@ -27,7 +27,7 @@ USAGE = Phrase("Usage", "쓰는 법")
 OPTIONS = Phrase("Options", "옵션")
 REFUSED = Phrase(
     "Real, but not modelled here (refused by name)",
-    "진짜에는 있지만 여기에는 없는 것(이름을 밝히고 거절합니다)",
+    "실제 도구에는 있지만 여기에는 없는 것(이름을 밝히고 거절합니다)",
 )
 MORE = Phrase(
     en="`help NAME` says what is modelled of one. Pipes |, ;, &&, ||, > >> <, $(...) and $VAR work.",

@@ -20,7 +20,7 @@ _JSON = Phrase(
 )
 _AGAIN = Phrase(
     en="The lab stands still between commands; run the command again after a change, or let time pass with `sleep 5`.",
-    ko="실습 환경은 명령 사이에 멈춰 있습니다. 바꾼 뒤에 명령을 다시 실행하거나 `sleep 5`로 시간을 보내세요.",
+    ko="실습 환경은 명령 사이에 멈춰 있습니다. 바꾼 뒤에 명령을 다시 실행하거나 `sleep 5`로 시간을 보내십시오.",
 )
 _EDIT = Phrase(
     en="Write a file with `cat > FILE <<EOF`, its lines, and a last line EOF.",
@@ -34,12 +34,12 @@ _INSTALL = Phrase(
     en="The lab's machines install nothing; `help` lists the tools that exist.",
     ko="실습 머신에는 아무것도 설치하지 않습니다. `help`로 있는 도구를 볼 수 있습니다.",
 )
-_IP = Phrase(en="Use `ip addr`, `ip link` and `ip route`.", ko="`ip addr`, `ip link`, `ip route`를 쓰세요.")
+_IP = Phrase(en="Use `ip addr`, `ip link` and `ip route`.", ko="`ip addr`, `ip link`, `ip route`를 쓰십시오.")
 _NFT = Phrase(
     en="This lab's rules are iptables': `iptables-save` prints them all.",
     ko="이 실습의 규칙은 iptables에 있습니다. `iptables-save`가 전부 보여 줍니다.",
 )
-_LOOP = Phrase(en="Type the commands one after the other.", ko="명령을 하나씩 입력하세요.")
+_LOOP = Phrase(en="Type the commands one after the other.", ko="명령을 하나씩 입력하십시오.")
 _NC = Phrase(en="`nc` and `curl` open connections here.", ko="여기서는 `nc`와 `curl`로 연결합니다.")
 _DNS = Phrase(
     en="`ping NAME` and `curl NAME` show whether a name resolves; /etc/hosts and /etc/resolv.conf say how.",

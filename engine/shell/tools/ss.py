@@ -219,7 +219,7 @@ TOOL = Tool(
     name="ss",
     summary=Phrase(
         en="shows sockets: who listens where, and which process it is",
-        ko="소켓을 보여 줍니다: 어디에서 누가 듣고 있는지, 어느 프로세스인지",
+        ko="소켓을 보여 줍니다. 어느 프로세스가 어디에서 수신 대기하는지 알 수 있습니다",
     ),
     run=_run,
     complete=_complete,
@@ -230,7 +230,7 @@ TOOL = Tool(
     opts=(
         Opt(("-n", "--numeric"), help=Phrase("numbers, not names", "이름 대신 숫자로")),
         Opt(("-a", "--all"), help=Phrase("all sockets", "모든 소켓")),
-        Opt(("-l", "--listening"), help=Phrase("listening sockets", "듣고 있는 소켓")),
+        Opt(("-l", "--listening"), help=Phrase("listening sockets", "수신 대기(listen) 소켓")),
         Opt(("-p", "--processes"), help=Phrase("with their processes", "프로세스도 함께")),
         Opt(("-t", "--tcp"), help=Phrase("TCP", "TCP")),
         Opt(("-u", "--udp"), help=Phrase("UDP", "UDP")),

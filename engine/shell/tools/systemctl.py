@@ -159,7 +159,9 @@ def complete(ctx: Context, argv: list[str], word: str) -> list[str]:
 
 TOOL = Tool(
     name="systemctl",
-    summary=Phrase(en="the machine's services: restart, status", ko="기계의 서비스: 재시작과 상태"),
+    summary=Phrase(
+        en="the machine's services: restart, status", ko="머신의 서비스를 다시 시작하거나 상태를 봅니다"
+    ),
     run=run,
     complete=complete,
     group="cluster",

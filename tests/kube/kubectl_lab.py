@@ -9,7 +9,7 @@ TEXT = """
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: settings, labels: {a: b}}
-data: {mode: fast, text: "two\\nlines\\n"}
+data: {mode: "fast\\nand slow\\n"}
 ---
 apiVersion: v1
 kind: Pod

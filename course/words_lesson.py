@@ -7,12 +7,12 @@ RUN_ABOUT = Phrase("run the typed line in the lab", "입력한 줄을 실습 환
 COMPLETE = Phrase("complete", "자동 완성")
 COMPLETE_ABOUT = Phrase(
     "complete the word: commands, options, devices, Pods, files",
-    "낱말을 완성합니다. 명령, 옵션, 장치, 파드, 파일",
+    "단어를 완성합니다: 명령, 옵션, 장치, 파드, 파일",
 )
 PLACES = Phrase("place", "장소")
 PLACES_ABOUT = Phrase("type on another machine, Pod or container", "다른 머신, 파드, 컨테이너에서 입력합니다")
 UNDO = Phrase("undo", "되돌리기")
-UNDO_ABOUT = Phrase("undo the last act in the lab", "실습 환경에서 한 마지막 일을 되돌립니다")
+UNDO_ABOUT = Phrase("undo the last act in the lab", "실습 환경에서 마지막에 한 일을 되돌립니다")
 RESET = Phrase("reset", "초기화")
 RESET_ABOUT = Phrase("put the lab back to its beginning", "실습 환경을 처음 상태로 되돌립니다")
 UNDONE = Phrase("# undone: {act}", "# 되돌렸습니다: {act}")
@@ -29,7 +29,7 @@ NOT_SAVED = Phrase("# nothing was changed", "# 바꾼 것이 없습니다")
 READ = Phrase("Read", "읽기")
 SEE = Phrase("See", "보기")
 DO = Phrase("Do", "하기")
-READ_ABOUT = Phrase("the lesson's text", "레슨의 글로 갑니다")
+READ_ABOUT = Phrase("the lesson's text", "레슨 본문으로 갑니다")
 SEE_ABOUT = Phrase("the packet", "패킷으로 갑니다")
 DO_ABOUT = Phrase("the exercise, or the terminal", "연습 또는 터미널로 갑니다")
 TERMINAL = Phrase("terminal", "터미널")
@@ -54,7 +54,7 @@ CHOOSE_ABOUT = Phrase(
 MOVE = Phrase("move", "이동")
 MOVE_ABOUT = Phrase(
     "to the next or previous block; the text scrolls with it",
-    "다음이나 이전 블록으로 갑니다. 글도 함께 움직입니다",
+    "다음이나 이전 블록으로 갑니다. 글도 함께 스크롤됩니다",
 )
 
 STEP_OF = Phrase("step {step} of {all}", "{all}단계 중 {step}단계")
@@ -67,7 +67,7 @@ SOLVED = Phrase("solved", "풀었음")
 WATCHED = Phrase("watched", "풀이를 봄")
 NO_PACKET = Phrase(
     "No packet yet. Play one from the text, or type ping or curl in the terminal.",
-    "아직 패킷이 없습니다. 글에서 재생하거나 터미널에서 ping이나 curl을 입력하십시오.",
+    "아직 패킷이 없습니다. 본문에서 재생하거나 터미널에서 ping이나 curl을 입력하십시오.",
 )
 PLACES_TITLE = Phrase("Where to type", "어디에서 입력할까요")
 PACKET_SENT = Phrase("# the packet is in See: F7 plays it", "# 패킷이 보기 창에 있습니다. F7로 재생합니다")
@@ -93,23 +93,23 @@ NOW_REPAIR = Phrase(
 )
 GO_EXERCISE = Phrase("e opens the next exercise: {title}", "e로 다음 연습을 엽니다: {title}")
 GO_STEP = Phrase("n goes on to the next step: {title}", "n으로 다음 단계로 갑니다: {title}")
-GO_OR_STEP = Phrase("n leaves them for later: {title}", "n으로 나중에 하고 넘어갑니다: {title}")
+GO_OR_STEP = Phrase("n leaves them for later: {title}", "나중에 하려면 n으로 넘어갑니다: {title}")
 GO_MAP = Phrase(
     "This was the last step. Esc goes back to the course map.",
     "마지막 단계였습니다. Esc로 과정 지도로 돌아갑니다.",
 )
 PREDICT_ASK = Phrase(
-    "Space lets it move to the question: {question}", "Space로 움직이면 묻습니다: {question}"
+    "Space lets it move to the question: {question}", "Space로 재생하면 묻습니다: {question}"
 )
 PREDICT_NOW = Phrase("{question}  p answers", "{question}  p로 답합니다")
 PREDICT = Phrase("predict", "예측")
 PREDICT_ABOUT = Phrase("answer the question about the packet", "패킷에 대한 질문에 답합니다")
 NO_TERMINAL_THERE = Phrase(
     "{place} has no terminal in this lab; its row is: {row}",
-    "{place}에는 이 실습 환경의 터미널이 없습니다. 그 행은 다음과 같습니다: {row}",
+    "이 실습 환경의 {place}에는 터미널이 없습니다. 결정한 행은 다음과 같습니다: {row}",
 )
 SEE_PACKET = Phrase("see it", "보기")
-SEE_PACKET_ABOUT = Phrase("go to the packet and let it move", "패킷으로 가서 움직입니다")
+SEE_PACKET_ABOUT = Phrase("go to the packet and let it move", "패킷 화면으로 가서 재생합니다")
 
 CHECK = Phrase("check", "확인")
 CHECK_ABOUT = Phrase("check the answer or the goal", "답이나 목표를 확인합니다")
@@ -118,7 +118,7 @@ HINT_ABOUT = Phrase("open the next of three hints", "세 힌트 중 다음 것�
 SOLUTION = Phrase("solution", "풀이")
 SOLUTION_ABOUT = Phrase(
     "watch the solution; the exercise does not count as solved then",
-    "풀이를 봅니다. 그러면 푼 것으로 세지 않습니다",
+    "풀이를 봅니다. 풀이를 보는 것은 푼 것으로 치지 않습니다",
 )
 AGAIN = Phrase("new task", "새 문제")
 AGAIN_ABOUT = Phrase("the same exercise with other values", "같은 연습을 다른 값으로 다시 냅니다")
@@ -138,13 +138,13 @@ KINDS = {
     "choice": Phrase("choose", "고르기"),
     "answer": Phrase("find a value", "값 찾기"),
     "predict": Phrase("predict", "예측"),
-    "order": Phrase("put in order", "순서"),
+    "order": Phrase("put in order", "순서 맞추기"),
     "repair": Phrase("repair", "수리"),
     "build": Phrase("build", "만들기"),
 }
 SEED_IS = Phrase("seed {seed}", "시드 {seed}")
 GOAL = Phrase("Goal", "목표")
-KEEP = Phrase("and what worked before still works", "그리고 전에 되던 것은 여전히 됩니다")
+KEEP = Phrase("and what worked before still works", "그리고 전에 되던 것은 계속 되어야 합니다")
 GOAL_NOW = Phrase("is {now}", "지금은 {now}")
 RIGHT = Phrase("Right.", "맞았습니다.")
 REACHED = Phrase("The goal holds.", "목표를 이루었습니다.")
@@ -152,7 +152,7 @@ NOT_YET = Phrase("Not yet:", "아직 아닙니다:")
 NOT_RIGHT = Phrase("Not so:", "그렇지 않습니다:")
 SHOWN_IN_SEE = Phrase(
     "The packet that shows it stands in See (key 2), at the hop where it breaks.",
-    "그것을 보여 주는 패킷이 보기 창(2 키)의 문제가 되는 홉에 멈춰 있습니다.",
+    "그 까닭을 보여 주는 패킷이 보기 창(2 키)에서 문제가 생긴 홉에 멈춰 있습니다.",
 )
 HINT_N = Phrase("hint {n}: {text}", "힌트 {n}: {text}")
 NO_MORE_HINTS = Phrase(
@@ -162,17 +162,17 @@ NO_MORE_HINTS = Phrase(
 SOLUTION_IS = Phrase("solution ({place}):", "풀이 ({place}):")
 SOLUTION_NOTE = Phrase(
     "Watching does not solve it: do it yourself now, with the same values or new ones.",
-    "보기만 해서는 푼 것이 아닙니다. 같은 값이나 새 값으로 직접 해 보십시오.",
+    "풀이를 보는 것만으로는 푼 것이 되지 않습니다. 같은 값이나 새 값으로 직접 해 보십시오.",
 )
 TYPE_ANSWER = Phrase("type the answer, Enter checks it", "답을 입력하고 Enter로 확인합니다")
 TYPE_MANIFEST = Phrase("write the manifest; F9 checks it", "매니페스트를 쓰고 F9로 확인합니다")
-MANY = Phrase("several are right: Space marks, c checks", "여럿이 맞습니다. Space로 표시하고 c로 확인합니다")
+MANY = Phrase("several are right: Space marks, c checks", "답이 여럿입니다. Space로 표시하고 c로 확인합니다")
 ORDER_HELP = Phrase("u and d move the line, c checks", "u와 d로 줄을 옮기고 c로 확인합니다")
 REPAIR_HELP = Phrase("repair it in the terminal (t), then check (c)", "터미널(t)에서 고치고 확인(c)합니다")
 BUILD_HELP = Phrase("build it in the terminal (t), then check (c)", "터미널(t)에서 만들고 확인(c)합니다")
 DIAGNOSE = Phrase(
     "First, name where it breaks (it counts by itself):",
-    "먼저 어디서 문제가 되는지 고르십시오 (따로 셉니다):",
+    "먼저 어디에서 고장 났는지 고르십시오 (점수를 따로 셉니다):",
 )
 ASKS = {
     "outcome": Phrase("How does it end?", "어떻게 끝납니까?"),

@@ -9,19 +9,25 @@ HOP_ABOUT = Phrase("one hop on", "한 홉 앞으로 갑니다")
 HOP_BACK = Phrase("hop back", "홉 뒤로")
 HOP_BACK_ABOUT = Phrase("one hop back", "한 홉 뒤로 갑니다")
 STEP = Phrase("step", "단계")
-STEP_ABOUT = Phrase("one step inside the hop: the next decision", "홉 안에서 한 단계, 다음 결정으로 갑니다")
+STEP_ABOUT = Phrase(
+    "one step inside the hop: the next decision", "홉 안에서 한 단계 나아가 다음 결정을 봅니다"
+)
 ZOOM = Phrase("zoom", "확대")
-ZOOM_ABOUT = Phrase("into the hop: the kernel's pipeline, stage by stage", "홉 안으로 들어가 커널의 처리 과정을 차례로 봅니다")
+ZOOM_ABOUT = Phrase(
+    "into the hop: the kernel's pipeline, stage by stage", "홉 안으로 들어가 커널의 처리 과정을 차례로 봅니다"
+)
 LADDER = Phrase("ladder", "사다리")
-LADDER_ABOUT = Phrase("the scene, or the same journey as a list of text", "그림으로 보거나 같은 여정을 글 목록으로 봅니다")
+LADDER_ABOUT = Phrase(
+    "the scene, or the same journey as a list of text", "그림으로 보거나 같은 여정을 글 목록으로 봅니다"
+)
 FASTER = Phrase("speed", "속도")
 FASTER_ABOUT = Phrase("faster (+) or slower (-)", "빠르게(+) 또는 느리게(-) 합니다")
 REPLAY = Phrase("replay", "다시")
 REPLAY_ABOUT = Phrase("from the beginning again", "처음부터 다시 봅니다")
 ARP = Phrase("ARP", "ARP")
 ARP_ABOUT = Phrase("show or hide the ARP exchanges on the way", "가는 길의 ARP 문답을 보이거나 숨깁니다")
-LATER = Phrase("later packets", "뒤의 패킷")
-LATER_ABOUT = Phrase("show the later packets of the connection too", "같은 연결의 뒤따르는 패킷도 봅니다")
+LATER = Phrase("later packets", "이후 패킷")
+LATER_ABOUT = Phrase("show the later packets of the connection too", "같은 연결의 이후 패킷도 봅니다")
 GOTO = Phrase("go to", "이동")
 GOTO_ABOUT = Phrase("type the number of a hop", "홉의 번호를 입력해 갑니다")
 FIRST = Phrase("start", "처음")

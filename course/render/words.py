@@ -25,7 +25,7 @@ OUTCOME_WORDS: dict[Outcome, Phrase] = {
     Outcome.REVERSE_PATH_FILTERED: Phrase("wrong way back", "역경로 불일치"),
     Outcome.TTL_EXCEEDED: Phrase("TTL is zero", "TTL 소진"),
     Outcome.TOO_BIG: Phrase("too big", "너무 큼"),
-    Outcome.LOOP: Phrase("a loop", "되풀이"),
+    Outcome.LOOP: Phrase("a loop", "루프"),
     Outcome.NO_ANSWER: Phrase("no answer", "응답 없음"),
     Outcome.NAME_NOT_FOUND: Phrase("name not found", "이름 없음"),
     Outcome.DENIED: Phrase("denied", "처리 거부"),
@@ -42,21 +42,21 @@ FIDELITY_WORDS: dict[Fidelity, Phrase] = {
 KIND_WORDS: dict[StepKind, Phrase] = {
     StepKind.SEND: Phrase("sends {packet}", "{packet} 보냄"),
     StepKind.ROUTE: Phrase("looks up the route", "경로를 찾음"),
-    StepKind.LOCAL: Phrase("it is for this namespace", "이 네임스페이스가 받을 패킷"),
+    StepKind.LOCAL: Phrase("it is for this namespace", "이 네임스페이스로 온 패킷"),
     StepKind.RPFILTER: Phrase("checks the way back to the source", "출발지로 돌아갈 길 확인"),
     StepKind.CONNTRACK: Phrase("conntrack: {verdict}", "conntrack: {verdict}"),
     StepKind.RULE: Phrase("{table} {chain} rule {number} matches", "{table} {chain} {number}번 규칙 일치"),
     StepKind.POLICY: Phrase("end of {table} {chain}: policy {verdict}", "{table} {chain} 끝: 정책 {verdict}"),
     StepKind.NAT: Phrase("the address is rewritten", "주소를 바꿈"),
-    StepKind.FORWARD: Phrase("forwards it, TTL {ttl}", "전달함, TTL {ttl}"),
+    StepKind.FORWARD: Phrase("forwards it, TTL {ttl}", "포워딩함, TTL {ttl}"),
     StepKind.MTU: Phrase("compares it with the MTU", "MTU와 비교함"),
     StepKind.NEIGHBOUR: Phrase("finds the next hop's MAC", "다음 홉의 MAC을 찾음"),
     StepKind.TRANSMIT: Phrase("leaves this namespace", "네임스페이스를 나감"),
     StepKind.RECEIVE: Phrase("enters this namespace", "네임스페이스로 들어옴"),
     StepKind.BRIDGE: Phrase("the bridge chooses a port", "브리지가 포트를 고름"),
-    StepKind.LEARN: Phrase("the bridge learns the sender's MAC", "브리지가 보낸 쪽 MAC을 배움"),
+    StepKind.LEARN: Phrase("the bridge learns the sender's MAC", "브리지가 보낸 쪽 MAC을 학습함"),
     StepKind.ARP: Phrase("reads the ARP message", "ARP 메시지를 읽음"),
-    StepKind.ENCAP: Phrase("wraps it into another packet", "다른 패킷으로 감쌈"),
+    StepKind.ENCAP: Phrase("wraps it into another packet", "다른 패킷으로 감쌈(캡슐화)"),
     StepKind.DECAP: Phrase("unwraps the inner packet", "안쪽 패킷을 꺼냄"),
     StepKind.SOCKET: Phrase("reaches its socket", "소켓에 도착"),
     StepKind.PROGRAM: Phrase("the program decides", "프로그램이 결정함"),
@@ -79,9 +79,9 @@ BRIDGE_FLOOD = Phrase("floods: out of every other port", "플러딩: 다른 모�
 BRIDGE_KNOWN = Phrase("fdb: that MAC is behind {port}", "fdb: 그 MAC은 {port} 쪽에 있음")
 BRIDGE_ROW = Phrase("decides by {row}", "{row}에 따라 결정함")
 BRIDGE_UP = Phrase("hands it up to IP", "IP 계층으로 올림")
-LEARNS = Phrase("learns {mac}", "{mac}을(를) 배움")
-ARP_ASKED = Phrase("is asked for {ip}", "{ip}에 대한 질문을 받음")
-ARP_TOLD = Phrase("learns {ip} is at {mac}", "{ip}의 MAC {mac}을(를) 배움")
+LEARNS = Phrase("learns {mac}", "{mac} 학습")
+ARP_ASKED = Phrase("is asked for {ip}", "{ip}의 MAC을 묻는 질문을 받음")
+ARP_TOLD = Phrase("learns {ip} is at {mac}", "{ip}의 MAC {mac} 학습")
 SOCKET_AT = Phrase("{program} receives it", "{program}이(가) 받음")
 KERNEL_GETS = Phrase("the kernel takes it", "커널이 받음")
 SENDS = Phrase("{program} sends {packet}", "{program}: {packet} 보냄")
@@ -111,19 +111,19 @@ UI: dict[str, Phrase] = {
     "leg": Phrase("flow {n} of {total}: {purpose}", "흐름 {n}/{total}: {purpose}"),
     "because": Phrase("because", "이유"),
     "row": Phrase("decided by", "결정한 행"),
-    "where": Phrase("where", "곳"),
+    "where": Phrase("where", "위치"),
     "what": Phrase("what happened", "일어난 일"),
     "packet": Phrase("packet", "패킷"),
-    "hidden": Phrase("What happens next is hidden: predict first", "다음은 숨겨져 있습니다. 먼저 예측해 보세요"),
+    "hidden": Phrase("What happens next is hidden: predict first", "다음은 숨겨져 있습니다. 먼저 예측하십시오"),
     "hidden-short": Phrase("? predict first", "? 먼저 예측"),
     "nothing": Phrase("Nothing has been played yet", "아직 재생한 것이 없습니다"),
     "no-leg": Phrase("No packet was sent", "패킷이 나가지 않았습니다"),
-    "met": Phrase("met", "만남"),
+    "met": Phrase("met", "일치"),
     "passed": Phrase("passed by", "지나침"),
     "stopped": Phrase("stopped here", "여기서 멈춤"),
     "unreached": Phrase("not reached", "닿지 않음"),
     "arp": Phrase("an ARP frame", "ARP 프레임"),
-    "forwarding": Phrase("forwarding", "전달"),
+    "forwarding": Phrase("forwarding", "포워딩"),
     "receiving": Phrase("receiving", "수신"),
     "sending": Phrase("sending", "송신"),
     "bridging": Phrase("bridging", "브리지 전달"),

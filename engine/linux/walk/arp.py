@@ -1,9 +1,9 @@
 """Neighbours: from the next hop's address to its MAC, and the question on the wire when nobody knows it.
 
-Theory. An entry is used while REACHABLE, STALE (then DELAY), PROBE or PERMANENT. Otherwise a broadcast asks;
-three questions a second apart, then FAILED and "host unreachable" after 3.07 s (facts 10 section 1.4). How entries
-grow old is in timers.py. Who is asked answers if the address is its own, or by proxy_arp if its own route to it leaves by another device, and
-remembers the asker. Source: net/ipv4/arp.c, net/core/neighbour.c.
+Theory. An entry is used while REACHABLE, STALE (then DELAY), PROBE or PERMANENT; how entries grow old is in
+timers.py. Otherwise a broadcast asks; three questions a second apart, then FAILED and "host unreachable" after 3.07 s
+(facts 10 section 1.4). Who is asked answers if the address is its own, or by proxy_arp if its own route to it leaves
+by another device, and remembers the asker. Source: net/ipv4/arp.c, net/core/neighbour.c.
 """
 
 from __future__ import annotations

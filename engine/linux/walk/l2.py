@@ -225,6 +225,10 @@ def flood(
     assert frame.eth is not None
     broadcast = bool(frame.eth.dst >> 40 & 1)
     place = w.at(ns, bridge.name)
+    circle = (ns.id, bridge.ifindex, frame)
+    if circle in w.flooded:
+        return w.drop(place, frame, words.LOOPED(), Outcome.LOOP)
+    w.flooded.add(circle)
     outs = [p for p in ns.ports(bridge.ifindex) if p.up and (broadcast or p.flood) and not may_not(port, p)]
     names = ", ".join(p.name for p in outs) or "-"
     why = (

@@ -369,8 +369,8 @@ def path_mtu(w: Walker, ns: Netns, dst: int, mtu: int) -> int:
 
 
 def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
-    """After a DNAT or a new mark in OUTPUT the kernel looks for the new route at once; without one the packet ends there. A
-    loopback source may leave only where route_localnet allows it (__mkroute_output in net/ipv4/route.c)."""
+    """After a DNAT or a new mark in OUTPUT the kernel looks for the new route at once; without one the packet ends
+    there. A loopback source may leave only where route_localnet allows it (__mkroute_output in net/ipv4/route.c)."""
     ip = skb.packet.ip
     route = find_route(ns, ip.dst, src=ip.src, oif=skb.bound, mark=skb.mark).route
     if route is None:

@@ -1,4 +1,4 @@
-"""What a kernel's timers do while nobody acts: neighbours grow old and are asked again, learned addresses are forgotten.
+"""What a kernel's timers do while nobody acts: neighbours grow old and are asked again, bridges forget.
 
 Theory. A REACHABLE entry is STALE after 30 s. The first packet to a STALE neighbour makes it DELAY; if nothing has
 confirmed it within 5 s it is asked again, straight at its known MAC (PROBE): an answer makes it REACHABLE, three

@@ -92,6 +92,8 @@ class Walker:
     budget: list[int] = field(default_factory=lambda: [BUDGET])
     _places: dict[tuple[str, str, str, str], Place] = field(default_factory=dict)
     seen: set[tuple[str, int]] = field(default_factory=set)
+    #: (namespace, bridge, frame) that were flooded on the way here: a frame that comes back circles
+    flooded: set[tuple[str, int, Packet]] = field(default_factory=set)
     revisited: bool = False
 
     # -- the loop -----------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ class Walker:
         """A walker for a copy or for a question on the way (ARP); it shares the Net and the budget."""
         return Walker(
             net=self.net, choose=self.choose, waiting=self.waiting, budget=self.budget, _places=self._places,
-            seen=set(self.seen),
+            seen=set(self.seen), flooded=set(self.flooded),
         )  # fmt: skip
 
     def walk(self, end: End, packet: Packet | None = None) -> Walk:

@@ -22,12 +22,15 @@ from itertools import groupby, product
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from course import catalog
 from course.app import TutorApp
 from course.cli.common import open_lab
 from course.progress import Progress
+from course.screens.home import STANDS
 from course.widgets.blocks import RunBlock
+from course.widgets.exercise import ExercisePane
 from course.widgets.player import Player
 from engine.export.svg import svg
 from engine.linux.journey import StepKind
@@ -99,11 +102,20 @@ def seek(shown: Player, kind: StepKind, fraction: float) -> None:
 
 
 async def home(pilot: Pilot[int]) -> None:
+    await asyncio.sleep(STANDS + 0.1)  # the map draws a lab when its lesson has been chosen for so long
+    await settled(pilot)
+
+
+async def reading(pilot: Pilot[int]) -> None:
+    """Read, See and Do together: the first packet of the first lesson, where its source is rewritten."""
+    await watching(pilot, 0, StepKind.NAT)
+    if pilot.app.size.width >= WIDE:
+        await pilot.press("1")
     await settled(pilot)
 
 
 async def packet(pilot: Pilot[int]) -> None:
-    await watching(pilot, 4, StepKind.NAT)
+    await watching(pilot, 2, StepKind.BRIDGE, 1.0)
 
 
 async def zoom(pilot: Pilot[int]) -> None:
@@ -134,15 +146,25 @@ async def exercise(pilot: Pilot[int]) -> None:
     screen = pilot.app.screen
     screen._open_exercise("flushed", 1)  # type: ignore[attr-defined]
     await settled(pilot)
-    await until(pilot, lambda: bool(getattr(screen, "exercise_open", False)), "the exercise is posed")
+    await until(pilot, lambda: bool(screen.query("#exercise #options")), "the exercise is posed")
+    posed = screen.query_one(ExercisePane).posed
+    assert posed is not None and posed.diagnosis is not None
+    right = next(o.id for o in posed.diagnosis.options if posed.diagnosis.check(o.id) is None)
+    rows = screen.query_one("#exercise #options", OptionList)
+    rows.highlighted = rows.get_option_index(right)
     await pilot.press("f9")
     await settled(pilot)
+    await until(pilot, lambda: not screen.query("#exercise #options"), "the broken hop is named")
+    await pilot.press("f9")
     await settled(pilot)
 
 
+#: From this width on the course map and the lesson show their panes side by side.
+WIDE = 110
 KEYS = {" ": "space", "-": "minus", "/": "slash", ":": "colon", ".": "full_stop"}
 SCENES: dict[str, Scene] = {
     "home": home,
+    "lesson": reading,
     "packet": packet,
     "zoom": zoom,
     "ladder": ladder,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.errors import NotModelled
-from engine.kube import controlplane, imagepull, podenv
+from engine.kube import controlplane, imagepull, podenv, volumes
 from engine.kube.containerd import KILLED, ContainerConfig
 from engine.kube.imagepull import BACKOFF_MAX, BACKOFF_START
 from engine.kube.node import Backoff
@@ -114,7 +114,10 @@ def run(s: Sync, pod: Json, sandbox: Sandbox, container: Json, image: StoredImag
     config = ContainerConfig(
         name=name, image=image, attempt=0 if before is None else before.attempt + 1, behaviour=what,
         user=user(pod, container, image), listens=listens, init=init,
-        config=podenv.process_config(pod, container, sandbox, image, env, what),
+        config=(
+            *podenv.process_config(pod, container, sandbox, image, env, what),
+            *((f"mount:{at}", source) for at, source in volumes.mounts(pod, container)),
+        ),
     )  # fmt: skip
     s.event(pod, "Normal", "Created", said(s, "Created", name), name, init=init)
     row = s.cri.start_container(

@@ -15,7 +15,7 @@ import json
 from typing import Any
 
 from engine.errors import NotModelled
-from engine.kube import containers, podenv, podstatus
+from engine.kube import containers, podenv, podstatus, volumes
 from engine.kube.clock import stamp
 from engine.kube.containerd import CriError, SandboxConfig
 from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of
@@ -23,7 +23,8 @@ from engine.kube.podspec import every_container, finished, full_name
 from engine.kube.runtime import Sandbox
 from engine.kube.sync import Sync
 from engine.l7.behave import FOREVER
-from engine.linux.ops import RemoveFile, WriteFile
+from engine.linux.ops import MakeFolder, RemoveFile, WriteFile
+from engine.linux.ops.box import RemoveFolder
 from engine.record import dataclass
 
 
@@ -61,7 +62,7 @@ class Kubelet(Sync):
             if self.node.retry.get(uid, 0.0) > self.now:
                 self.report(pod, None)
                 return
-            sandbox = self.new_sandbox(pod, sandboxes)
+            sandbox = self.new_sandbox(pod, sandboxes) if self.mounted(pod) else None
         if sandbox is not None:
             containers.sync(self, pod, sandbox)
         self.report(pod, sandbox)
@@ -85,6 +86,22 @@ class Kubelet(Sync):
         status = podstatus.status(fresh, self.node, sandbox, self.node_ip, stamp(self.now))
         if status != fresh.get("status"):
             self.store.update({**fresh, "metadata": dict(fresh["metadata"]), "status": status})
+
+    # ---- volumes
+
+    def mounted(self, pod: Json) -> bool:
+        """Write the pod's volumes; False, with its event, while something that they show is not there."""
+        if text := volumes.missing(pod, self.store):
+            self.event(pod, "Warning", "FailedMount", text)
+            self.retry_later(str(meta(pod)["uid"]))
+            return False
+        box = self.cri.box
+        for path, content in volumes.files(pod, self.store):
+            if content is None:
+                self.changes.do(MakeFolder(box=box.name, path=path))
+            elif box.files.get(path) != content:
+                self.changes.do(WriteFile(box=box.name, path=path, text=content))
+        return True
 
     # ---- the sandbox
 
@@ -175,9 +192,11 @@ class Kubelet(Sync):
         """No record of a pod is left on the node."""
         for sandbox in self.node.runtime.sandboxes_of(uid):
             self.cri.remove_sandbox(sandbox)
-        path = f"/var/lib/kubelet/pods/{uid}/etc-hosts"
-        if path in self.cri.box.files:
+        head = f"/var/lib/kubelet/pods/{uid}/"
+        for path in [p for p in self.cri.box.files if p.startswith(head)]:
             self.changes.do(RemoveFile(box=self.node.name, path=path))
+        for path in sorted((p for p in self.cri.box.folders if p.startswith(head)), reverse=True):
+            self.changes.do(RemoveFolder(box=self.node.name, path=path))
         self.node.retry.pop(uid, None)
         tables: tuple[dict[str, Any], ...] = (
             self.node.crash,

@@ -18,7 +18,7 @@ from engine.linux.ops.base import Changes
 CONFIG = "/etc/config/ip-masq-agent"
 CHAIN = "IP-MASQ-AGENT"
 RESYNC = 60.0
-ARGS = ("/usr/local/bin/ip-masq-agent", f"--masq-chain={CHAIN}", "--nomasq-all-reserved-ranges=false")
+ARGS = ("/usr/local/bin/ip-masq-agent", f"--masq-chain={CHAIN}", "--random-fully=false")
 
 JUMP = (
     '-m comment --comment "ip-masq-agent: ensure nat POSTROUTING directs all non-LOCAL destination traffic to our '

@@ -23,6 +23,26 @@ from engine.record import dataclass
 API_HOSTS = {"docker.io": "registry-1.docker.io"}
 
 
+#: Docker's official images (docker.io/library) beside those of the catalogue; other names there do not exist.
+OFFICIAL = frozenset((
+    "adminer", "aerospike", "almalinux", "alt", "amazonlinux", "arangodb", "archlinux", "backdrop", "bash",
+    "bonita", "buildpack-deps", "caddy", "cassandra", "chronograf", "cirros", "clearlinux", "clefos", "clojure",
+    "composer", "convertigo", "couchbase", "couchdb", "crate", "dart", "drupal", "eclipse-mosquitto",
+    "eclipse-temurin", "eggdrop", "elasticsearch", "elixir", "emqx", "erlang", "fedora", "flink", "fluentd",
+    "friendica", "gazebo", "gcc", "geonetwork", "ghost", "golang", "gradle", "groovy", "haproxy", "haskell",
+    "haxe", "hitch", "hylang", "ibm-semeru-runtimes", "ibmjava", "influxdb", "irssi", "jetty", "joomla",
+    "jruby", "julia", "kapacitor", "kibana", "kong", "krakend", "lightstreamer", "liquibase", "logstash",
+    "mageia", "mariadb", "matomo", "maven", "mediawiki", "mongo", "mongo-express", "monica", "nats",
+    "nats-streaming", "neo4j", "neurodebian", "nextcloud", "node", "notary", "odoo", "open-liberty", "openjdk",
+    "oraclelinux", "orientdb", "percona", "perl", "photon", "php", "php-zendserver", "phpmyadmin", "plone",
+    "postfixadmin", "pypy", "r-base", "rabbitmq", "rakudo-star", "rethinkdb", "rocket.chat", "rockylinux",
+    "ros", "ruby", "rust", "sapmachine", "satosa", "scratch", "silverpeas", "sl", "solr", "sonarqube",
+    "sourcemage", "spark", "spiped", "storm", "swift", "swipl", "teamspeak", "telegraf", "tomcat", "tomee",
+    "traefik", "unit", "varnish", "vault", "websphere-liberty", "wordpress", "xwiki", "yourls", "zookeeper",
+    "centos", "consul", "docker",
+))  # fmt: skip
+
+
 class PullError(Exception):
     """Why a pull failed: the text behind `rpc error: code = CODE desc = `."""
 
@@ -116,7 +136,8 @@ def has(ref: images.Reference) -> bool:
         return not known or any(i.has_tag(ref.tag) for i in known)
     if ref.repository in catalogue.BY_REPOSITORY:
         return images.find(ref.normal) is not None
-    return True
+    library = f"{images.DEFAULT_REGISTRY}/library/"
+    return not ref.repository.startswith(library) or ref.path.removeprefix("library/") in OFFICIAL
 
 
 def archive(names: list[str]) -> str:

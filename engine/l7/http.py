@@ -213,6 +213,15 @@ def _registry(delivery: Delivery, request: Request, config: dict[str, str]) -> t
     return (200, "{}") if request.path in ("/v2/", "/v2") else (404, "404 page not found\n")
 
 
+def _mounted(config: dict[str, str], path: str) -> str:
+    """The machine's path behind a path of the container: the longest mount over it, else its own tree."""
+    found = [k[6:] for k in config if k.startswith("mount:") and (path == k[6:] or path.startswith(k[6:] + "/"))]
+    if found:
+        at = max(found, key=len)
+        return config[f"mount:{at}"] + path[len(at) :]
+    return config.get("rootfs", "") + path
+
+
 def _file(delivery: Delivery, request: Request, config: dict[str, str]) -> tuple[int, str]:
     """A file under `docroot` of the container's tree (`rootfs`), the image's own where nobody wrote one; `/` is
     index.html."""
@@ -222,7 +231,7 @@ def _file(delivery: Delivery, request: Request, config: dict[str, str]) -> tuple
     path = path + "index.html" if path.endswith("/") else path
     inside = config.get("docroot", "/").rstrip("/") + path
     box = delivery.net.boxes[delivery.ns.box]
-    text = box.files.get(config.get("rootfs", "") + inside)
+    text = box.files.get(_mounted(config, inside))
     if text is None and config.get("image"):
         known = images.find(config["image"])
         text = dict(known.files).get(inside) if known is not None else None

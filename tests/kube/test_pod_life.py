@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.linux.addr import ip4
 from tests.kube.labs import Lab, web
 
@@ -163,3 +165,48 @@ def test_settling_again_changes_nothing() -> None:
     before = (lab.cluster.store.version, len(lab.changes.log))
     lab.settle()
     assert (lab.cluster.store.version, len(lab.changes.log)) == before
+
+
+def test_a_config_map_is_a_folder_of_files_in_the_container() -> None:
+    text = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  nodeName: w1
+  containers: [{name: c, image: "nginx:1.27", volumeMounts: [{name: page, mountPath: /usr/share/nginx/html}]}]
+  volumes: [{name: page, configMap: {name: page}}]
+"""
+    lab = Lab(text)
+    assert lab.waiting("web") == "ContainerCreating"
+    ((_, message, _),) = lab.events("web", "FailedMount")
+    assert message == 'MountVolume.SetUp failed for volume "page" : configmap "page" not found'
+    lab.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {index.html: hello}\n")
+    lab.wait(16)
+    proc = lab.net.boxes["w1"].procs[lab.main("w1", "nginx")]
+    folder = dict(proc.config)["mount:/usr/share/nginx/html"]
+    assert lab.net.boxes["w1"].files[f"{folder}/index.html"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("ngnix", "pull access denied, repository does not exist or may require authorization"),
+        ("nginx:no-such-tag", "docker.io/library/nginx:no-such-tag: not found"),
+        ("registry:5000/app", "dial tcp: lookup registry"),
+    ],
+)
+def test_images_that_no_registry_has(image: str, says: str) -> None:
+    lab = Lab(web().replace("nginx:1.27", image))
+    assert lab.waiting("web") == "ErrImagePull"
+    lab.wait(2)
+    assert lab.waiting("web") == "ImagePullBackOff"
+    message = lab.events("web", "Failed")[0][1]
+    assert message.startswith(f'Failed to pull image "{image}": rpc error: code = ') and says in message
+
+
+def test_images_of_other_registries_are_taken_to_exist() -> None:
+    lab = Lab(web().replace("nginx:1.27", "ghcr.io/example/app:v3"))
+    assert lab.pod("web")["status"]["phase"] == "Running"
+    (owner,) = lab.net.owner_of(ip4(lab.ip("web")))
+    assert [(s.proto, s.port) for s in owner.sockets] == [("tcp", 80)]

@@ -21,7 +21,15 @@ from engine.linux.ops.box import (
 from engine.linux.ops.conntrack import CtDelete, CtFlush
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
-from engine.linux.ops.route import AddRoute, AddRule, DelRoute, DelRule, FlushRoutes, FlushRules
+from engine.linux.ops.route import (
+    AddRoute,
+    AddRule,
+    DelRoute,
+    DelRule,
+    FlushRouteCache,
+    FlushRoutes,
+    FlushRules,
+)
 from engine.linux.ops.sysctl import SetSysctl
 from engine.linux.ops.xt import (
     XtAppend,
@@ -59,6 +67,7 @@ __all__ = [
     "DelRule",
     "FlushAddresses",
     "FlushNeighbours",
+    "FlushRouteCache",
     "FlushRoutes",
     "FlushRules",
     "KillProc",

@@ -19,7 +19,15 @@ from engine.linux.ops.base import Op
 from engine.linux.ops.box import AddNetns, DelNetns
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
-from engine.linux.ops.route import AddRoute, AddRule, DelRoute, DelRule, FlushRoutes, FlushRules
+from engine.linux.ops.route import (
+    AddRoute,
+    AddRule,
+    DelRoute,
+    DelRule,
+    FlushRouteCache,
+    FlushRoutes,
+    FlushRules,
+)
 from engine.linux.text.route import dst_text, table_name
 
 Place = Callable[[str], str]
@@ -226,6 +234,11 @@ def selector(
     for key, value in (("iif", iif), ("oif", oif), ("fwmark", mark)):
         words += [key, value] if value else []
     return words
+
+
+@to_command.register
+def _(op: FlushRouteCache, place: Place) -> tuple[Words, ...]:
+    return ((*tool("ip", op.netns, place), "route", "flush", "cache"),)
 
 
 @to_command.register

@@ -82,6 +82,13 @@ class FlushRoutes(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlushRouteCache(Op):
+    """`ip route flush cache`: what ICMP errors have taught about path MTUs is forgotten."""
+
+    netns: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddRule(Op):
     """`ip rule add`. `priority` -1 = the kernel's choice: one less than the first rule after priority 0's."""
 
@@ -314,6 +321,11 @@ def _flush_routes(net: Net, op: FlushRoutes) -> None:
     ns = net.spaces[op.netns]
     for route in selected(ns, op):
         ns.tables[route.table].remove(route)
+
+
+@handles(FlushRouteCache)
+def _flush_route_cache(net: Net, op: FlushRouteCache) -> None:
+    net.spaces[op.netns].path_mtus.clear()
 
 
 def free_priority(rules: list[Rule]) -> int:

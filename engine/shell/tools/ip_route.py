@@ -303,6 +303,7 @@ def flush(ip: Ip, words: Words) -> None:
         raise Fail('"ip route flush" requires arguments.', 1)
     rows = read_filter(ip, words)
     if rows.cached:
+        ip.do(ops.FlushRouteCache(netns=ip.ns.id))
         return
     if rows.table and rows.table not in ip.ns.tables:
         raise Fail("Error: ipv4: FIB table does not exist.\nFlush terminated", 2)

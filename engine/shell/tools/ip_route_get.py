@@ -107,9 +107,15 @@ def get(ip: Ip, words: Words) -> None:
         obj["uid"] = uid
     line += f"{ip.break_}    cache " + (f"<{','.join(answer.flags)}> " if answer.flags else "")
     obj["cache"] = list(answer.flags)
-    if answer.mtu:
-        line += f"mtu {answer.mtu} "
-        obj["metrics"] = [{"mtu": answer.mtu}]
+    mtu = answer.mtu
+    learned, until = ip.ns.path_mtus.get(dst, (0, 0.0))
+    if until > ip.net.clock and not iif and answer.type == "unicast":
+        obj["expires"] = int(until - ip.net.clock)
+        line += f"expires {obj['expires']}sec "
+        mtu = min(mtu, learned) if mtu else learned
+    if mtu:
+        line += f"mtu {mtu} "
+        obj["metrics"] = [{"mtu": mtu}]
     if iif:
         line += f"iif {iif} "
         obj["iif"] = iif

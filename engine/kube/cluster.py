@@ -15,7 +15,18 @@ from dataclasses import field
 from typing import Any
 
 from engine.errors import EngineError, InputError, Problem
-from engine.kube import boot, controlplane, manifests, masqagent, nodes, scheduler, schema, system, validate
+from engine.kube import (
+    boot,
+    controlplane,
+    eviction,
+    manifests,
+    masqagent,
+    nodes,
+    scheduler,
+    schema,
+    system,
+    validate,
+)
 from engine.kube.clock import stamp
 from engine.kube.containerd import ContainerConfig, Containerd
 from engine.kube.ids import Ids
@@ -267,7 +278,7 @@ class Cluster:
 
     def next_due(self, changes: Changes) -> float:
         """When the next thing happens by itself, if it is later than what was seen; infinity when nothing will."""
-        times = []
+        times = [when for when, _ in eviction.deadlines(self.store) if when > self.seen]
         for node in self.nodes.values():
             kubelet = self.kubelet(changes, node, self.seen)
             times += [t for pod in self.pods_of(node) if (t := kubelet.due(pod)) > self.seen]
@@ -294,6 +305,7 @@ class Cluster:
                 self.register(changes, node, now)
             if self.runs(changes.net, "kube-controller-manager"):
                 Workloads(self.store, self.ids, now, lambda body: self.delete(body, now)).sync()
+                eviction.evict(self.store, now, lambda body: self.delete(body, now))
             if self.runs(changes.net, "kube-scheduler"):
                 scheduler.schedule(self.store, now, stamp=stamp(now))
             for node in self.nodes.values():

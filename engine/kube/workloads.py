@@ -27,6 +27,7 @@ from engine.kube.objects import (
 )
 from engine.kube.podspec import NOT_READY, UNREACHABLE, default_pod, finished, on_node
 from engine.kube.scheduler import refusal
+from engine.kube.select import matches
 from engine.kube.store import Store
 
 #: Taints that DaemonSet pods tolerate by themselves.
@@ -53,6 +54,7 @@ class Workloads:
         sets = self.owned("ReplicaSet")
         for body in self.store.list("Deployment"):
             self.deployment(body, sets.get(str(meta(body)["uid"]), []), owned)
+        self.adopt()
         owned = self.owned("Pod")
         for kind, act in (
             ("ReplicaSet", self.replica_set), ("DaemonSet", self.daemon_set), ("StatefulSet", self.stateful_set),
@@ -63,6 +65,26 @@ class Workloads:
                     act(body, owned.get(str(meta(body)["uid"]), []))
         self.orphans()
         return self.store.version != before
+
+    def adopt(self) -> None:
+        """A Pod that belongs to nobody and has the labels of a selector gets that owner (ClaimPods in
+        pkg/controller/controller_ref_manager.go)."""
+        free = [
+            p
+            for p in self.store.list("Pod")
+            if controller_of(p) is None and not deleting(p) and not finished(p)
+        ]
+        for kind in ("ReplicaSet", "DaemonSet", "StatefulSet") if free else ():
+            for body in self.store.list(kind):
+                for pod in [] if deleting(body) else list(free):
+                    mine = namespace_of(pod) == namespace_of(body) and matches(
+                        spec_of(body).get("selector"), labels_of(pod)
+                    )
+                    ordinal = name_of(pod).removeprefix(f"{name_of(body)}-")
+                    if mine and (kind != "StatefulSet" or ordinal.isdigit()):
+                        free.remove(pod)
+                        references = [*(meta(pod).get("ownerReferences") or ()), owner_reference(body)]
+                        self.store.update({**pod, "metadata": {**meta(pod), "ownerReferences": references}})
 
     def owned(self, kind: str) -> dict[str, list[Json]]:
         out: dict[str, list[Json]] = {}

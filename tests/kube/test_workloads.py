@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.kube import CniOptions, NodeOptions
+from engine.kube.clock import stamp
 from engine.kube.objects import edited
 from tests.kube.labs import Lab, web
 
@@ -207,3 +208,28 @@ def test_options_of_the_cni_reach_the_configuration() -> None:
     veth = next(x for x in lab.net.spaces["w1"].links.values() if x.kind == "veth")
     assert (veth.hairpin, veth.mtu) == (True, 1450)
     assert "10.244.2.0/24" not in {str(r.dst) for r in lab.net.spaces["w1"].tables[254].routes()}
+
+
+def test_a_no_execute_taint_takes_pods_away_at_once_or_after_their_time() -> None:
+    lab = Lab(web("here"), web("patient").replace("  nodeName", PATIENT + "  nodeName"), web("other", "w2"))
+    node = edited(lab.cluster.store.get("Node", "", "w1") or {})
+    node["spec"]["taints"] = [{"key": "gone", "effect": "NoExecute", "timeAdded": stamp(0)}]
+    lab.cluster.store.update(node)
+    lab.settle()
+    assert names(lab) == ["other", "patient"]
+    assert lab.events("here", "TaintManagerEviction")
+    lab.wait(61)
+    assert names(lab) == ["other"]
+
+
+PATIENT = "  tolerations: [{key: gone, operator: Exists, effect: NoExecute, tolerationSeconds: 60}]\n"
+
+
+def test_pods_of_a_node_without_network_leave_after_five_minutes() -> None:
+    lab = Lab(web())
+    lab.remove("w1", "/etc/cni/net.d/10-bridge.conflist")
+    lab.wait(290)
+    assert names(lab) == ["web"]
+    assert "deletionTimestamp" not in lab.pod("web")["metadata"]
+    lab.wait(20)
+    assert "deletionTimestamp" in lab.pod("web")["metadata"], "it stays until the network can be taken down"

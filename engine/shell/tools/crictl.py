@@ -29,7 +29,8 @@ from engine.shell.world import World
 SOCKET = "unix:///run/containerd/containerd.sock"
 LIST = (
     switch("quiet", "q"), flag("output", "o"), flag("label"), flag("name"), flag("namespace"), flag("state", "s"),
-    switch("no-trunc"), switch("verbose", "v"), flag("id"), switch("latest", "l"), flag("last", "n"), switch("all", "a"),
+    switch("no-trunc"), switch("verbose", "v"), flag("id"), switch("latest", "l"), flag("last", "n"),
+    switch("all", "a"),
     flag("pod", "p"), flag("image"), switch("digests"), switch("resolve-image-path", "r"),
     refused("watch", "w"), switch("pinned"),
 )  # fmt: skip
@@ -41,7 +42,8 @@ DO = (
     switch("quiet", "q"),
 )
 LOGS = (
-    flag("tail"), refused("follow", "f"), switch("timestamps", "t"), switch("previous", "p"), refused("since", value=True)
+    flag("tail"), refused("follow", "f"), switch("timestamps", "t"), switch("previous", "p"),
+    refused("since", value=True),
 )  # fmt: skip
 EXEC = (
     switch("interactive", "i"),
@@ -71,28 +73,23 @@ class Crictl:
     def containers(self) -> dict[str, Container]:
         return self.node.runtime.containers
 
-    def sandbox(self, word: str) -> Sandbox:
+    def sandbox(self, word: str, doing: str = "getting the status of") -> Sandbox:
         """By the beginning of its id."""
         found = by_prefix(dict(self.sandboxes), word)
-        if len(found) != 1:
-            text = (
-                "an error occurred when try to find sandbox: not found"
-                if not found
-                else f"multiple IDs found with provided prefix: {word}"
-            )
-            raise Fail(fatal(f'rpc error: code = NotFound desc = {text}: "{word}"' if not found else text))
+        if len(found) > 1:
+            raise Fail(fatal(f"multiple IDs found with provided prefix: {word}"))
+        if not found:
+            why = "rpc error: code = NotFound desc = an error occurred when try to find sandbox: not found"
+            raise Fail(fatal(f'{doing} the pod sandbox "{word}": {why}'))
         return self.sandboxes[found[0]]
 
-    def container(self, word: str) -> Container:
+    def container(self, word: str, doing: str = "getting the status of") -> Container:
         found = by_prefix(dict(self.containers), word)
-        if len(found) != 1:
-            if found:
-                raise Fail(fatal(f"multiple IDs found with provided prefix: {word}"))
-            raise Fail(
-                fatal(
-                    f'rpc error: code = NotFound desc = an error occurred when try to find container "{word}": not found'
-                )
-            )
+        if len(found) > 1:
+            raise Fail(fatal(f"multiple IDs found with provided prefix: {word}"))
+        if not found:
+            why = f'rpc error: code = NotFound desc = an error occurred when try to find container "{word}": not found'
+            raise Fail(fatal(f'{doing} the container "{word}": {why}'))
         return self.containers[found[0]]
 
 
@@ -216,21 +213,25 @@ def wanted_container(c: Crictl, x: Container, line: Line) -> bool:
 
 def container_row(c: Crictl, x: Container) -> Json:
     return {
-        "createdAt": str(int(x.created * 1e9)), "id": x.id, "image": {"image": x.image_id, "userSpecifiedImage": x.image},
+        "createdAt": str(int(x.created * 1e9)), "id": x.id,
+        "image": {"image": x.image_id, "userSpecifiedImage": x.image},
         "imageRef": x.image_id, "labels": {"io.kubernetes.container.name": x.name},
         "metadata": {"attempt": x.attempt, "name": x.name}, "podSandboxId": x.sandbox,
         "state": f"CONTAINER_{x.state.upper()}",
     }  # fmt: skip
 
 
+#: The namespaces that a container shares with its sandbox: the name in /proc and the one in the OCI specification.
+SHARED = (("ipc", "ipc"), ("uts", "uts"), ("net", "network"))
+
+
 def human(size: int) -> str:
     """go-units HumanSizeWithPrecision(size, 3): 72.1MB, 320kB."""
-    value, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            break
+    value, units = float(size), ["B", "kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
         value /= 1000
-    return f"{value:.3g}{unit}"
+        units.pop(0)
+    return f"{value:.3g}{units[0]}"
 
 
 def images(c: Crictl, argv: list[str]) -> Out:
@@ -303,7 +304,8 @@ def pull(c: Crictl, argv: list[str]) -> Out:
         why = error.tool_text
         raise Fail(
             fatal(
-                f'pulling image: rpc error: code = Unknown desc = failed to parse image reference "{line.words[0]}": {why}'
+                "pulling image: rpc error: code = Unknown desc = failed to parse image reference "
+                f'"{line.words[0]}": {why}'
             )
         ) from None
     if c.node.runtime.pause and image.name == normal(c.node.runtime.pause):
@@ -324,10 +326,7 @@ def rmi(c: Crictl, argv: list[str]) -> Out:
             i for i in stored(c, ()) if i.id.removeprefix("sha256:").startswith(word)
         ]
         if not rows:
-            raise Fail(
-                'E0105 09:00:00.000000    1 log.go:32] "ImageStatus failed"\n'
-                + fatal(f"no such image {word}")
-            )
+            raise Fail(f"ERRO[0000] no such image {word}\n" + fatal("unable to remove the image(s)"))
         for image in rows:
             del c.node.runtime.images["k8s.io"][image.name]
             out += f"Deleted: {image.name}\n"
@@ -369,7 +368,8 @@ def sandbox_json(c: Crictl, s: Sandbox) -> Json:
         "image": s.image, "netNamespaceClosed": bool(s.netns_name) and s.netns_name not in c.ctx.box.netns_names,
         "pid": s.pid, "runtimeHandler": "", "runtimeType": "io.containerd.runc.v2",
         "runtimeSpec": {"hostname": s.pod, "linux": {"namespaces": spaces}, "process": {"args": ["/pause"]}},
-        "sandboxMetadata": {"ID": s.id, "IP": s.ip, "NetNSPath": s.path, "Name": f"{s.pod}_{s.namespace}_{s.uid}_{s.attempt}"},
+        "sandboxMetadata": {"ID": s.id, "IP": s.ip, "NetNSPath": s.path,
+                            "Name": f"{s.pod}_{s.namespace}_{s.uid}_{s.attempt}"},
         "cniResult": cni_result(s),
     }  # fmt: skip
     return {"info": info, "status": status}
@@ -422,7 +422,7 @@ def inspect(c: Crictl, argv: list[str]) -> Out:
                 "linux": {
                     "namespaces": [
                         {"type": "pid"},
-                        *({"path": f"/proc/{sandbox.pid}/ns/{t}", "type": k} for t, k in (("ipc", "ipc"), ("uts", "uts"), ("net", "network"))),
+                        *({"path": f"/proc/{sandbox.pid}/ns/{t}", "type": k} for t, k in SHARED),
                         {"type": "mount"}, {"type": "cgroup"},
                     ]
                 },
@@ -523,7 +523,7 @@ def each(c: Crictl, verb: str, argv: list[str], act: Callable[[str, Line], str])
 
 def stopp(c: Crictl, argv: list[str]) -> Out:
     def act(word: str, line: Line) -> str:
-        sandbox = c.sandbox(word)
+        sandbox = c.sandbox(word, "stopping")
         try:
             c.cri.stop_sandbox(sandbox)
         except CriError as error:
@@ -535,7 +535,7 @@ def stopp(c: Crictl, argv: list[str]) -> Out:
 
 def rmp(c: Crictl, argv: list[str]) -> Out:
     def act(word: str, line: Line) -> str:
-        sandbox = c.sandbox(word)
+        sandbox = c.sandbox(word, "removing")
         if sandbox.ready and not line.on("force"):
             raise Fail(
                 fatal(
@@ -555,7 +555,7 @@ def rmp(c: Crictl, argv: list[str]) -> Out:
 
 def stop(c: Crictl, argv: list[str]) -> Out:
     def act(word: str, line: Line) -> str:
-        x = c.container(word)
+        x = c.container(word, "stopping")
         c.cri.kill(x)
         return f"{word}\n"
 
@@ -564,7 +564,7 @@ def stop(c: Crictl, argv: list[str]) -> Out:
 
 def rm(c: Crictl, argv: list[str]) -> Out:
     def act(word: str, line: Line) -> str:
-        x = c.container(word)
+        x = c.container(word, "removing")
         if x.state == "running" and not line.on("force"):
             raise Fail(
                 fatal(f'removing container "{word}": container "{word}" is running, please stop it first')

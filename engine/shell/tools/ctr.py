@@ -33,12 +33,11 @@ def columns(rows: list[list[str]], padding: int = 1) -> str:
 
 def size(count: int) -> str:
     """progress.Bytes: 311.3 KiB"""
-    value, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            break
+    value, units = float(count), ["B", "KiB", "MiB", "GiB"]
+    while value >= 1024 and len(units) > 1:
         value /= 1024
-    return f"{value:.1f} {unit}"
+        units.pop(0)
+    return f"{value:.1f} {units[0]}"
 
 
 def images_verb(ctx: Context, node: NodeState, namespace: str, argv: list[str]) -> Out:
@@ -264,9 +263,8 @@ def run(ctx: Context, argv: list[str]) -> Out:
         else:
             raise Fail(f"Incorrect Usage: flag provided but not defined: {name}")
     if not rest:
-        return Out(
-            stdout="NAME:\n   ctr - containerd CLI\n\nCOMMANDS HERE:\n   images, tasks, containers, namespaces, version\n"
-        )
+        verbs = "images, tasks, containers, namespaces, version"
+        return Out(stdout=f"NAME:\n   ctr - containerd CLI\n\nCOMMANDS HERE:\n   {verbs}\n")
     verb, *words = rest
     if verb in REFUSED:
         raise NotModelled(f"ctr {verb}", SEE())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.kube.clock import stamp
 from engine.kube.objects import BY_KIND, Json, Kind, edited, meta, name_of, namespace_of, spec_of
 from engine.kube.podspec import every_container
 from engine.kube.validate import LABEL_VALUE, LABEL_VALUE_TEXT
@@ -175,6 +176,9 @@ def taint(ctx: Context, argv: list[str]) -> Out:
         tainted = False
         for word in changes:
             rows, added = tainted_by(rows, word, name_of(body), overwrite=line.on("overwrite"))
+            for taint in rows:
+                if taint["effect"] == "NoExecute":
+                    taint.setdefault("timeAdded", stamp(client.clock))
             tainted = tainted or added
         new["spec"]["taints"] = rows
         if not rows:

@@ -81,7 +81,7 @@ class Lab:
         problem of the file at once. `notes` of the lab say what was skipped."""
         source = what if isinstance(what, Source) else open_source(what, folder=folder)
         world, notes = build(source, seed=seed, lang=lang)
-        return cls(source, world, seed, notes)
+        return cls(source, world, seed, (*source.notes, *notes))
 
     @property
     def name(self) -> str:

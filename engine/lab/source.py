@@ -20,7 +20,7 @@ from engine.lab.describe import Description, Raw, describe
 from engine.lab.doc import Doc, read, read_all
 from engine.lab.reader import A_MAPPING, A_TEXT, Problems
 from engine.record import dataclass
-from engine.say import Phrase
+from engine.say import Phrase, Said
 
 if TYPE_CHECKING:
     from engine.kube.manifests import Manifest
@@ -50,7 +50,6 @@ OUTSIDE = Phrase(
 
 MAX_BYTES: Final = 32_000_000
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-DEFAULT_LAB: Final = "nodes: [{name: cp, role: control-plane}, {name: w1}, {name: w2}]\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +62,7 @@ class Source:
     folder: Path | None = None
     faults: tuple[Raw, ...] = field(default=())
     plain: bool = False
+    notes: tuple[Said, ...] = ()
 
 
 def read_text(path: Path, name: str = "") -> str:
@@ -187,11 +187,14 @@ def from_folder(path: Path) -> Source:
 
 def from_manifests(manifests: list[Manifest], name: str, folder: Path) -> Source:
     """A default cluster that carries the objects."""
-    doc = read(DEFAULT_LAB, name)
+    from engine.lab.carrier import carry
+
+    carried = carry(manifests)
     return Source(
         name=name,
-        description=describe(doc, Problems()),
-        manifests=tuple(manifests),
+        description=describe(read(carried.text, name), Problems()),
+        manifests=carried.manifests,
         folder=folder,
         plain=True,
+        notes=carried.notes,
     )

@@ -189,7 +189,8 @@ def advance(entry: CtEntry, packet: Packet, direction: str, now: float) -> CtEnt
 
 def rewrite(packet: Packet, entry: CtEntry, direction: str, which: str) -> Packet:
     """The packet with its source ("src") or destination ("dst") as the entry wants it in this direction.
-    In the original direction the target is the mirror of the reply tuple, and the other way round."""
+    In the original direction the target is the mirror of the reply tuple, and the other way round. An echo's identifier
+    is rewritten with either (icmp_manip_pkt)."""
     want = (entry.reply if direction == "original" else entry.orig).mirrored()
     ip, l4 = packet.ip, packet.l4
     if which == "dst":
@@ -202,8 +203,8 @@ def rewrite(packet: Packet, entry: CtEntry, direction: str, which: str) -> Packe
             packet = packet.with_ip(src=want.src)
         if isinstance(l4, Tcp | Udp) and l4.sport != want.sport:
             packet = packet.with_l4(sport=want.sport)
-        if isinstance(l4, Icmp) and not l4.is_error and l4.ident != want.sport:
-            packet = packet.with_l4(ident=want.sport)
+    if isinstance(l4, Icmp) and not l4.is_error and l4.ident != want.sport:
+        packet = packet.with_l4(ident=want.sport)
     return packet
 
 

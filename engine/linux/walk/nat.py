@@ -298,6 +298,8 @@ def rewrite_error(packet: Packet, entry: CtEntry, direction: str, which: str) ->
         if quoted.ports != (0, 0):
             quoted = quoted.with_l4(dport=other.dport)
         packet = packet.with_ip(src=want.src)
+    if isinstance(quoted.l4, Icmp):
+        quoted = quoted.with_l4(ident=other.sport)
     return packet.with_l4(quoted=quoted)
 
 

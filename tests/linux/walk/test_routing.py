@@ -1,4 +1,4 @@
-"""Routing as a packet meets it: choice, types, source, TTL, forwarding, source checks, MTU. Facts 10 sections 1.3, 1.5."""
+"""Routing as a packet meets it: choice, types, source, TTL, forwarding, source checks, MTU. Facts 10 section 1."""
 
 from __future__ import annotations
 

@@ -136,8 +136,7 @@ class Desk:
             out = []
             for flow in posed.goal.flows:
                 row = flows.judge(posed.lab, flow)
-                now = "" if row.ok else "  " + row.findings[0].said.text(lang)
-                out.append(f"{yes if row.ok else no} {flow.title}{now}")
+                out.append(f"{yes} {flow.title}" if row.ok else f"{no} {row.findings[0].said.text(lang)}")
             for one in posed.goal.states:
                 out.append(f"{yes if state.holds(posed.lab, one) else no} {one.shown}")
             if posed.goal.keep or posed.goal.keep_all:

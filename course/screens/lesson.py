@@ -110,8 +110,8 @@ class LessonScreen(TutorScreen):
         Command(action="check", keys=("f9",), label=say.CHECK, about=say.CHECK_ABOUT),
         Command(action="terminal", keys=("t",), label=say.TERMINAL, about=say.TERMINAL_ABOUT, bar=4),
         Command(action="exercise", keys=("e",), label=say.EXERCISE, about=say.EXERCISE_ABOUT, bar=5),
-        Command(action="next", keys=("n", "pagedown"), label=say.NEXT, about=say.NEXT_ABOUT, bar=7),
-        Command(action="before", keys=("b", "pageup"), label=say.BEFORE, about=say.BEFORE_ABOUT, bar=1),
+        Command(action="next", keys=("n", "ctrl+right"), label=say.NEXT, about=say.NEXT_ABOUT, bar=7),
+        Command(action="before", keys=("b", "ctrl+left"), label=say.BEFORE, about=say.BEFORE_ABOUT, bar=1),
         Command(action="maximise", keys=("f11",), label=say.MAXIMISE, about=say.MAXIMISE_ABOUT),
         Command(action="back", keys=("escape",), label=words.BACK, about=words.BACK_ABOUT, bar=8),
     )
@@ -317,6 +317,8 @@ class LessonScreen(TutorScreen):
                 bar = 0
             elif command.action == "play" and command.keys == ("f7",):
                 bar = 6 if typing else 0
+            elif command.action in ("next", "before") and typing:
+                bar = 0
             elif command.action == "check":
                 bar = 7 if open_ and isinstance(self.focused, CommandLine) else 0
             out.append(replace(command, bar=bar) if bar != command.bar else command)

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, OptionList, SelectionList, Static, TextArea
+from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
-from textual.widgets.selection_list import Selection
 
 from course import words_lesson as words
 from course.commands import Command, bindings
+from course.widgets.marklist import MarkList
 from course.widgets.prose import prose
 from engine.grade import goal as goals
 from engine.say import Said
@@ -66,10 +66,10 @@ class ExercisePane(VerticalScroll):
     ]
     DEFAULT_CSS = """
     ExercisePane { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
-    ExercisePane OptionList, ExercisePane SelectionList {
+    ExercisePane OptionList {
         height: auto; max-height: 12; border: none; padding: 0; background: $background;
     }
-    ExercisePane OptionList:focus, ExercisePane SelectionList:focus { background: $background; border: none; }
+    ExercisePane OptionList:focus { background: $background; border: none; }
     ExercisePane Input, ExercisePane Input:focus { height: 1; border: none; padding: 0; background: $panel; }
     ExercisePane TextArea { height: 12; border: round $primary; padding: 0; }
     ExercisePane #help { color: $text-muted; }
@@ -120,7 +120,7 @@ class ExercisePane(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         yield Static(id="task")
-        yield Widget(id="body")
+        yield Vertical(id="body")
         yield Static(id="help")
         yield Static(id="said")
 
@@ -142,7 +142,6 @@ class ExercisePane(VerticalScroll):
 
     async def _fill(self, *, keep: bool = False) -> None:
         """Write the task and build the widgets of this kind; `keep` what was typed, marked and pointed at."""
-        self._write_task()
         body = self.query_one("#body")
         focused = self.screen.focused
         inside = focused is not None and body in focused.ancestors
@@ -150,6 +149,7 @@ class ExercisePane(VerticalScroll):
         await body.remove_children()
         await body.mount(*self._answer_widgets())
         self._restore(old)
+        self._write_task()  # last: who sees the new title can answer it
         self.query_one("#help", Static).update(self._help())
         self._write_said()
         if inside:
@@ -162,8 +162,8 @@ class ExercisePane(VerticalScroll):
             out["value"] = typed.value
         for area in self.query(TextArea):
             out["text"] = area.text
-        for many in self.query(SelectionList):
-            out["marked"] = list(many.selected)
+        for many in self.query(MarkList):
+            out["marked"] = sorted(many.marked)
         for rows in self.query(OptionList):
             out["at"] = rows.highlighted
         return out
@@ -173,9 +173,8 @@ class ExercisePane(VerticalScroll):
             typed.value = old.get("value", "")
         for area in self.query(TextArea):
             area.text = old.get("text", "")
-        for many in self.query(SelectionList):
-            for value in old.get("marked", ()):
-                many.select(value)
+        for many in self.query(MarkList):
+            many.mark(old.get("marked", ()))
         for rows in self.query(OptionList):
             rows.highlighted = old.get("at", 0)
 
@@ -188,7 +187,7 @@ class ExercisePane(VerticalScroll):
         goal = posed.kind in ("repair", "build") and self._diagnosed
         picks = not self._diagnosed or posed.kind == "predict" or (posed.kind == "choice" and not posed.many)
         out: list[Command] = []
-        if focused is self and self.query("#body > *").first(None) is not None and not goal:
+        if focused is self and self.query("#body > *") and not goal:
             out.append(self.INTO)
         elif picks or (posed.kind == "answer" and focused is not self):
             out.append(self.ANSWER)
@@ -206,7 +205,7 @@ class ExercisePane(VerticalScroll):
 
     def focus_answer(self) -> None:
         """Put the focus where the answer is given."""
-        for kind in (TextArea, Input, SelectionList, OptionList):
+        for kind in (TextArea, Input, OptionList):
             for found in self.query(kind):
                 found.focus()
                 return
@@ -309,7 +308,7 @@ class ExercisePane(VerticalScroll):
             return Content("")
         phrase = {
             "repair": words.REPAIR_HELP, "build": words.TYPE_MANIFEST if posed.manifest else words.BUILD_HELP,
-            "answer": words.TYPE_ANSWER, "order": words.ORDER_HELP,
+            "order": words.ORDER_HELP,
         }.get(posed.kind)  # fmt: skip
         if posed.kind == "choice" and posed.many:
             phrase = words.MANY
@@ -332,8 +331,7 @@ class ExercisePane(VerticalScroll):
             text = f"{words.DIAGNOSE().text(self.lang)} {title}"
             return [Static(text, markup=False), self._options(posed.diagnosis.options)]
         if posed.kind == "choice" and posed.many:
-            rows = [Selection(o.text.text(self.lang), o.id, id=o.id) for o in posed.options]
-            return [SelectionList[str](*rows, id="many")]
+            return [MarkList([(o.id, o.text.text(self.lang)) for o in posed.options], id="many")]
         if posed.kind == "choice":
             return [self._options(posed.options)]
         if posed.kind == "predict":
@@ -389,7 +387,7 @@ class ExercisePane(VerticalScroll):
         if posed.kind == "answer":
             return self.query_one("#value", Input).value
         if posed.kind == "choice" and posed.many:
-            return sorted(self.query_one("#many", SelectionList).selected)
+            return sorted(self.query_one("#many", MarkList).marked)
         if posed.manifest:
             return self.query_one("#manifest", TextArea).text
         if posed.kind in ("choice", "predict"):
@@ -438,8 +436,8 @@ class ExercisePane(VerticalScroll):
         self.action_check()
 
     def action_mark(self) -> None:
-        for many in self.query(SelectionList):
-            many.action_select()
+        for many in self.query(MarkList):
+            many.action_mark()
 
     def action_to_terminal(self) -> None:
         self.post_message(self.TerminalAsked())

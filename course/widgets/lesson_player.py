@@ -14,12 +14,28 @@ class LessonPlayer(Player):
 
     ACTIONS: ClassVar[tuple[Command, ...]] = (
         Command(action="play_pause", keys=("space",), label=words.PLAY, about=words.PLAY_ABOUT, bar=8),
-        Command(action="step(1)", keys=("right",), label=words.HOP, about=words.HOP_ABOUT, bar=7, shown="← →"),
+        Command(
+            action="step(1)", keys=("right",), label=words.HOP, about=words.HOP_ABOUT, bar=7, shown="← →"
+        ),
         Command(action="step(-1)", keys=("left",), label=words.HOP_BACK, about=words.HOP_BACK_ABOUT),
-        Command(action="inside(1)", keys=("right_square_bracket",), label=words.STEP, about=words.STEP_ABOUT, shown="[ ]"),
-        Command(action="zoom", keys=("enter", "z"), label=words.ZOOM, about=words.ZOOM_ABOUT, bar=6, shown="z"),
+        Command(
+            action="inside(1)",
+            keys=("right_square_bracket",),
+            label=words.STEP,
+            about=words.STEP_ABOUT,
+            shown="[ ]",
+        ),
+        Command(
+            action="zoom", keys=("enter", "z"), label=words.ZOOM, about=words.ZOOM_ABOUT, bar=6, shown="z"
+        ),
         Command(action="view", keys=("v", "f6"), label=words.LADDER, about=words.LADDER_ABOUT, bar=6),
-        Command(action="faster(1)", keys=("plus", "f10"), label=words.FASTER, about=words.FASTER_ABOUT, shown="+ -"),
+        Command(
+            action="faster(1)",
+            keys=("plus", "f10"),
+            label=words.FASTER,
+            about=words.FASTER_ABOUT,
+            shown="+ -",
+        ),
         Command(action="replay", keys=("r", "f5"), label=words.REPLAY, about=words.REPLAY_ABOUT, bar=2),
         Command(action="arp", keys=("a", "f7"), label=words.ARP, about=words.ARP_ABOUT),
         Command(action="later", keys=("m", "f8"), label=words.LATER, about=words.LATER_ABOUT),

@@ -362,7 +362,7 @@ class Terminal(Widget):
             return
         act = self.lab.undo()
         self.say(
-            words.UNDONE(act=act.text()).text(self.lang)
+            words.UNDONE(act=_first_line(act.text())).text(self.lang)
             if act is not None
             else words.NOTHING_TO_UNDO().text(self.lang),
             "$accent",
@@ -385,6 +385,11 @@ def _common(found: list[str]) -> str:
         if i >= len(last) or last[i] != char:
             return first[:i]
     return first
+
+
+def _first_line(text: str) -> str:
+    first, more, _ = text.partition("\n")
+    return first + (" ..." if more else "")
 
 
 def heredoc(command: str, text: str) -> str:

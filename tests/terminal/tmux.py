@@ -1,0 +1,110 @@
+"""A real terminal for tests: the program in tmux, keys in, screens out. All waiting is for a text, never for a time."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE = 30.0
+POLL = 0.02
+
+
+class Tmux:
+    """One tmux server with one window. `command` runs in a shell that stays, so that what it leaves can be seen."""
+
+    def __init__(self, folder: Path, size: tuple[int, int], **environment: str) -> None:
+        self.socket = folder / "tmux"
+        columns, rows = size
+        keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME")}
+        self.environment = {
+            **keep, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "TERM": "screen",
+            "XDG_DATA_HOME": str(folder / "data-home"), **environment,
+        }  # fmt: skip
+        self._tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "-s", "t", "sh")
+        self.wait("[$#]")
+        self.type("PS1='ready> '; clear")
+        self.keys("Enter")
+        self.wait("^ready>")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tmux("kill-server", check=False)
+
+    def _tmux(self, *words: str, check: bool = True) -> str:
+        argv = ["tmux", "-S", str(self.socket), "-f", "/dev/null", "-u", *words]
+        done = subprocess.run(
+            argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=check
+        )
+        return done.stdout
+
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p", "-t", "t")
+
+    def bar(self) -> str:
+        """The last line that is not empty: the keys."""
+        lines = [line for line in self.screen().splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def keys(self, *names: str) -> None:
+        """Keys by tmux's names: Enter, Down, C-o, F9, a."""
+        if names:
+            self._tmux("send-keys", "-t", "t", *names)
+
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-t", "t", "-l", "--", text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-t", "t", "-x", str(columns), "-y", str(rows))
+
+    def start(self, *options: str) -> None:
+        """Open the course; it is waited for until its keys are shown."""
+        command = [sys.executable, "-m", "course", *options]
+        self.type(shlex.join(command) + '; echo "code=$?"')
+        self.keys("Enter")
+        self.wait(r"\bF1 ")
+
+    def wait(self, pattern: str, *, gone: bool = False) -> str:
+        """The screen as soon as the pattern is on it (or off it)."""
+        deadline = time.monotonic() + DEADLINE
+        wanted = re.compile(pattern)
+        while True:
+            screen = self.screen()
+            if (wanted.search(screen) is None) is gone:
+                return screen
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{pattern!r} {'stays' if gone else 'never comes'}:\n{screen}")
+            time.sleep(POLL)
+
+    def wait_bar(self, pattern: str) -> None:
+        """Until the key bar has the pattern."""
+        deadline = time.monotonic() + DEADLINE
+        while re.search(pattern, self.bar()) is None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the key bar never has {pattern!r}:\n{self.screen()}")
+            time.sleep(POLL)
+
+    def alternate(self) -> bool:
+        """Is the alternate screen on?"""
+        return self._tmux("display-message", "-p", "-t", "t", "#{alternate_on}").strip() == "1"
+
+    def mouse(self) -> bool:
+        """Does the program in the window still ask for the mouse?"""
+        return self._tmux("display-message", "-p", "-t", "t", "#{mouse_any_flag}").strip() == "1"
+
+    def child(self) -> int:
+        """The process id of the program that the shell runs."""
+        shell = self._tmux("display-message", "-p", "-t", "t", "#{pane_pid}").strip()
+        found = subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=True)
+        return int(found.stdout.split()[0])

@@ -1,1 +1,36 @@
-"""The engine."""
+"""The engine: kernels, a cluster, docker, a shell, labs and their grading. It knows no screen.
+
+Every file, in reading order (a test keeps the list whole). A room's own `__init__` says more about it.
+
+below all   errors.py say.py particles.py record.py
+linux       A Linux box's network; standard library only.
+            addr.py packet.py rows.py fib.py conntrack.py net.py (what there is), journey.py (what a packet did),
+            skb.py choose.py clock.py status.py source.py
+  ops/      base.py link.py ports.py address.py kernelroutes.py route.py neigh.py sysctl.py xt.py xtrestore.py
+            conntrack.py box.py commands.py
+  xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py target.py
+            target_more.py target_nat.py seen.py run.py, then the command: options.py extensions.py names.py
+            vocabulary.py reader.py parse.py check.py refused.py command.py restore.py text.py
+  walk/     words.py rowtext.py walker.py l2.py arp.py timers.py l3.py nat.py deliver.py
+            then, over the walker: act.py tcp.py datagram.py exchange.py
+  text/     link.py address.py route.py rule.py neigh.py fdb.py socket.py services.py conntrack.py
+fabric      machine.py lan.py router.py plan.py
+l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py logs.py behaviour.py
+            behave.py images.py catalogue.py
+docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
+            endpoint.py spawn.py start.py images.py daemon.py show.py load.py
+kube        options.py cluster.py objects.py manifests.py schema.py fields.py validate.py podspec.py quantity.py
+            select.py ids.py clock.py store.py scheduler.py workloads.py nodes.py, then one node: boot.py
+            controlplane.py system.py masqagent.py node.py sync.py kubelet.py podenv.py volumes.py imagepull.py
+            containers.py podstatus.py eviction.py containerd.py runtime.py registry.py
+  cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
+shell       world.py place.py powers.py tool.py words.py expand.py shell.py files.py names.py sockets.py web.py
+            services.py servers.py podtools.py dissect.py pcapfilter.py complete.py unknown.py
+  tools/    one file a real tool; __init__.py says which name is where
+lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py build.py
+            trace.py deeds.py lab.py
+grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
+            pose.py check.py hints.py lesson.py story.py course.py proof.py prove.py
+real        plan.py rows.py pairs.py worker.py netlink.py kernel.py records.py compare.py
+export      frames.py wire.py pcap.py telling.py svg.py markdown.py
+"""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from course import catalog
+from engine.linux.journey import OUTCOMES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -60,6 +61,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert not missing
+
+
+def test_the_table_of_outcomes_is_the_engines() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert rows == {str(outcome): phrase.en for outcome, phrase in OUTCOMES.items()}
 
 
 def test_the_count_of_lessons_is_current() -> None:

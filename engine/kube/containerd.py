@@ -22,7 +22,7 @@ from engine.kube.ids import Ids
 from engine.kube.objects import Json
 from engine.kube.registry import Puller, PullError, stored
 from engine.kube.runtime import Container, Runtime, Sandbox, StoredImage
-from engine.l7.behave import Behaviour
+from engine.l7.behave import Behaviour, exit_code
 from engine.l7.images import ReferenceError_, normal
 from engine.linux.ops import AddNetns, DelNetns, KillProc, Listen, RemoveFile, StartProc, WriteFile
 from engine.linux.ops.base import Changes
@@ -39,6 +39,7 @@ SANDBOX_SYSCTLS = (
     ("net.ipv4.ping_group_range", "0\t2147483647"),
 )
 KILLED = 137
+SIGTERM = 15
 
 
 class CriError(Exception):
@@ -369,11 +370,11 @@ class Containerd:
         return done
 
     def kill(self, container: Container) -> None:
-        """StopContainer: SIGTERM, then SIGKILL. What handles SIGTERM ends with 0."""
+        """StopContainer: SIGTERM, and SIGKILL for what does not end by it (process 1 without a handler)."""
         if container.state == "running":
             proc = self.box.procs.get(container.pid)
-            graceful = proc is not None and proc.program in ("http", "coredns")
-            self.exited(container, 0 if graceful else KILLED)
+            code = None if proc is None else exit_code(proc.comm, proc.nspid == 1, SIGTERM)
+            self.exited(container, KILLED if code is None else code)
 
     def remove_container(self, container: Container) -> None:
         self.kill(container)
@@ -395,7 +396,7 @@ class Containerd:
             if container.state != "running":
                 continue
             if container.pid not in procs:
-                self.exited(container, KILLED)
+                self.exited(container, self.box.exits.get(container.pid, KILLED))
                 changed = True
             elif container.ends <= self.now:
                 self.exited(container, container.ends_with, when=container.ends)

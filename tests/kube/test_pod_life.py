@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.linux.addr import ip4
+from engine.linux.ops import KillProc
 from tests.kube.labs import Lab, web
 
 
@@ -210,3 +211,11 @@ def test_images_of_other_registries_are_taken_to_exist() -> None:
     assert lab.pod("web")["status"]["phase"] == "Running"
     (owner,) = lab.net.owner_of(ip4(lab.ip("web")))
     assert [(s.proto, s.port) for s in owner.sockets] == [("tcp", 80)]
+
+
+def test_the_exit_code_is_what_the_process_ended_with() -> None:
+    lab = Lab(web())
+    lab.changes.do(KillProc(box="w1", pid=lab.main("w1", "nginx"), code=0))
+    lab.settle()
+    ended = lab.container("web")["lastState"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (0, "Completed")

@@ -30,6 +30,10 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
 BOTH_LANGUAGES = Phrase(
     en="a text in both languages: {{en: ..., ko: ...}}", ko="두 언어의 글: {{en: ..., ko: ...}}"
 )
+A_LADDER = Phrase(
+    en="exactly three of {{en, ko}}: a place to look, the row there, the step",
+    ko="{{en, ko}} 정확히 셋(볼 곳, 거기의 행, 할 일)",
+)
 THREE_HINTS = Phrase(
     en="found {count} hints, accepted: exactly three (a place to look, the row there, the step)",
     ko="힌트가 {count}개 있습니다. 정확히 세 개(볼 곳, 그곳의 행, 할 일)를 적으십시오",
@@ -139,7 +143,7 @@ def _read(node: Node, problems: Problems) -> Exercise | None:
     id = (n := f.need("id", A_TEXT())) and n.name()
     for key in ("title", "task"):
         read_said(f.need(key, BOTH_LANGUAGES()))
-    hints = [] if (n := f.need("hints", THREE_HINTS(count=0))) is None else n.items()
+    hints = [] if (n := f.need("hints", A_LADDER())) is None else n.items()
     if "hints" in f and len(hints) != 3:
         problems.add(node.doc.where((*node.path, "hints")), THREE_HINTS(count=len(hints)))
     for hint in hints:

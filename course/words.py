@@ -46,7 +46,7 @@ FIND = Phrase("find", "찾기")
 FIND_ABOUT = Phrase("find a lesson by its words", "단어로 레슨을 찾습니다")
 START_OVER = Phrase("from the start", "처음부터")
 START_OVER_ABOUT = Phrase(
-    "open the chosen lesson at its first step; what is solved stays solved",
+    "open the chosen lesson at its first step; solved stays solved",
     "고른 레슨을 첫 단계에서 엽니다. 푼 것은 그대로입니다",
 )
 COURSE = Phrase("Course", "과정")

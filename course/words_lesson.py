@@ -48,7 +48,7 @@ MAXIMISE_ABOUT = Phrase(
 )
 CHOOSE = Phrase("choose", "고르기")
 CHOOSE_ABOUT = Phrase(
-    "run the command, play the packet or open the exercise under the mark",
+    "do the marked block: type the command, play, open the exercise",
     "표시된 명령을 실행하거나 패킷을 재생하거나 연습을 엽니다",
 )
 MOVE = Phrase("move", "이동")
@@ -129,7 +129,7 @@ SEED_ABOUT = Phrase(
 SEED_TITLE = Phrase("Seed (a number)", "시드 (숫자)")
 CLOSE = Phrase("close", "닫기")
 CLOSE_ABOUT = Phrase(
-    "leave the exercise; what was done in its lab is kept until the lesson is left",
+    "leave the exercise; its lab is kept until you leave the lesson",
     "연습에서 나갑니다. 레슨을 떠날 때까지 실습 환경은 그대로 남습니다",
 )
 UP_DOWN = Phrase("move the line", "줄 옮기기")

@@ -68,10 +68,14 @@ class Tmux:
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-t", "t", "-x", str(columns), "-y", str(rows))
 
+    @staticmethod
+    def program(*options: str) -> str:
+        """The course as a shell's command."""
+        return shlex.join([sys.executable, "-m", "course", *options])
+
     def start(self, *options: str) -> None:
         """Open the course; it is waited for until its keys are shown."""
-        command = [sys.executable, "-m", "course", *options]
-        self.type(shlex.join(command) + '; echo "code=$?"')
+        self.type(self.program(*options) + '; echo "code=$?"')
         self.keys("Enter")
         self.wait(r"\bF1 ")
 

@@ -186,6 +186,25 @@ def expand(words: Iterable[str], env: dict[str, str]) -> tuple[str, ...]:
     return tuple(re.sub(r"\$?\$\(([^()]*)\)", put, str(w)) for w in words)
 
 
+#: containerd's default capabilities (pkg/oci/spec.go, defaultUnixCaps).
+CAPABILITIES = (
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW",
+    "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+)  # fmt: skip
+
+
+def capabilities(container: Json) -> str:
+    """A container's capabilities by its securityContext: names without CAP_, comma apart, or ALL."""
+    context = container.get("securityContext") or {}
+    change = context.get("capabilities") or {}
+    add = {str(c).upper().removeprefix("CAP_") for c in change.get("add") or ()}
+    drop = {str(c).upper().removeprefix("CAP_") for c in change.get("drop") or ()}
+    if context.get("privileged") or "ALL" in add:
+        return "ALL"
+    kept = set() if "ALL" in drop else set(CAPABILITIES) - drop
+    return ",".join(sorted(kept | add))
+
+
 def process_config(
     pod: Json, container: Json, sandbox: Sandbox, image: StoredImage, env: dict[str, str], what: Behaviour
 ) -> tuple[tuple[str, str], ...]:
@@ -203,5 +222,6 @@ def process_config(
         ("mount:/etc/hosts", f"/var/lib/kubelet/pods/{uid}/etc-hosts"),
         ("mount:/etc/resolv.conf", f"{folder}/resolv.conf"), ("mount:/etc/hostname", f"{folder}/hostname"),
     ]  # fmt: skip
+    settings.append(("caps", capabilities(container)))
     settings += [(f"env:{k}", v) for k, v in env.items()]
     return (*settings, *what.config)

@@ -219,3 +219,18 @@ def test_the_exit_code_is_what_the_process_ended_with() -> None:
     lab.settle()
     ended = lab.container("web")["lastState"]["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (0, "Completed")
+
+
+@pytest.mark.parametrize(
+    ("context", "has", "lacks"),
+    [
+        ("{}", {"NET_RAW", "CHOWN"}, {"NET_ADMIN"}), ("{privileged: true}", {"ALL"}, {"NET_RAW"}),
+        ("{capabilities: {add: [NET_ADMIN], drop: [ALL]}}", {"NET_ADMIN"}, {"NET_RAW"}),
+        ("{capabilities: {drop: [CAP_NET_RAW]}}", {"KILL"}, {"NET_RAW"}),
+    ],
+)  # fmt: skip
+def test_capabilities_come_from_the_security_context(context: str, has: set[str], lacks: set[str]) -> None:
+    lab = Lab(web().replace("name: web, image", f"securityContext: {context}, name: web, image"))
+    proc = lab.net.boxes["w1"].procs[lab.main("w1", "nginx")]
+    found = set(dict(proc.config)["caps"].split(","))
+    assert has <= found and not lacks & found

@@ -100,7 +100,7 @@ class Act:
         """Send one packet and follow it to its end; time passes by its hops."""
         w = Walker(net=self.net, choose=self.choose, waiting=self.waiting)
         end = w.send(netns, packet, **how)
-        sent = next((s.before for s in w.steps if s.kind is StepKind.SEND), packet)
+        sent = next((s.before for s in w.steps if s.kind is StepKind.SEND), end.packet)
         walk = w.walk(end, sent)
         self.net.clock += HOP_SECONDS * sum(
             1 for s in w.steps if s.kind in (StepKind.TRANSMIT, StepKind.RECEIVE)
@@ -140,7 +140,8 @@ def local_address(net: Net, ns: Netns, dst: int, bound: str) -> int:
     return l3.choose_source(ns, route, dst)
 
 
-def packet_of(src: int, dst: int, proto: int, *layers: Layer, ttl: int = 64, df: bool = True) -> Packet:
+def packet_of(src: int, dst: int, proto: int, *layers: Layer, ttl: int = 0, df: bool = True) -> Packet:
+    """A packet to send; `ttl` 0 = as the sender's kernel has it."""
     return Packet((IPv4(src=src, dst=dst, proto=proto, ttl=ttl, df=df), *layers))
 
 

@@ -10,6 +10,7 @@ Rules. Rows are frozen; `Conntrack` only finds, stores and expires. Who decides 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import NamedTuple
 
@@ -20,6 +21,13 @@ TIMEOUTS = {
     "SYN_SENT": 120, "SYN_RECV": 60, "ESTABLISHED": 432000, "FIN_WAIT": 120, "CLOSE_WAIT": 60, "LAST_ACK": 30,
     "TIME_WAIT": 120, "CLOSE": 10, "udp": 30, "udp_stream": 120, "icmp": 30, "generic": 600,
 }  # fmt: skip
+
+#: the sysctls among them
+SYSCTLS = {
+    "net.netfilter.nf_conntrack_tcp_timeout_established": "ESTABLISHED",
+    "net.netfilter.nf_conntrack_udp_timeout": "udp",
+    "net.netfilter.nf_conntrack_udp_timeout_stream": "udp_stream",
+}
 
 ICMP_PAIRS = {8: 0, 13: 14, 15: 16, 17: 18, 0: 8, 14: 13, 16: 15, 18: 17}
 
@@ -128,27 +136,35 @@ class Conntrack:
             self.remove(entry)
 
 
-def initial(packet: Packet, key: Tuple, now: float) -> CtEntry | None:
+def timeouts(sysctls: Mapping[str, str]) -> Mapping[str, int]:
+    """Seconds by state, as the namespace's sysctls have them."""
+    changed = {state: int(sysctls[key]) for key, state in SYSCTLS.items() if key in sysctls}
+    return {**TIMEOUTS, **changed} if changed else TIMEOUTS
+
+
+def initial(packet: Packet, key: Tuple, now: float, times: Mapping[str, int] = TIMEOUTS) -> CtEntry | None:
     """An unconfirmed entry for a first packet, None when no connection may begin like that (ctstate INVALID).
     TCP begins with SYN, or is picked up in the middle by an ACK (tcp_loose = 1); SYN-ACK, FIN and RST begin nothing.
     ICMP begins with a request (nf_conntrack_proto_tcp.c and _icmp.c)."""
     l4 = packet.l4
-    state, seconds = "", TIMEOUTS["generic"]
+    state, seconds = "", times["generic"]
     if isinstance(l4, Tcp):
         if l4.flags not in ("S", "A", "PA"):
             return None
         state = "SYN_SENT" if l4.flags == "S" else "ESTABLISHED"
-        seconds = TIMEOUTS[state]
+        seconds = times[state]
     elif isinstance(l4, Udp):
-        seconds = TIMEOUTS["udp"]
+        seconds = times["udp"]
     elif isinstance(l4, Icmp):
         if l4.type not in (8, 13, 15, 17):
             return None
-        seconds = TIMEOUTS["icmp"]
+        seconds = times["icmp"]
     return CtEntry(id=0, orig=key, reply=key.mirrored(), state=state, deadline=now + seconds, born=now)
 
 
-def advance(entry: CtEntry, packet: Packet, direction: str, now: float) -> CtEntry:
+def advance(
+    entry: CtEntry, packet: Packet, direction: str, now: float, times: Mapping[str, int] = TIMEOUTS
+) -> CtEntry:
     """The entry after this packet: seen-reply, assured, TCP state, new deadline."""
     reply = direction == "reply"
     seen = entry.seen_reply or reply
@@ -172,7 +188,7 @@ def advance(entry: CtEntry, packet: Packet, direction: str, now: float) -> CtEnt
             elif state == "LAST_ACK":
                 state = "TIME_WAIT"
         return replace(
-            entry, state=state, assured=assured, fins=fins, seen_reply=seen, deadline=now + TIMEOUTS[state]
+            entry, state=state, assured=assured, fins=fins, seen_reply=seen, deadline=now + times[state]
         )
     if isinstance(l4, Udp):
         assured = entry.assured or (entry.seen_reply and now > entry.born + 2)
@@ -180,10 +196,10 @@ def advance(entry: CtEntry, packet: Packet, direction: str, now: float) -> CtEnt
             entry,
             seen_reply=seen,
             assured=assured,
-            deadline=now + TIMEOUTS["udp_stream" if assured else "udp"],
+            deadline=now + times["udp_stream" if assured else "udp"],
         )
     return replace(
-        entry, seen_reply=seen, deadline=now + TIMEOUTS["icmp" if entry.orig.proto == 1 else "generic"]
+        entry, seen_reply=seen, deadline=now + times["icmp" if entry.orig.proto == 1 else "generic"]
     )
 
 

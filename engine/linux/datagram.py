@@ -41,7 +41,7 @@ def udp_call(
     purpose: str = "datagram",
     who: str = "client",
     connected: bool = True,
-    ttl: int = 64,
+    ttl: int = 0,
     depth: int = 0,
 ) -> Call:
     """Send one datagram and wait for one answer. A program that says nothing leaves the outcome delivered, with the
@@ -112,7 +112,7 @@ def ping_call(
     ident: int = 0,
     seq: int = 1,
     size: int = 56,
-    ttl: int = 64,
+    ttl: int = 0,
     df: bool = True,
     source: int = 0,
     bound: str = "",

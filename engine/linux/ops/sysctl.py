@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.errors import OpError
+from engine.errors import NotModelled, OpError
 from engine.linux.net import CONF_DEFAULTS, SYSCTL_DEFAULTS, Net, Netns, split_conf
 from engine.linux.ops.base import Op, handles
 from engine.record import dataclass
@@ -86,6 +86,10 @@ CHECKS: dict[str, Callable[[str], str | None]] = {
 }
 
 
+#: What the model knows with one value only: SYN retries, a full conntrack table, choosy ARP questions.
+FIXED = ("net.ipv4.tcp_syn_retries", "net.netfilter.nf_conntrack_max", "arp_announce")
+
+
 @handles(SetSysctl)
 def _set_sysctl(net: Net, op: SetSysctl) -> None:
     ns = net.spaces[op.netns]
@@ -97,6 +101,8 @@ def _set_sysctl(net: Net, op: SetSysctl) -> None:
     if value is None:
         raise OpError("EINVAL", f'sysctl: setting key "{op.key}": Invalid argument')
     conf = split_conf(op.key)
+    if (op.key in FIXED or (conf is not None and conf[1] in FIXED)) and value != ns.sysctl(op.key):
+        raise NotModelled(f"sysctl -w {op.key}={value}")
     if op.key == FORWARD or conf == ("all", "forwarding"):
         forward_all(ns, value)
         return

@@ -27,6 +27,10 @@ REJECT_CODES = {
 }  # fmt: skip
 
 
+def default_ttl(ns: Netns) -> int:
+    return int(ns.sysctl("net.ipv4.ip_default_ttl"))
+
+
 def icmp_error(ns: Netns, skb: Skb, type: int, code: int, *, mtu: int = 0) -> Answering | None:
     """The error that this kernel sends to the packet's source; None where none may be sent (about an ICMP error,
     to nobody). Its source is the address the packet was for if that is ours, else what routing chooses. It belongs to
@@ -42,7 +46,7 @@ def icmp_error(ns: Netns, skb: Skb, type: int, code: int, *, mtu: int = 0) -> An
     quoted = packet.unframed()
     error = Packet(
         (
-            IPv4(src=source, dst=ip.src, proto=Proto.ICMP, tos=0xC0, df=False),
+            IPv4(src=source, dst=ip.src, proto=Proto.ICMP, ttl=default_ttl(ns), tos=0xC0, df=False),
             Icmp(type=type, code=code, mtu=mtu, quoted=quoted),
         )
     )
@@ -59,7 +63,7 @@ def reset(ns: Netns, packet: Packet, ct_of: Skb | None = None) -> Answering | No
     flags, seq, ack = ("R", l4.ack, 0) if "A" in l4.flags else ("RA", 0, l4.seq + 1)
     rst = Packet(
         (
-            IPv4(src=ip.dst, dst=ip.src, proto=Proto.TCP),
+            IPv4(src=ip.dst, dst=ip.src, proto=Proto.TCP, ttl=default_ttl(ns)),
             Tcp(sport=l4.dport, dport=l4.sport, flags=flags, seq=seq, ack=ack),
         )
     )
@@ -147,7 +151,7 @@ def to_icmp(w: Walker, ns: Netns, skb: Skb, l4: Icmp, place: Place) -> End:
         w.step(StepKind.SOCKET, kernel, packet, why=words.ECHO())
         reply = Packet(
             (
-                IPv4(src=ip.dst, dst=ip.src, proto=Proto.ICMP, df=False),
+                IPv4(src=ip.dst, dst=ip.src, proto=Proto.ICMP, ttl=default_ttl(ns), df=False),
                 Icmp(type=0, ident=l4.ident, seq=l4.seq),
                 *packet.unframed().layers[2:],
             )

@@ -286,11 +286,12 @@ def send(
     bound: str = "",
     ct_of: Skb | None = None,
 ) -> Event:
-    """A packet is made in `ns`. Its source may be 0 (the route chooses). `who` names the program, "" the kernel."""
+    """A packet is made in `ns`. Its source may be 0 (the route chooses), and its TTL (ip_default_ttl).
+    `who` names the program, "" the kernel."""
     skb = Skb(packet=packet, mark=mark, uid=uid, gid=uid, local=True, bound=bound)
     place = w.at(ns, program=who or "kernel")
     w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1
-    packet = packet.with_ip(ident=w.net.next_ident)
+    packet = packet.with_ip(ident=w.net.next_ident, ttl=packet.ip.ttl or deliver.default_ttl(ns))
     skb.packet = packet
     dst = packet.ip.dst
     if is_multicast(dst) or dst == 0xFFFFFFFF:

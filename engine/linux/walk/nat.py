@@ -19,6 +19,7 @@ from engine.linux.conntrack import (
     initial,
     quoted_tuple,
     rewrite,
+    timeouts,
     tuple_of,
 )
 from engine.linux.journey import Outcome, Place, StepKind
@@ -50,8 +51,9 @@ def track(w: Walker, ns: Netns, skb: Skb, place: Place) -> None:
         track_error(w, ns, skb, place)
         return
     found = ns.conntrack.find(key, now)
+    times = timeouts(ns.sysctls)
     if found is None:
-        fresh = initial(packet, key, now)
+        fresh = initial(packet, key, now, times)
         if fresh is None:
             skb.ctstate = "INVALID"
             w.step(StepKind.CONNTRACK, place, packet, why=words.CT_INVALID(), verdict="INVALID")
@@ -68,7 +70,7 @@ def track(w: Walker, ns: Netns, skb: Skb, place: Place) -> None:
             reopened = isinstance(l4, Tcp) and l4.flags == "S" and entry.state in ("TIME_WAIT", "CLOSE")
             if reopened and skb.ctdir == "original":
                 ns.conntrack.remove(entry)
-                fresh = initial(packet, key, now)
+                fresh = initial(packet, key, now, times)
                 assert fresh is not None
                 skb.ct, skb.ctstate = fresh, "NEW"
                 w.step(
@@ -80,7 +82,7 @@ def track(w: Walker, ns: Netns, skb: Skb, place: Place) -> None:
                     row=rowtext.conntrack(fresh, now),
                 )
                 return
-            entry = advance(entry, packet, skb.ctdir, now)
+            entry = advance(entry, packet, skb.ctdir, now, times)
             ns.conntrack.update(entry)
             skb.ct = entry
             skb.ctstate = "ESTABLISHED" if entry.seen_reply else "NEW"

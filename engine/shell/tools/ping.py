@@ -107,7 +107,7 @@ class Plan:
     wait: float = LINGER
     deadline: float = 0.0
     size: int = 56
-    ttl: int = 64
+    ttl: int = 0
     df: bool = True
     quiet: bool = False
     numeric: bool = False

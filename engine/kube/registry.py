@@ -14,7 +14,7 @@ import json
 
 from engine.kube.runtime import StoredImage
 from engine.l7 import catalogue, images
-from engine.linux.addr import ip4
+from engine.linux.addr import ip4, text4
 from engine.linux.net import Net
 from engine.linux.rows import Box
 from engine.record import dataclass
@@ -118,7 +118,7 @@ class Puller:
             "ECONNREFUSED": "connect: connection refused", "EHOSTUNREACH": "connect: no route to host",
             "ENETUNREACH": "connect: network is unreachable",
         }.get(call.error, "i/o timeout")  # fmt: skip
-        host = f"{registry.split(':')[0]}:{port}"
+        host = f"{text4(address)}:{port}"
         code = "DeadlineExceeded" if words == "i/o timeout" else "Unknown"
         raise PullError(
             f"{wrap}failed to do request: {self.head(registry, ref)}: dial tcp {host}: {words}", code
@@ -157,10 +157,22 @@ def archived(text: str) -> list[str] | None:
 def stored(name: str, now: float, *, pinned: bool = False) -> StoredImage:
     """The row of an image in a node's store."""
     ref = images.parse(name)
+    source = mirrored(ref)
     config = hashlib.sha256(
         f"config {ref.path.rsplit('/', 1)[-1]}:{ref.tag}{ref.digest}".encode()
     ).hexdigest()
     return StoredImage(
-        name=ref.normal, digest=images.digest(name), id=f"sha256:{config}", size=images.size(name) or 25_000_000,
+        name=ref.normal, digest=images.digest(source), id=f"sha256:{config}", size=images.size(source) or 25_000_000,
         pinned=pinned, stored=now,
     )  # fmt: skip
+
+
+def mirrored(ref: images.Reference) -> str:
+    """The catalogue's own name of an image that a mirror has under the last part of it; else the name itself."""
+    if ref.repository in catalogue.BY_REPOSITORY or ref.digest:
+        return ref.normal
+    tail = ref.path.rsplit("/", 1)[-1]
+    for repository, rows in catalogue.BY_REPOSITORY.items():
+        if repository.rsplit("/", 1)[-1] == tail and any(i.has_tag(ref.tag) for i in rows):
+            return f"{repository}:{ref.tag}"
+    return ref.normal

@@ -220,3 +220,21 @@ def test_any_line_gives_a_result(shell: Shell, tool: str, words: list[str]) -> N
     copy = Shell(shell.world.copy(), "node/w1")
     result = copy.run(f"{tool} {' '.join(words)}")
     assert result.code == 0 or result.stderr or result.stdout or not words
+
+
+def test_a_registry_of_the_lab_is_reached_by_a_connection_in_the_lab() -> None:
+    from engine.lab.lab import Lab
+
+    store = {"name": "store", "addresses": ["192.168.10.20/24"], "listen": [5000]}
+    gapped = {"name": "w1", "pauseImage": False}
+    lab = Lab.load(
+        {"airGapped": True, "nodes": [{"name": "cp", "role": "control-plane"}, gapped], "hosts": [store]}
+    )
+    pulled = lab.run("node/w1", "crictl pull store:5000/pause:3.10.1")
+    assert pulled.stdout.startswith("Image is up to date for sha256:")
+    refused = lab.run("node/w1", "crictl pull store:5001/pause:3.10.1")
+    assert refused.stderr.endswith("dial tcp 192.168.10.20:5001: connect: connection refused\n")
+    tag = "ctr -n k8s.io images tag store:5000/pause:3.10.1 registry.k8s.io/pause:3.10.1"
+    assert lab.run("node/w1", tag).stdout == "registry.k8s.io/pause:3.10.1\n"
+    again = lab.run("node/w1", tag)
+    assert again.stderr == 'ctr: image "registry.k8s.io/pause:3.10.1": already exists\n'

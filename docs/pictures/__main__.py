@@ -22,7 +22,7 @@ from itertools import groupby, product
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from course import catalog
 from course.app import TutorApp
@@ -138,6 +138,8 @@ async def terminal(pilot: Pilot[int]) -> None:
     for line in ("ip -br addr", "iptables -t nat -S DOCKER", "curl -sI localhost:8080"):
         await pilot.press(*[KEYS.get(c, c) for c in line], "enter")
         await settled(pilot)
+    seek(player(pilot), StepKind.SOCKET, 1.0)
+    await pilot.pause()
 
 
 async def exercise(pilot: Pilot[int]) -> None:
@@ -225,6 +227,8 @@ async def photograph(name: str, lang: str, size: tuple[int, int]) -> str:
             async with app.run_test(size=size) as pilot:
                 await SCENES[name](pilot)
                 app.clear_notifications()
+                for line in app.screen.query(Input):
+                    line.cursor_blink = False
                 await pilot.pause()
                 return mended(app.export_screenshot(title="k8snet-tutor"))
 

@@ -41,8 +41,10 @@ MODELLED = {
 
 
 def told(hop: Hop) -> list[Step]:
-    """The steps of a hop that are told, in order; never empty."""
+    """The steps of a hop that are told, in order; never empty. A rule that the packet ended at is told by its end."""
     out = [s for s in hop.steps if s.why is not None and (s.kind in TOLD or _ends(s))]
+    ends = {s.row for s in out if s.kind is StepKind.DROP and s.row}
+    out = [s for s in out if s.kind is not StepKind.RULE or s.row not in ends]
     return out or [hop.steps[-1]]
 
 
@@ -57,12 +59,15 @@ def sentence(step: Step, lang: str) -> str:
 
 
 def decided(step: Step, hop: Hop) -> Step:
-    """The step whose row decided: a rewriting is decided by the rule before it in the nat table, if one was met."""
+    """The step whose row decided: a rewriting is decided by the rule before it in the nat table, if one was met; an end
+    by the rule that it names."""
     if step.kind is StepKind.NAT:
         before = hop.steps[: hop.steps.index(step)]
         for rule in reversed(before):
             if rule.kind is StepKind.RULE and rule.table == "nat" and rule.verdict not in PASSES:
                 return rule
+    if step.kind is StepKind.DROP and step.row:
+        return next((s for s in hop.steps if s.kind is StepKind.RULE and s.row == step.row), step)
     return step
 
 

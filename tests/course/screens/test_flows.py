@@ -1,0 +1,419 @@
+"""What a learner does with keys, screen by screen. States are asserted, never times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.events import Paste
+from textual.widgets import Input, OptionList, TextArea
+
+from course.screens.editor import Editor
+from course.screens.home import HomeScreen
+from course.screens.lesson import LessonScreen
+from course.screens.picker import Picker
+from course.screens.prompt import NumberPrompt
+from course.widgets.blocks import PlayBlock, RunBlock
+from course.widgets.marklist import MarkList
+from tests.course.screens.sitting import Sitting, sitting
+
+BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+
+
+async def open_exercise(s: Sitting, id: str) -> None:
+    s.lesson._open_exercise(id)
+    await s.until(lambda: s.pane.posed is not None and s.pane.posed.id == id)
+    await s.settled()
+
+
+async def answered(s: Sitting, *keys: str) -> None:
+    s.pane._verdict = []
+    await s.press(*keys)
+    await s.until(lambda: s.pane._verdict)
+    await s.settled()
+
+
+@BOTH
+async def test_a_newcomer_moves_a_packet_within_five_keys(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with sitting(tmp_path, size=size) as s:
+        assert "Enter" in s.text()
+        await s.press("enter")
+        await s.loaded()
+        assert "Space" in s.bar
+        await s.press("space")
+        await s.until(lambda: s.player.playing)
+        before = s.player.playback.beat, s.player.playback.fraction
+        s.player.advance(1.0)
+        assert (s.player.playback.beat, s.player.playback.fraction) > before
+        await s.press("space", "right", "right")
+        assert s.player.playback.beat >= 1
+        assert "because" in s.text()
+
+
+async def test_space_before_the_lab_is_open_is_kept(tmp_path: Path) -> None:
+    async with sitting(tmp_path) as s:
+        await s.press("enter", "space")
+        await s.loaded()
+        await s.until(lambda: s.player.playing)
+        assert s.lesson.pane == "see"
+
+
+async def test_home_names_the_next_key_and_the_coming_lessons(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lang="ko") as s:
+        assert isinstance(s.app.screen, HomeScreen)
+        assert "Enter" in s.text() and "준비 중" in s.text()
+        assert "열기" in s.bar and "도움말" in s.bar and "종료" in s.bar
+        await s.press("ㅣ")
+        assert "coming" in s.text() and "open" in s.bar
+        await s.press("end", "enter")
+        assert isinstance(s.app.screen, HomeScreen)
+
+
+async def test_q_quits_under_a_korean_input_method(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lang="ko") as s:
+        await s.press("ㅂ")
+        assert s.app.return_code == 0
+
+
+@BOTH
+async def test_escape_goes_outward_and_loses_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with sitting(tmp_path, size=size, lesson="01-containers") as s:
+        await open_exercise(s, "which-veth")
+        assert isinstance(s.lesson.focused, Input)
+        s.lesson.focused.value = "veth"
+        await s.press("escape")
+        assert s.lesson.focused is s.pane
+        await s.press("t")
+        assert s.lesson.focused is s.line
+        await s.type("half a li")
+        await s.press("escape")
+        assert s.lesson.exercise_open and s.lesson._do == "exercise"
+        if s.lesson.focused is not s.pane:  # its answer's line has the focus
+            await s.press("escape")
+        await s.press("escape")
+        assert not s.lesson.exercise_open and s.lesson.pane == "read"
+        assert s.line.value == "half a li"
+        await s.press("escape")
+        await s.until(lambda: isinstance(s.app.screen, HomeScreen))
+        await s.press("escape")
+        assert isinstance(s.app.screen, HomeScreen)
+
+
+async def test_choice_wrong_then_right_says_what_goes_on(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "port-clash")
+        posed = s.pane.posed
+        assert posed is not None
+        rows = s.pane.query_one(OptionList)
+        assert rows.has_focus and "answer" in s.bar
+        wrong = next(i for i, o in enumerate(posed.options) if not o.right)
+        right = next(i for i, o in enumerate(posed.options) if o.right)
+        await answered(s, *["down"] * wrong, "enter")
+        assert "Not so:" in s.text() and s.pane.query_one(OptionList).has_focus
+        s.pane.query_one(OptionList).highlighted = right
+        await answered(s, "enter")
+        assert "Right." in s.text() and s.pane.solved
+        assert "e opens the next exercise" in s.text() or "n goes on" in s.text()
+        assert s.app.progress.exercise("01-containers", "port-clash").solved
+
+
+async def test_several_choices_are_marked_by_characters(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "what-is-a-container")
+        posed = s.pane.posed
+        assert posed is not None
+        rows = s.pane.query_one(MarkList)
+        await s.press("space")
+        assert rows.marked == {posed.options[0].id} and "[x]" in s.text()
+        await s.press("f2")
+        await s.settled()
+        assert s.pane.query_one(MarkList).marked == {posed.options[0].id}
+        assert s.pane.query_one(MarkList).has_focus
+        await s.press("space")
+        for i, option in enumerate(posed.options):
+            s.pane.query_one(MarkList).highlighted = i
+            if option.right:
+                await s.press("space")
+        await answered(s, "ㅊ")
+        assert s.pane.solved
+
+
+async def test_hints_stay_and_the_solution_does_not_count(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "which-veth")
+        await s.press("f10")
+        assert "hint 1:" in s.text()
+        await s.press("x")
+        await answered(s, "enter")
+        assert "hint 1:" in s.text() and "Not so:" in s.text()
+        await s.press("escape", "h", "h", "h")
+        assert s.pane.hints == 3 and "all three hints" in s.text()
+        await s.press("s")
+        state = s.app.progress.exercise("01-containers", "which-veth")
+        assert state.watched and not state.solved
+
+
+async def test_a_typed_seed_gives_that_task(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "only-from-the-server")
+        await s.press("number_sign")
+        assert isinstance(s.app.screen, NumberPrompt)
+        await s.press("4", "2", "enter")
+        await s.until(lambda: s.pane.posed is not None and s.pane.posed.seed == 42)
+        await s.settled()
+        assert "seed 42" in s.text()
+
+
+async def test_order_lines_move_with_their_mark(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "order-of-dnat")
+        before = list(s.pane._order)
+        await s.press("d")
+        assert s.pane._order[:2] == [before[1], before[0]]
+        await s.press("ㅕ")
+        assert s.pane._order == before
+        await answered(s, "c")
+        assert s.pane.query_one(OptionList).has_focus
+
+
+async def test_diagnose_then_repair_in_the_terminal(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "flushed")
+        posed = s.pane.posed
+        assert posed is not None and posed.diagnosis is not None and posed.solution is not None
+        right = [o.id for o in posed.diagnosis.options].index(posed.diagnosis.right.id)
+        s.pane.query_one(OptionList).highlighted = right
+        await answered(s, "enter")
+        assert "t goes to the terminal" in s.text() and s.pane.has_focus
+        await s.press("t")
+        for deed in posed.solution.deeds:
+            s.terminal.go(deed.place)
+            for line in deed.lines:
+                await s.type(line)
+                await s.press("enter")
+        await answered(s, "f9")
+        assert s.pane.solved and "The goal holds." in s.text()
+
+
+async def test_a_wrong_repair_shows_its_packet_and_escape_comes_back(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "only-from-the-server")
+        await answered(s, "c")
+        assert "Not yet:" in s.text() and "key 2" in s.text()
+        await s.press("2")
+        assert s.player.has_focus and s.player.playback.beat > 0
+        await s.press("escape")
+        assert s.lesson.exercise_open and s.lesson.pane == "do"
+
+
+async def test_predict_then_play(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        s.lesson._step(2)
+        await s.until(lambda: s.lesson.step == 2)
+        await s.settled()
+        block = s.lesson.query(PlayBlock).first()
+        block.focus()
+        await s.press("enter")
+        await s.settled()
+        assert s.lesson.asking is not None and "p" in s.bar
+        await s.press("p")
+        assert isinstance(s.app.screen, Picker)
+        await s.press("escape")
+        assert s.lesson.asking is not None
+        await s.press("p", "enter")
+        assert s.lesson.asking is None and s.player.playback.hidden is None
+        assert not s.lesson.query_one("#asked").has_class("hidden")
+
+
+async def test_the_terminal_history_completion_undo_reset_and_paste(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("t")
+        assert "run" in s.bar and "^q" in s.bar and " q " not in s.bar
+        assert s.terminal.border_title == "host/box"
+        await s.type("ip -br a")
+        await s.press("enter")
+        assert "docker0" in s.log
+        await s.type("not yet")
+        await s.press("up")
+        assert s.line.value == "ip -br a"
+        await s.press("down")
+        assert s.line.value == "not yet"
+        await s.press("ctrl+c")
+        assert s.line.value == "" and "^C" in s.log
+        await s.type("ip ro")
+        await s.press("tab")
+        assert s.line.value == "ip route "
+        await s.press("ctrl+c")
+        s.line.post_message(Paste("echo one\necho two\necho thr"))
+        await s.pilot.pause()
+        assert "one" in s.log and "two" in s.log and s.line.value == "echo thr"
+        await s.press("ctrl+c")
+        s.line.post_message(Paste("cat > /tmp/x <<END\nfirst\nEND\ncat /tmp/x\n"))
+        await s.pilot.pause()
+        assert s.log.endswith("\nfirst")
+        await s.press("f6", "f6")
+        assert s.log.count("# undone") == 2
+        await s.press("f8")
+        assert s.terminal.lab is not None and not s.terminal.lab.acts
+
+
+async def test_vi_edits_and_undo_takes_it_back(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("t")
+        await s.type("vi /tmp/x")
+        await s.press("enter")
+        assert isinstance(s.app.screen, Editor)
+        s.app.screen.query_one(TextArea).text = "a\nb"
+        await s.press("escape")
+        assert isinstance(s.app.screen, Editor)
+        await s.press("f2")
+        assert isinstance(s.app.screen, LessonScreen)
+        await s.type("cat /tmp/x")
+        await s.press("enter")
+        assert s.log.endswith("a\nb")
+        await s.press("f6", "f6")
+        await s.type("nano /tmp/x")
+        await s.press("enter")
+        assert s.app.screen.query_one(TextArea).text == ""
+        await s.press("escape")
+        assert isinstance(s.app.screen, LessonScreen) and s.line.has_focus
+
+
+async def test_kubectl_edit(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="03-cni-bridge") as s:
+        await s.press("t")
+        s.terminal.go("node/cp")
+        await s.type("kubectl edit pod a")
+        await s.press("enter")
+        await s.until(lambda: isinstance(s.app.screen, Editor))
+        area = s.app.screen.query_one(TextArea)
+        assert "kind: Pod" in area.text
+        area.text = area.text.replace("metadata:\n", "metadata:\n  labels: {edited: 'yes'}\n", 1)
+        if "labels:" in area.text.split("spec:")[0].replace("labels: {edited", "", 1):
+            area.text = area.text.replace("  labels: {edited: 'yes'}\n", "", 1).replace(
+                "  labels:\n", "  labels:\n    edited: 'yes'\n", 1
+            )
+        await s.press("f2")
+        await s.type("kubectl get pod a --show-labels")
+        await s.press("enter")
+        assert "edited=yes" in s.log
+
+
+async def test_a_row_types_its_command_at_its_place(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("space", "space", "home", "o")
+        assert s.line.value == "ip route" and s.terminal.place == "container/box/client"
+        assert s.line.has_focus
+
+
+async def test_a_run_block_types_its_command(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("n")
+        await s.until(lambda: s.lesson.step == 1)
+        await s.settled()
+        block = s.lesson.query(RunBlock).first()
+        block.focus()
+        await s.press("enter")
+        assert s.line.value == block.run_block.commands[0] and s.line.has_focus
+
+
+async def test_ping_from_the_terminal_can_be_seen_by_f7(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("t")
+        await s.type("ping -c1 172.17.0.2")
+        await s.press("enter")
+        assert "F7" in s.log and "F7" in s.bar
+        await s.press("f7")
+        assert s.lesson.pane == "see" and s.player.playing
+
+
+@BOTH
+async def test_the_language_changes_in_the_middle_of_everything(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with sitting(tmp_path, size=size, lesson="01-containers") as s:
+        await s.press("space", "l")
+        await s.settled()
+        assert s.player.has_focus and "도움말" in s.bar
+        await open_exercise(s, "which-veth")
+        s.pane.query_one(Input).value = "veth1"
+        await s.press("f2")
+        await s.settled()
+        assert s.pane.query_one(Input).value == "veth1" and s.pane.query_one(Input).has_focus
+        assert s.app.lang == "en" and "help" in s.bar
+        assert s.app.progress.settings().language == "en"
+
+
+async def test_help_is_filtered_and_runs_what_is_chosen(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("f1")
+        assert isinstance(s.app.screen, Picker)
+        await s.press(*"korean", "enter")
+        await s.settled()
+        assert s.app.lang == "ko"
+        await s.press("f3", *"terminal", "escape")
+        assert isinstance(s.app.screen, LessonScreen)
+
+
+async def test_the_palette_opens_another_lesson(tmp_path: Path) -> None:
+    async with sitting(tmp_path) as s:
+        await s.press("slash", *"pause", "enter")
+        await s.loaded()
+        assert s.lesson.entry.id == "02-pause"
+
+
+async def test_the_theme_goes_round_and_is_kept(tmp_path: Path) -> None:
+    async with sitting(tmp_path) as s:
+        first = s.app.theme
+        await s.press("f4")
+        second = s.app.theme
+        assert second != first
+    async with sitting(tmp_path) as s:
+        assert s.app.theme == second
+        for _ in range(4):
+            await s.press("f4")
+        assert s.app.theme == first
+
+
+@pytest.mark.parametrize("size", [(60, 15), (79, 24), (80, 23), (1, 1), (501, 30)])
+async def test_a_window_of_the_wrong_size_says_so_and_keeps_the_focus(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("t")
+        await s.type("abc")
+        await s.pilot.resize_terminal(*size)
+        await s.pilot.pause()
+        assert s.lesson.has_class("small") and s.lesson.focused is None
+        await s.pilot.resize_terminal(100, 30)
+        await s.pilot.pause()
+        await s.pilot.pause()
+        assert not s.lesson.has_class("small") and s.line.has_focus and s.line.value == "abc"
+
+
+async def test_ascii_draws_no_box_glyph(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers", ascii=True, size=(120, 40)) as s:
+        await s.press("space", "space")
+        inside = s.text().splitlines()[1:-1]
+        assert not any(c in "╭╮╰╯●▶✔○" for line in inside for c in line)
+        await s.press("escape")
+        assert not any(c in "▶✔○" for c in s.text())
+
+
+async def test_the_learner_is_where_they_were(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await s.press("n")
+        await s.until(lambda: s.lesson.step == 1)
+    async with sitting(tmp_path) as s:
+        assert "step 2" in " ".join(s.text().split())
+        await s.press("enter")
+        await s.loaded()
+        assert s.lesson.step == 1
+
+
+async def test_the_last_step_says_that_it_is_the_last(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        s.lesson._step(len(s.lesson.desk.lesson.steps) - 1)  # type: ignore[union-attr]
+        await s.until(lambda: s.lesson.step == len(s.lesson.desk.lesson.steps) - 1)  # type: ignore[union-attr]
+        await s.settled()
+        assert "last step" in str(s.lesson.query_one("#onward").render()).lower()

@@ -57,7 +57,7 @@ def _forward(delivery: Delivery, request: Payload, servers: list[str]) -> Answer
             continue
         call = udp_call(
             delivery.net, delivery.ns.box, address, 53, choose=delivery.choose, request=request, serve=serve,
-            timeout=TRIES, purpose=f"dockerd asks {server}", depth=delivery.depth + 1,
+            timeout=TRIES, purpose=f"dockerd asks {server}", who="dockerd", depth=delivery.depth + 1,
         )  # fmt: skip
         legs += call.legs
         if call.response is not None:

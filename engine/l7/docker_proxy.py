@@ -33,6 +33,7 @@ def answer(delivery: Delivery) -> Answer:
         request=request,
         serve=serve,
         purpose="docker-proxy",
+        who="docker-proxy",
         depth=delivery.depth + 1,
     )
     failed = bool(upstream.error)

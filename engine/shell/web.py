@@ -79,7 +79,7 @@ class Fetch:
 
 def fetch(
     ctx: Context, url: Url, request: Request, *, resolved: dict[str, int] | None = None, timeout: float = 0.0,
-    source: int = 0, bound: str = "", connect_only: bool = False,
+    source: int = 0, bound: str = "", connect_only: bool = False, who: str = "curl",
 ) -> Fetch:  # fmt: skip
     """Resolve, connect, ask. `resolved` are addresses given by hand (`--resolve`)."""
     given = (resolved or {}).get(f"{url.host}:{url.port}")
@@ -91,7 +91,7 @@ def fetch(
     got.call = tcp_call(
         ctx.net, ctx.spot.netns, found.address, url.port, choose=ctx.world.choose,
         request=None if connect_only else request.payload(), source=source, uid=uid, bound=bound, timeout=timeout,
-        serve=serve, purpose=f"{request.method} {url.scheme}://{url.netloc}{url.path}",
+        serve=serve, purpose=f"{request.method} {url.scheme}://{url.netloc}{url.path}", who=who,
     )  # fmt: skip
     got.response = parse_response(got.call.response)
     if got.call.response is not None and got.response is None:

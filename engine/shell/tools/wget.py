@@ -83,7 +83,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
         ]
     method = "POST" if "--post-data" in got else "HEAD" if "--spider" in got else "GET"
     request = Request(method=method, path=url.path, headers=tuple(headers), body=body)
-    one = web.fetch(ctx, url, request, timeout=float(limit))
+    one = web.fetch(ctx, url, request, timeout=float(limit), who="wget")
     return _report(ctx, url, one, got.opts, float(limit))
 
 

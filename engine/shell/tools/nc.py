@@ -122,7 +122,8 @@ def _call(ctx: Context, got: Parsed, found: Found, port: int, timeout: float) ->
         probe = data or Payload(protocol="text", text="X", size=1)
         return udp_call(
             ctx.net, ctx.spot.netns, found.address, port, choose=ctx.world.choose, request=probe, sport=int(sport),
-            source=source, timeout=timeout or 1.0, serve=serve, purpose=f"nc -u {text4(found.address)} {port}", who="nc",
+            source=source, timeout=timeout or 1.0, serve=serve, who="nc",
+            purpose=f"nc -u {text4(found.address)} {port}",
         )  # fmt: skip
     return tcp_call(
         ctx.net, ctx.spot.netns, found.address, port, choose=ctx.world.choose, request=data, sport=int(sport),

@@ -36,7 +36,7 @@ class TutorApp(App[int]):
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "k8snet-tutor"
-    ACTIONS: ClassVar[tuple[Command, ...]] = (  # type: ignore[assignment]
+    ACTIONS: ClassVar[tuple[Command, ...]] = (
         Command(action="language", keys=("l", "f2"), label=words.LANGUAGE, about=words.LANGUAGE_ABOUT, bar=6),
         Command(
             action="palette", keys=("ctrl+p", "f3"), label=words.PALETTE, about=words.PALETTE_ABOUT, bar=3
@@ -48,6 +48,7 @@ class TutorApp(App[int]):
         Command(action="quit", keys=("q", "ctrl+q"), label=words.QUIT, about=words.QUIT_ABOUT, bar=9),
     )
     BINDINGS = bindings(ACTIONS)
+    CSS = "Toast { background: $background; color: $foreground; border: round $accent; padding: 0 1; }"
 
     def __init__(
         self,
@@ -177,6 +178,7 @@ class TutorApp(App[int]):
     def set_theme(self, name: str) -> None:
         self.theme = name
         self.progress.change(theme=name)
+        self.clear_notifications()
         self.notify(words.THEME_NAMED(name=name).text(self.lang), timeout=2)
 
     def action_ascii(self) -> None:
@@ -240,7 +242,7 @@ class TutorApp(App[int]):
             while isinstance(at, Widget) or at is self:
                 name = command.action.partition("(")[0]
                 if hasattr(at, f"action_{name}"):
-                    await self.run_action(command.action, default_namespace=at)  # type: ignore[arg-type]
+                    await self.run_action(command.action, default_namespace=at)
                     return
                 at = getattr(at, "parent", None)
 

@@ -32,7 +32,7 @@ ASCII_SHOWN = {"left": "Left", "right": "Right", "up": "Up", "down": "Down"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """`action` is Textual's action; `keys` its keys, the first one is shown; `shown` overrides that (two keys in one)."""
+    """`action` is Textual's action; `keys` its keys: the first one is shown, or `shown` (two keys in one)."""
 
     action: str
     keys: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The course without screens: lines out, lines in. For screen readers, pipes, and terminals that draw nothing.
 
-Theory. The same `Desk` as the lesson screen; a play is the text ladder of `trace`, a lab is the terminal of `shell`. The
-end of the input is the end of the course, wherever it comes.
+Theory. The same `Desk` as the lesson screen; a play is the text ladder of `trace`, a lab is the terminal of `shell`.
+The end of the input is the end of the course, wherever it comes.
 
 Rules. Every question says which answers it takes. Nothing is drawn by position and no line depends on colour.
 """

@@ -97,18 +97,16 @@ class HomeScreen(TutorScreen):
         marks = ASCII_MARKS if app.ascii else MARKS
         options = []
         for group in catalog.groups():
-            options.append(Option(Content.assemble((group.title[lang], "bold $text-muted")), disabled=True))
+            options.append(Option(Content.assemble((group.title[lang], "bold dim")), disabled=True))
             for e in group.lessons:
                 word = self._state.get(e.id, ("new", 0))[0] if e.ready else "coming"
                 line = f"{marks[word]} {e.number:>2} {e.title[lang]}"
                 tail = words.COMING().text(lang) if not e.ready else ""
                 room = 36 - cell_len(line) - cell_len(tail)
-                style = "" if e.ready else "$text-muted"
+                style = "" if e.ready else "dim"
                 if room < 1:
                     line, room = clip(line, 36 - cell_len(tail) - 1), 1
-                options.append(
-                    Option(Content.assemble((line + " " * room, style), (tail, "$text-muted")), id=e.id)
-                )
+                options.append(Option(Content.assemble((line + " " * room, style), (tail, "dim")), id=e.id))
         rows.clear_options()
         rows.add_options(options)
         if at is not None:
@@ -128,7 +126,7 @@ class HomeScreen(TutorScreen):
         room = max(1, self.size.width - cell_len(left) - cell_len(right) - cell_len(middle))
         self.query_one("#top", Static).update(
             Content.assemble(
-                (left, "bold"), " " * (room // 2), middle, " " * (room - room // 2), (right, "$text-muted")
+                (left, "bold"), " " * (room // 2), middle, " " * (room - room // 2), (right, "dim")
             )
         )
 
@@ -146,7 +144,7 @@ class HomeScreen(TutorScreen):
         self.query_one("#about").border_title = f"{entry.number} {entry.title[lang]}"
         lines: list[tuple[str, str] | str] = [entry.summary[lang], "\n\n"]
         if not entry.ready:
-            lines.append((words.COMING_ABOUT().text(lang), "$text-muted"))
+            lines.append((words.COMING_ABOUT().text(lang), "dim"))
         else:
             word, solved = self._state.get(entry.id, ("new", 0))
             facts = self.tutor.lesson_facts(entry)
@@ -154,7 +152,7 @@ class HomeScreen(TutorScreen):
                 said = words.LESSON_FACTS(steps=facts[0], exercises=facts[1], minutes=entry.minutes)
             else:
                 said = words.LESSON_FACTS_SHORT(minutes=entry.minutes)
-            lines += [(said.text(lang), "$text-muted"), "\n"]
+            lines += [(said.text(lang), "dim"), "\n"]
             position = self._positions.get(entry.id)
             if word == "done":
                 lines.append((words.LESSON_DONE().text(lang), "$success"))

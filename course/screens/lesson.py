@@ -46,6 +46,8 @@ from engine.grade.story import Played
 from engine.say import Said
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from course.catalog import Entry
     from engine.grade.finding import Verdict
     from engine.grade.pose import Posed
@@ -183,19 +185,28 @@ class LessonScreen(TutorScreen):
         self.query_one("#read").focus()
         self.run_worker(self._open, name="open-lesson", group="lesson", exclusive=True, thread=True)
 
+    def _from_thread(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this on the screen's thread, and wait for it."""
+
+        async def run() -> bool:
+            await work
+            return True
+
+        self.app.call_from_thread(run)
+
     # -- opening --------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
         try:
             desk = Desk(self.entry, self.tutor.lang)
             painted = threading.Event()
-            self.app.call_from_thread(self._show_text, desk, painted)
+            self._from_thread(self._show_text(desk, painted))
             painted.wait(PAINT)  # the text first: opening the lab would share the processor with its paint
             opened = desk.open(self.step)
         except EngineError as error:
             self.app.call_from_thread(self._failed, error)
             return
-        self.app.call_from_thread(self._show, desk, opened)
+        self._from_thread(self._show(desk, opened))
 
     async def _show_text(self, desk: Desk, painted: threading.Event) -> None:
         """The text of the first step, before its lab is there."""
@@ -395,7 +406,7 @@ class LessonScreen(TutorScreen):
         tabs: list[tuple[str, str]] = []
         if self.narrow:
             for key, name, label in (("1", "read", say.READ), ("2", "see", say.SEE), ("3", "do", say.DO)):
-                style = "reverse bold" if name == self.pane else "$text-muted"
+                style = "reverse bold" if name == self.pane else "dim"
                 tabs += [("  ", ""), (f" {key} {label().text(lang)} ", style)]
         right = f"{marks}  {lang.upper()} "
         room = width - sum(cell_len(t) for t, _ in tabs) - cell_len(right) - cell_len(where) - 1
@@ -405,7 +416,7 @@ class LessonScreen(TutorScreen):
             left = clip(left, max(4, room))
         used = cell_len(left) + cell_len(where) + sum(cell_len(t) for t, _ in tabs) + cell_len(right)
         head = Content.assemble(
-            (left, "bold"), (where, "$text-muted"), *tabs, " " * max(1, width - used), (right, "$text-muted")
+            (left, "bold"), (where, "dim"), *tabs, " " * max(1, width - used), (right, "dim")
         )
         self.query_one("#head", Static).update(head)
 
@@ -522,7 +533,7 @@ class LessonScreen(TutorScreen):
             except EngineError as error:
                 self.app.call_from_thread(self._failed, error)
                 return
-            self.app.call_from_thread(self._show, desk, opened)
+            self._from_thread(self._show(desk, opened))
 
         self.run_worker(work, name="open-step", group="lesson", exclusive=True, thread=True)
 
@@ -611,7 +622,7 @@ class LessonScreen(TutorScreen):
         terminal = self.query_one(Terminal)
         place = terminal_at(terminal.lab, event.place) if terminal.lab is not None else None
         if place is None:
-            self._tell(say.NO_TERMINAL_THERE(place=event.place.text(), row=event.row.strip()), "$text-muted")
+            self._tell(say.NO_TERMINAL_THERE(place=event.place.text(), row=event.row.strip()), "dim")
             return
         terminal.go(place)
         terminal.type(command_for(event.step))
@@ -656,7 +667,7 @@ class LessonScreen(TutorScreen):
             self.asking = None
             self._load(event.journeys[-1], event.terminal.lab.world.net, play=not self.narrow)
             if self.narrow:
-                event.terminal.say(say.PACKET_SENT().text(self.tutor.lang), "$text-muted")
+                event.terminal.say(say.PACKET_SENT().text(self.tutor.lang), "dim")
         self._goal_now()
 
     # -- blocks ---------------------------------------------------------------------------------------------
@@ -720,7 +731,7 @@ class LessonScreen(TutorScreen):
                     self.notify, error.text(self.tutor.lang), severity="error", timeout=10
                 )
                 return
-            self.app.call_from_thread(self._posed, posed)
+            self._from_thread(self._posed(posed))
 
         self.run_worker(work, name="pose", group="exercise", exclusive=True, thread=True)
 
@@ -821,7 +832,7 @@ class LessonScreen(TutorScreen):
         pane = self.query_one(ExercisePane)
         for said in desk.solution():
             pane.say(said, "$accent")
-        pane.say(say.SOLUTION_NOTE(), "$text-muted")
+        pane.say(say.SOLUTION_NOTE(), "dim")
         self.tutor.progress.watch(self.entry.id, desk.posed.id)
         self._mark_exercises()
 

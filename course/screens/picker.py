@@ -78,7 +78,7 @@ class Picker(ModalScreen[None]):
         rows.clear_options()
         for row in self._shown:
             pad = " " * (width - cell_len(row.key) + 2)
-            rows.add_option(Option(Content.assemble((row.key, "bold $accent"), pad, row.text)))
+            rows.add_option(Option(Content.assemble((row.key, "bold"), pad, row.text)))
         if self._shown:
             rows.highlighted = 0
         self.query_one("#none").display = not self._shown

@@ -111,7 +111,7 @@ class ExerciseBlock(DoBlock):
             Content.assemble(
                 (marks[state], "bold $success" if state == "solved" else "bold $accent"),
                 words.EXERCISE_BLOCK(title=title).text(lang),
-                (f"  {kind}", "$text-muted"),
+                (f"  {kind}", "dim"),
                 (f"  {tail().text(lang)}" if tail is not None else "", "$success"),
             )
         )

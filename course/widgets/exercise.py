@@ -232,7 +232,7 @@ class ExercisePane(VerticalScroll):
             told.append(((words.NOT_YET if goal else words.NOT_RIGHT)(), "bold $error"))
             told += [(self._finding(f), "") for f in verdict.findings]
             if any(f.journey is not None for f in verdict.findings):
-                told.append((words.SHOWN_IN_SEE(), "$text-muted"))
+                told.append((words.SHOWN_IN_SEE(), "dim"))
         self._write_task()
         self._write_said()
         self.call_after_refresh(self.scroll_end, animate=False)
@@ -282,7 +282,7 @@ class ExercisePane(VerticalScroll):
             (f"  {words.KINDS[posed.kind]().text(lang)}", "$accent"),
         ]
         if posed.values:
-            head.append((f"  {words.SEED_IS(seed=posed.seed).text(lang)}", "$text-muted"))
+            head.append((f"  {words.SEED_IS(seed=posed.seed).text(lang)}", "dim"))
         parts: list[tuple[str, str] | str | Content] = [
             *head,
             "\n",
@@ -349,9 +349,7 @@ class ExercisePane(VerticalScroll):
         rows = []
         for i, option in enumerate(options, 1):
             lead = f"{i}. " if numbered else f"{'abcdefghij'[i - 1]}  "
-            rows.append(
-                Option(Content.assemble((lead, "bold $accent"), option.text.text(self.lang)), id=option.id)
-            )
+            rows.append(Option(Content.assemble((lead, "bold"), option.text.text(self.lang)), id=option.id))
         return OptionList(*rows, id="options")
 
     def _ordered(self) -> tuple[Choice, ...]:
@@ -411,7 +409,7 @@ class ExercisePane(VerticalScroll):
         if posed is None:
             return
         if self.hints >= len(posed.hints):
-            self.say(words.NO_MORE_HINTS(), "$text-muted")
+            self.say(words.NO_MORE_HINTS(), "dim")
             return
         self.hints += 1
         self.say(words.HINT_N(n=self.hints, text=posed.hints[self.hints - 1]), "$warning")

@@ -7,6 +7,7 @@ Before the log has a width nothing is drawn, so that no line is wrapped for a pa
 from __future__ import annotations
 
 from rich.text import Text
+from textual import events
 from textual.widgets import RichLog
 
 KEPT = 2000
@@ -41,7 +42,8 @@ class Log(RichLog):
         """Everything that was written, for tests."""
         return "\n".join(text for text, _ in self.entries)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
+        """RichLog has its own handler for the first size; this one comes beside it."""
         width = self.scrollable_content_region.width
         if width and width != self._drawn:
             self._drawn = width
@@ -59,12 +61,10 @@ class Log(RichLog):
 
 
 def styled(text: str, style: str, variables: dict[str, str]) -> Text:
-    """A rich text with the theme's colours resolved; `$text-muted` is dim in every theme."""
+    """A rich text with the theme's colours resolved."""
     words = []
     for word in style.split():
-        if word == "$text-muted":
-            words.append("dim")
-        elif word.startswith("$"):
+        if word.startswith("$"):
             colour = variables.get(word[1:], "").removeprefix("ansi_")
             words.append("" if colour == "default" else colour)
         else:

@@ -26,7 +26,7 @@ class MarkList(OptionList):
 
     def _line(self, id: str) -> Content:
         mark = "[x] " if id in self.marked else "[ ] "
-        return Content.assemble((mark, "bold $accent"), dict(self.rows)[id])
+        return Content.assemble((mark, "bold"), dict(self.rows)[id])
 
     def mark(self, ids: Sequence[str]) -> None:
         """Exactly these are marked."""

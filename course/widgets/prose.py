@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CODE = "$accent"
 HEAD = "bold $primary"
-QUOTE = "italic $text-muted"
+QUOTE = "italic dim"
 
 
 @cache

@@ -241,7 +241,7 @@ class Terminal(Widget):
 
         def done(new: str | None) -> None:
             if new is None or new == text:
-                self.say(words.NOT_SAVED().text(self.lang), "$text-muted")
+                self.say(words.NOT_SAVED().text(self.lang), "dim")
             else:
                 self.run(save(new))
             self.query_one(CommandLine).focus()
@@ -332,7 +332,7 @@ class Terminal(Widget):
             typed.value = new + typed.value[typed.cursor_position :]
             typed.cursor_position = len(new)
         if len(found) > 1:
-            self.say("  ".join(found), "$text-muted")
+            self.say("  ".join(found), "dim")
 
     def recall(self, by: int) -> None:
         """The line before or after in the history; the line that was being typed comes back at the end."""

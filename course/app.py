@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from datetime import datetime
@@ -274,4 +275,9 @@ def run_app(args: argparse.Namespace) -> int:
         app.run()
         if app._exception is not None:
             raise app._exception
-        return app.return_code or 0
+        code = app.return_code or 0
+    if code > 128:
+        # A signal ended it, and the terminal may be gone: Textual's reader would wait (and spin) on it for ever.
+        sys.stdout.flush()
+        os._exit(code)
+    return code

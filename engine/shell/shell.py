@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 
-from engine.errors import EngineError, OpError
-from engine.linux.journey import Journey
+from engine.errors import EngineError, NotModelled, OpError
+from engine.linux.journey import Journey, Outcome
 from engine.linux.ops import KillProc
 from engine.record import dataclass
 from engine.say import Phrase
@@ -386,13 +386,23 @@ class Shell:
         try:
             if self.depth > DEPTH_LIMIT:
                 raise EngineError(TOO_DEEP(limit=DEPTH_LIMIT))
-            return tool.run(context, argv)
+            return self._honest(tool.run(context, argv), context.line)
         except Fail as fail:
             return fail.out
         except EngineError as error:
             return Out(stderr=self._error(error), code=2)
         finally:
             self.depth -= 1
+
+    def _honest(self, out: Out, line: str) -> Out:
+        """A tool whose packet met what the model does not know says so: its own words would be those of a loss."""
+        walks = (w for j in out.journeys for leg in j.legs for w in leg.walks())
+        strange = next((w for w in walks if w.outcome is Outcome.NOT_MODELLED), None)
+        if strange is None:
+            return out
+        why = strange.last.why if strange.last is not None and strange.last.why is not None else ""
+        text = self._error(NotModelled(line, why))
+        return out if text in out.stderr else Out(stderr=text, code=2, journeys=out.journeys)
 
     def tool(self, word: str, spot: Spot) -> Tool | None:
         """The tool behind a typed word at a spot; None when the shell there would not find it."""

@@ -24,6 +24,7 @@ from engine.shell.files import FileError
 from engine.shell.names import hosts, is_address
 from engine.shell.sockets import connect_error, errno_text
 from engine.shell.tool import Context, Fail, Opt, Out, Parsed, Tool
+from engine.shell.tools.curl_options import REAL
 
 AGENT = "curl/7.88.1"
 TRY = "curl: try 'curl --help' or 'curl --manual' for more information"
@@ -61,6 +62,8 @@ class Job:
 
 
 def _unknown(tool: Tool, option: str) -> Fail:
+    if option.removeprefix("--").removeprefix("no-") in REAL:
+        raise NotModelled(f"curl {option}")
     return Fail(f"curl: option {option}: is unknown\n{TRY}", 2)
 
 

@@ -216,7 +216,7 @@ TOOL = Tool(
         _opt("-A", "--after-context", value="N", en="N lines after", ko="뒤 N줄"),
         _opt("-B", "--before-context", value="N", en="N lines before", ko="앞 N줄"),
         _opt("-C", "--context", value="N", en="N lines around", ko="앞뒤 N줄"),
-        Opt(("--color", "--colour"), "", Phrase("accepted; no colour here", "받지만 색은 없습니다")),
+        Opt(("--color", "--colour"), "[=WHEN]", Phrase("accepted; no colour here", "받지만 색은 없습니다")),
         Opt(("-P", "--perl-regexp"), refused=True),
         Opt(("-f", "--file"), "FILE", refused=True),
         Opt(("-z",), refused=True),

@@ -177,6 +177,7 @@ LS = Tool(
         _opt("-a", "--all", en="hidden ones too", ko="숨은 파일까지"),
         _opt("-A", "--almost-all", en="hidden ones, without . and ..", ko=". 과 .. 을 뺀 숨은 파일까지"),
         _opt("-1", en="one a line", ko="한 줄에 하나씩"),
+        Opt(("--color",), "[=WHEN]", Phrase("accepted; no colour here", "받지만 색은 없습니다")),
         _opt("-d", "--directory", en="folders themselves", ko="폴더 자체"),
         _opt("-r", "--reverse", en="the other way round", ko="거꾸로"),
         _opt(

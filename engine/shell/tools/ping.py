@@ -20,6 +20,7 @@ from engine.linux.exchange import Call, ping_call
 from engine.linux.journey import Journey, Leg, Outcome, StepKind
 from engine.linux.ops import Advance
 from engine.linux.packet import Icmp
+from engine.linux.walk.l3 import find_route
 from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.complete import addresses, devices
@@ -109,6 +110,7 @@ class Plan:
     size: int = 56
     ttl: int = 0
     df: bool = True
+    strict: bool = False
     quiet: bool = False
     numeric: bool = False
     source: int = 0
@@ -167,7 +169,7 @@ def _plan(ctx: Context, got: Parsed) -> Plan:
         how = got.last("-M")
         if how not in ("do", "dont", "want"):
             raise Fail(f"ping: invalid -M argument: {how}", 2)
-        plan.df = how != "dont"
+        plan.df, plan.strict = how != "dont", how == "do"
     plan.quiet, plan.numeric = "-q" in got, "-n" in got
     if "-I" in got:
         _source(ctx, plan, got.last("-I"))
@@ -219,10 +221,21 @@ def _run(ctx: Context, argv: list[str]) -> Out:
     return _report(ctx, plan, found, run)
 
 
+def fits(ctx: Context, plan: Plan, dst: int) -> bool:
+    """Does the request leave in one piece? Without `-M do` a larger one is cut and carries no DF."""
+    route = find_route(ctx.ns, dst, src=plan.source, oif=plan.bound).route
+    if route is None or route.oif not in ctx.ns.links:
+        return True
+    known = ctx.ns.path_mtus.get(dst)
+    mtu = route.mtu or (ctx.ns.links[1] if route.type == "local" else ctx.ns.links[route.oif]).mtu
+    return plan.size + 28 <= min(mtu, known[0] if known is not None else mtu)
+
+
 def echo(ctx: Context, plan: Plan, dst: int, seq: int, ident: int) -> Call:
     return ping_call(
         ctx.net, ctx.spot.netns, dst, choose=ctx.world.choose, ident=ident, seq=seq, size=plan.size, ttl=plan.ttl,
-        df=plan.df, source=plan.source, bound=plan.bound, timeout=min(plan.wait, 1.0),
+        df=plan.df and (plan.strict or fits(ctx, plan, dst)), source=plan.source, bound=plan.bound,
+        timeout=min(plan.wait, 1.0),
     )  # fmt: skip
 
 

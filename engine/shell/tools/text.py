@@ -107,7 +107,10 @@ def _count(name: str, word: str) -> tuple[str, int]:
 
 def _ends(tool: Callable[[], Tool], name: str) -> Callable[[Context, list[str]], Out]:
     def run(ctx: Context, argv: list[str]) -> Out:
-        argv = [re.sub(r"^-(\d+)$", r"-n\1", a) for a in argv]
+        argv = [
+            a if before in ("-n", "-c", "--lines", "--bytes") else re.sub(r"^-(\d+)$", r"-n\1", a)
+            for before, a in zip(["", *argv], argv, strict=False)
+        ]
         got = tool().parse(argv)
         texts, errors = inputs(ctx, name, got.words)
         out = ""
@@ -116,7 +119,10 @@ def _ends(tool: Callable[[], Tool], name: str) -> Callable[[Context, list[str]],
                 out += ("\n" if i else "") + f"==> {'standard input' if file == '-' else file} <==\n"
             if "-c" in got:
                 sign, n = _count(name, got.last("-c"))
-                out += text[:n] if name == "head" else text[max(0, len(text) - n) :]
+                if name == "head":
+                    out += text[: max(0, len(text) - n)] if sign == "-" else text[:n]
+                else:
+                    out += text[max(0, n - 1) :] if sign == "+" else text[max(0, len(text) - n) :]
                 continue
             sign, n = _count(name, got.last("-n", "10"))
             lines = lines_of(text)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from engine.errors import NotModelled
 from engine.linux.addr import text4
 from engine.linux.exchange import Call, ping_call, udp_call
 from engine.linux.journey import Journey, Leg, Outcome
@@ -54,6 +55,17 @@ def _number(name: str, word: str, low: int, high: int) -> int:
     return int(word)
 
 
+def _length(ctx: Context, words: list[str]) -> int:
+    """The packet length after the host, in bytes with all headers."""
+    if ctx.busybox or len(words) > 1:
+        raise NotModelled(f"traceroute HOST {' '.join(words)}")
+    if not re.fullmatch(r"\d+", words[0]):
+        raise Fail(f'Cannot handle "packetlen" cmdline arg `{words[0]}\' on position 2 (argc 2)', 2)
+    if int(words[0]) > 65000:
+        raise Fail(f"too big packetlen {words[0]} specified", 2)
+    return max(28, int(words[0]))
+
+
 def _plan(ctx: Context, got: Parsed) -> Plan:
     plan = Plan(got.words[0], numeric="-n" in got, icmp="-I" in got)
     plan.hops = _number("m", got.last("-m", "30"), 1, 255)
@@ -64,6 +76,8 @@ def _plan(ctx: Context, got: Parsed) -> Plan:
         raise Fail(f"Cannot handle `-w' option with arg `{wait}' (argc 2)", 2)
     plan.wait = float(wait)
     plan.size = 46 if ctx.busybox else 60
+    if len(got.words) > 1:
+        plan.size = _length(ctx, got.words[1:])
     if "-i" in got:
         if got.last("-i") not in ctx.ns.names:
             raise Fail("setsockopt SO_BINDTODEVICE: No such device", 1)

@@ -49,7 +49,15 @@ class TutorApp(App[int]):
         Command(action="quit", keys=("q", "ctrl+q"), label=words.QUIT, about=words.QUIT_ABOUT, bar=9),
     )
     BINDINGS = bindings(ACTIONS)
-    CSS = "Toast { background: $background; color: $foreground; border: round $accent; padding: 0 1; }"
+    CSS = """
+    Toast { background: $background; color: $foreground; border: round $accent; padding: 0 1; }
+    .ascii #map, .ascii #about, .ascii #box, .ascii Toast, .ascii TextArea { border: ascii $primary; }
+    .ascii Terminal, .ascii #exercise-side { border-top: ascii $panel; }
+    .ascii Terminal:focus-within, .ascii #exercise-side:focus-within { border-top: ascii $accent; }
+    .ascii #read { border-right: ascii $panel; }
+    .ascii DoBlock { border-left: ascii $panel; }
+    .ascii DoBlock:focus { border-left: ascii $accent; }
+    """
 
     def __init__(
         self,
@@ -64,6 +72,7 @@ class TutorApp(App[int]):
         settings = progress.settings()
         self.lang = lang or settings.language or wanted()
         self.ascii = settings.ascii if ascii is None else ascii
+        self.set_class(self.ascii, "ascii")
         self.motion = settings.animation != "none"
         self._first_lesson = lesson
         for theme in OWN:
@@ -184,6 +193,7 @@ class TutorApp(App[int]):
 
     def action_ascii(self) -> None:
         self.ascii = not self.ascii
+        self.set_class(self.ascii, "ascii")
         self.progress.change(ascii=self.ascii)
         self.retext()
 

@@ -46,7 +46,7 @@ from engine.grade.story import Played
 from engine.say import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from course.catalog import Entry
     from engine.grade.finding import Verdict
@@ -188,11 +188,11 @@ class LessonScreen(TutorScreen):
     def _from_thread(self, work: Coroutine[Any, Any, None]) -> None:
         """Do this on the screen's thread, and wait for it."""
 
-        async def run() -> bool:
+        async def run() -> None:
             await work
-            return True
 
-        self.app.call_from_thread(run)
+        callback: Callable[[], Any] = run
+        self.app.call_from_thread(callback)
 
     # -- opening --------------------------------------------------------------------------------------------
 

@@ -87,13 +87,17 @@ class PlayBlock(DoBlock):
         self.play, self.at = play, at
         phrase = words.PLAY_PREDICT if play.ask is not None else words.PLAY_BLOCK
         mark = "> " if ascii else "▶ "
-        self.update(Content.assemble((mark, "bold $accent"), phrase(flow=flow_text(play.flow)).text(lang)))
+        self.update(
+            Content.assemble(
+                (mark, "bold $accent"), phrase(flow=flow_text(play.flow, ascii=ascii)).text(lang)
+            )
+        )
 
 
-def flow_text(flow: Flow) -> str:
+def flow_text(flow: Flow, *, ascii: bool = False) -> str:
     """`pod/a > pod/b:80 tcp`, as short as it can be said."""
     proto = f" {flow.proto}" if flow.proto != "tcp" else ""
-    return f"{flow.source} → {flow.to}{proto}"
+    return f"{flow.source} {'->' if ascii else '→'} {flow.to}{proto}"
 
 
 class ExerciseBlock(DoBlock):

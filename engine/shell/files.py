@@ -44,6 +44,8 @@ INSTEAD = {
     "route": "ip route", "arp": "ip neigh", "tcp": "ss -tan", "udp": "ss -uan", "dev": "ip -s link",
     "fib_trie": "ip route show table all", "nf_conntrack": "conntrack -L", "snmp": "nstat",
 }  # fmt: skip
+#: where named network namespaces are mounted; the second is the path that the runtimes write
+NETNS_FOLDERS = ("/run/netns", "/var/run/netns")
 #: folders that every tree has
 FOLDERS = ("/", "/etc", "/root", "/tmp")
 NS_TYPES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
@@ -93,6 +95,9 @@ class Files:
         path = posixpath.normpath(path)
         if _special(path):
             return self._special_kind(path)
+        folder, _, name = path.rpartition("/")
+        if folder in NETNS_FOLDERS and not self.spot.contained and name in self.box.netns_names:
+            return "file"
         real = self.real(path)
         if real in self.box.files or path in self.of_image():
             return "file"
@@ -112,6 +117,8 @@ class Files:
         path = posixpath.normpath(path)
         if _special(path):
             return self._special_list(path, quiet)
+        if path in NETNS_FOLDERS and not self.spot.contained and self.box.netns_names:
+            return sorted(self.box.netns_names)
         real = self.real(path).rstrip("/")
         if not quiet and real in self.box.files:
             raise FileError("ENOTDIR")

@@ -79,7 +79,7 @@ USAGE = {
 NO_TERMINAL = {
     "en": "{program}: the course needs a terminal on its input and output ({reason}). "
     "Without one: `{program} --plain`, or the commands {commands}.",
-    "ko": "{program}: 과정를 열려면 입력과 출력이 터미널이어야 합니다({reason}). "
+    "ko": "{program}: 과정을 열려면 입력과 출력이 터미널이어야 합니다({reason}). "
     "터미널 없이는 `{program} --plain` 또는 {commands} 명령을 쓰십시오.",
 }
 CRASH = {

@@ -40,7 +40,7 @@ T = TypeVar("T")
 IN_MEMORY = Phrase(
     en="Your progress cannot be saved in {folder} ({reason}). The course goes on, but what you do from now on "
     "is forgotten when you close it. Make room or choose another folder with --data-dir.",
-    ko="학습 기록을 {folder}에 저장할 수 없습니다({reason}). 과정는 계속되지만 지금부터 하는 일은 닫을 때 사라집니다. "
+    ko="학습 기록을 {folder}에 저장할 수 없습니다({reason}). 과정은 계속되지만 지금부터 하는 일은 닫을 때 사라집니다. "
     "공간을 확보하거나 --data-dir로 다른 폴더를 지정하십시오.",
 )
 

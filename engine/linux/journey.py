@@ -266,11 +266,11 @@ class Journey:
                 yield from leg.back.steps()
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "version": JOURNEY_VERSION,
-            "outcome": str(self.outcome),
-            "legs": [leg.to_json() for leg in self.legs],
-        }
+        out: dict[str, Any] = {"version": JOURNEY_VERSION, "outcome": str(self.outcome)}
+        if self.why is not None:
+            out["why"] = self.why.text("en")
+        out["legs"] = [leg.to_json() for leg in self.legs]
+        return out
 
 
 @dataclass(slots=True)

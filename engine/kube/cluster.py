@@ -35,11 +35,12 @@ from engine.kube.manifests import Manifest
 from engine.kube.node import NodeState
 from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, name_of, namespace_of, spec_of
 from engine.kube.options import Options, pod_cidrs
+from engine.kube.ownership import LIMIT, replicas
 from engine.kube.podspec import NOT_READY, default_pod, on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
 from engine.kube.store import Store
-from engine.kube.workloads import LIMIT, Workloads, replicas
+from engine.kube.workloads import Workloads
 from engine.l7.behave import Behaviour
 from engine.linux.addr import text4
 from engine.linux.net import Net

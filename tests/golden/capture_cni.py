@@ -183,7 +183,8 @@ def all_scenarios() -> None:
     ])  # fmt: skip
     scenario("twice", [step("ADD", hardway), step("ADD", hardway)])
     scenario("after-failure", [
-        step("ADD", bridge(isGateway=True, ipam={"ranges": []})), step("DEL", hardway), step("ADD", hardway, "c2", "p2"),
+        step("ADD", bridge(isGateway=True, ipam={"ranges": []})), step("DEL", hardway),
+        step("ADD", hardway, "c2", "p2"),
     ])  # fmt: skip
     scenario("bad-subnet", [
         step("ADD", bridge(ipam={"ranges": [[{"subnet": "10.244.1.5/24"}]]})),

@@ -19,7 +19,8 @@ from engine.l7.images import ReferenceError_, normal
 from engine.linux.ops import WriteFile
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
-from engine.shell.tools.crictl import here, of
+from engine.shell.tools.crictl import here
+from engine.shell.tools.crictl_.base import of
 from engine.shell.tools.kubectl_.flags import SEE, flag, parse, refused, switch
 
 Images = dict[str, StoredImage]

@@ -12,7 +12,17 @@ from engine.kube.objects import BY_KIND, KINDS, kind_named, name_of
 from engine.say import Phrase
 from engine.shell.place import Spot
 from engine.shell.tool import Context, Fail, Out, Tool
-from engine.shell.tools.kubectl_ import about, change, containers, describe, generate, get, wait, write
+from engine.shell.tools.kubectl_ import (
+    about,
+    change,
+    containers,
+    delete,
+    describe,
+    generate,
+    get,
+    wait,
+    write,
+)
 from engine.shell.tools.kubectl_.client import later
 from engine.shell.world import World
 
@@ -23,7 +33,7 @@ VERBS: dict[str, Verb] = {
     "apply": write.apply,
     "create": generate.create_verb,
     "replace": write.replace,
-    "delete": write.delete,
+    "delete": delete.run,
     "run": generate.run,
     "logs": containers.logs,
     "exec": containers.run_exec,

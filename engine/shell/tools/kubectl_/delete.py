@@ -1,0 +1,106 @@
+"""kubectl delete: what is named by words, by labels or by files."""
+
+from __future__ import annotations
+
+from engine.kube.objects import Json, Kind, name_of, namespace_of
+from engine.shell.tool import Context, Fail, Out
+from engine.shell.tools.kubectl_.client import (
+    NO_RESOURCES,
+    Client,
+    connect,
+    listing,
+    not_found,
+    ref,
+    targets,
+)
+from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
+from engine.shell.tools.kubectl_.write import DRY, dry_run, named_in_files
+
+DELETE = (
+    flag("filename", "f"), switch("recursive", "R"), refused("kustomize", "k", value=True), DRY, flag("output", "o"),
+    flag("selector", "l"), flag("field-selector"), switch("all"), switch("all-namespaces", "A"), switch("force"),
+    switch("now"), flag("grace-period"), switch("ignore-not-found"), switch("wait"), flag("timeout"),
+    Flag(name="cascade", bare="background"), refused("interactive", "i"), refused("raw", value=True),
+)  # fmt: skip
+
+
+def run(ctx: Context, argv: list[str]) -> Out:
+    line = parse("delete", argv, DELETE)
+    client = connect(ctx, line)
+    dry = dry_run(line)
+    found: list[tuple[Kind, Json]] = []
+    errors: list[str] = []
+    for kind, name, namespace in wanted(client, line):
+        if name:
+            space = namespace if kind.namespaced else ""
+            body = client.cluster.store.get(kind.kind, space, name)
+            if body is None:
+                if not line.on("ignore-not-found"):
+                    errors.append(not_found(kind, name))
+            else:
+                found.append((kind, body))
+        else:
+            rows = listing(client, kind, everywhere=line.on("all-namespaces"), line=line)
+            found += [(kind, r) for r in rows]
+    lines: list[str] = []
+    forced = line.on("force") or line.get("grace-period") == "0"
+    for kind, body in found:
+        if kind.kind == "Namespace" and name_of(body) in (
+            "default",
+            "kube-system",
+            "kube-public",
+            "kube-node-lease",
+        ):
+            errors.append(
+                f'Error from server (Forbidden): namespaces "{name_of(body)}" is forbidden: this namespace may not be '
+                "deleted"
+            )
+            continue
+        if not dry:
+            remove(client, kind, body)
+        word = "force deleted" if forced else "deleted"
+        where = f" from {namespace_of(body)} namespace" if kind.namespaced else ""
+        name = ref(kind, name_of(body))
+        lines.append(
+            name
+            if line.get("output") == "name"
+            else f'{kind.singular}{"." + kind.group if kind.group else ""} "{name_of(body)}" {word}{where}{dry}'
+        )
+    if not found and not errors and not line.on("ignore-not-found"):
+        lines.append("No resources found")
+    client.settle()
+    warning = ""
+    if forced and found:
+        warning = (
+            "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. "
+            "The resource may continue to run on the cluster indefinitely.\n"
+        )
+    return Out(
+        stdout="".join(x + "\n" for x in lines), stderr=warning + "".join(e + "\n" for e in errors),
+        code=1 if errors else 0,
+    )  # fmt: skip
+
+
+def remove(client: Client, kind: Kind, body: Json) -> None:
+    if kind.kind == "Event":
+        store = client.cluster.store
+        for key in [k for k, e in store.events.items() if e.id == name_of(body)]:
+            del store.events[key]
+        return
+    client.cluster.delete(body, client.clock)
+    client.settle()
+
+
+def wanted(client: Client, line: Line) -> list[tuple[Kind, str, str]]:
+    """(kind, name, namespace) of what is to be deleted."""
+    if "filename" in line:
+        return named_in_files(client, line)
+    if not line.words:
+        raise Fail(NO_RESOURCES)
+    rows = targets(client, line, line.words)
+    for _, name in rows:
+        if not name and not line.on("all") and not line.get("selector") and not line.get("field-selector"):
+            raise Fail("error: resource(s) were provided, but no name was specified")
+        if name and line.on("all"):
+            raise Fail("error: name cannot be provided when a selector is specified")
+    return [(k, n, client.namespace) for k, n in rows]

@@ -23,7 +23,7 @@ LANGUAGE = Phrase("한국어", "English")
 LANGUAGE_ABOUT = Phrase("read the course in Korean (한국어로 보기)", "과정을 영어로 봅니다 (read in English)")
 THEME = Phrase("theme", "테마")
 THEME_ABOUT = Phrase(
-    "next theme: dark, light, high contrast, the terminal's own colours",
+    "next theme: dark, light, high contrast, the terminal's own",
     "다음 테마: 어두움, 밝음, 고대비, 터미널 색",
 )
 THEME_NAMED = Phrase("theme: {name}", "테마: {name}")

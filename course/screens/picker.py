@@ -51,7 +51,7 @@ class Picker(ModalScreen[None]):
     Picker Input, Picker Input:focus { border: none; height: 1; padding: 0; background: $panel; margin-bottom: 1; }
     Picker OptionList { border: none; background: $surface; height: 1fr; padding: 0; scrollbar-size-vertical: 1; }
     Picker OptionList > .option-list--option-highlighted {
-        color: $foreground; background: $surface; text-style: bold reverse;
+        color: $block-cursor-foreground; background: $block-cursor-background; text-style: bold;
     }
     Picker #none { display: none; color: $text-muted; }
     """

@@ -126,7 +126,7 @@ def test_errors_are_the_real_shells(shell: Shell, line: str, stderr: str, code: 
 
 def test_our_sentences_are_in_the_learners_language(shell: Shell) -> None:
     shell.world.lang = "ko"
-    assert "혹시 ping인가요" in shell.run("pnig").stderr
+    assert "혹시 ping입니까" in shell.run("pnig").stderr
     assert "모델에 아직 없습니다" in shell.run("watch ls").stderr
     assert "패킷을 보내고 지켜보기" in shell.run("help").stdout
 

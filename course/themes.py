@@ -17,7 +17,8 @@ LIGHT = Theme(
     success="#3d7a1f", foreground="#1d2330", background="#fbfaf7", surface="#f4f2ec", panel="#e8e5dc", dark=False,
 )  # fmt: skip
 CONTRAST = Theme(
-    name="k8snet-contrast", primary="#ffffff", secondary="#ffffff", accent="#00ffff", warning="#ffff00", error="#ff5555",
+    name="k8snet-contrast", primary="#ffffff", secondary="#ffffff", accent="#00ffff", warning="#ffff00",
+    error="#ff5555",
     success="#55ff55", foreground="#ffffff", background="#000000", surface="#000000", panel="#1a1a1a", dark=True,
 )  # fmt: skip
 

@@ -24,9 +24,11 @@ FLOWS = Phrase(
     ko="흐름: {count}개 비교, {records}단계, {bad}개 다름",
 )
 KEPT = Phrase(
-    en="A shell inside the built namespaces: `ip netns list`, `ip netns exec NAME ...`, tcpdump, conntrack. `exit` ends it "
+    en="A shell inside the built namespaces: `ip netns list`, `ip netns exec NAME ...`, tcpdump, conntrack. `exit` "
+    "ends it "
     "and everything vanishes.",
-    ko="만든 네임스페이스 안의 셸입니다. `ip netns list`, `ip netns exec 이름 ...`, tcpdump, conntrack을 쓸 수 있습니다. "
+    ko="만든 네임스페이스 안의 셸입니다. `ip netns list`, `ip netns exec 이름 ...`, tcpdump, conntrack을 "
+    "쓸 수 있습니다. "
     "`exit`로 끝나고 모두 사라집니다.",
 )
 NOTHING = Phrase(
@@ -119,7 +121,7 @@ def _run(args: argparse.Namespace) -> int:
                         "steps": records,
                         "different": [{"flow": vars_of(r.flow), "grid": r.grid()} for r in bad_flows],
                     },
-                }  # fmt: skip
+                }
             )
         else:
             for r in bad_rows:

@@ -215,7 +215,9 @@ def _registry(delivery: Delivery, request: Request, config: dict[str, str]) -> t
 
 def _mounted(config: dict[str, str], path: str) -> str:
     """The machine's path behind a path of the container: the longest mount over it, else its own tree."""
-    found = [k[6:] for k in config if k.startswith("mount:") and (path == k[6:] or path.startswith(k[6:] + "/"))]
+    found = [
+        k[6:] for k in config if k.startswith("mount:") and (path == k[6:] or path.startswith(k[6:] + "/"))
+    ]
     if found:
         at = max(found, key=len)
         return config[f"mount:{at}"] + path[len(at) :]

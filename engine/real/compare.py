@@ -22,7 +22,8 @@ from engine.record import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """What is sent: from a namespace to an address; `sport` is bound on both sides. `size` is a datagram's data in bytes,
+    """What is sent: from a namespace to an address; `sport` is bound on both sides. `size` is a datagram's data in
+    bytes,
     sent with DF as all of a worker's packets are."""
 
     netns: str

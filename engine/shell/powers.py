@@ -49,7 +49,11 @@ def has(box: Box, spot: Spot, capability: str) -> bool:
     if not spot.contained:
         return True
     proc = box.procs.get(spot.pid)
-    caps = dict(proc.config).get("caps", "").split(",") if proc is not None and spot.user in ("root", "0") else []
+    caps = (
+        dict(proc.config).get("caps", "").split(",")
+        if proc is not None and spot.user in ("root", "0")
+        else []
+    )
     return "ALL" in caps or capability in caps
 
 

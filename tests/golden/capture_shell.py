@@ -53,7 +53,7 @@ WEB = (
     " do_POST=do_GET\n"
     " do_HEAD=do_GET\n"
     " def log_message(self,*a): pass\n"
-    "h.ThreadingHTTPServer((\"\",80),H).serve_forever()' & sleep 1"
+    'h.ThreadingHTTPServer(("",80),H).serve_forever()\' & sleep 1'
 )
 
 #: scene -> (commands before it, the transcript's commands as (namespace, command))

@@ -45,6 +45,9 @@ LOOK = (
 #: what the link watch changes late
 LATE = re.compile(r"NO-CARRIER,|,LOWER_UP|,M-DOWN|state [A-Z]+ |linkdown ")
 
+ROUTE_VERBS = ("add", "add", "add", "replace", "append", "change", "prepend")
+FDB_VERBS = ("add", "replace", "del")
+
 
 def line(rng: random.Random) -> str:
     """One command that a person might type."""
@@ -75,17 +78,18 @@ def line(rng: random.Random) -> str:
                     f"{maybe(0.15, f'scope {narrow}')}"),
         (2, lambda: f"ip addr del {rng.choice(LOCAL)}/{rng.choice(LENGTHS)} dev {dev}"),
         (1, lambda: f"ip addr flush dev {dev}{maybe(0.5, 'scope link')}"),
-        (8, lambda: f"ip route {rng.choice(('add', 'add', 'add', 'replace', 'append', 'change', 'prepend'))} {route()}"),
+        (8, lambda: f"ip route {rng.choice(ROUTE_VERBS)} {route()}"),
         (3, lambda: f"ip route del {route()}"),
         (1, lambda: f"ip route flush {rng.choice(('table 100', 'proto static', 'root 10.0.0.0/8', f'dev {dev}'))}"),
         (4, lambda: f"ip route get {rng.choice((*LOCAL, *GATEWAYS, '1.2.3.4', '10.0.1.255'))}"
                     f"{maybe(0.3, f'oif {dev}')}{maybe(0.2, f'from {rng.choice(LOCAL)}')}{maybe(0.2, 'mark 7')}"),
         (2, lambda: f"ip rule {rng.choice(('add', 'add', 'del'))}{maybe(0.4, f'from {rng.choice(PREFIXES[1:])}')}"
-                    f"{maybe(0.3, 'fwmark 7')}{maybe(0.2, f'iif {dev}')}{maybe(0.2, 'not')} table {rng.choice((100, 101, 'main'))}"
+                    f"{maybe(0.3, 'fwmark 7')}{maybe(0.2, f'iif {dev}')}{maybe(0.2, 'not')}"
+                    f" table {rng.choice((100, 101, 'main'))}"
                     f"{maybe(0.3, f'pref {rng.randint(1, 3)}')}"),
         (1, lambda: f"ip neigh {rng.choice(('add', 'replace', 'change', 'del'))} {rng.choice(GATEWAYS)} dev {port} "
                     f"lladdr 02:00:00:00:02:0{rng.randint(0, 3)}"),
-        (1, lambda: f"bridge fdb {rng.choice(('add', 'replace', 'del'))} 02:00:00:00:01:0{rng.randint(0, 9)} dev {dev} master static"),
+        (1, lambda: f"bridge fdb {rng.choice(FDB_VERBS)} 02:00:00:00:01:0{rng.randint(0, 9)} dev {dev} master static"),
         (1, lambda: f"ip link del {rng.choice(('br1', 'veth2'))}"),
         (1, lambda: "ip link add br1 address 02:00:00:00:00:b1 type bridge"),
         (1, lambda: "ip link add veth2 address 02:00:00:00:00:12 type veth peer name veth3 address 02:00:00:00:00:13"),

@@ -335,7 +335,7 @@ class Player(PlayerControls):
         self._arrange()
 
     def on_player_scene_laid_out(self, event: PlayerScene.LaidOut) -> None:
-        """The picture does not fit into a low window: a lower panel first; then the table is better than a part of it."""
+        """The picture does not fit into a low window: a lower panel first; then the table instead of a part."""
         event.stop()
         if event.fits or self.size.height >= LOW_WINDOW:
             return

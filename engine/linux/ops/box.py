@@ -98,7 +98,9 @@ def _del_netns(net: Net, op: DelNetns) -> None:
     target = op.id
     if op.name:
         if op.name not in box.netns_names:
-            raise OpError("ENOENT", f'Cannot remove namespace file "/run/netns/{op.name}": No such file or directory')
+            raise OpError(
+                "ENOENT", f'Cannot remove namespace file "/run/netns/{op.name}": No such file or directory'
+            )
         target = box.netns_names.pop(op.name)
     reap_netns(net, target)
 
@@ -260,7 +262,11 @@ class Listen(Op):
 def _listen(net: Net, op: Listen) -> None:
     ns, new = net.spaces[op.netns], op.socket
     for old in ns.sockets:
-        if old.proto == new.proto and old.port == new.port and (not old.addr or not new.addr or old.addr == new.addr):
+        if (
+            old.proto == new.proto
+            and old.port == new.port
+            and (not old.addr or not new.addr or old.addr == new.addr)
+        ):
             raise OpError("EADDRINUSE", "Address already in use")
     if new.addr and not ns.owns(new.addr):
         raise OpError("EADDRNOTAVAIL", "Cannot assign requested address")

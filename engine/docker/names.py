@@ -86,34 +86,6 @@ def stamp(clock: float) -> str:
     return rfc3339(clock)
 
 
-def human_duration(seconds: float) -> str:
-    """go-units HumanDuration: `5 minutes`, `About an hour`."""
-    whole = int(seconds)
-    if whole < 1:
-        return "Less than a second"
-    if whole == 1:
-        return "1 second"
-    if whole < 60:
-        return f"{whole} seconds"
-    minutes = whole // 60
-    if minutes == 1:
-        return "About a minute"
-    if minutes < 60:
-        return f"{minutes} minutes"
-    hours = int(seconds / 3600 + 0.5)
-    if hours == 1:
-        return "About an hour"
-    if hours < 48:
-        return f"{hours} hours"
-    if hours < 24 * 7 * 2:
-        return f"{hours // 24} days"
-    if hours < 24 * 30 * 2:
-        return f"{hours // 24 // 7} weeks"
-    if hours < 24 * 365 * 2:
-        return f"{hours // 24 // 30} months"
-    return f"{hours // 24 // 365} years"
-
-
 def human_size(size: float, digits: int = 3) -> str:
     """go-units HumanSizeWithPrecision: `224MB`, `12.8MB`, in powers of 1000 and Go's %.Ng."""
     units = ("B", "kB", "MB", "GB", "TB")

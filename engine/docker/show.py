@@ -12,12 +12,13 @@ from typing import Any
 
 from engine.docker.daemon import Dockerd
 from engine.docker.files import hostname_of
-from engine.docker.names import NEVER, human_duration, stamp
+from engine.docker.names import NEVER, stamp
 from engine.docker.records import Binding, Container, LocalImage, Network
 from engine.docker.spawn import PATH
 from engine.docker.start import exposed
 from engine.l7.images import find, layers, parse
 from engine.linux.addr import mac_text, text4
+from engine.linux.clock import human_duration
 from engine.linux.net import Net
 
 MASKED = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from engine.linux.clock import BIRTH
+from engine.linux.clock import BIRTH, human_duration
 
 EPOCH = BIRTH.replace(tzinfo=UTC)
 
@@ -74,28 +74,5 @@ def age(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How crictl prints a creation time (github.com/docker/go-units HumanDuration): `2 minutes ago`."""
-    total = int(seconds)
-    if total < 1:
-        return "Less than a second ago"
-    if total == 1:
-        return "1 second ago"
-    if total < 60:
-        return f"{total} seconds ago"
-    minutes = total // 60
-    if minutes == 1:
-        return "About a minute ago"
-    if minutes < 60:
-        return f"{minutes} minutes ago"
-    hours = int(total / 3600 + 0.5)
-    if hours == 1:
-        return "About an hour ago"
-    if hours < 48:
-        return f"{hours} hours ago"
-    if hours < 24 * 7 * 2:
-        return f"{hours // 24} days ago"
-    if hours < 24 * 30 * 2:
-        return f"{hours // 24 // 7} weeks ago"
-    if hours < 24 * 365 * 2:
-        return f"{hours // 24 // 30} months ago"
-    return f"{hours // 24 // 365} years ago"
+    """How crictl prints a creation time: `2 minutes ago`."""
+    return f"{human_duration(seconds)} ago"

@@ -10,25 +10,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError, InputError
+from engine.errors import InputError
 from engine.fabric.plan import Machine, build_fabric
 from engine.lab import faults
 from engine.lab.describe import Description, HostSpec
-from engine.lab.describe_docker import DockerContainer, DockerSpec
 from engine.lab.reader import Node, Problems
 from engine.lab.source import Source
-from engine.linux.addr import ip4
 from engine.linux.choose import Seeded
 from engine.linux.net import Net
 from engine.linux.ops import Advance, Listen, StartProc
-from engine.linux.ops.base import Changes
 from engine.linux.rows import Socket
 from engine.say import Phrase, Said, plain
 from engine.shell.world import World
 
 if TYPE_CHECKING:
-    from engine.docker.daemon import Dockerd
-    from engine.docker.records import Publish
+    from engine.docker.load import Plan
     from engine.kube.cluster import Cluster, Skipped
 
 #: virtual seconds that a lab has lived when it opens: Pods are up, back-offs have begun
@@ -112,58 +108,14 @@ def _listen(world: World, host: HostSpec) -> None:
         world.do(Listen(netns=host.name, socket=socket))
 
 
-def _docker(world: World, machine: str, spec: DockerSpec, problems: Problems) -> None:
+def _docker(world: World, machine: str, plan: Plan, problems: Problems) -> None:
     """Start dockerd and run what the file asks for, in order."""
-    from engine.docker.daemon import Dockerd
-    from engine.docker.images import put as put_image
+    from engine.docker.load import run
 
-    daemon = Dockerd(machine, userland_proxy=spec.userland_proxy)
-    world.dockers[machine] = daemon
-    changes = world.changes()
-    daemon.start_daemon(changes)
-    for name in spec.images:
-        try:
-            put_image(daemon, name)
-        except EngineError as error:
-            problems.add(machine, error.said)
-    for network in spec.networks:
-        try:
-            daemon.create_network(changes, network.name, subnet=network.subnet, internal=network.internal)
-        except EngineError as error:
-            problems.add(network.where, error.said)
-    for container in spec.containers:
-        try:
-            _container(daemon, changes, container)
-        except EngineError as error:
-            problems.add(container.where, error.said)
-    daemon.airgapped = spec.air_gapped
-
-
-def _container(daemon: Dockerd, changes: Changes, spec: DockerContainer) -> None:
-    from engine.docker.records import Spec
-
-    daemon.run(
-        changes,
-        Spec(
-            image=spec.image,
-            name=spec.name,
-            network=spec.network,
-            command=spec.command,
-            env=spec.env,
-            publish=tuple(publish(text) for text in spec.publish),
-        ),
-    )
-
-
-def publish(text: str) -> Publish:
-    """`8080:80`, `127.0.0.1:8080:80/udp` or `80` as docker run -p reads it."""
-    from engine.docker.records import Publish
-
-    head, _, proto = text.partition("/")
-    *front, port = head.split(":")
-    host_port = int(front[-1]) if front and front[-1] else 0
-    host_ip = ip4(front[0]) if len(front) == 2 else 0
-    return Publish(port=int(port), host_port=host_port, host_ip=host_ip, proto=proto or "tcp")
+    try:
+        world.dockers[machine] = run(world.changes(), machine, plan)
+    except InputError as error:
+        problems.take(error, "")
 
 
 # ---- the cluster

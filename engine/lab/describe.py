@@ -7,15 +7,18 @@ proxy mode, an addon) is known by its word and answered with what the model can 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import NOT_MODELLED
-from engine.lab.describe_docker import DockerSpec, read_docker
+from engine.lab.describe_docker import read_docker
 from engine.lab.doc import Doc, Path
 from engine.lab.reader import Fields, Node, Problems, pairs, root, texts
 from engine.linux.addr import Prefix
 from engine.record import dataclass
 from engine.say import Phrase, Said, plain
+
+if TYPE_CHECKING:
+    from engine.docker.load import Plan
 
 KEYS: Final = (
     "kubernetes", "containerd", "nodes", "hosts", "fabric", "cni", "proxy", "serviceCIDR", "serviceNodePortRange",
@@ -117,7 +120,7 @@ class HostSpec:
     name: str
     addresses: tuple[Prefix, ...] = ()
     listen: tuple[tuple[str, int], ...] = ()
-    docker: DockerSpec | None = None
+    docker: Plan | None = None
     where: str = ""
 
 

@@ -16,8 +16,8 @@ from dataclasses import field
 
 from engine.linux.addr import mac_text, text4
 from engine.linux.packet import Arp, Icmp, IPv4, Packet, Payload, Tcp, Udp
+from engine.linux.text.services import service
 from engine.record import dataclass
-from engine.shell import services
 
 #: Names of protocols in the parenthesis of -v.
 IP_NAMES = {1: "ICMP", 2: "IGMP", 4: "IPIP", 6: "TCP", 17: "UDP", 132: "SCTP"}
@@ -47,7 +47,7 @@ class Dissector:
         return (self.names(address) if self.names is not None else "") or text4(address)
 
     def port(self, number: int, proto: str) -> str:
-        return (services.name(number, proto) if self.names is not None else "") or str(number)
+        return service(number, proto) if self.names is not None else str(number)
 
     # ---- lines
 

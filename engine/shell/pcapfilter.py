@@ -17,8 +17,8 @@ from dataclasses import field
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import BROADCAST_MAC, Prefix, mac
 from engine.linux.packet import Arp, Icmp, IPv4, Packet, Tcp, Udp
+from engine.linux.text.services import any_port
 from engine.record import dataclass
-from engine.shell import services
 
 Test = Callable[[Packet], bool]
 
@@ -124,7 +124,7 @@ class _Parser:
 
     def ports(self, kind: str, value: str) -> tuple[int, int]:
         words = value.split("-") if kind == "portrange" else [value]
-        numbers = [services.number(w) for w in words]
+        numbers = [any_port(w) for w in words]
         if None in numbers or len(words) > 2:
             raise FilterError(f"unknown port '{value}'" if kind == "port" else f"illegal port range {value}")
         found = [n for n in numbers if n is not None]

@@ -40,7 +40,7 @@ def test_what_is_asked_for_is_there() -> None:
     ("spec", "where", "words"),
     [
         ({"contaners": []}, "docker.contaners", "not a key"),
-        ({"airgapped": "yes"}, "docker.airgapped", "true or false"),
+        ({"airGapped": "yes"}, "docker.airGapped", "true or false"),
         ({"images": ["nobody/none"]}, "docker.images[0]", "no registry"),
         ({"images": "a'b"}, "docker.images", "quotation"),
         ({"networks": [{}]}, "docker.networks[0].name", "needed"),
@@ -51,7 +51,7 @@ def test_what_is_asked_for_is_there() -> None:
         (
             {"containers": [{"image": "nginx", "publish": ["a:b"]}]},
             "docker.containers[0].publish[0]",
-            "containerPort",
+            "published port",
         ),
         (
             {"containers": [{"image": "nginx", "network": "shop"}]},

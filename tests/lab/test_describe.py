@@ -120,6 +120,11 @@ def test_a_bare_address_is_in_a_slash_24() -> None:
             "writes it, as in 8080:80 or 127.0.0.1:8080:80/tcp",
         ),
         (
+            "hosts:\n  - name: h\n    docker:\n      airGaped: true",
+            "lab.yaml:4: hosts[0].docker.airGaped: 'airGaped' is not a key here (did you mean 'airGapped'?); the keys "
+            "are containers, networks, images, airGapped, userlandProxy",
+        ),
+        (
             "nodes: [{name: w1}]\nserviceNodePortRange: 40000",
             "lab.yaml:2: serviceNodePortRange: found 40000, accepted: two port numbers, as in 30000-32767",
         ),
@@ -140,6 +145,16 @@ def test_all_problems_come_at_once() -> None:
         "proxy.mode",
     ]
     assert "did you mean 'faults'" in found[0]
+
+
+def test_what_dockerd_refuses_has_its_line() -> None:
+    text = "hosts:\n  - name: h\n    docker:\n      containers:\n"
+    text += "        - {image: nginx, publish: ['80:80']}\n" * 2
+    with pytest.raises(InputError) as caught:
+        Lab.load(read(text, "lab.yaml"))
+    (problem,) = caught.value.problems
+    assert problem.where == "lab.yaml:6: hosts[0].docker.containers[1]"
+    assert "port is already allocated" in problem.text("en")
 
 
 def test_the_same_in_korean() -> None:

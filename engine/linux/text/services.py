@@ -63,6 +63,15 @@ def service(port: int, proto: str) -> str:
     return _names().get((port, proto[0]), str(port))
 
 
+def any_port(word: str) -> int | None:
+    """A port from its number, or from its name under tcp or udp, as getaddrinfo and libpcap look for it; a number is
+    not checked. None when it is neither."""
+    if word.isascii() and word.isdigit():
+        return int(word)
+    found = port_number(word)
+    return found if found is not None else port_number(word, "udp")
+
+
 def port_number(word: str, proto: str = "tcp") -> int | None:
     """A port from its number or name; None when it is neither."""
     if word.isascii() and word.isdigit():

@@ -7,7 +7,7 @@ from typing import Any
 from engine.docker import images
 from engine.docker.daemon import VERSION, Dockerd
 from engine.docker.errors import DockerError
-from engine.docker.names import human_duration, stamp
+from engine.docker.names import stamp
 from engine.docker.network import find_network
 from engine.docker.records import Container
 from engine.docker.show import (
@@ -20,6 +20,7 @@ from engine.docker.show import (
 )
 from engine.errors import NotModelled
 from engine.l7.images import parse
+from engine.linux.clock import human_duration
 from engine.say import Phrase
 from engine.shell.tool import SEE_HELP, Context, Out
 from engine.shell.tools.docker_flags import Given, Verb, flags, table

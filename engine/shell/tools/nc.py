@@ -17,8 +17,8 @@ from engine.linux.addr import text4
 from engine.linux.exchange import Call, tcp_call, udp_call
 from engine.linux.journey import Journey, Leg, Outcome
 from engine.linux.packet import Payload
+from engine.linux.text.services import any_port, service
 from engine.say import Phrase
-from engine.shell import services
 from engine.shell.complete import addresses
 from engine.shell.names import Found, lookup
 from engine.shell.servers import start
@@ -87,7 +87,7 @@ def _ports(word: str) -> list[int]:
     low, dash, high = word.partition("-")
     numbers = []
     for one in (low, high) if dash else (low,):
-        number = services.number(one)
+        number = any_port(one)
         if number is None:
             raise Fail(f"nc: port number invalid: {one}")
         if number > 65535:
@@ -171,7 +171,7 @@ def _said(
         return False, [("err", text)]
     texts: list[tuple[str, str]] = []
     if "-v" in got:
-        name = ("" if "-n" in got else services.name(port, proto)) or "*"
+        name = "*" if "-n" in got or service(port, proto) == str(port) else service(port, proto)
         shown = host if found.literal else f"{host} ({text4(found.address)})"
         texts.append(("err", f"Connection to {shown} {port} port [{proto}/{name}] succeeded!\n"))
     texts.append(("out", received))

@@ -203,6 +203,9 @@ class ExercisePane(VerticalScroll):
         out += [commands["seed"]] if posed.values else []
         return (*out, commands["close"])
 
+    def _to_end(self) -> None:
+        self.scroll_end(animate=False)
+
     def focus_answer(self) -> None:
         """Put the focus where the answer is given."""
         for kind in (TextArea, Input, OptionList):
@@ -243,6 +246,7 @@ class ExercisePane(VerticalScroll):
         if not self.query("#body > *"):
             self.focus()
         self.scroll_end(animate=False)
+        self.set_timer(0.15, self._to_end)  # again, when the new lines have found their height
 
     def onward(self, said: Said) -> None:
         """Under a right answer: which key goes on."""

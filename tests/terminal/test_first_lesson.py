@@ -68,7 +68,7 @@ class Learner:
         if exercise.diagnosis is not None:
             question = exercise.diagnosis
             self.pick([o.id for o in question.options], question.right.id)
-            self.t.wait(self.text(say.NOW_REPAIR, 12))
+            self.t.wait(self.text(say.RIGHT, 12))
         done = say.RIGHT
         if exercise.kind == "predict" and exercise.question is not None:
             self.pick([o.id for o in exercise.question.options], exercise.question.right.id)

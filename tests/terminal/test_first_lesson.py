@@ -55,8 +55,8 @@ class Learner:
     def open(self, id: str) -> Posed:
         exercise = posed(id)
         self.t.keys("e")
-        # The first words of the task: the title stands in the text of the step too.
-        self.t.wait(self.text(exercise.task, 14))
+        # The title at the left edge, where only the exercise pane has it; the text of the step names it in mid-line.
+        self.t.wait(rf"(?m)^ (✔ )?{self.text(exercise.title, 14)}")
         self.t.wait_bar(f"(h|F10) {self.text(say.HINT)}")
         return exercise
 

@@ -11,7 +11,8 @@ linux       A Linux box's network; standard library only.
   xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py target.py
             target_more.py target_nat.py seen.py run.py, then the command: options.py extensions.py names.py
             vocabulary.py reader.py parse.py check.py refused.py command.py restore.py text.py
-  walk/     words.py rowtext.py walker.py l2.py arp.py timers.py l3.py nat.py deliver.py
+  walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py inbound.py
+            outbound.py nat.py deliver.py
             then, over the walker: act.py tcp.py datagram.py exchange.py
   text/     link.py address.py route.py rule.py neigh.py fdb.py socket.py services.py conntrack.py
 fabric      machine.py lan.py router.py plan.py

@@ -19,7 +19,7 @@ from engine.linux.choose import Choose
 from engine.linux.exchange import Act, Call, packet_of, ping_call, tcp_call, udp_call
 from engine.linux.journey import Journey, Leg, Outcome, Walk
 from engine.linux.packet import Ethernet, Icmp, Layer, Packet, Payload, Proto, Tcp, Udp
-from engine.linux.walk import l3
+from engine.linux.walk import routing
 from engine.linux.walk.walker import Arrive, End, Walker
 from engine.record import dataclass
 from engine.say import Phrase, Said
@@ -148,7 +148,7 @@ def _from_outside(
         call, act = _call(world, own, goal, proto, {}, choose)
         journey = Journey(act=act, outcome=_outcome(call), legs=call.legs, started=net.clock)
         return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
-    back = l3.find_route(ns, sender.address).route
+    back = routing.find_route(ns, sender.address).route
     if back is None or not back.oif:
         said = NO_WAY_IN(node=enter, address=text4(sender.address))
         raise InputError([Problem(where=enter, said=said)])

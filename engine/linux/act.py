@@ -132,12 +132,12 @@ def ephemeral(net: Net, ns: Netns, proto: int, choose: Choose) -> int:
 
 def local_address(net: Net, ns: Netns, dst: int, bound: str) -> int:
     """The source that routing would choose, 0 when there is no way."""
-    from engine.linux.walk import l3
+    from engine.linux.walk import routing
 
-    route = l3.find_route(ns, dst, oif=bound).route
+    route = routing.find_route(ns, dst, oif=bound).route
     if route is None or route.type not in ("unicast", "local"):
         return 0
-    return l3.choose_source(ns, route, dst)
+    return routing.choose_source(ns, route, dst)
 
 
 def packet_of(src: int, dst: int, proto: int, *layers: Layer, ttl: int = 0, df: bool = True) -> Packet:

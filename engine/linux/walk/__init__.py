@@ -5,13 +5,16 @@
     l2.py         devices, wires, bridges with br_netfilter
     arp.py        the neighbour table and the question behind it
     timers.py     what time alone does to neighbours and learned addresses
-    l3.py         receive, route, forward, deliver, send: the five hooks in the kernel's order
+    routing.py    the routing decision and its why
+    hooks.py      what is registered at netfilter's hooks, in the kernel's order
+    inbound.py    receive, check the source, route, forward or take in
+    outbound.py   send, and put out
     nat.py        conntrack lookup, NAT set-up and rewriting
     deliver.py    sockets, ICMP, resets: what a kernel answers by itself
 
 Theory. One packet is one `Walker` run. Functions take a frame or an skb and return an Event: the frame's next
 arrival at a device, or the End. The loop in walker.py turns events into one list of steps; only a flooded frame
-forks. Order of hooks and tables is `xt.tables.LAYOUT`. Sources: facts 10 section 1 and net/ipv4/*.c, net/bridge/*.c.
+forks. Order at a hook is `hooks.registered`. Sources: facts 10 section 1 and net/ipv4/*.c, net/bridge/*.c.
 """
 
 from engine.linux.walk.walker import End, Walker

@@ -17,7 +17,7 @@ from engine.linux.net import Netns
 from engine.linux.packet import ETH_ARP, Arp, Ethernet, Packet
 from engine.linux.rows import Link, Neighbour
 from engine.linux.source import select_address
-from engine.linux.walk import l3, rowtext, timers, words
+from engine.linux.walk import inbound, routing, rowtext, timers, words
 from engine.linux.walk.walker import Answering, End, Event, Walker
 from engine.say import Said
 
@@ -104,7 +104,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
             ns.neighbours[key] = replace(ns.neighbours[key], mac=message.sender_mac)
         why = words.ARP_NOT_MINE(ip=text4(message.target_ip))
         return w.drop(place, frame, why, Outcome.DROPPED, quiet=True, fidelity=Fidelity.KERNEL_CHECKED)
-    refused = l3.refused_source(ns, link, message.sender_ip, message.target_ip)
+    refused = inbound.refused_source(ns, link, message.sender_ip, message.target_ip)
     if refused is not None:
         return w.drop(place, frame, refused[0], Outcome.DROPPED, row=refused[2])
     if message.sender_ip:
@@ -154,7 +154,7 @@ def who_answers(w: Walker, ns: Netns, link: Link, message: Arp) -> Said | None:
         return words.ARP_MINE(ip=text4(target), mac=mac_text(link.mac))
     proxy = max(ns.conf("all", "proxy_arp"), ns.conf(link.name, "proxy_arp"))
     if proxy and ns.forwarding:
-        found = l3.find_route(ns, target, src=message.sender_ip, iif=link.name)
+        found = routing.find_route(ns, target, src=message.sender_ip, iif=link.name)
         route = found.route
         if route is not None and route.type == "unicast" and route.oif not in (0, link.ifindex):
             return words.ARP_PROXY(ip=text4(target), dev=ns.links[route.oif].name)
@@ -163,7 +163,7 @@ def who_answers(w: Walker, ns: Netns, link: Link, message: Arp) -> Said | None:
 
 def confirm(ns: Netns, hop: int, now: float) -> None:
     """An answer from beyond a neighbour proves that it is reachable (what TCP tells the neighbour table)."""
-    route = l3.find_route(ns, hop).route
+    route = routing.find_route(ns, hop).route
     if route is None or (route.table != MAIN and route.type != "unicast"):
         return
     key = (route.oif, route.gateway or hop)

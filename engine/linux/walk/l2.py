@@ -17,7 +17,7 @@ from engine.linux.net import Netns
 from engine.linux.packet import Arp, Ethernet, Packet
 from engine.linux.rows import FdbEntry, Link
 from engine.linux.skb import Skb
-from engine.linux.walk import arp, l3, rowtext, timers, words
+from engine.linux.walk import arp, hooks, inbound, routing, rowtext, timers, words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 
 
@@ -88,7 +88,7 @@ def up(w: Walker, ns: Netns, link: Link, frame: Packet, skb: Skb | None) -> Even
     message = frame.get(Arp)
     if message is not None:
         return arp.receive(w, ns, link, frame, message)
-    return l3.receive(w, ns, link, frame, skb)
+    return inbound.receive(w, ns, link, frame, skb)
 
 
 # -- bridges ------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def bridge_port(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet) -
     if frame.has_ip and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0":
         skb.frame = frame.eth
         old = skb.packet.ip.dst
-        end = l3.prerouting(w, ns, skb, w.at(ns, port.name, "in"))
+        end = hooks.run_hook(w, ns, "PREROUTING", skb, w.at(ns, port.name, "in"))
         if end is not None:
             return end
         if skb.packet.ip.dst != old:
@@ -122,14 +122,14 @@ def bridged_dnat(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet, 
     neighbour resolved) or the frame goes up to be routed."""
     place = w.at(ns, port.name, "in")
     dst = skb.packet.ip.dst
-    found = l3.find_route(ns, dst, src=skb.packet.ip.src, iif=bridge.name, mark=skb.mark)
+    found = routing.find_route(ns, dst, src=skb.packet.ip.src, iif=bridge.name, mark=skb.mark)
     route = found.route
-    strange = l3.martian(ns, bridge, skb.packet)
+    strange = inbound.martian(ns, bridge, skb.packet)
     if strange is not None:
         return w.drop(place, skb.packet, strange, Outcome.DROPPED)
     forwards = bool(ns.conf(bridge.name, "forwarding"))
     if route is not None and (route.type == "local" or (route.type == "unicast" and forwards)):
-        end = l3.check_source(w, ns, bridge, skb, place)
+        end = inbound.check_source(w, ns, bridge, skb, place)
         if end is not None:
             return end
     if route is not None and route.type == "unicast" and route.oif == bridge.ifindex:
@@ -289,11 +289,11 @@ def port_out(
     if filtered and port is not None and frame.has_ip:
         skb.packet = frame.unframed()
         skb.iif, skb.oif, skb.physin, skb.physout = bridge.name, bridge.name, port.name, out.name
-        end = l3.hook_tables(w, ns, "FORWARD", skb, w.at(ns, bridge.name))
+        end = hooks.run_hook(w, ns, "FORWARD", skb, w.at(ns, bridge.name))
         if end is not None:
             return end
         skb.iif = ""
-        end = l3.postrouting(w, ns, skb, w.at(ns, out.name, "out"))
+        end = hooks.run_hook(w, ns, "POSTROUTING", skb, w.at(ns, out.name, "out"))
         if end is not None:
             return end
         assert frame.eth is not None

@@ -27,7 +27,7 @@ from engine.linux.net import Netns
 from engine.linux.packet import Icmp, Packet, Proto, Tcp
 from engine.linux.skb import Skb
 from engine.linux.source import select_address
-from engine.linux.walk import l3, rowtext, words
+from engine.linux.walk import hooks, routing, rowtext, words
 from engine.linux.walk.walker import End, Walker
 from engine.linux.xt.run import Nat, run_chain
 
@@ -133,7 +133,7 @@ def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
                 Outcome.DROPPED,
                 row=row,
                 hook=hook,
-                error=l3.local_error(skb),
+                error=hooks.local_error(skb),
             )
         if verdict.nat is not None:
             chosen = choose(w, ns, skb, entry, verdict.nat, hook)
@@ -144,7 +144,7 @@ def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
                     words.NAT_PORT_CLASH(),
                     Outcome.DROPPED,
                     hook=hook,
-                    error=l3.local_error(skb),
+                    error=hooks.local_error(skb),
                 )
             entry = chosen
         elif which == "src":
@@ -154,7 +154,7 @@ def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
     before = skb.packet.ip.dst
     apply(w, skb, entry, which, place, hook)
     if hook == "OUTPUT" and skb.packet.ip.dst != before:
-        return l3.reroute_refused(w, ns, skb, place)
+        return routing.reroute_refused(w, ns, skb, place)
     return None
 
 

@@ -100,7 +100,7 @@ class Walker:
 
     def run(self, event: Event) -> End:
         """Follow the frame until it ends."""
-        from engine.linux.walk import l2, l3
+        from engine.linux.walk import inbound, l2
 
         while not isinstance(event, End):
             self.budget[0] -= 1
@@ -108,14 +108,18 @@ class Walker:
                 ns = self.net.spaces[event.netns]
                 packet = event.frame if isinstance(event, Arrive) else event.skb.packet
                 return self.drop(self.at(ns), packet, words.LOOPED(), Outcome.LOOP)
-            event = l2.receive(self, event) if isinstance(event, Arrive) else l3.receive_loopback(self, event)
+            event = (
+                l2.receive(self, event)
+                if isinstance(event, Arrive)
+                else inbound.receive_loopback(self, event)
+            )
         return event
 
     def send(self, netns: str, packet: Packet, **how: object) -> End:
-        """A socket or the kernel of `netns` sends a packet (without frame). See l3.send for the keywords."""
-        from engine.linux.walk import l3
+        """A socket or the kernel of `netns` sends a packet (without frame). See outbound.send for the keywords."""
+        from engine.linux.walk import outbound
 
-        return self.run(l3.send(self, self.net.spaces[netns], packet, **how))  # type: ignore[arg-type]
+        return self.run(outbound.send(self, self.net.spaces[netns], packet, **how))  # type: ignore[arg-type]
 
     def frame_out(self, ns: Netns, link: Link, frame: Packet) -> End:
         """Put a ready frame on a device (ARP)."""

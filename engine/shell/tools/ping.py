@@ -20,7 +20,7 @@ from engine.linux.exchange import Call, ping_call
 from engine.linux.journey import Journey, Leg, Outcome, StepKind
 from engine.linux.ops import Advance
 from engine.linux.packet import Icmp
-from engine.linux.walk.l3 import find_route
+from engine.linux.walk.routing import find_route
 from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.complete import addresses, devices
@@ -341,9 +341,9 @@ def text_ms(value: float) -> str:
 
 
 def _mtu(ctx: Context, plan: Plan, dst: int) -> int:
-    from engine.linux.walk import l3
+    from engine.linux.walk import routing
 
-    route = l3.find_route(ctx.ns, dst, oif=plan.bound).route
+    route = routing.find_route(ctx.ns, dst, oif=plan.bound).route
     link = ctx.ns.links.get(route.oif) if route is not None else None
     return link.mtu if link is not None else 1500
 

@@ -1,0 +1,124 @@
+"""Packets that go out: made here (`send`), or forwarded (`output`).
+
+Theory. From this host: route (which chooses the source), OUTPUT, route again if the destination or the mark changed,
+POSTROUTING, neighbour, device. Source: facts 10 section 1.1; net/ipv4/ip_output.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.linux.addr import is_multicast, text4
+from engine.linux.fib import Route
+from engine.linux.journey import Outcome, Place, StepKind
+from engine.linux.net import Netns
+from engine.linux.packet import Ethernet, Packet, describe
+from engine.linux.skb import Skb
+from engine.linux.walk import arp, deliver, hooks, l2, nat, routing, rowtext, words
+from engine.linux.walk.walker import End, Event, LoopBack, Walker
+
+
+def send(
+    w: Walker,
+    ns: Netns,
+    packet: Packet,
+    *,
+    who: str = "",
+    mark: int = 0,
+    uid: int = -1,
+    bound: str = "",
+    ct_of: Skb | None = None,
+) -> Event:
+    """A packet is made in `ns`. Its source may be 0 (the route chooses), and its TTL (ip_default_ttl).
+    `who` names the program, "" the kernel."""
+    skb = Skb(packet=packet, mark=mark, uid=uid, gid=uid, local=True, bound=bound)
+    place = w.at(ns, program=who or "kernel")
+    w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1
+    packet = packet.with_ip(ident=w.net.next_ident, ttl=packet.ip.ttl or deliver.default_ttl(ns))
+    skb.packet = packet
+    dst = packet.ip.dst
+    if is_multicast(dst) or dst == 0xFFFFFFFF:
+        return w.drop(place, packet, words.BROADCAST_NOT_MODELLED(), Outcome.NOT_MODELLED)
+    found = routing.find_route(ns, dst, src=packet.ip.src, oif=bound, mark=mark)
+    route = found.route
+    if route is None:
+        why = words.NO_ROUTE(dst=text4(dst))
+        return w.drop(place, packet, why, Outcome.NO_ROUTE, error="ENETUNREACH")
+    if route.type in routing.BAD_TYPES:
+        return routing.bad_type(w, ns, skb, place, route, local=True)
+    if route.type == "broadcast":
+        return w.drop(place, packet, words.BROADCAST_NOT_MODELLED(), Outcome.NOT_MODELLED)
+    src = packet.ip.src
+    if src == 0:
+        src = routing.choose_source(ns, route, dst)
+        if src == 0 and route.type != "local":
+            return w.drop(
+                place, packet, words.NO_ROUTE(dst=text4(dst)), Outcome.NO_ROUTE, error="EADDRNOTAVAIL"
+            )
+    if route.type == "local":
+        routed = packet.with_ip(src=src)
+        w.step(
+            StepKind.ROUTE,
+            place,
+            packet,
+            routed,
+            words.IS_LOCAL(dst=text4(dst)),
+            row=rowtext.route(ns, route),
+        )
+    else:
+        routing.explain_route(w, ns, place, packet, found, src=src)
+    skb.packet = packet = packet.with_ip(src=src)
+    phrase = (
+        words.SENT(who=who, packet=describe(packet)) if who else words.KERNEL_SENT(packet=describe(packet))
+    )
+    w.step(StepKind.SEND, place, packet, why=phrase)
+    oif = routing.out_device(ns, route)
+    mtu = routing.path_mtu(w, ns, dst, route.mtu or oif.mtu)
+    if packet.ip_length() > mtu:
+        why = words.MTU_EXCEEDED(size=packet.ip_length(), oif=oif.name, mtu=mtu)
+        if packet.ip.df:
+            return w.drop(place, packet, why, Outcome.TOO_BIG, error="EMSGSIZE")
+        why = words.FRAGMENTS(size=packet.ip_length(), oif=oif.name, mtu=mtu)
+        return w.drop(place, packet, why, Outcome.NOT_MODELLED)
+    skb.oif = oif.name
+    if ct_of is not None and ct_of.ct is not None:
+        nat.attach(skb, ct_of)
+    end = hooks.run_hook(w, ns, "OUTPUT", skb, place)
+    if end is not None:
+        return end
+    now = skb.packet.ip
+    if now.dst != dst or skb.mark != mark:
+        again = routing.find_route(ns, now.dst, src=now.src, oif=bound, mark=skb.mark)
+        if again.route is None:
+            return w.drop(
+                place, skb.packet, words.NO_ROUTE(dst=text4(now.dst)), Outcome.NO_ROUTE, error="ENETUNREACH"
+            )
+        if again.route.type in routing.BAD_TYPES:
+            return routing.bad_type(w, ns, skb, place, again.route, local=True)
+        route = again.route
+        w.step(StepKind.ROUTE, place, skb.packet, why=words.REROUTED(), row=rowtext.route(ns, route))
+        skb.oif = routing.out_device(ns, route).name
+    return output(w, ns, skb, route, place)
+
+
+def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
+    """POSTROUTING, then the neighbour and the device (or lo)."""
+    out = routing.out_device(ns, route)
+    hop = routing.next_hop(route, skb.packet.ip.dst)
+    skb.oif, skb.hop = out.name, hop
+    at = w.at(ns, out.name, "out")
+    end = hooks.run_hook(w, ns, "POSTROUTING", skb, at)
+    if end is not None:
+        return end
+    if out.kind == "loopback":
+        if not out.up:
+            return w.drop(at, skb.packet, words.DEVICE_DOWN(dev=out.name), Outcome.DROPPED)
+        w.step(StepKind.TRANSMIT, at, skb.packet, why=words.OUT_OF(dev=out.name))
+        return LoopBack(netns=ns.id, skb=skb)
+    entry, event = arp.resolve(w, ns, out, hop, skb.packet, at)
+    if entry is None:
+        assert isinstance(event, End)
+        if not skb.local:
+            return replace(event, answer=deliver.icmp_error(ns, skb, 3, 1), error="")
+        return event
+    return l2.transmit(w, ns, out, skb.packet.framed(Ethernet(src=out.mac, dst=entry.mac)))

@@ -1,0 +1,108 @@
+"""Routing decisions inside the walk: the look-up, why it chose what it chose, and the ways a route refuses a packet.
+
+Rules. Nothing here moves a packet: `inbound.py` and `outbound.py` do. `find_route` is the only door to `fib.lookup`.
+Sources: facts 10 section 1.1; net/ipv4/{route,fib_frontend}.c.
+"""
+
+from __future__ import annotations
+
+from engine.linux.addr import is_loopback, text4
+from engine.linux.fib import TABLE_NAMES, Lookup, Route, lookup
+from engine.linux.journey import Outcome, Place, StepKind
+from engine.linux.net import Netns
+from engine.linux.packet import Packet
+from engine.linux.rows import Link
+from engine.linux.skb import Skb
+from engine.linux.source import select_address
+from engine.linux.walk import deliver, rowtext, words
+from engine.linux.walk.walker import End, Walker
+
+#: route type -> (why, errno of a local sender, ICMP code for a remote one; None = silence)
+BAD_TYPES = {
+    "blackhole": (words.BLACKHOLE, "EINVAL", None),
+    "unreachable": (words.UNREACHABLE, "EHOSTUNREACH", 1),
+    "prohibit": (words.PROHIBIT, "EACCES", 13),
+}
+
+
+def find_route(ns: Netns, dst: int, *, src: int = 0, iif: str = "", oif: str = "", mark: int = 0) -> Lookup:
+    """The kernel's lookup; with `oif` only routes out of that device count (a bound socket)."""
+    if oif and oif in ns.names:
+        index = ns.names[oif]
+        return lookup(
+            ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark,
+            usable=lambda r: r.oif in (0, index) or r.type == "local", split=ns.fib_split,
+        )  # fmt: skip
+    return lookup(ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark, split=ns.fib_split)
+
+
+def explain_route(w: Walker, ns: Netns, place: Place, packet: Packet, found: Lookup, src: int) -> None:
+    route = found.route
+    assert route is not None
+    dst, oif = text4(packet.ip.dst), ns.links[route.oif].name if route.oif else "-"
+    table = TABLE_NAMES.get(route.table, str(route.table))
+    if route.gateway:
+        why = words.ROUTED(dst=dst, table=table, oif=oif, hop=text4(route.gateway))
+    else:
+        why = words.ROUTED_DIRECT(dst=dst, table=table, oif=oif)
+    after = packet.with_ip(src=src) if src else packet
+    w.step(StepKind.ROUTE, place, packet, after, why, row=rowtext.route(ns, route), table=table)
+
+
+def bad_type(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route, *, local: bool) -> End:
+    phrase, error, code = BAD_TYPES[route.type]
+    why = phrase(dst=text4(skb.packet.ip.dst))
+    answer = None if local or code is None else deliver.icmp_error(ns, skb, 3, code)
+    outcome = Outcome.DROPPED if route.type == "blackhole" else Outcome.NO_ROUTE
+    row = rowtext.route(ns, route)
+    return w.drop(place, skb.packet, why, outcome, error=error if local else "", answer=answer, row=row)
+
+
+def path_mtu(w: Walker, ns: Netns, dst: int, mtu: int) -> int:
+    """The smaller of the device's MTU and what an ICMP error has taught about the way to `dst` (ten minutes long)."""
+    known = ns.path_mtus.get(dst)
+    if known is None:
+        return mtu
+    if known[1] <= w.net.clock:
+        del ns.path_mtus[dst]
+        return mtu
+    return min(mtu, known[0])
+
+
+def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
+    """After a DNAT or a new mark in OUTPUT the kernel looks for the new route at once; without one the packet ends
+    there. A loopback source may leave only where route_localnet allows it (__mkroute_output in net/ipv4/route.c)."""
+    ip = skb.packet.ip
+    route = find_route(ns, ip.dst, src=ip.src, oif=skb.bound, mark=skb.mark).route
+    if route is None:
+        return w.drop(
+            place, skb.packet, words.NO_ROUTE(dst=text4(ip.dst)), Outcome.NO_ROUTE, error="ENETUNREACH"
+        )
+    if route.type in BAD_TYPES:
+        return bad_type(w, ns, skb, place, route, local=True)
+    out = out_device(ns, route)
+    allowed = ns.conf("all", "route_localnet") or ns.conf(out.name, "route_localnet")
+    if is_loopback(ip.src) and out.kind != "loopback" and not allowed:
+        why = words.LOOPBACK_LEAVES(src=text4(ip.src), dev=out.name)
+        return w.drop(place, skb.packet, why, Outcome.DROPPED, error="EINVAL")
+    return None
+
+
+def out_device(ns: Netns, route: Route) -> Link:
+    """lo for what stays here, else the route's device."""
+    return ns.links[1] if route.type == "local" else ns.links[route.oif]
+
+
+def next_hop(route: Route, dst: int) -> int:
+    """The address that must be resolved: the gateway, or the destination itself (also behind a gateway of our own)."""
+    return route.gateway if route.gateway and not route.own_gateway else dst
+
+
+def choose_source(ns: Netns, route: Route, dst: int) -> int:
+    """The source address of a new connection: the route's src, the address itself for a local destination, else
+    the device's primary address (man ip-route, `src`)."""
+    if route.src:
+        return route.src
+    if route.type == "local":
+        return dst
+    return select_address(ns, ns.links[route.oif], next_hop(route, dst), route.scope)

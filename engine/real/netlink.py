@@ -89,22 +89,27 @@ def read_log(sock: socket.socket, names: dict[int, str]) -> Iterator[dict[str, A
             data = sock.recv(1 << 18)
         except BlockingIOError:
             return
-        for kind, body in messages(data):
-            if kind != NFULNL_PACKET:
-                continue
-            found = dict(attributes(body[4:]))
-            prefix = found.get(PREFIX, b"\0")[:-1].decode().strip()
-            packet = found.get(PAYLOAD, b"")
-            if (packet and packet[0] >> 4 != 4 and packet[12:14] == b"\x08\x00") or (
-                prefix.startswith("DEV:out") and packet[12:14] == b"\x08\x00"
-            ):
-                packet = packet[14:]
+        yield from decode_log(data, names)
 
-            def number(key: int, found: dict[int, bytes] = found) -> int:
-                return int(struct.unpack(">I", found[key])[0]) if key in found else 0
 
-            yield {
-                "prefix": prefix, "mark": number(MARK), "iif": names.get(number(IIF), ""),
-                "oif": names.get(number(OIF), ""), "physin": names.get(number(PHYSIN), ""),
-                "physout": names.get(number(PHYSOUT), ""), "header": header(packet),
-            }  # fmt: skip
+def decode_log(data: bytes, names: dict[int, str]) -> Iterator[dict[str, Any]]:
+    """The records in a read of an NFLOG socket (or of a packet socket that sees its messages)."""
+    for kind, body in messages(data):
+        if kind != NFULNL_PACKET:
+            continue
+        found = dict(attributes(body[4:]))
+        prefix = found.get(PREFIX, b"\0")[:-1].decode().strip()
+        packet = found.get(PAYLOAD, b"")
+        if (packet and packet[0] >> 4 != 4 and packet[12:14] == b"\x08\x00") or (
+            prefix.startswith("DEV:out") and packet[12:14] == b"\x08\x00"
+        ):
+            packet = packet[14:]
+
+        def number(key: int, found: dict[int, bytes] = found) -> int:
+            return int(struct.unpack(">I", found[key])[0]) if key in found else 0
+
+        yield {
+            "prefix": prefix, "mark": number(MARK), "iif": names.get(number(IIF), ""),
+            "oif": names.get(number(OIF), ""), "physin": names.get(number(PHYSIN), ""),
+            "physout": names.get(number(PHYSOUT), ""), "header": header(packet),
+        }  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import field
 
 from engine.linux.choose import Choose
+from engine.linux.conntrack import Tuple
 from engine.linux.journey import Leg, Outcome, StepKind, Walk
 from engine.linux.net import Net, Netns
 from engine.linux.packet import Icmp, IPv4, Layer, Packet, Payload, Proto, Tcp
@@ -43,6 +44,15 @@ class Delivery:
     request: Payload | None
     choose: Choose
     depth: int = 0
+
+    @property
+    def original(self) -> tuple[int, int] | None:
+        """SO_ORIGINAL_DST: the address and port that the client wrote, from the connection's entry in this namespace;
+        None (ENOENT) when conntrack does not know it (getorigdst in nf_conntrack_proto.c)."""
+        proto = Proto.TCP if self.socket.proto == "tcp" else Proto.UDP
+        key = Tuple(proto, *self.local, *self.client)
+        found = self.ns.conntrack.find(key, self.net.clock)
+        return (found[0].orig.dst, found[0].orig.dport) if found is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ def udp_call(
     source: int = 0,
     uid: int = 0,
     bound: str = "",
+    mark: int = 0,
     timeout: float = 5.0,
     serve: Serve = silent,
     purpose: str = "datagram",
@@ -55,7 +56,7 @@ def udp_call(
         netns=netns, proto=Proto.UDP, local=(address, sport), remote=(dst, port) if connected else None
     )
     act.waiting.append(waiting)
-    how: dict[str, object] = {"who": who, "uid": uid, "bound": bound}
+    how: dict[str, object] = {"who": who, "uid": uid, "bound": bound, "mark": mark}
     first = packet_of(address, dst, Proto.UDP, Udp(sport=sport, dport=port), request, ttl=ttl)
     end, there = act.walk(netns, first, **how)
     sock = (address, sport)
@@ -63,7 +64,8 @@ def udp_call(
         return failed(act, end, there, waiting, purpose, started, timeout, sock)
     client_ip, client_port, server_ip, server_port = reply_of(end)
     server = (end.netns, server_ip, server_port)
-    answer = serve(
+    idle = end.proc is not None and end.proc.stopped
+    answer = (silent if idle else serve)(
         Delivery(
             net=net,
             ns=net.spaces[end.netns],
@@ -116,6 +118,7 @@ def ping_call(
     df: bool = True,
     source: int = 0,
     bound: str = "",
+    mark: int = 0,
     timeout: float = 1.0,
     who: str = "ping",
     uid: int = 0,
@@ -130,7 +133,7 @@ def ping_call(
     act.waiting.append(waiting)
     data = Payload(protocol="echo", text="", size=size)
     first = packet_of(address, dst, Proto.ICMP, Icmp(type=8, ident=ident, seq=seq), data, ttl=ttl, df=df)
-    end, there = act.walk(netns, first, who=who, bound=bound, uid=uid)
+    end, there = act.walk(netns, first, who=who, bound=bound, uid=uid, mark=mark)
     sock = (address, ident)
     if end.outcome is not Outcome.DELIVERED or end.answer is None:
         return failed_ping(act, end, there, started, timeout, sock)

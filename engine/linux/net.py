@@ -25,7 +25,9 @@ SYSCTL_DEFAULTS: dict[str, str] = {
     "net.ipv4.ping_group_range": "1\t0",
     "net.ipv4.icmp_echo_ignore_all": "0",
     "net.ipv4.icmp_echo_ignore_broadcasts": "1",
+    "net.ipv4.ip_nonlocal_bind": "0",
     "net.ipv4.tcp_syn_retries": "6",
+    "net.core.somaxconn": "4096",
     "net.ipv4.fib_multipath_hash_policy": "0",
     "net.bridge.bridge-nf-call-iptables": "1",
     "net.bridge.bridge-nf-call-arptables": "1",
@@ -63,6 +65,8 @@ class Netns:
     xt: Xtables = field(default_factory=Xtables)
     conntrack: Conntrack = field(default_factory=Conntrack)
     sockets: tuple[Socket, ...] = ()
+    #: connections that wait for accept(2): (address, port) of the listening socket -> how many
+    accept_queues: dict[tuple[int, int], int] = field(default_factory=dict)
     sysctls: dict[str, str] = field(default_factory=dict)
     nsids: dict[str, int] = field(default_factory=dict)
     link_stats: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
@@ -77,9 +81,9 @@ class Netns:
             names=dict(self.names), addresses=dict(self.addresses),
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), xt=self.xt.copy(), conntrack=self.conntrack.copy(),
-            sockets=self.sockets, sysctls=dict(self.sysctls), nsids=dict(self.nsids),
-            link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus), next_ifindex=self.next_ifindex,
-            fib_split=self.fib_split,
+            sockets=self.sockets, accept_queues=dict(self.accept_queues), sysctls=dict(self.sysctls),
+            nsids=dict(self.nsids), link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus),
+            next_ifindex=self.next_ifindex, fib_split=self.fib_split,
         )  # fmt: skip
 
     def link(self, name: str) -> Link | None:

@@ -98,7 +98,10 @@ class FdbEntry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Socket:
     """A listening or bound socket. `addr` 0 is any address; `pid` names the process; `proto` "tcp" or "udp";
-    `state` LISTEN or UNCONN as ss prints; `proxy` marks a userland proxy (docker-proxy) by its target address."""
+    `state` LISTEN or UNCONN as ss prints. `backlog` is what listen(2) was given, at most somaxconn: one more than that
+    may wait for accept(2). `device` = SO_BINDTODEVICE; `reuseport` = SO_REUSEPORT: such sockets share a port and the
+    packets' hash picks one; `transparent` = IP_TRANSPARENT: it may be bound to, and answer from, an address that is
+    not this machine's (TPROXY)."""
 
     proto: str
     addr: int
@@ -107,6 +110,9 @@ class Socket:
     state: str = "LISTEN"
     fd: int = 3
     backlog: int = 4096
+    device: str = ""
+    reuseport: bool = False
+    transparent: bool = False
 
 
 NAMESPACE_TYPES = ("mnt", "uts", "ipc", "pid", "net", "user", "cgroup", "time")
@@ -116,7 +122,8 @@ NAMESPACE_TYPES = ("mnt", "uts", "ipc", "pid", "net", "user", "cgroup", "time")
 class Proc:
     """A process of a box. `netns` is the id of its network namespace in the Net; `spaces` are the inode numbers of
     its namespaces by type; `program` names a behaviour in the l7 room, `config` is that program's own configuration
-    (frozen pairs); `container` is the container's id; `nspid` its pid inside its own pid namespace."""
+    (frozen pairs); `container` is the container's id; `nspid` its pid inside its own pid namespace; `stopped` = by
+    SIGSTOP: it accepts nothing and says nothing, its kernel goes on."""
 
     pid: int
     ppid: int
@@ -129,6 +136,7 @@ class Proc:
     container: str = ""
     nspid: int = 0
     started: float = 0.0
+    stopped: bool = False
 
     @property
     def comm(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.linux.conntrack import CtEntry
 from engine.linux.packet import Ethernet, Packet
+from engine.linux.rows import Socket
 from engine.record import dataclass
 
 
@@ -17,7 +18,7 @@ class Skb:
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
     `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
     `hop` the next hop's address once the route is chosen; `frame` the header that
-    it had at a bridge port, under br_netfilter."""
+    it had at a bridge port, under br_netfilter; `steered` the socket that TPROXY has chosen for it."""
 
     packet: Packet
     mark: int = 0
@@ -35,3 +36,4 @@ class Skb:
     untracked: bool = False
     hop: int = 0
     frame: Ethernet | None = None
+    steered: Socket | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import field
 
+from engine.linux import sockets
 from engine.linux.act import (
     CONNECT_TIMEOUT,
     Act,
@@ -46,6 +47,7 @@ def tcp_call(
     source: int = 0,
     uid: int = 0,
     bound: str = "",
+    mark: int = 0,
     timeout: float = 0.0,
     serve: Serve = silent,
     purpose: str = "connection",
@@ -61,7 +63,7 @@ def tcp_call(
     waiting = Waiting(netns=netns, proto=Proto.TCP, local=(address, sport), remote=(dst, port))
     act.waiting.append(waiting)
     seq = choose.number("isn", 1, 0x7FFFFFFF)
-    how: dict[str, object] = {"who": who, "uid": uid, "bound": bound}
+    how: dict[str, object] = {"who": who, "uid": uid, "bound": bound, "mark": mark}
     syn = packet_of(address, dst, Proto.TCP, Tcp(sport=sport, dport=port, flags="S", seq=seq))
     end, there = act.walk(netns, syn, **how)
     sock = (address, sport)
@@ -103,9 +105,11 @@ def tcp_call(
         )  # fmt: skip
     arp.confirm(ns, dst, net.clock)
     arp.confirm(net.spaces[far.netns], client_ip, net.clock)
+    stopped = end.proc is not None and end.proc.stopped
     conversation = Conversation(
-        act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting
-    )
+        act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting,
+        accepted=None if not stopped else lambda: sockets.enqueue(net.spaces[far.netns], socket),
+    )  # fmt: skip
     outcome, error, answer = conversation.run(
         request,
         lambda: serve(
@@ -144,7 +148,8 @@ Sender = Callable[[str, int, int, "Payload | None"], tuple[End, Walk]]
 
 @dataclass(slots=True)
 class Conversation:
-    """An established connection: acknowledge, ask, answer, close. `seq`, `ack` are the client's next numbers."""
+    """An established connection: acknowledge, ask, answer, close. `seq`, `ack` are the client's next numbers. Where the
+    program does not accept, its kernel takes the data and the close; nobody answers."""
 
     act: Act
     client: Sender
@@ -153,6 +158,8 @@ class Conversation:
     ack: int
     far: Waiting
     near: Waiting
+    #: set when nobody accepts: called when the handshake is complete
+    accepted: Callable[[], None] | None = None
     walks: list[Walk] = field(default_factory=list)
 
     def run(self, request: Payload | None, serve: Callable[[], Answer]) -> tuple[Outcome, str, Answer]:
@@ -160,8 +167,17 @@ class Conversation:
         nothing = Answer()
         if not self.say(self.client, "A", None):
             return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
+        if self.accepted is not None:
+            self.accepted()
         if request is not None and not self.data(self.client, request):
             return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
+        if self.accepted is not None:
+            self.say(self.client, "FA", None)
+            self.seq += 1
+            self.say(self.server, "A", None)
+            if request is not None:
+                return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
+            return Outcome.DELIVERED, "", nothing
         answer = serve() if request is not None else nothing
         if answer.payload is not None and not self.data(self.server, answer.payload):
             return Outcome.NO_ANSWER, "ETIMEDOUT", answer

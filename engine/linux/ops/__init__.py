@@ -16,6 +16,7 @@ from engine.linux.ops.box import (
     RemoveFolder,
     SetLabel,
     StartProc,
+    StopProc,
     WriteFile,
 )
 from engine.linux.ops.conntrack import CtDelete, CtFlush
@@ -84,6 +85,7 @@ __all__ = [
     "SetNeighbour",
     "SetSysctl",
     "StartProc",
+    "StopProc",
     "WriteFile",
     "XtAppend",
     "XtDelete",

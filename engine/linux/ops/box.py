@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.errors import OpError
+from engine.linux import sockets
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
 from engine.linux.rows import NAMESPACE_TYPES, Box, Link, Proc, Socket
@@ -190,12 +191,37 @@ def _kill_proc(net: Net, op: KillProc) -> None:
         box.exits[one.pid] = op.code if one is proc else 137
         for ns in net.spaces.values():
             if ns.box == op.box and any(s.pid == one.pid for s in ns.sockets):
+                for held in ns.sockets:
+                    if held.pid == one.pid:
+                        sockets.drain(ns, held)
                 ns.sockets = tuple(s for s in ns.sockets if s.pid != one.pid)
     for child in list(box.procs.values()):
         if child.ppid in {p.pid for p in dying}:
             box.procs[child.pid] = replace(child, ppid=1)
     for id in {p.netns for p in dying}:
         reap_netns(net, id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopProc(Op):
+    """SIGSTOP (`stopped`) or SIGCONT. A process that goes on accepts what has waited for it meanwhile."""
+
+    box: str
+    pid: int
+    stopped: bool
+
+
+@handles(StopProc)
+def _stop_proc(net: Net, op: StopProc) -> None:
+    box = net.boxes[op.box]
+    proc = box.procs.get(op.pid)
+    if proc is None:
+        raise OpError("ESRCH", f"kill: ({op.pid}) - No such process")
+    box.procs[op.pid] = replace(proc, stopped=op.stopped)
+    for ns in net.spaces.values() if not op.stopped else ():
+        for held in ns.sockets if ns.box == op.box else ():
+            if held.pid == op.pid:
+                sockets.drain(ns, held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +276,16 @@ def _remove_folder(net: Net, op: RemoveFolder) -> None:
     box.folders = {f for f in box.folders if f != op.path and not f.startswith(prefix)}
 
 
+BIND_ERRORS = {
+    "EADDRINUSE": "Address already in use",
+    "EADDRNOTAVAIL": "Cannot assign requested address",
+    "ENODEV": "No such device",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen(Op):
-    """Bind a socket. EADDRINUSE as the kernel decides it: same port, and one of both is any address or equal."""
+    """Bind a socket and listen. The errno of bind(2) as `engine.linux.sockets` has it."""
 
     netns: str
     socket: Socket
@@ -261,15 +294,9 @@ class Listen(Op):
 @handles(Listen)
 def _listen(net: Net, op: Listen) -> None:
     ns, new = net.spaces[op.netns], op.socket
-    for old in ns.sockets:
-        if (
-            old.proto == new.proto
-            and old.port == new.port
-            and (not old.addr or not new.addr or old.addr == new.addr)
-        ):
-            raise OpError("EADDRINUSE", "Address already in use")
-    if new.addr and not ns.owns(new.addr):
-        raise OpError("EADDRNOTAVAIL", "Cannot assign requested address")
+    error = sockets.bind_error(ns, new)
+    if error:
+        raise OpError(error, BIND_ERRORS[error])
     ns.sockets = (*ns.sockets, new)
 
 
@@ -283,6 +310,7 @@ class CloseSocket(Op):
 def _close_socket(net: Net, op: CloseSocket) -> None:
     ns = net.spaces[op.netns]
     ns.sockets = tuple(s for s in ns.sockets if s != op.socket)
+    sockets.drain(ns, op.socket)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

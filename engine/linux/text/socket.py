@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.errors import InputError, Problem
+from engine.linux import sockets
 from engine.linux.addr import ip4, text4
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Proc, Socket
@@ -31,17 +32,26 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A socket with the processes that hold it."""
+    """A socket with the processes that hold it, and its accept queue: how many wait, and how long it may be
+    (-1 = as the program asked)."""
 
     socket: Socket
     procs: tuple[Proc, ...] = ()
+    waiting: int = 0
+    limit: int = -1
 
 
 def listed(net: Net, ns: Netns) -> list[Shown]:
     """All sockets of a namespace, udp first, each by port and address."""
     procs = net.boxes[ns.box].procs
     rows = sorted(ns.sockets, key=lambda s: (s.proto != "udp", s.port, s.addr))
-    return [Shown(socket=s, procs=tuple(p for p in [procs.get(s.pid)] if p is not None)) for s in rows]
+    return [
+        Shown(
+            socket=s, procs=tuple(p for p in [procs.get(s.pid)] if p is not None),
+            waiting=sockets.waiting(ns, s), limit=sockets.limit(ns, s),
+        )
+        for s in rows
+    ]  # fmt: skip
 
 
 def port_text(socket: Socket, numeric: bool) -> str:
@@ -62,10 +72,11 @@ def users(row: Shown) -> str:
 def cells(row: Shown, *, numeric: bool, processes: bool) -> list[str]:
     """One line of ss as its nine columns."""
     s = row.socket
-    queue = s.backlog if s.state == "LISTEN" else 0
+    inside, queue = (row.waiting, s.backlog if row.limit < 0 else row.limit) if s.state == "LISTEN" else (0, 0)
+    local = f"{text4(s.addr)}%{s.device}:" if s.device else f"{text4(s.addr)}:"
     held = users(row) if processes else ""
     return [
-        s.proto, s.state, f"{0:<6}", f"{queue:<6}", f"{text4(s.addr)}:", port_text(s, numeric), "0.0.0.0:", "*",
+        s.proto, s.state, f"{inside:<6}", f"{queue:<6}", local, port_text(s, numeric), "0.0.0.0:", "*",
         f" {held}" if held else "",
     ]  # fmt: skip
 
@@ -137,7 +148,7 @@ def parse(text: str, where: str = "") -> Socket:
     number = port_number(port, words[0])
     if number is None:
         raise bad
-    address = address.partition("%")[0]
+    address, _, device = address.partition("%")
     fields = {"pid": 0, "fd": 3}
     if len(words) > 6:
         for part in words[6].rstrip(")").split(","):
@@ -147,7 +158,7 @@ def parse(text: str, where: str = "") -> Socket:
     backlog = int(words[3]) if words[1] == "LISTEN" else 4096
     return Socket(
         proto=words[0], addr=0 if address == "*" else ip4(address, where), port=number, pid=fields["pid"],
-        state=words[1], fd=fields["fd"], backlog=backlog,
+        state=words[1], fd=fields["fd"], backlog=backlog, device=device,
     )  # fmt: skip
 
 
@@ -159,7 +170,7 @@ def netstat_line(row: Shown, *, numeric: bool, programs: bool) -> str:
         host = "localhost"
     local = f"{host}:{port_text(s, numeric)}"
     state = s.state if s.proto == "tcp" else ""
-    line = f"{s.proto:<4} {0:>7} {0:>6} {local:<23} {'0.0.0.0:*':<23} {state:<11}"
+    line = f"{s.proto:<4} {row.waiting:>7} {0:>6} {local:<23} {'0.0.0.0:*':<23} {state:<11}"
     if programs:
         name = "-"
         if row.procs:

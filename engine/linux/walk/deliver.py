@@ -8,12 +8,12 @@ netfilter/nf_reject_ipv4.c; facts 10 section 1.5.
 
 from __future__ import annotations
 
+from engine.linux import sockets
 from engine.linux.addr import text4
 from engine.linux.conntrack import quoted_tuple
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, Icmp, IPv4, Packet, Proto, Tcp, Udp
-from engine.linux.rows import Socket
 from engine.linux.skb import Skb
 from engine.linux.walk import words
 from engine.linux.walk.walker import Answering, End, Waiting, Walker
@@ -89,20 +89,6 @@ def find_waiting(
     return None
 
 
-def find_socket(ns: Netns, proto: str, address: int, port: int) -> Socket | None:
-    """The listening socket for an address: a bound one before an any-address one."""
-    best = None
-    for one in ns.sockets:
-        if (
-            one.proto == proto
-            and one.port == port
-            and one.addr in (0, address)
-            and (best is None or one.addr)
-        ):
-            best = one
-    return best
-
-
 def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> End:
     """Hand the packet to whoever it is for."""
     packet = skb.packet
@@ -127,7 +113,13 @@ def to_port(w: Walker, ns: Netns, skb: Skb, l4: Tcp | Udp, place: Place) -> End:
         return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)
     where = f"{text4(ip.dst)}:{l4.dport}"
     opening = isinstance(l4, Udp) or l4.flags == "S"
-    socket = find_socket(ns, "tcp" if proto is Proto.TCP else "udp", ip.dst, l4.dport) if opening else None
+    socket = skb.steered if opening else None
+    if socket is None and opening:
+        name = "tcp" if proto is Proto.TCP else "udp"
+        socket = sockets.find(ns, name, ip.dst, l4.dport, iif=skb.iif, choose=w.choose)
+    if socket is not None and sockets.full(ns, socket):
+        why = words.QUEUE_FULL(where=where, n=sockets.waiting(ns, socket), backlog=sockets.limit(ns, socket))
+        return w.drop(place, packet, why, Outcome.DROPPED)
     if socket is not None:
         proc = w.net.proc_of(ns, socket.pid)
         name = proc.comm if proc is not None else "-"

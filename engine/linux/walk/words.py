@@ -185,6 +185,12 @@ NO_SOCKET_TCP = Phrase(
     "nothing listens on {where}: the kernel answers RST (connection refused)",
     "{where}에서 수신 대기하는 프로그램이 없어 커널이 RST로 응답합니다(connection refused)",
 )
+QUEUE_FULL = Phrase(
+    "{n} connections wait on {where} that its program has not accepted, more than its backlog of {backlog}: "
+    "the SYN is dropped",
+    "{where}에서 프로그램이 받아들이지(accept) 않은 연결 {n}개가 기다려 backlog {backlog}을(를) 넘었으므로 SYN을 "
+    "버립니다",
+)
 NO_SOCKET_UDP = Phrase(
     "nothing listens on {where}: the kernel answers ICMP port unreachable",
     "{where}에서 수신 대기하는 프로그램이 없어 커널이 ICMP port unreachable로 응답합니다",

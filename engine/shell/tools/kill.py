@@ -1,17 +1,17 @@
-"""kill: end a process; what watches it (kubelet, containerd, dockerd) notices when the world settles.
+"""kill: end, stop or continue a process; what watches it (kubelet, containerd, dockerd) notices when the world settles.
 
 Theory. Process 1 of a pid namespace has no default handlers: a signal that it did not ask for does nothing to it, from
 inside nor from outside. Only SIGKILL (and SIGSTOP) from outside is forced upon it (man pid_namespaces).
 
-Rules. Signals that end a process by default are modelled (HUP INT QUIT KILL TERM); STOP and the like are refused by
-name.
+Rules. Signals that end a process by default are modelled (HUP INT QUIT KILL TERM), and STOP and CONT: a stopped program
+accepts nothing while its kernel goes on. The rest is refused by name.
 """
 
 from __future__ import annotations
 
 from engine.errors import NotModelled
 from engine.l7.behave import exit_code
-from engine.linux.ops import KillProc
+from engine.linux.ops import KillProc, StopProc
 from engine.linux.rows import Proc
 from engine.say import Phrase
 from engine.shell.complete import pids
@@ -23,6 +23,7 @@ SIGNALS = {
     "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15, "CHLD": 17, "CONT": 18, "STOP": 19, "TSTP": 20, "WINCH": 28,
 }  # fmt: skip
 ENDING = (1, 2, 3, 9, 15)
+STOP, CONT = 19, 18
 USAGE = "kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]"
 SHIELDED = Phrase(
     en="process 1 of a pid namespace ignores this signal: it has no handler for it; SIGKILL from outside ends it",
@@ -87,6 +88,11 @@ def _one(ctx: Context, word: str, signal: int) -> str:
         return f"bash: kill: ({word}) - No such process\n"
     if signal == 0:
         return ""
+    if signal in (STOP, CONT):
+        if proc.pid == 1 or (signal == STOP and _inside(ctx, proc)):
+            return ctx.say(SHIELDED()) if signal == STOP else ""
+        ctx.do(StopProc(box=ctx.spot.box, pid=proc.pid, stopped=signal == STOP))
+        return ""
     if signal not in ENDING:
         raise NotModelled(f"kill -{next(k for k, v in SIGNALS.items() if v == signal)}")
     if proc.pid == 1:
@@ -111,9 +117,9 @@ def _inside(ctx: Context, proc: Proc) -> bool:
 
 TOOL = Tool(
     name="kill",
-    summary=Phrase("end a process", "프로세스를 끝냅니다"),
+    summary=Phrase("end, stop or continue a process", "프로세스를 끝내거나 멈추거나 다시 돌립니다"),
     run=_run,
-    complete=lambda ctx, argv, word: ["-9", "-TERM", "-KILL"] if word.startswith("-") else pids(ctx),
+    complete=lambda ctx, argv, word: ["-9", "-TERM", "-KILL", "-STOP", "-CONT"] if word.startswith("-") else pids(ctx),
     group="machine",
     usage=("kill [-9 | -TERM | -SIGNAL] PID...", "kill -l [SIGNAL]"),
 )

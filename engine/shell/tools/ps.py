@@ -66,6 +66,8 @@ def _tty(ctx: Context, proc: Proc) -> str:
 def _stat(ctx: Context, proc: Proc) -> str:
     if proc.pid not in ctx.box.procs:
         return "R+" if proc.comm == "ps" else "Ss"
+    if proc.stopped:
+        return "Ts" if proc.nspid == 1 else "T"
     return "Ss" if proc.pid == 1 or proc.nspid == 1 else "S"
 
 

@@ -4,7 +4,7 @@ Every file, in reading order (a test keeps the list whole). A room's own `__init
 
 below all   errors.py say.py particles.py record.py
 linux       A Linux box's network; standard library only.
-            addr.py packet.py rows.py fib.py conntrack.py net.py (what there is), journey.py (what a packet did),
+            addr.py packet.py linkinfo.py rows.py fib.py conntrack.py net.py (what there is), journey.py (what a packet did),
             skb.py choose.py clock.py status.py source.py sockets.py
   ops/      base.py link.py ports.py address.py kernelroutes.py route.py neigh.py sysctl.py xt.py xtrestore.py
             conntrack.py box.py commands.py

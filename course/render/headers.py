@@ -11,12 +11,27 @@ from collections.abc import Iterator, Sequence
 
 from course.render.glyphs import Glyphs
 from engine.linux.addr import mac_text, text4
-from engine.linux.packet import ICMP_WORDS, Arp, Ethernet, Icmp, IPv4, Layer, Packet, Payload, Tcp, Udp
+from engine.linux.packet import (
+    ICMP_WORDS,
+    Arp,
+    Ethernet,
+    Geneve,
+    Icmp,
+    IPv4,
+    Layer,
+    Packet,
+    Payload,
+    Tcp,
+    Udp,
+    Vxlan,
+    WireGuard,
+)
 
 Span = tuple[str, str]
 Line = list[Span]
 NAMES: dict[type[Layer], str] = {
     Ethernet: "Ethernet", Arp: "ARP", IPv4: "IPv4", Tcp: "TCP", Udp: "UDP", Icmp: "ICMP", Payload: "data",
+    Vxlan: "VXLAN", Geneve: "Geneve", WireGuard: "WireGuard",
 }  # fmt: skip
 #: A field is (word before it, text); the word "" is none, `->` stands between source and destination.
 Field = tuple[str, str]
@@ -47,6 +62,11 @@ def fields(layer: Layer) -> list[Field]:
             inner = layer.quoted.ip
             out.append(("about", f"{text4(inner.src)} > {text4(inner.dst)}"))
         return out
+    if isinstance(layer, Vxlan | Geneve):
+        return [("vni", str(layer.vni))]
+    if isinstance(layer, WireGuard):
+        sealed: list[Field] = [("", layer.message)]
+        return [*sealed, ("counter", str(layer.counter))] if layer.message == "data" else sealed
     first = layer.text.splitlines()[0] if layer.text else ""
     return [("", layer.protocol.upper()), ("", first), ("", f"{layer.size} B")]
 

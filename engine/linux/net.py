@@ -12,7 +12,7 @@ from dataclasses import field
 
 from engine.linux.conntrack import Conntrack
 from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Rule, Table, together
-from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Proc, Socket
+from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Proc, Socket, VxlanFdb
 from engine.linux.xt.tables import Xtables
 from engine.record import dataclass
 
@@ -62,6 +62,8 @@ class Netns:
     rules: list[Rule] = field(default_factory=lambda: list(DEFAULT_RULES))
     neighbours: dict[tuple[int, int], Neighbour] = field(default_factory=dict)
     fdb: dict[tuple[int, int], FdbEntry] = field(default_factory=dict)
+    #: what VXLAN devices know: (ifindex, MAC, VNI or 0) -> entry
+    vxlan_fdb: dict[tuple[int, int, int], VxlanFdb] = field(default_factory=dict)
     xt: Xtables = field(default_factory=Xtables)
     conntrack: Conntrack = field(default_factory=Conntrack)
     sockets: tuple[Socket, ...] = ()
@@ -80,7 +82,8 @@ class Netns:
             id=self.id, box=self.box, label=self.label, inode=self.inode, links=dict(self.links),
             names=dict(self.names), addresses=dict(self.addresses),
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
-            neighbours=dict(self.neighbours), fdb=dict(self.fdb), xt=self.xt.copy(), conntrack=self.conntrack.copy(),
+            neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
+            xt=self.xt.copy(), conntrack=self.conntrack.copy(),
             sockets=self.sockets, accept_queues=dict(self.accept_queues), sysctls=dict(self.sysctls),
             nsids=dict(self.nsids), link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus),
             next_ifindex=self.next_ifindex, fib_split=self.fib_split,

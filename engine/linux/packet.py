@@ -137,8 +137,46 @@ class Payload:
         return self.size
 
 
-Layer = Ethernet | Arp | IPv4 | Tcp | Udp | Icmp | Payload
-L = TypeVar("L", Ethernet, Arp, IPv4, Tcp, Udp, Icmp, Payload)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vxlan:
+    """RFC 7348: behind UDP, before the inner Ethernet header."""
+
+    vni: int
+
+    def header_length(self) -> int:
+        return 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geneve:
+    """RFC 8926 without options: behind UDP, before the inner Ethernet header."""
+
+    vni: int
+
+    def header_length(self) -> int:
+        return 8
+
+
+#: bytes of WireGuard's messages that carry no packet
+WIREGUARD_SIZES = {"initiation": 148, "response": 92, "keepalive": 32}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireGuard:
+    """Behind UDP. `message` is data, initiation, response or keepalive. Data holds the inner IPv4 packet, which nobody
+    on the way can read; its 16 bytes of header, the padding `pad` and the 16 bytes of the seal count here."""
+
+    message: str = "data"
+    receiver: int = 0
+    counter: int = 0
+    pad: int = 0
+
+    def header_length(self) -> int:
+        return WIREGUARD_SIZES.get(self.message, 32 + self.pad)
+
+
+Layer = Ethernet | Arp | IPv4 | Tcp | Udp | Icmp | Payload | Vxlan | Geneve | WireGuard
+L = TypeVar("L", Ethernet, Arp, IPv4, Tcp, Udp, Icmp, Payload, Vxlan, Geneve, WireGuard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +251,16 @@ class Packet:
         """Without the outermost Ethernet header."""
         return Packet(self.layers[1:]) if self.layers and isinstance(self.layers[0], Ethernet) else self
 
+    @property
+    def inner(self) -> Packet | None:
+        """What the outermost tunnel carries, from its first header on; None for a packet that is in no tunnel."""
+        for i, layer in enumerate(self.layers):
+            if isinstance(layer, Vxlan | Geneve | WireGuard):
+                return Packet(self.layers[i + 1 :]) if len(self.layers) > i + 1 else None
+            if isinstance(layer, IPv4) and any(isinstance(x, IPv4) for x in self.layers[i + 1 : i + 2]):
+                return Packet(self.layers[i + 1 :])
+        return None
+
     def length(self) -> int:
         """Bytes from the outermost layer to the end."""
         return sum(layer.header_length() for layer in self.layers)
@@ -258,6 +306,18 @@ ICMP_WORDS = {
 }  # fmt: skip
 
 
+def tunnel_word(packet: Packet) -> str:
+    """`VXLAN 1`, `Geneve 7`, `IPIP`, `WireGuard`: the outermost tunnel, "" for none."""
+    for layer in packet.layers:
+        if isinstance(layer, Vxlan):
+            return f"VXLAN {layer.vni}"
+        if isinstance(layer, Geneve):
+            return f"Geneve {layer.vni}"
+        if isinstance(layer, WireGuard):
+            return "WireGuard" if layer.message == "data" else f"WireGuard {layer.message}"
+    return "IPIP" if packet.inner is not None else ""
+
+
 def describe(packet: Packet) -> str:
     """One short line for captions: `TCP SYN 10.244.1.5:40000 > 10.244.1.6:80 ttl 64`."""
     arp = packet.get(Arp)
@@ -268,6 +328,11 @@ def describe(packet: Packet) -> str:
     if not packet.has_ip:
         return "frame"
     ip, l4 = packet.ip, packet.l4
+    inner = packet.inner
+    if inner is not None or packet.get(WireGuard) is not None:
+        return f"{tunnel_word(packet)} {text4(ip.src)} > {text4(ip.dst)} ttl {ip.ttl}" + (
+            f" ({describe(inner)})" if inner is not None else ""
+        )
     if isinstance(l4, Tcp):
         names = {"S": "SYN", "SA": "SYN-ACK", "A": "ACK", "PA": "data", "FA": "FIN", "R": "RST", "RA": "RST"}
         word = names.get(l4.flags, l4.flags)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from engine.linux.linkinfo import INFO, Ipvlan, LinkInfo, Tun
 from engine.record import dataclass
 
 #: (id of a network namespace in the Net, interface index in it)
 Port = tuple[str, int]
 
-LINK_KINDS = ("loopback", "physical", "veth", "bridge", "dummy")
+LINK_KINDS = tuple(INFO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,8 @@ class Link:
     switch box); `master` is the ifindex of its bridge. `hairpin`, `isolated`, `learning`, `flood` are port flags.
     `mac_set`, `mtu_set`: given by hand, so a bridge does not follow its ports; `selected`: a bridge that has chosen
     port states once, so that its carrier follows its ports from then on; `qdisc` as ip link
-    prints it, kept when down."""
+    prints it, kept when down. `info` is what its kind has beside (linkinfo.py); `lower` the device below it, in the
+    namespace where it was made."""
 
     ifindex: int
     name: str
@@ -43,12 +45,34 @@ class Link:
     mtu_set: bool = False
     selected: bool = False
     qdisc: str = "noop"
+    info: LinkInfo | None = None
+    lower: Port | None = None
+    mcast_flood: bool = True
+    bcast_flood: bool = True
+    neigh_suppress: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in LINK_KINDS:
+        if self.kind not in INFO:
             raise ValueError(f"link kind {self.kind!r}")
+        wanted = INFO[self.kind]
+        if (wanted is None) != (self.info is None) or (
+            wanted is not None and not isinstance(self.info, wanted)
+        ):
+            raise ValueError(f"{self.kind} with {type(self.info).__name__}")
         if not 1 <= len(self.name) <= 15 or "/" in self.name or any(c.isspace() for c in self.name):
             raise ValueError(f"device name {self.name!r}")
+
+    @property
+    def headerless(self) -> bool:
+        """Does it carry bare IP packets, without Ethernet (and so without ARP)?"""
+        return self.kind in ("ipip", "wireguard") or (isinstance(self.info, Tun) and self.info.mode == "tun")
+
+    @property
+    def noarp(self) -> bool:
+        """IFF_NOARP: no question is ever asked out of it."""
+        return self.headerless or self.kind in ("dummy", "ifb") or (
+            isinstance(self.info, Ipvlan) and self.info.mode != "l2"
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +117,36 @@ class FdbEntry:
     local: bool = False
     static: bool = False
     since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """Where a VXLAN device sends a MAC: `dst` an address (0: nowhere); `port`, `vni`, `via` (an ifindex) 0 = the
+    device's own."""
+
+    dst: int
+    port: int = 0
+    vni: int = 0
+    via: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VxlanFdb:
+    """A VXLAN device's own entry (`bridge fdb ... self`): `mac` (0: whatever has no entry) is behind `remotes`, the
+    first of which is the one that learning moves. `static` as typed; neither = learned at virtual time `since`. `vni`
+    0 unless the device is external."""
+
+    ifindex: int
+    mac: int
+    remotes: tuple[Remote, ...]
+    permanent: bool = False
+    static: bool = False
+    since: float = 0.0
+    vni: int = 0
+
+    @property
+    def fixed(self) -> bool:
+        return self.permanent or self.static
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

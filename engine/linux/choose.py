@@ -1,28 +1,47 @@
 """Random choices (a NAT port, an ephemeral port, `statistic`, ECMP) come from a Choose.
 
 Rules. A packet that is shown uses `Seeded`; judging takes every branch (`branches`); a comparison with the
-real kernel plays back what the kernel chose (`Tape`). Nobody in the engine calls `random` directly.
+real kernel plays back what the kernel chose (engine/real/tape.py). Nobody in the engine calls `random` directly.
+`what` is a stable name ("statistic", "nat port", "isn", ...); `about` says what the choice is about, so that a tape
+finds it in the kernel's record: `Seen` for a rule, `OfConnection` for NAT, `OfRoute` for a way out.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
 
+class OfConnection(NamedTuple):
+    """A connection in a namespace: `orig` is its conntrack tuple (proto, src, sport, dst, dport). `low` is what a pick
+    of 0 stands for (an address, a port)."""
+
+    netns: str
+    orig: tuple[int, int, int, int, int]
+    low: int = 0
+
+
+class OfRoute(NamedTuple):
+    """A packet that leaves a namespace by one of several `ways`: (device, gateway), in the order of the choice."""
+
+    netns: str
+    packet: object
+    ways: tuple[tuple[str, int], ...]
+
+
 class Choose(Protocol):
-    def pick(self, what: str, count: int) -> int:
+    def pick(self, what: str, count: int, about: object = None) -> int:
         """A number from 0 to count - 1. `what` names the decision, for tapes and for the screen."""
         ...
 
-    def chance(self, what: str, probability: float) -> bool:
+    def chance(self, what: str, probability: float, about: object = None) -> bool:
         """Yes with this probability (0 < p < 1). Both answers are branches."""
         ...
 
-    def number(self, what: str, low: int, high: int) -> int:
+    def number(self, what: str, low: int, high: int, about: object = None) -> int:
         """A number that no judgement depends on (an ephemeral port, an id), both ends included."""
         ...
 
@@ -33,13 +52,13 @@ class Seeded:
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
 
-    def pick(self, what: str, count: int) -> int:
+    def pick(self, what: str, count: int, about: object = None) -> int:
         return self.random.randrange(count)
 
-    def chance(self, what: str, probability: float) -> bool:
+    def chance(self, what: str, probability: float, about: object = None) -> bool:
         return self.random.random() < probability
 
-    def number(self, what: str, low: int, high: int) -> int:
+    def number(self, what: str, low: int, high: int, about: object = None) -> int:
         return self.random.randint(low, high)
 
 
@@ -51,16 +70,16 @@ class Branch:
         self.taken: list[tuple[int, int]] = []
         self.random = random.Random(seed)
 
-    def pick(self, what: str, count: int) -> int:
+    def pick(self, what: str, count: int, about: object = None) -> int:
         at = len(self.taken)
         choice = self.path[at] if at < len(self.path) else 0
         self.taken.append((choice, count))
         return choice
 
-    def chance(self, what: str, probability: float) -> bool:
+    def chance(self, what: str, probability: float, about: object = None) -> bool:
         return self.pick(what, 2) == 0
 
-    def number(self, what: str, low: int, high: int) -> int:
+    def number(self, what: str, low: int, high: int, about: object = None) -> int:
         return self.random.randint(low, high)
 
 

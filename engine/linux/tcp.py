@@ -53,8 +53,10 @@ def tcp_call(
     purpose: str = "connection",
     who: str = "client",
     depth: int = 0,
+    stay: bool = False,
 ) -> Call:
-    """Connect, send `request` (None: connect and close), get the response, close. `timeout` 0 is the kernel's own."""
+    """Connect, send `request` (None: connect and close), get the response, close. `timeout` 0 is the kernel's own;
+    `stay` leaves the connection open after the handshake, as connect(2) alone does."""
     started = net.clock
     ns = net.spaces[netns]
     act = Act(net, choose)
@@ -108,7 +110,7 @@ def tcp_call(
     stopped = end.proc is not None and end.proc.stopped
     conversation = Conversation(
         act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting,
-        accepted=None if not stopped else lambda: sockets.enqueue(net.spaces[far.netns], socket),
+        accepted=None if not stopped else lambda: sockets.enqueue(net.spaces[far.netns], socket), stay=stay,
     )  # fmt: skip
     outcome, error, answer = conversation.run(
         request,
@@ -160,6 +162,7 @@ class Conversation:
     near: Waiting
     #: set when nobody accepts: called when the handshake is complete
     accepted: Callable[[], None] | None = None
+    stay: bool = False
     walks: list[Walk] = field(default_factory=list)
 
     def run(self, request: Payload | None, serve: Callable[[], Answer]) -> tuple[Outcome, str, Answer]:
@@ -169,6 +172,8 @@ class Conversation:
             return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
         if self.accepted is not None:
             self.accepted()
+        if self.stay:
+            return Outcome.DELIVERED, "", nothing
         if request is not None and not self.data(self.client, request):
             return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
         if self.accepted is not None:

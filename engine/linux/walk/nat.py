@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.linux.addr import text4
+from engine.linux.choose import OfConnection
 from engine.linux.conntrack import (
     CtEntry,
     Tuple,
@@ -179,8 +180,8 @@ def choose(w: Walker, ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str)
                 else (select_address(ns, link, 0, "host") if link is not None else 0)
             )
         else:
-            address = pick_address(w, spec)
-        port = pick_port(w, spec, reply.sport)
+            address = pick_address(w, ns, entry, spec)
+        port = pick_port(w, ns, entry, spec, reply.sport)
         reply = Tuple(reply.proto, address or reply.src, port, reply.dst, reply.dport)
         return replace(entry, reply=reply, dnat=reply.mirrored() != entry.orig or entry.dnat)
     if spec.kind == "masquerade":
@@ -188,26 +189,28 @@ def choose(w: Walker, ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str)
         assert out is not None
         address = select_address(ns, out, skb.hop or skb.packet.ip.dst)
     else:
-        address = pick_address(w, spec)
+        address = pick_address(w, ns, entry, spec)
     reply = Tuple(reply.proto, reply.src, reply.sport, address, reply.dport)
     changed = replace(entry, reply=reply)
     return unique(w, ns, changed, "src", spec=spec)
 
 
-def pick_address(w: Walker, spec: Nat) -> int:
+def pick_address(w: Walker, ns: Netns, entry: CtEntry, spec: Nat) -> int:
     if spec.high <= spec.low:
         return spec.low
-    return spec.low + w.choose.pick("nat address", spec.high - spec.low + 1)
+    about = OfConnection(ns.id, entry.orig, spec.low)
+    return spec.low + w.choose.pick("nat address", spec.high - spec.low + 1, about)
 
 
-def pick_port(w: Walker, spec: Nat, current: int) -> int:
+def pick_port(w: Walker, ns: Netns, entry: CtEntry, spec: Nat, current: int) -> int:
     if not spec.port_low:
         return current
     if spec.port_high <= spec.port_low:
         return spec.port_low
     if spec.port_low <= current <= spec.port_high and not spec.random:
         return current
-    return spec.port_low + w.choose.pick("nat port", spec.port_high - spec.port_low + 1)
+    about = OfConnection(ns.id, entry.orig, spec.port_low)
+    return spec.port_low + w.choose.pick("nat destination port", spec.port_high - spec.port_low + 1, about)
 
 
 def unique(
@@ -250,7 +253,7 @@ def unique(
     if keep and not ns.conntrack.taken(reply, now):
         return done(reply)
     span = high - low + 1
-    start = w.choose.number("nat port", 0, span - 1)
+    start = w.choose.number("nat port", low, high, OfConnection(ns.id, entry.orig)) - low
     for i in range(span):
         t = with_port(low + (start + i) % span)
         if not ns.conntrack.taken(t, now):

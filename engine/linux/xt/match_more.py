@@ -165,10 +165,14 @@ class RandomMatch(Match):
 
     def test(self, seen: Seen) -> bool:
         if self.threshold in (0, 0x80000000):
-            hit = self.threshold != 0
-        else:
-            hit = seen.choose.chance("statistic", self.probability)
-        return hit is not self.invert
+            return (self.threshold != 0) is not self.invert
+        chance = 1 - self.probability if self.invert else self.probability
+        return seen.choose.chance("statistic", chance, seen)
+
+    @property
+    def stateful(self) -> bool:
+        """It counts nothing, but a tape must know which rule asks."""
+        return True
 
     def words(self) -> list[str]:
         text = f"{self.probability:.11f}"

@@ -11,9 +11,9 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.content import Content
@@ -116,8 +116,9 @@ class TutorApp(App[int]):
         """lesson id -> ("new" | "here" | "done", exercises solved)."""
         positions = self.progress.positions()
         solved: dict[str, int] = {}
-        for (lesson, _), state in self.progress.exercises().items():
-            solved[lesson] = solved.get(lesson, 0) + (1 if state.solved else 0)
+        for (lesson, exercise), state in self.progress.exercises().items():
+            if state.solved and "/" not in exercise:  # a diagnosis or a prediction counts by itself
+                solved[lesson] = solved.get(lesson, 0) + 1
         out = {}
         for entry in catalog.entries():
             count = solved.get(entry.id, 0)
@@ -159,6 +160,15 @@ class TutorApp(App[int]):
         position = self.progress.positions().get(entry.id)
         at = step if step is not None else (position.step if position is not None else 0)
         self.push_screen(LessonScreen(entry, at))
+
+    def from_thread(self, work: Coroutine[Any, Any, None]) -> None:
+        """For workers: do this on the screen's thread, and wait for it."""
+
+        async def run() -> None:
+            await work
+
+        callback: Callable[[], Any] = run
+        self.call_from_thread(callback)
 
     def leave(self, screen: TutorScreen) -> None:
         """Back from a lesson to the course map, which may not have been made yet."""

@@ -104,6 +104,12 @@ PREDICT_ASK = Phrase(
 PREDICT_NOW = Phrase("{question}  p answers", "{question}  p로 답합니다")
 PREDICT = Phrase("predict", "예측")
 PREDICT_ABOUT = Phrase("answer the question about the packet", "패킷에 대한 질문에 답합니다")
+SKIP = Phrase("skip", "건너뛰기")
+SKIP_ABOUT = Phrase("see and read on without an answer", "답하지 않고 계속 보고 읽습니다")
+FOLDED = Phrase(
+    "The rest is folded: answer first (p), or Enter here reads on.",
+    "나머지는 접혀 있습니다. 먼저 답하거나(p), 여기서 Enter로 계속 읽습니다.",
+)
 NO_TERMINAL_THERE = Phrase(
     "{place} has no terminal in this lab; its row is: {row}",
     "이 실습 환경의 {place}에는 터미널이 없습니다. 결정한 행은 다음과 같습니다: {row}",

@@ -47,6 +47,7 @@ class Desk:
         self.folder = Course.load(LESSONS).lesson(entry.id)
         self.posed: Posed | None = None
         self._kept: dict[str, Posed] = {}
+        self._steps: dict[int, Opened] = {}
         self._lock = threading.RLock()
 
     @cached_property
@@ -70,10 +71,12 @@ class Desk:
         return max(0, min(number, len(self.lesson.steps) - 1))
 
     def open(self, step: int) -> Opened:
-        """The step with its lab."""
+        """The step with its lab; one that was open before with what was done in it."""
         with self._lock:
             step = self.step(step)
-            return Opened(step=step, lab=self.story.lab_at(step))
+            if step not in self._steps:
+                self._steps[step] = Opened(step=step, lab=self.story.lab_at(step))
+            return self._steps[step]
 
     def place(self, opened: Opened) -> str:
         """Where the terminal stands at first: the place of the step's first run block, else the first one there is."""
@@ -96,6 +99,10 @@ class Desk:
                 return self.story.play(*at)
             except EngineError as error:
                 return error
+
+    def prediction(self, at: tuple[int, int]) -> str:
+        """The name under which the answer to a play's question is kept; the "/" tells it from an exercise."""
+        return f"step-{at[0] + 1}/prediction-{at[1]}"
 
     # -- exercises ------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from course import catalog, words
 from course.commands import Command, bindings
 from course.screens.base import TutorScreen
+from course.text import fill
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: seconds that a choice stands before its lab is drawn
 STANDS = 0.2
+#: cells of a line of the map
+ROOM = 36
 MARKS = {"done": "✔", "here": "▸", "new": " ", "coming": " "}
 ASCII_MARKS = {"done": "x", "here": ">", "new": " ", "coming": " "}
 
@@ -102,11 +105,9 @@ class HomeScreen(TutorScreen):
                 word = self._state.get(e.id, ("new", 0))[0] if e.ready else "coming"
                 line = f"{marks[word]} {e.number:>2} {e.title[lang]}"
                 tail = words.COMING().text(lang) if not e.ready else ""
-                room = 36 - cell_len(line) - cell_len(tail)
                 style = "" if e.ready else "dim"
-                if room < 1:
-                    line, room = clip(line, 36 - cell_len(tail) - 1), 1
-                options.append(Option(Content.assemble((line + " " * room, style), (tail, "dim")), id=e.id))
+                line = fill(line, ROOM - cell_len(tail) - 1) + " "
+                options.append(Option(Content.assemble((line, style), (tail, "dim")), id=e.id))
         rows.clear_options()
         rows.add_options(options)
         if at is not None:
@@ -229,10 +230,3 @@ class HomeScreen(TutorScreen):
 
     def action_find(self) -> None:
         self.tutor.action_palette()
-
-
-def clip(text: str, cells: int) -> str:
-    """`text` cut to `cells` with an ellipsis."""
-    while cell_len(text) > cells:
-        text = text[:-2] + "…"
-    return text

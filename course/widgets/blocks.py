@@ -21,6 +21,9 @@ from engine.grade.flows import Flow
 from engine.grade.lesson import ExerciseRef, Play, Run
 from engine.grade.story import Shown
 
+#: (step, block) in the lesson's own numbering
+At = tuple[int, int]
+
 
 class ProseBlock(Static):
     """Markdown."""
@@ -58,7 +61,7 @@ class DoBlock(Static):
 class RunBlock(DoBlock):
     """Commands and what they print now. Enter types the first one into the terminal."""
 
-    def __init__(self, run: Run, at: tuple[int, int]) -> None:
+    def __init__(self, run: Run, at: At) -> None:
         super().__init__(markup=False)
         self.run_block, self.at = run, at
         self.show(())
@@ -82,7 +85,7 @@ class RunBlock(DoBlock):
 class PlayBlock(DoBlock):
     """A journey to see. Enter plays it."""
 
-    def __init__(self, play: Play, at: tuple[int, int], *, lang: str, ascii: bool) -> None:
+    def __init__(self, play: Play, at: At, *, lang: str, ascii: bool) -> None:
         super().__init__(markup=False)
         self.play, self.at = play, at
         phrase = words.PLAY_PREDICT if play.ask is not None else words.PLAY_BLOCK
@@ -98,6 +101,20 @@ def flow_text(flow: Flow, *, ascii: bool = False) -> str:
     """`pod/a > pod/b:80 tcp`, as short as it can be said."""
     proto = f" {flow.proto}" if flow.proto != "tcp" else ""
     return f"{flow.source} {'->' if ascii else '→'} {flow.to}{proto}"
+
+
+class FoldBlock(DoBlock):
+    """Stands for the text behind a prediction that is still open. Enter reads on without an answer."""
+
+    DEFAULT_CSS = """
+    FoldBlock { color: $text-muted; text-style: italic; }
+    """
+
+    def __init__(self, at: At, *, lang: str, ascii: bool) -> None:
+        super().__init__(markup=False)
+        self.at = at
+        mark = "... " if ascii else "… "
+        self.update(Content(mark + words.FOLDED().text(lang)))
 
 
 class ExerciseBlock(DoBlock):

@@ -55,8 +55,8 @@ NOWHERE = Phrase(
 THE_END = Phrase(en="nowhere: it ends here", ko="없음: 여기서 끝남")
 OUTCOME_OPTION = Phrase(en="{word}: {text}", ko="{word}: {text}")
 WRONG = Phrase(
-    en="not {given}: the packet shows {right}",
-    ko="{given}이(가) 아닙니다. 패킷이 보여 주는 것은 {right}입니다",
+    en="not {given}: let the packet move on and see",
+    ko="{given}이(가) 아닙니다. 패킷을 더 움직여 직접 보십시오",
 )
 
 
@@ -102,7 +102,7 @@ class Question:
         if given is not None and given.right:
             return None
         shown = given.text if given is not None else plain(str(answer))
-        said = WRONG(given=shown, right=self.right.text)
+        said = WRONG(given=shown)
         return Finding(kind="wrong-prediction", said=said, journey=self.journey, halt=self.halt)
 
 

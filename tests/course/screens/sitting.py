@@ -13,9 +13,9 @@ from course.progress import Progress
 from course.screens.lesson import LessonScreen
 from course.widgets.exercise import ExercisePane
 from course.widgets.keybar import KeyBar
-from course.widgets.log import Log
 from course.widgets.player import Player
 from course.widgets.terminal import CommandLine, Terminal
+from course.widgets.terminal.log import Log
 from tests.course.progress.clock import Clock
 
 TURNS = 3000
@@ -78,7 +78,7 @@ class Sitting:
         raise AssertionError(f"never so:\n{self.text()}")
 
     async def loaded(self) -> None:
-        await self.until(lambda: isinstance(self.app.screen, LessonScreen) and self.lesson._loaded)
+        await self.until(lambda: isinstance(self.app.screen, LessonScreen) and self.lesson.loaded)
         await self.settled()
 
     async def settled(self) -> None:

@@ -21,7 +21,7 @@ BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120
 
 
 async def open_exercise(s: Sitting, id: str) -> None:
-    s.lesson._open_exercise(id)
+    s.lesson.do.pose(id)
     await s.until(lambda: s.pane.posed is not None and s.pane.posed.id == id)
     await s.settled()
 
@@ -87,11 +87,11 @@ async def test_escape_goes_outward_and_loses_nothing(tmp_path: Path, size: tuple
         assert s.lesson.focused is s.line
         await s.type("half a li")
         await s.press("escape")
-        assert s.lesson.exercise_open and s.lesson._do == "exercise"
+        assert s.lesson.do.open and s.lesson.do.side == "exercise"
         if s.lesson.focused is not s.pane:  # its answer's line has the focus
             await s.press("escape")
         await s.press("escape")
-        assert not s.lesson.exercise_open and s.lesson.pane == "read"
+        assert not s.lesson.do.open and s.lesson.pane == "read"
         assert s.line.value == "half a li"
         await s.press("escape")
         await s.until(lambda: isinstance(s.app.screen, HomeScreen))
@@ -167,11 +167,11 @@ async def test_a_typed_seed_gives_that_task(tmp_path: Path) -> None:
 async def test_order_lines_move_with_their_mark(tmp_path: Path) -> None:
     async with sitting(tmp_path, lesson="01-containers") as s:
         await open_exercise(s, "order-of-dnat")
-        before = list(s.pane._order)
+        before = list(s.pane.answers.order)
         await s.press("d")
-        assert s.pane._order[:2] == [before[1], before[0]]
+        assert s.pane.answers.order[:2] == [before[1], before[0]]
         await s.press("ㅕ")
-        assert s.pane._order == before
+        assert s.pane.answers.order == before
         await answered(s, "c")
         assert s.pane.query_one(OptionList).has_focus
 
@@ -203,7 +203,7 @@ async def test_a_wrong_repair_shows_its_packet_and_escape_comes_back(tmp_path: P
         await s.press("2")
         assert s.player.has_focus and s.player.playback.beat > 0
         await s.press("escape")
-        assert s.lesson.exercise_open and s.lesson.pane == "do"
+        assert s.lesson.do.open and s.lesson.pane == "do"
 
 
 async def test_predict_then_play(tmp_path: Path) -> None:
@@ -215,13 +215,13 @@ async def test_predict_then_play(tmp_path: Path) -> None:
         block.focus()
         await s.press("enter")
         await s.settled()
-        assert s.lesson.asking is not None and "p" in s.bar
+        assert s.lesson.see.question is not None and "p" in s.bar
         await s.press("p")
         assert isinstance(s.app.screen, Picker)
         await s.press("escape")
-        assert s.lesson.asking is not None
+        assert s.lesson.see.question is not None
         await s.press("p", "enter")
-        assert s.lesson.asking is None and s.player.playback.hidden is None
+        assert s.lesson.see.question is None and s.player.playback.hidden is None
         assert not s.lesson.query_one("#asked").has_class("hidden")
 
 

@@ -11,6 +11,7 @@ from textual import events
 from textual.widgets import RichLog
 
 KEPT = 2000
+Entry = tuple[str, str]
 
 
 class Log(RichLog):
@@ -20,7 +21,7 @@ class Log(RichLog):
 
     def __init__(self) -> None:
         super().__init__(wrap=True, highlight=False, markup=False, min_width=10)
-        self.entries: list[tuple[str, str]] = []
+        self.entries: list[Entry] = []
         self._drawn = 0
 
     def on_mount(self) -> None:
@@ -37,6 +38,20 @@ class Log(RichLog):
         """An empty log."""
         self.entries.clear()
         self.clear()
+
+    def take(self) -> list[Entry]:
+        """Everything that was written, for `bring`; the log is empty then."""
+        entries, self.entries = self.entries, []
+        self.clear()
+        return entries
+
+    def bring(self, entries: list[Entry]) -> None:
+        """Show these, the last one in view."""
+        self.entries = entries
+        self.draw()
+
+    def last(self) -> Entry | None:
+        return self.entries[-1] if self.entries else None
 
     def plain_text(self) -> str:
         """Everything that was written, for tests."""

@@ -2,17 +2,15 @@
 
 Rules. It knows a `Lab` and a place and nothing of lessons. A command runs on the lab at once (the engine is quick); its
 journeys go out as a message, so that a screen can play the packet. Every refusal is text in the log. `vi FILE` and
-`kubectl edit` open the editor screen; saving is a typed line like any other, so that undo takes it back.
+`kubectl edit` open the editor screen; saving is a typed line like any other, so that undo takes it back. Each lab has a
+log and a place of its own, which come back with it.
 """
 
 from __future__ import annotations
 
-import posixpath
-import re
-import shlex
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -22,53 +20,27 @@ from textual.widgets import Input, Static
 
 from course import words_lesson as words
 from course.commands import Command
-from course.widgets.log import Log
+from course.widgets.terminal.editing import Edit, edit_of
+from course.widgets.terminal.line import CommandLine, completed, first_line, unfinished
+from course.widgets.terminal.log import Entry, Log
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from engine.lab.lab import Lab
     from engine.linux.journey import Journey
 
-#: a here-document: its end word
-HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
-EDITORS = ("vi", "vim", "nano", "emacs", "ed", "edit", "view")
+#: the style of a line that names a lab
+TITLE = "bold $accent"
+#: logs of labs that are kept besides the one that is shown
+KEPT_LABS = 40
 
 
-class CommandLine(Input):
-    """The line that is typed. Tab and the arrows belong to the shell here, as Ctrl+C and Ctrl+D do."""
+class _Kept:
+    """What comes back with a lab: its log, and where was typed in it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "terminal('complete')", show=False, priority=True),
-        Binding("up", "recall(-1)", show=False),
-        Binding("down", "recall(1)", show=False),
-        Binding("ctrl+l,ctrl+ㅣ", "terminal('clear')", show=False),
-        Binding("ctrl+c,ctrl+ㅊ", "terminal('cancel_line')", show=False),
-        Binding("ctrl+d,ctrl+ㅇ", "terminal('end_of_input')", show=False),
-        Binding("pageup", "scroll_log(-1)", show=False),
-        Binding("pagedown", "scroll_log(1)", show=False),
-    ]
-
-    def action_terminal(self, what: str) -> None:
-        getattr(self._terminal(), what)()
-
-    def action_recall(self, by: int) -> None:
-        self._terminal().recall(by)
-
-    def action_scroll_log(self, by: int) -> None:
-        log = self._terminal().query_one(Log)
-        log.scroll_relative(y=by * max(1, log.size.height - 1), animate=False)
-
-    def _on_paste(self, event: events.Paste) -> None:
-        """Several pasted lines are several commands; the last, without its end of line, stays to be edited."""
-        if "\n" in event.text or "\r" in event.text:
-            event.stop()
-            event.prevent_default()
-            self._terminal().pasted(event.text)
-
-    def _terminal(self) -> Terminal:
-        return next(w for w in self.ancestors if isinstance(w, Terminal))
+    def __init__(self, lab: Lab, place: str) -> None:
+        self.lab, self.place = lab, place
+        self.entries: list[Entry] = []
 
 
 class Terminal(Widget):
@@ -118,6 +90,7 @@ class Terminal(Widget):
         self._at: int | None = None
         self._draft = ""
         self._paste: list[str] = []
+        self._kept: dict[int, _Kept] = {}
 
     def compose(self) -> ComposeResult:
         yield Log()
@@ -128,11 +101,24 @@ class Terminal(Widget):
     # -- what a screen asks for -----------------------------------------------------------------------------
 
     def attach(self, lab: Lab, place: str, title: str = "") -> None:
-        """Type in this lab from now on."""
+        """Type in this lab from now on: at `place`, or where it was typed last. The log of the lab comes back with it;
+        `title` names the lab there, once for each time that something was typed in between."""
+        log = self.query_one(Log)
+        if lab is not self.lab:
+            if self.lab is not None:
+                kept = self._kept.setdefault(id(self.lab), _Kept(self.lab, self.place))
+                kept.place, kept.entries = self.place, log.take()
+            back = self._kept.get(id(lab))
+            if back is not None:
+                place = back.place
+                log.bring(back.entries)
+            while len(self._kept) > KEPT_LABS:
+                del self._kept[next(iter(self._kept))]
+            self._at, self._paste = None, []
+            last = log.last()
+            if title and (last is None or last[1] != TITLE):
+                self.say(title, TITLE)
         self.lab, self.place = lab, place
-        self._at, self._paste = None, []
-        if title:
-            self.say(title, "$accent")
         self._prompt()
 
     def go(self, place: str) -> bool:
@@ -190,63 +176,27 @@ class Terminal(Widget):
 
     def _edit(self, line: str) -> bool:
         """Open the editor when the line asks for one. False: it is a line for the shell."""
-        try:
-            words_ = shlex.split(line)
-        except ValueError:
-            return False
-        if words_[:1] == ["sudo"]:
-            words_ = words_[1:]
-        if not words_ or any(w in line for w in "|;&<>`$"):
-            return False
-        if words_[0] in EDITORS:
-            files = [w for w in words_[1:] if not w.startswith(("-", "+"))]
-            return len(files) == 1 and self._edit_file(files[0])
-        if words_[0] == "kubectl" and "edit" in words_[1:]:
-            return self._edit_object([w for w in words_[1:] if w != "edit"])
-        return False
-
-    def _edit_file(self, name: str) -> bool:
-        from engine.shell.files import FileError, Files
-
         assert self.lab is not None
-        session = self.lab.shell(self.place).session
-        path = posixpath.normpath(posixpath.join(session.cwd, name))
-        try:
-            text = Files(self.lab.world, session.spot).read(path)
-        except FileError as error:
-            if error.errno != "ENOENT":
-                self.say(f"{name}: {error.reason}", "$warning")
-                return True
-            text = ""
-        except EngineError as error:
-            self.say(error.text(self.lang), "$warning")
-            return True
-        self._open_editor(path, text, lambda new: heredoc(f"cat > {shlex.quote(path)}", new))
+        edit = edit_of(self.lab, self.place, line, self.lang)
+        if edit is None:
+            return False
+        if edit.said:
+            self.say(edit.said, "$warning")
+        else:
+            self._open_editor(edit)
         return True
 
-    def _edit_object(self, rest: list[str]) -> bool:
-        assert self.lab is not None
-        result = self.lab.copy().run(
-            self.lab.shell(self.place).place, shlex.join(["kubectl", "get", *rest, "-o", "yaml"])
-        )
-        if result.code:
-            self.say(result.stderr.rstrip("\n"), "$warning")
-            return True
-        name = shlex.join(["kubectl", "edit", *rest])
-        self._open_editor(name, result.stdout, lambda new: heredoc("kubectl replace -f -", new))
-        return True
-
-    def _open_editor(self, name: str, text: str, save: Callable[[str], str]) -> None:
+    def _open_editor(self, edit: Edit) -> None:
         from course.screens.editor import Editor
 
         def done(new: str | None) -> None:
-            if new is None or new == text:
+            if new is None or new == edit.text:
                 self.say(words.NOT_SAVED().text(self.lang), "dim")
             else:
-                self.run(save(new))
+                self.run(edit.line(new))
             self.query_one(CommandLine).focus()
 
-        self.app.push_screen(Editor(name, text, self.lang), done)
+        self.app.push_screen(Editor(edit.name, edit.text, self.lang), done)
 
     # -- the line -------------------------------------------------------------------------------------------
 
@@ -277,18 +227,11 @@ class Terminal(Widget):
     def enter(self, line: str) -> None:
         """A line was entered: run it, or keep it until its here-document or its last continued line ends."""
         self._paste.append(line)
-        if self._unfinished():
+        if unfinished(self._paste):
             self._prompt()
             return
         line, self._paste = "\n".join(self._paste), []
         self.run(line)
-
-    def _unfinished(self) -> bool:
-        first, *more = self._paste
-        found = HEREDOC.search(first)
-        if found is not None:
-            return found[2] not in (m.strip() for m in more)
-        return self._paste[-1].endswith("\\")
 
     def pasted(self, text: str) -> None:
         typed = self.query_one(CommandLine)
@@ -320,17 +263,9 @@ class Terminal(Widget):
         found = self.lab.shell(self.place).complete(typed.value, typed.cursor_position)
         if not found:
             return
-        head = typed.value[: typed.cursor_position]
-        word = head[len(head.rstrip()) :] if head.endswith(" ") else head.split(" ")[-1]
-        common = _common(found)
-        if len(common) > len(word) or len(found) == 1:
-            new = (
-                head[: len(head) - len(word)]
-                + common
-                + (" " if len(found) == 1 and not common.endswith("/") else "")
-            )
-            typed.value = new + typed.value[typed.cursor_position :]
-            typed.cursor_position = len(new)
+        new = completed(typed.value, typed.cursor_position, found)
+        if new is not None:
+            typed.value, typed.cursor_position = new
         if len(found) > 1:
             self.say("  ".join(found), "dim")
 
@@ -362,7 +297,7 @@ class Terminal(Widget):
             return
         act = self.lab.undo()
         self.say(
-            words.UNDONE(act=_first_line(act.text())).text(self.lang)
+            words.UNDONE(act=first_line(act.text())).text(self.lang)
             if act is not None
             else words.NOTHING_TO_UNDO().text(self.lang),
             "$accent",
@@ -376,26 +311,3 @@ class Terminal(Widget):
             self.say(words.WAS_RESET().text(self.lang), "$accent")
             self._prompt()
             self.post_message(self.Ran(self, "", ()))
-
-
-def _common(found: list[str]) -> str:
-    """The longest beginning that all share."""
-    first, last = min(found), max(found)
-    for i, char in enumerate(first):
-        if i >= len(last) or last[i] != char:
-            return first[:i]
-    return first
-
-
-def _first_line(text: str) -> str:
-    first, more, _ = text.partition("\n")
-    return first + (" ..." if more else "")
-
-
-def heredoc(command: str, text: str) -> str:
-    """`command` with `text` as its input, as a person would type it."""
-    end = "EOF"
-    while end in text.split("\n"):
-        end += "_"
-    body = text if text.endswith("\n") or not text else text + "\n"
-    return f"{command} <<'{end}'\n{body}{end}"

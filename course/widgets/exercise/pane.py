@@ -1,8 +1,8 @@
 """The exercise pane: the task, what to answer with, hints, and what the check said.
 
 Rules. It shows one `Posed` exercise and collects an answer; grading is `engine.grade.check`, run by the screen in a
-worker, which calls `judged`. Which widget collects the answer depends on the kind, in `_answer_widgets`. The pane
-decides nothing about right or wrong and never hides a finding.
+worker, which calls `judged`. `Answers` collects the answer, `task` has the texts. The pane decides nothing about right
+or wrong and never hides a finding.
 """
 
 from __future__ import annotations
@@ -13,24 +13,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
-from textual.widgets import Input, OptionList, Static, TextArea
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from course import words_lesson as words
 from course.commands import Command, bindings
-from course.widgets.marklist import MarkList
-from course.widgets.prose import prose
-from engine.grade import goal as goals
-from engine.say import Said
+from course.widgets.exercise.answers import Answers
+from course.widgets.exercise.task import help_text, task_text
+from engine.say import Phrase, Said
 
 if TYPE_CHECKING:
     from engine.grade.finding import Finding, Verdict
     from engine.grade.pose import Posed
-    from engine.grade.predict import Option as Choice
+
+FINDING = Phrase("{mark} {flow}{said}", "{mark} {flow}{said}")
 
 
 class ExercisePane(VerticalScroll):
@@ -66,12 +64,6 @@ class ExercisePane(VerticalScroll):
     ]
     DEFAULT_CSS = """
     ExercisePane { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
-    ExercisePane OptionList {
-        height: auto; max-height: 12; border: none; padding: 0; background: $background;
-    }
-    ExercisePane OptionList:focus { background: $background; border: none; }
-    ExercisePane Input, ExercisePane Input:focus { height: 1; border: none; padding: 0; background: $panel; }
-    ExercisePane TextArea { height: 12; border: round $primary; padding: 0; }
     ExercisePane #help { color: $text-muted; }
     ExercisePane #said { margin-top: 1; }
     ExercisePane #body { height: auto; margin: 1 0 0 0; }
@@ -114,13 +106,12 @@ class ExercisePane(VerticalScroll):
         self.hints = 0
         self._said: list[tuple[Said | str, str]] = []  # opened hints, the watched solution
         self._verdict: list[tuple[Said | str, str]] = []  # of the last check
-        self._order: list[str] = []
         self._diagnosed = False
         self._goal_said: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield Static(id="task")
-        yield Vertical(id="body")
+        yield Answers(id="body")
         yield Static(id="help")
         yield Static(id="said")
 
@@ -130,7 +121,6 @@ class ExercisePane(VerticalScroll):
         """Show another exercise, with nothing answered."""
         self.posed, self.solved = posed, solved
         self.hints, self._said, self._verdict = 0, [], []
-        self._order = [i.id for i in posed.items]
         self._diagnosed = posed.diagnosis is None
         self._goal_said = []
         await self._fill()
@@ -140,43 +130,22 @@ class ExercisePane(VerticalScroll):
         if self.posed is not None:
             await self._fill(keep=True)
 
+    @property
+    def answers(self) -> Answers:
+        return self.query_one("#body", Answers)
+
     async def _fill(self, *, keep: bool = False) -> None:
         """Write the task and build the widgets of this kind; `keep` what was typed, marked and pointed at."""
-        body = self.query_one("#body")
+        posed = self.posed
+        assert posed is not None
         focused = self.screen.focused
-        inside = focused is not None and body in focused.ancestors
-        old = self._state() if keep else {}
-        await body.remove_children()
-        await body.mount(*self._answer_widgets())
-        self._restore(old)
+        inside = focused is not None and self.answers in focused.ancestors
+        await self.answers.fill(posed, self.lang, diagnosing=not self._diagnosed, keep=keep)
         self._write_task()  # last: who sees the new title can answer it
-        self.query_one("#help", Static).update(self._help())
+        self.query_one("#help", Static).update(help_text(posed, self.lang))
         self._write_said()
         if inside:
             self.focus_answer()
-
-    def _state(self) -> dict[str, Any]:
-        """What the learner has entered so far."""
-        out: dict[str, Any] = {}
-        for typed in self.query(Input):
-            out["value"] = typed.value
-        for area in self.query(TextArea):
-            out["text"] = area.text
-        for many in self.query(MarkList):
-            out["marked"] = sorted(many.marked)
-        for rows in self.query(OptionList):
-            out["at"] = rows.highlighted
-        return out
-
-    def _restore(self, old: dict[str, Any]) -> None:
-        for typed in self.query(Input):
-            typed.value = old.get("value", "")
-        for area in self.query(TextArea):
-            area.text = old.get("text", "")
-        for many in self.query(MarkList):
-            many.mark(old.get("marked", ()))
-        for rows in self.query(OptionList):
-            rows.highlighted = old.get("at", 0)
 
     def actions_now(self) -> tuple[Command, ...]:
         """The pane's commands that mean something for this exercise, the first one first."""
@@ -208,11 +177,8 @@ class ExercisePane(VerticalScroll):
 
     def focus_answer(self) -> None:
         """Put the focus where the answer is given."""
-        for kind in (TextArea, Input, OptionList):
-            for found in self.query(kind):
-                found.focus()
-                return
-        self.focus()
+        if not self.answers.focus_answer():
+            self.focus()
 
     def judged(self, verdict: Verdict, *, diagnosis: bool = False) -> None:
         """What the check found; everything is shown, in order."""
@@ -255,12 +221,8 @@ class ExercisePane(VerticalScroll):
         self.call_after_refresh(self.scroll_end, animate=False)
 
     def _finding(self, finding: Finding) -> Said:
-        from engine.say import Phrase
-
         flow = f"{finding.flow}: " if finding.flow else ""
-        return Phrase("{mark} {flow}{said}", "{mark} {flow}{said}")(
-            mark="x" if self.ascii else "✖", flow=flow, said=finding.said
-        )
+        return FINDING(mark="x" if self.ascii else "✖", flow=flow, said=finding.said)
 
     def goal_lines(self, lines: list[str]) -> None:
         """How the goal stands now, one line a flow or state (made by the screen after each command)."""
@@ -275,48 +237,11 @@ class ExercisePane(VerticalScroll):
     # -- texts ----------------------------------------------------------------------------------------------
 
     def _write_task(self) -> None:
-        posed = self.posed
-        if posed is None:
-            return
-        lang = self.lang
-        mark = ("x " if self.ascii else "✔ ") if self.solved else ""
-        head: list[tuple[str, str] | str | Content] = [
-            (mark, "bold $success"),
-            (posed.title.text(lang), "bold"),
-            (f"  {words.KINDS[posed.kind]().text(lang)}", "$accent"),
-        ]
-        if posed.values:
-            head.append((f"  {words.SEED_IS(seed=posed.seed).text(lang)}", "dim"))
-        parts: list[tuple[str, str] | str | Content] = [
-            *head,
-            "\n",
-            prose(posed.task.text(lang), ascii=self.ascii),
-        ]
-        if posed.goal is not None:
-            parts += [
-                "\n\n",
-                (words.GOAL().text(lang), "bold"),
-                "\n",
-                "\n".join(self._goal_said or self._goal_plain(posed)),
-            ]
-        self.query_one("#task", Static).update(Content.assemble(*parts))
-
-    def _goal_plain(self, posed: Posed) -> list[str]:
-        assert posed.goal is not None
-        dot = "o" if self.ascii else "○"
-        return [f"{dot} {line}" for line in goal_texts(posed.goal, self.lang)]
-
-    def _help(self) -> Content:
-        posed, lang = self.posed, self.lang
-        if posed is None:
-            return Content("")
-        phrase = {
-            "repair": words.REPAIR_HELP, "build": words.TYPE_MANIFEST if posed.manifest else words.BUILD_HELP,
-            "order": words.ORDER_HELP,
-        }.get(posed.kind)  # fmt: skip
-        if posed.kind == "choice" and posed.many:
-            phrase = words.MANY
-        return Content(phrase().text(lang) if phrase is not None else "")
+        if self.posed is not None:
+            text = task_text(
+                self.posed, self._goal_said, solved=self.solved, lang=self.lang, ascii=self.ascii
+            )
+            self.query_one("#task", Static).update(text)
 
     def _write_said(self) -> None:
         lines: list[tuple[str, str] | str] = []
@@ -327,86 +252,18 @@ class ExercisePane(VerticalScroll):
 
     # -- answering ------------------------------------------------------------------------------------------
 
-    def _answer_widgets(self) -> list[Widget]:
-        posed = self.posed
-        assert posed is not None
-        if not self._diagnosed and posed.diagnosis is not None:
-            title = posed.diagnosis_task.text(self.lang) if posed.diagnosis_task is not None else ""
-            text = f"{words.DIAGNOSE().text(self.lang)} {title}"
-            return [Static(text, markup=False), self._options(posed.diagnosis.options)]
-        if posed.kind == "choice" and posed.many:
-            return [MarkList([(o.id, o.text.text(self.lang)) for o in posed.options], id="many")]
-        if posed.kind == "choice":
-            return [self._options(posed.options)]
-        if posed.kind == "predict":
-            assert posed.question is not None
-            return [self._options(posed.question.options)]
-        if posed.kind == "answer":
-            return [Input(placeholder=words.TYPE_ANSWER().text(self.lang), id="value", select_on_focus=False)]
-        if posed.kind == "order":
-            return [self._options(self._ordered(), numbered=True)]
-        if posed.manifest:
-            return [TextArea("", id="manifest", soft_wrap=False)]
-        return []
-
-    def _options(self, options: tuple[Choice, ...], *, numbered: bool = False) -> OptionList:
-        rows = []
-        for i, option in enumerate(options, 1):
-            lead = f"{i}. " if numbered else f"{'abcdefghij'[i - 1]}  "
-            rows.append(Option(Content.assemble((lead, "bold"), option.text.text(self.lang)), id=option.id))
-        return OptionList(*rows, id="options")
-
-    def _ordered(self) -> tuple[Choice, ...]:
-        assert self.posed is not None
-        by_id = {i.id: i for i in self.posed.items}
-        return tuple(by_id[i] for i in self._order)
-
-    @on(OptionList.OptionSelected, "#options")
-    def _option(self, event: OptionList.OptionSelected) -> None:
+    @on(Answers.Given)
+    def _given(self, event: Answers.Given) -> None:
         event.stop()
-        posed = self.posed
-        if posed is None or event.option.id is None:
-            return
-        if not self._diagnosed:
-            self.post_message(self.Answered(self, event.option.id, diagnosis=True))
-        elif posed.kind == "order":
-            self.action_check()
-        else:
-            self.post_message(self.Answered(self, event.option.id))
-
-    @on(Input.Submitted, "#value")
-    def _value(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.post_message(self.Answered(self, event.value))
-
-    def answer(self) -> Any:
-        """The answer as it stands, in the form that `check` takes; None for a goal."""
-        posed = self.posed
-        if posed is None:
-            return None
-        if posed.kind == "order":
-            return list(self._order)
-        if posed.kind == "answer":
-            return self.query_one("#value", Input).value
-        if posed.kind == "choice" and posed.many:
-            return sorted(self.query_one("#many", MarkList).marked)
-        if posed.manifest:
-            return self.query_one("#manifest", TextArea).text
-        if posed.kind in ("choice", "predict"):
-            rows = self.query_one("#options", OptionList)
-            return rows.get_option_at_index(rows.highlighted).id if rows.highlighted is not None else None
-        return None
+        value = event.value if event.value is not None else self.answers.given()
+        self.post_message(self.Answered(self, value, diagnosis=not self._diagnosed))
 
     # -- commands -------------------------------------------------------------------------------------------
 
     def action_check(self) -> None:
-        if self.posed is not None and self._diagnosed:
-            self.post_message(self.Answered(self, self.answer()))
-        elif self.posed is not None:
-            rows = self.query_one("#options", OptionList)
-            if rows.highlighted is not None:
-                answer = rows.get_option_at_index(rows.highlighted).id
-                self.post_message(self.Answered(self, answer, diagnosis=True))
+        answer = self.answers.given()
+        if self.posed is not None and (self._diagnosed or answer is not None):
+            self.post_message(self.Answered(self, answer, diagnosis=not self._diagnosed))
 
     def action_hint(self) -> None:
         posed = self.posed
@@ -438,8 +295,7 @@ class ExercisePane(VerticalScroll):
         self.action_check()
 
     def action_mark(self) -> None:
-        for many in self.query(MarkList):
-            many.action_mark()
+        self.answers.mark()
 
     def action_to_terminal(self) -> None:
         self.post_message(self.TerminalAsked())
@@ -449,23 +305,4 @@ class ExercisePane(VerticalScroll):
 
     def action_line(self, by: int) -> None:
         """Move the marked line of an order exercise."""
-        if self.posed is None or self.posed.kind != "order":
-            return
-        rows = self.query_one("#options", OptionList)
-        at = rows.highlighted
-        if at is None or not 0 <= at + by < len(self._order):
-            return
-        self._order[at], self._order[at + by] = self._order[at + by], self._order[at]
-        rows.clear_options()
-        for option in self._options(self._ordered(), numbered=True).options:
-            rows.add_option(Option(option.prompt, id=option.id))
-        rows.highlighted = at + by
-
-
-def goal_texts(goal: goals.Goal, lang: str) -> list[str]:
-    """The goal's flows and states, a line each, as a person reads them."""
-    lines = [flow.title + (f" · {flow.expect.outcome}" if flow.expect.outcome else "") for flow in goal.flows]
-    lines += [one.shown for one in goal.states]
-    if goal.keep or goal.keep_all:
-        lines.append(words.KEEP().text(lang))
-    return lines
+        self.answers.move_line(by, self.lang)

@@ -1,0 +1,9 @@
+"""The lab's terminal: `Terminal` is the widget, `CommandLine` the line that is typed in it.
+
+Reading order: log (what was printed), line (what is typed), editing (vi and kubectl edit), terminal.
+"""
+
+from course.widgets.terminal.line import CommandLine, heredoc
+from course.widgets.terminal.terminal import Terminal
+
+__all__ = ["CommandLine", "Terminal", "heredoc"]

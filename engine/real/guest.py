@@ -4,7 +4,7 @@ Theory. This kernel has no `netdev` family of nftables, so devices are read by a
 `nlmon` device in each namespace shows the log's own netlink messages to that same packet socket, and so both come as
 one stream in the kernel's order.
 
-Rules. Standard library only, and of the engine `worker` and `netlink`. It must end with a power-off, always.
+Rules. Standard library only, and of the engine `stage` and `netlink`. It must end with a power-off, always.
 """
 
 from __future__ import annotations
@@ -13,32 +13,26 @@ import ctypes
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 import tty
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from engine.real import netlink
-from engine.real.worker import Refused, Worker
+from engine.real.stage import LIBC, QUIET, Refused, Stage
 
 POWER_OFF = 0x4321FEDC
 FINIT_MODULE = 313
-CLONE_NEWNET = 0x40000000
 EEXIST = 17
 SO_RCVBUFFORCE = 33
 ETH_P_ALL, ETH_P_IP = 3, 0x0800
 OUTGOING = 4
 TAP = "nlmon0"
 SHARE = Path("/mnt")
-SETTINGS = {
-    "net/ipv4/icmp_ratelimit": "0", "net/ipv4/icmp_msgs_per_sec": "1000000", "net/ipv4/icmp_msgs_burst": "1000000",
-    "net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1",
-}  # fmt: skip
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def mount(kind: str, where: str, data: str = "") -> None:
@@ -79,133 +73,77 @@ class Modules:
         return ""
 
 
-class Guest(Worker):
-    """The worker of the host's kernel with this kernel's way to watch, and with shell lines."""
+class Guest(Stage):
+    """The stage of this kernel. `taps` are the packet sockets; `unread` the logs' own sockets, which only must be
+    emptied."""
 
     def __init__(self, modules: Modules) -> None:
         super().__init__()
         self.modules = modules
+        self.taps: dict[str, socket.socket] = {}
         self.unread: list[socket.socket] = []
-        self.kept: list[socket.socket] = []
+        self.devices: dict[str, dict[int, str]] = {}
 
-    def load(self, what: dict[str, Any]) -> dict[str, Any]:
-        problems = [p for p in map(self.modules.load, what["modules"]) if p]
+    def fresh(self) -> None:
+        for sock in [*self.taps.values(), *self.unread]:
+            sock.close()
+        self.taps, self.unread, self.devices = {}, [], {}
+        super().fresh()
+
+    def load(self, names: list[str]) -> None:
+        problems = [p for p in map(self.modules.load, names) if p]
         if problems:
             raise Refused("; ".join(problems))
-        return {}
 
-    def fresh(self, _: dict[str, Any]) -> dict[str, Any]:
-        """A new namespace to work in; those that `ip netns` knows are gone."""
-        for sock in [
-            *self.logs.values(),
-            *(s for _, s in self.listeners),
-            *self.open,
-            *self.unread,
-            *self.kept,
-        ]:
-            sock.close()
-        for file in self.files.values():
-            os.close(file)
-        self.logs, self.files, self.tracing = {}, {}, set()
-        self.listeners, self.open, self.unread, self.kept = [], [], [], []
-        self.enter("")
-        if LIBC.unshare(CLONE_NEWNET):
-            raise Refused("unshare")
-        os.close(self.home)
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        for name in os.listdir("/run/netns"):
-            subprocess.run(["ip", "netns", "del", name], check=True)
-        for path, value in SETTINGS.items():
-            if os.path.exists(f"/proc/sys/{path}"):
-                Path("/proc/sys", path).write_text(value)
-        return {}
-
-    def sh(self, what: dict[str, Any]) -> dict[str, Any]:
-        done = subprocess.run(
-            ["sh", "-c", what["line"]], input=what.get("text", ""), text=True, capture_output=True,
-            errors="replace", timeout=60,
-        )  # fmt: skip
-        return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
-
-    def talk(self, act: dict[str, Any]) -> dict[str, Any]:
-        """As `send`, but nothing is forgotten before and the connection stays open; {"close": true} ends them all."""
-        if act.get("close"):
-            for sock in self.kept:
-                sock.close()
-            self.kept = []
-            self.settled()
-            return {}
-        self.enter(act["netns"])
-        try:
-            kind = socket.SOCK_STREAM if act["proto"] == "tcp" else socket.SOCK_DGRAM
-            sock = socket.socket(socket.AF_INET, kind)
-            sock.setblocking(False)
-            sock.bind(("0.0.0.0", act["sport"]))
-            error = self.attempt(lambda: sock.connect((act["dst"], act["dport"])))
-            if act["proto"] == "udp":
-                error = error or self.attempt(lambda: sock.send(b"x"))
-        finally:
-            self.enter("")
-        self.kept.append(sock)
-        result = self.outcome(act, sock, error)
-        self.settled()
-        return {"error": result}
-
-    def settled(self) -> None:
-        """Let what is under way arrive, and answer it."""
-        for _ in range(5):
-            time.sleep(0.005)
-            self.serve()
-
-    # -- watch
-
-    def adopt(self, what: dict[str, Any]) -> dict[str, Any]:
-        """Take over the namespaces that `ip netns add` has made; {"listen": {name: [[proto, address, port]]}}."""
-        for name in sorted(set(os.listdir("/run/netns")) - set(self.files)):
-            self.files[name] = os.open(f"/run/netns/{name}", os.O_RDONLY)
-            self.names[name] = name
-        for name, sockets in what.get("listen", {}).items():
-            self.listen(name, sockets)
-        self.settle(list(self.files))
-        return {}
-
-    def watch(self, _: dict[str, Any]) -> dict[str, Any]:
+    def watch(self) -> None:
         """A packet socket on every device, netlink messages included, and TRACE before every rule."""
-        for id in self.files:
-            self.run(id, ["ip", "link", "add", TAP, "type", "nlmon"])
-            self.run(id, ["ip", "link", "set", TAP, "up"])
-            self.enter(id)
+        for name in self.files:
+            self.must(f"ip link add {TAP} type nlmon && ip link set {TAP} up", name=name)
+            self.enter(name)
             try:
                 self.unread.append(netlink.open_log())
                 sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
                 sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
                 sock.setblocking(False)
-                self.logs[id] = sock
-                self.devices[id] = {i: n for i, n in socket.if_nameindex()}
+                self.taps[name] = sock
+                self.devices[name] = dict(socket.if_nameindex())
             finally:
                 self.enter("")
-            self.trace_rules(id)
-        return {}
+            if self.must("iptables-legacy-save", name=name).strip():
+                for chain in ("PREROUTING", "OUTPUT"):
+                    self.must(f"iptables-legacy -w -t raw -I {chain} 1 -j TRACE", name=name)
 
-    def drain(self, deadline: float) -> dict[str, list[dict[str, Any]]]:
-        """What the kernel recorded until it was quiet, per namespace, in order."""
-        out: dict[str, list[dict[str, Any]]] = {id: [] for id in self.logs}
-        quiet = 0
-        while time.monotonic() < deadline and quiet < 3:
-            news = 0
-            for id, sock in self.logs.items():
-                rows = list(self.read_tap(id, sock))
-                out[id] += rows
-                news += len(rows)
+    def records(self) -> dict[str, list[dict[str, Any]]]:
+        """What the kernel recorded until it was quiet, per namespace, in order: {"prefix", "packet" (hex), ...}."""
+        out: dict[str, list[dict[str, Any]]] = {name: [] for name in self.taps}
+        last = time.monotonic()
+        end = last + 3
+        while time.monotonic() < min(end, last + QUIET):
+            for name, sock in self.taps.items():
+                rows = list(self.read_tap(name, sock))
+                if rows:
+                    out[name] += rows
+                    last = time.monotonic()
             for sock in self.unread:
                 empty(sock)
-            quiet = 0 if news else quiet + 1
-            if not news:
-                time.sleep(0.002)
+            self.serve()
+            time.sleep(0.001)
+        return {name: rows for name, rows in out.items() if rows}
+
+    def take(
+        self, out: dict[str, list[dict[str, Any]]] | None = None, *, discard: bool = False
+    ) -> dict[str, list[dict[str, Any]]]:
+        """What waits in the packet sockets, per namespace, appended to `out`."""
+        out = out if out is not None else {id: [] for id in self.logs}
+        for id, sock in self.logs.items():
+            rows = list(self.read_tap(id, sock))
+            if not discard:
+                out[id] += rows
+        for sock in self.unread:
+            empty(sock)
         return out
 
-    def read_tap(self, id: str, sock: socket.socket) -> Any:
-        names = self.devices[id]
+    def read_tap(self, name: str, sock: socket.socket) -> Iterator[dict[str, Any]]:
         while True:
             try:
                 data, address = sock.recvfrom(1 << 16)
@@ -213,10 +151,27 @@ class Guest(Worker):
                 return
             device, protocol, kind = address[:3]
             if device == TAP:
-                yield from netlink.decode_log(data, names)
+                yield from log_records(data, self.devices[name])
             elif protocol == ETH_P_IP and device != "lo":
                 way = "out" if kind == OUTGOING else "in"
-                yield {"prefix": f"DEV:{way}:{device}", "header": netlink.header(data), "packet": data.hex()}
+                yield {"prefix": f"DEV:{way}:{device}", "packet": data.hex()}
+
+
+def log_records(data: bytes, names: dict[int, str]) -> Iterator[dict[str, Any]]:
+    """What TRACE logged: {"prefix", "packet", "mark", "iif", "oif"}."""
+    for kind, body in netlink.messages(data):
+        if kind != netlink.NFULNL_PACKET:
+            continue
+        found = dict(netlink.attributes(body[4:]))
+
+        def number(key: int, found: dict[int, bytes] = found) -> int:
+            return int.from_bytes(found.get(key, b""), "big")
+
+        yield {
+            "prefix": found.get(netlink.PREFIX, b"\0")[:-1].decode().strip(),
+            "packet": found.get(netlink.PAYLOAD, b"").hex(), "mark": number(netlink.MARK),
+            "iif": names.get(number(netlink.IIF), ""), "oif": names.get(number(netlink.OIF), ""),
+        }  # fmt: skip
 
 
 def empty(sock: socket.socket) -> None:
@@ -228,8 +183,26 @@ def empty(sock: socket.socket) -> None:
             return
 
 
+def act(guest: Guest, request: dict[str, Any]) -> dict[str, Any]:
+    """One request of the host's side."""
+    do = request.pop("do")
+    if do == "sh":
+        code, out, error = guest.sh(request["line"], request.get("text", ""))
+        return {"code": code, "out": out, "err": error}
+    if do == "send":
+        return {"error": guest.send(**request)}
+    if do == "records":
+        return {"records": guest.records()}
+    plain = {
+        "load": guest.load, "fresh": guest.fresh, "build": guest.build, "adopt": guest.adopt, "watch": guest.watch,
+        "listen": guest.listen, "hang_up": guest.hang_up,
+    }  # fmt: skip
+    plain[do](**request)
+    return {}
+
+
 def main() -> None:
-    for kind, where in (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/tmp")):
+    for kind, where in (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/tmp"), ("tmpfs", "/run")):
         mount(kind, where)
     mount("hostfs", str(SHARE), sys.argv[1])
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -240,12 +213,8 @@ def main() -> None:
     modules = Modules()
     problems = [p for p in map(modules.load, start["modules"]) if p]
     guest = Guest(modules)
-    guest.fresh({})
+    guest.fresh()
     say(line, "0", {"refused": "; ".join(problems)} if problems else {"release": os.uname().release})
-    verbs = {
-        "build": guest.build, "watch": guest.watch, "send": guest.send, "read": guest.read, "load": guest.load,
-        "fresh": guest.fresh, "sh": guest.sh, "adopt": guest.adopt, "talk": guest.talk,
-    }  # fmt: skip
     waiting = b""
     while True:
         got = os.read(line, 4096)
@@ -256,8 +225,8 @@ def main() -> None:
             word, _, waiting = waiting.partition(b"\n")
             request = json.loads((SHARE / f"request-{int(word)}").read_text())
             try:
-                answer = verbs[request.pop("do")](request)
-            except Exception as error:  # the host side hears of everything, or it waits for ever
+                answer = act(guest, request)
+            except Exception as error:  # the host's side hears of everything, or it would wait for ever
                 answer = {"refused": f"{type(error).__name__}: {error}"}
             say(line, str(int(word)), answer)
 

@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from engine.real.kernel import Kernel, RealError, Unavailable
+from engine.real.kernel import RealError, Unavailable
 from engine.say import Phrase, plain
 
 MODULES = Path("/usr/lib/uml/modules")
@@ -50,8 +51,8 @@ def available() -> Unavailable | None:
     return None
 
 
-class Second(Kernel):
-    """One User-Mode Linux. The same requests as `Kernel`, and `sh`, `fresh`, `load`."""
+class Second:
+    """One User-Mode Linux with a stage (stage.py). Use as a context manager."""
 
     def __init__(self, *modules: str, seconds: float = 300) -> None:
         problem = available()
@@ -100,16 +101,21 @@ class Second(Kernel):
 
     def load(self, *modules: str) -> None:
         """Kernel modules by name, with what they need."""
-        self.ask("load", modules=list(modules))
+        self.ask("load", names=list(modules))
 
     def fresh(self) -> None:
-        """`sh` works in a new network namespace from here on."""
+        """`sh` works in a new network namespace from here on; the named ones are gone."""
         self.ask("fresh")
 
     def sh(self, line: str, text: str = "") -> tuple[int, str, str]:
         """A shell line in the current namespace: (code, stdout, stderr)."""
         done = self.ask("sh", line=line, text=text)
         return int(done["code"]), str(done["out"]), str(done["err"])
+
+    def records(self) -> dict[str, list[dict[str, Any]]]:
+        """What `watch` has seen since the last call, per namespace, in the kernel's order."""
+        found: dict[str, list[dict[str, Any]]] = self.ask("records")["records"]
+        return found
 
     def close(self) -> None:
         if self.process.stdin is not None:
@@ -122,3 +128,11 @@ class Second(Kernel):
         if self.process.stdout is not None:
             self.process.stdout.close()
         self.home.cleanup()
+
+    def __enter__(self) -> Second:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -41,14 +41,14 @@ def transcript(kernel: Second, lines: list[str]) -> str:
                 kernel.ask("adopt")
             elif act == "listen":
                 netns, proto, address, port = words
-                kernel.ask("adopt", listen={netns: [[proto, address, int(port)]]})
+                kernel.ask("listen", name=netns, proto=proto, address=address, port=int(port), echo=True)
             elif act == "talk":
                 netns, proto, dst, dport, sport = words
-                kernel.ask("talk", netns=netns, proto=proto, dst=dst, dport=int(dport), sport=int(sport))
+                kernel.ask("send", name=netns, proto=proto, dst=dst, dport=int(dport), sport=int(sport))
             elif act == "sleep":
                 time.sleep(float(words[0]))
             elif act == "close":
-                kernel.ask("talk", close=True)
+                kernel.ask("hang_up")
             else:
                 code, _, error = kernel.sh(line[1:])
                 if code:

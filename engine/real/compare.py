@@ -6,17 +6,22 @@ A difference is a value with both lists, so that a person can read it and a test
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, field, replace
 from itertools import zip_longest
+from typing import Any
 
-from engine.linux.addr import ip4
-from engine.linux.choose import Seeded
+from engine.linux.addr import ip4, text4
+from engine.linux.choose import Choose
+from engine.linux.conntrack import CtEntry
 from engine.linux.exchange import Answer, Call, Delivery, ping_call, tcp_call, udp_call
 from engine.linux.journey import Journey, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Payload
 from engine.real.kernel import Kernel
-from engine.real.records import Record, compared_walks, flooded, kernel_records, model_records, rename_ports
+from engine.real.plan import traced_text
+from engine.real.records import Record, compared_walks, flooded, kernel_records, model_records
+from engine.real.tape import Tape
 from engine.record import dataclass
 
 
@@ -36,7 +41,8 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """Both records per namespace. `same` when they are equal everywhere and both callers got the same answer."""
+    """Both records per namespace, both connection tables as lines. `same` when they are equal everywhere, both callers
+    got the same answer, and the tape answered every choice (`lacking` names the others)."""
 
     flow: Flow
     model: dict[str, list[Record]]
@@ -44,6 +50,11 @@ class Compared:
     model_error: str
     kernel_error: str
     journey: Journey
+    model_table: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kernel_table: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
+    played: int = 0
+    compared: tuple[Walk, ...] = ()
 
     @property
     def answers_agree(self) -> bool:
@@ -51,7 +62,8 @@ class Compared:
 
     @property
     def same(self) -> bool:
-        return self.model == self.kernel and self.answers_agree
+        equal = self.model == self.kernel and self.model_table == self.kernel_table
+        return equal and self.answers_agree and not self.lacking
 
     @property
     def count(self) -> int:
@@ -75,6 +87,13 @@ class Compared:
                 mark = " " if a == b or marked else ">"
                 marked = marked or a != b
                 lines.append(f"{mark} {a.text() if a else '':<96} | {b.text() if b else ''}")
+        for id in sorted({*self.model_table, *self.kernel_table}):
+            mine, theirs_ = set(self.model_table.get(id, ())), set(self.kernel_table.get(id, ()))
+            if mine != theirs_:
+                lines.append(f"-- {id}: connections")
+                lines += [f"  model  {row}" for row in sorted(mine - theirs_)]
+                lines += [f"  kernel {row}" for row in sorted(theirs_ - mine)]
+        lines += [f"-- the kernel's record does not answer: {what}" for what in self.lacking]
         return "\n".join(lines)
 
 
@@ -87,8 +106,7 @@ def echo(delivery: Delivery) -> Answer:
     return Answer(payload=delivery.request)
 
 
-def model_call(net: Net, flow: Flow) -> Call:
-    choose = Seeded(1)
+def model_call(net: Net, flow: Flow, choose: Choose) -> Call:
     dst = ip4(flow.dst)
     if flow.proto == "icmp":
         return ping_call(net, flow.netns, dst, choose=choose, ident=flow.sport)
@@ -97,7 +115,7 @@ def model_call(net: Net, flow: Flow) -> Call:
         return udp_call(
             net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=echo
         )
-    return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport)
+    return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, stay=True)
 
 
 def bridge_rewrites(walk: Walk, net: Net) -> list[Step]:
@@ -113,22 +131,77 @@ def bridge_rewrites(walk: Walk, net: Net) -> list[Step]:
     return out
 
 
+#: a flow that differs is sent once more, and then silence must last this many times longer before the record counts as
+#: complete: on a busy machine a packet may rest in a queue for a while
+PATIENCE = 12
+#: added to the source port of the second time, so that nothing of the first is met again
+SECOND_PORT = 20000
+
+
 def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
-    """Send `flow` in the kernel and in a copy of `net`, both with an empty conntrack table. What the callers learn is
-    compared too: for TCP what connect() says, which is done when the SYN-ACK is in, whatever happens to the ACK."""
-    answer = kernel.send(**asdict(flow))
-    copy = net.copy()
-    for ns in copy.spaces.values():
-        ns.conntrack = type(ns.conntrack)()
-    call = model_call(copy, flow)
-    counts = {
+    """Send `flow` in the kernel and in a copy of `net`, both with an empty conntrack table."""
+    return Pair(kernel, net).send(flow)
+
+
+class Pair:
+    """The kernel's namespaces and the Net that they were built from. What rules remember from packet to packet
+    (`recent`, `nth`) is carried on both sides; all else is as it was before each flow."""
+
+    def __init__(self, kernel: Kernel, net: Net) -> None:
+        self.kernel, self.net = kernel, net
+
+    def reload(self, net: Net, ids: Iterable[str]) -> None:
+        """Go on with the rules that `net` has in these namespaces."""
+        self.kernel.ask("reload", rules={id: traced_text(net.spaces[id].xt) for id in ids})
+        self.net = net
+
+    def send(self, flow: Flow) -> Compared:
+        """Both sides of one flow. A difference counts when it is there a second time, with patience."""
+        found = self.once(flow, 1)
+        if found.same:
+            return found
+        return self.once(replace(flow, sport=flow.sport + SECOND_PORT), PATIENCE)
+
+    def once(self, flow: Flow, patience: int) -> Compared:
+        answer = self.kernel.send(**asdict(flow), patience=patience)
+        copy = self.net.copy()
+        for ns in copy.spaces.values():
+            ns.conntrack = type(ns.conntrack)()
+        counts = rule_counts(self.net)
+        tape = Tape(answer["records"], answer.get("conntrack", {}), counts)
+        call = model_call(copy, flow, tape)
+        found = judge(self.net, copy, flow, answer, call, counts, tape)
+        carried = self.net.copy()
+        for id, ns in carried.spaces.items():
+            ns.xt = copy.spaces[id].xt
+        self.net = carried
+        return found
+
+
+def rule_counts(net: Net) -> dict[str, dict[tuple[str, str], int]]:
+    """namespace -> (table, chain) -> how many rules."""
+    return {
         id: {(t, c.name): len(c.rules) for t, chains in ns.xt.tables.items() for c in chains.values()}
         for id, ns in net.spaces.items()
     }
+
+
+def judge(
+    net: Net,
+    after: Net,
+    flow: Flow,
+    answer: Mapping[str, Any],
+    call: Call,
+    counts: Mapping[str, Mapping[tuple[str, str], int]],
+    tape: Tape,
+) -> Compared:
+    """Both records normalised and side by side. What the callers learn is compared too: for TCP what connect() says,
+    which is done when the SYN-ACK is in, whatever happens to the ACK."""
     walks = compared_walks(call.leg)
     model = model_records(walks)
     real = kernel_records(net, answer["records"], counts)
-    if call.leg.forward.outcome is Outcome.NO_ROUTE:
+    no_route = call.leg.forward.outcome is Outcome.NO_ROUTE
+    if no_route:
         real = {
             id: kept
             for id, rows in real.items()
@@ -138,18 +211,20 @@ def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
         (s.place.netns, f"out {s.place.device}") for w in call.leg.walks() for s in bridge_rewrites(w, net)
     }
     model, real = (
-        {id: [r for r in rows if (id, r.what) not in slow_path] for id, rows in side.items()}
+        {
+            id: kept
+            for id, rows in side.items()
+            if (kept := [r for r in rows if (id, r.what) not in slow_path])
+        }
         for side in (model, real)
     )
-    fixed = {flow.sport, flow.dport} | {s.port for ns in net.spaces.values() for s in ns.sockets}
-    model, real = rename_ports([model, real], fixed)
     if flooded(walks):
         model, real = ({id: sorted(rows, key=repr) for id, rows in side.items()} for side in (model, real))
     slow = call.outcome is Outcome.UNRESOLVED_NEIGHBOUR or call.seconds >= 1.0
     error = "SILENCE" if slow or call.error == "ETIMEDOUT" else call.error
     if flow.proto == "icmp" and call.icmp is not None and call.icmp.is_error:
         error = "SILENCE" if call.seconds >= 1 else ""
-    if call.leg.forward.outcome is Outcome.NO_ROUTE and answer["error"] == "SILENCE":
+    if no_route and answer["error"] == "SILENCE":
         error = "SILENCE"
     if (
         flow.proto == "tcp"
@@ -158,7 +233,44 @@ def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
         and call.leg.rest
     ):
         error = "" if call.leg.forward.outcome is Outcome.DELIVERED else error
-    journey = Journey(act="", outcome=call.outcome, legs=call.legs)
+    mine, theirs = ({}, {}) if slow or no_route else connections(after, answer.get("conntrack", {}))
     return Compared(
-        flow=flow, model=model, kernel=real, model_error=error, kernel_error=answer["error"], journey=journey
-    )
+        flow=flow, model=model, kernel=real, model_error=error, kernel_error=answer["error"],
+        journey=Journey(act="", outcome=call.outcome, legs=call.legs), model_table=mine, kernel_table=theirs,
+        lacking=tuple(tape.lacking), played=tape.played, compared=tuple(walks),
+    )  # fmt: skip
+
+
+Lines = dict[str, tuple[str, ...]]
+
+
+def connections(net: Net, kernel: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Lines, Lines]:
+    """Both sides' connection tables as sorted lines, for the namespaces in which the model tracks."""
+    mine: Lines = {}
+    theirs: Lines = {}
+    for id, ns in net.spaces.items():
+        if id not in kernel or not ns.xt.tracks:
+            continue
+        mine[id] = tuple(sorted(model_connection(e) for e in ns.conntrack.entries.values()))
+        theirs[id] = tuple(sorted(kernel_connection(row) for row in kernel[id]))
+    return mine, theirs
+
+
+def model_connection(e: CtEntry) -> str:
+    words = {"SEEN_REPLY": e.seen_reply, "ASSURED": e.assured, "SRC_NAT": e.snat, "DST_NAT": e.dnat}
+    status = [word for word, yes in words.items() if yes]
+    orig, reply = ((t.proto, text4(t.src), t.sport, text4(t.dst), t.dport) for t in (e.orig, e.reply))
+    return connection_line(orig, reply, e.state, status, e.mark)
+
+
+def kernel_connection(row: Mapping[str, Any]) -> str:
+    return connection_line(row["orig"], row["reply"], row["state"], row["status"], row["mark"])
+
+
+def connection_line(
+    orig: Sequence[Any], reply: Sequence[Any], state: str, status: Iterable[str], mark: int
+) -> str:
+    def way(t: Sequence[Any]) -> str:
+        return f"{t[1]}:{t[2]} > {t[3]}:{t[4]}"
+
+    return f"{orig[0]} {way(orig)} | {way(reply)} {state} {' '.join(sorted(status))} mark={mark:#x}"

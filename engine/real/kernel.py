@@ -101,7 +101,7 @@ class Kernel:
         return answer
 
     def build(self, net: Net, *, watch: bool = True) -> None:
-        self.ask("build", **plan(net))
+        self.ask("build", **plan(net, traced=watch))
         if watch:
             self.ask("watch")
 

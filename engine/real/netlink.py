@@ -15,7 +15,11 @@ from typing import Any
 
 NETLINK_NETFILTER = 12
 NFULNL_CFG, NFULNL_PACKET = (4 << 8) | 1, 4 << 8
-HDR, MARK, IIF, OIF, PHYSIN, PHYSOUT, PAYLOAD, PREFIX = 1, 2, 4, 5, 6, 7, 9, 10
+PACKET_HDR, MARK, IIF, OIF, PHYSIN, PHYSOUT, PAYLOAD, PREFIX = 1, 2, 4, 5, 6, 7, 9, 10
+
+
+#: the number of a netfilter hook in a log message -> its name
+HOOKS = {0: "PREROUTING", 1: "INPUT", 2: "FORWARD", 3: "OUTPUT", 4: "POSTROUTING"}
 
 
 def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -112,4 +116,5 @@ def decode_log(data: bytes, names: dict[int, str]) -> Iterator[dict[str, Any]]:
             "prefix": prefix, "mark": number(MARK), "iif": names.get(number(IIF), ""),
             "oif": names.get(number(OIF), ""), "physin": names.get(number(PHYSIN), ""),
             "physout": names.get(number(PHYSOUT), ""), "header": header(packet),
+            "hook": HOOKS.get(found[PACKET_HDR][2], "") if PACKET_HDR in found else "",
         }  # fmt: skip

@@ -13,7 +13,7 @@ from engine.linux.fib import DEFAULT_RULES, LOCAL, Route
 from engine.linux.net import Net, Netns
 from engine.linux.text import route as route_text
 from engine.linux.text import rule as rule_text
-from engine.linux.xt.tables import Xtables, builtin
+from engine.linux.xt.tables import TABLES, Xtables, builtin
 
 #: what a namespace must not inherit from the machine that runs the worker
 BASE_SYSCTLS = {
@@ -37,9 +37,10 @@ CARRIED = (
 )  # fmt: skip
 
 
-def plan(net: Net) -> dict[str, Any]:
+def plan(net: Net, *, traced: bool = False) -> dict[str, Any]:
     """{"spaces": [{"id", "sysctl", "ip", "bridge", "iptables", "listen", "late"}], "links": [...]}; `links` are the
-    `ip -batch` lines that make devices, run once for all namespaces (named as `space_names` says)."""
+    `ip -batch` lines that make devices, run once for all namespaces (named as `space_names` says). `traced` puts
+    TRACE before every rule."""
     ids = sorted(net.spaces)
     names = space_names(net)
     links: list[str] = []
@@ -49,7 +50,12 @@ def plan(net: Net) -> dict[str, Any]:
         for index in sorted(ns.links):
             if (id, index) not in done:
                 links += make_link(net, ns, index, names, done)
-    return {"spaces": [space(net, net.spaces[id], names[id]) for id in ids], "links": links}
+    spaces = [space(net, net.spaces[id], names[id]) for id in ids]
+    for one in spaces if traced else ():
+        xt = net.spaces[one["id"]].xt
+        one["traced"] = bool(xt.tables)
+        one["iptables"] = traced_text(xt) if xt.tables else ""
+    return {"spaces": spaces, "links": links}
 
 
 def space_names(net: Net) -> dict[str, str]:
@@ -131,6 +137,7 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
     return {
         "id": ns.id, "name": name, "sysctl": sysctls(ns), "ip": ip, "late": late, "bridge": fdb,
         "iptables": restore_text(ns.xt),
+        "bridges": any(link.kind == "bridge" for link in ns.links.values()),
         "listen": [[s.proto, text4(s.addr), s.port] for s in ns.sockets],
     }  # fmt: skip
 
@@ -145,6 +152,24 @@ def restore_text(xt: Xtables) -> str:
         lines += [rule.text(chain.name) for chain in chains.values() for rule in chain.rules]
         lines.append("COMMIT")
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def traced_text(xt: Xtables) -> str:
+    """The same for a live namespace: TRACE first in raw, and every table named, so that nothing older stays."""
+    text = restore_text(xt)
+    trace = "-A PREROUTING -j TRACE\n-A OUTPUT -j TRACE\n"
+    for table in TABLES:
+        if table not in xt.tables and table != "security":
+            text += f"*{table}\n{trace if table == 'raw' else ''}COMMIT\n"
+    if "raw" not in xt.tables:
+        return text
+    head, _, rest = text.partition("*raw\n")
+    chains: list[str] = []
+    rules: list[str] = []
+    body, _, tail = rest.partition("COMMIT\n")
+    for line in body.splitlines(keepends=True):
+        (chains if line.startswith(":") else rules).append(line)
+    return f"{head}*raw\n{''.join(chains)}{trace}{''.join(rules)}COMMIT\n{tail}"
 
 
 def port_flags(link: Any) -> dict[str, bool]:

@@ -2,7 +2,7 @@
 
 Rules. A record is (namespace, what, header): what is `in DEV`, `out DEV`, `table:CHAIN#N` or `table:CHAIN policy`.
 What cannot agree by nature is left out on both sides: ARP, IP ids, sequence numbers, the TRACE rules themselves,
-the end of a user chain. Ports that a kernel chose are named by order of appearance. See docs/lab-notes.
+the end of a user chain. Ports that a kernel chose are on the tape (tape.py). See docs/lab-notes.
 """
 
 from __future__ import annotations
@@ -141,24 +141,3 @@ def kernel_word(
     if kind == "rule" or n <= count:
         return f"{table}:{chain}#{n}"
     return f"{table}:{chain} policy" if kind == "policy" else ""
-
-
-def rename_ports(sides: list[dict[str, list[Record]]], fixed: set[int]) -> list[dict[str, list[Record]]]:
-    """Ports that are not `fixed` become p1, p2 ... by order of appearance within one side."""
-    return [_rename(side, fixed) for side in sides]
-
-
-def _rename(side: dict[str, list[Record]], fixed: set[int]) -> dict[str, list[Record]]:
-    names: dict[Any, str] = {}
-
-    def value(key: str, v: Any) -> Any:
-        if key == "quoted":
-            return tuple((k, value(k, x)) for k, x in v)
-        if key in ("sport", "dport", "id") and v not in fixed:
-            return names.setdefault(v, f"p{len(names) + 1}")
-        return v
-
-    return {
-        id: [Record(r.what, tuple((k, value(k, v)) for k, v in r.header)) for r in side[id]]
-        for id in sorted(side)
-    }

@@ -6,6 +6,7 @@ only, and nothing of the engine but `netlink`. It ends with its stdin, and every
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -17,13 +18,15 @@ import sys
 import time
 from typing import Any
 
-from engine.real import netlink
+from engine.real import netlink, tables
 
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
 LIBC = ctypes.CDLL(None, use_errno=True)
-QUIET = 0.004
-IP_PKTINFO = 8
+#: how long nothing must happen before a packet's way counts as ended, in seconds
+QUIET = 0.002
+IP_PKTINFO, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 8, 10, 2
+SO_MARK, TCP_REPAIR = 36, 19
 
 
 class Refused(Exception):
@@ -46,10 +49,14 @@ class Worker:
         self.names: dict[str, str] = {}
         self.logs: dict[str, socket.socket] = {}
         self.devices: dict[str, dict[int, str]] = {}
-        self.rules: dict[str, dict[tuple[str, str], int]] = {}
         self.listeners: list[tuple[str, socket.socket]] = []
         self.tracing: set[str] = set()
+        #: namespaces of which the plan has said whether they have rules, and has traced them
+        self.planned: set[str] = set()
         self.open: list[socket.socket] = []
+        self.tracked: dict[str, tables.Connections] = {}
+        self.neighbours: dict[str, socket.socket] = {}
+        self.forget: dict[str, int] = {}
 
     def enter(self, id: str) -> None:
         check(LIBC.setns(self.files[id] if id else self.home, CLONE_NEWNET), f"enter {id}")
@@ -96,8 +103,12 @@ class Worker:
                 self.run(id, ["bridge", "-batch", "-"], "\n".join(space["bridge"]) + "\n")
             if space["iptables"]:
                 self.run(id, ["iptables-legacy-restore"], space["iptables"])
+            if "traced" in space:
+                self.planned.add(id)
+                if space["traced"]:
+                    self.tracing.add(id)
             self.listen(id, space["listen"])
-        self.settle([space["id"] for space in plan["spaces"]])
+        self.settle([space["id"] for space in plan["spaces"] if space.get("bridges", True)])
         return {"seconds": time.perf_counter() - started}
 
     def settle(self, ids: list[str]) -> None:
@@ -165,75 +176,93 @@ class Worker:
 
     def trace_rules(self, id: str) -> None:
         """TRACE goes first in raw, where it changes nothing for the other rules; it is taken out of the numbers."""
-        text = self.run(id, ["iptables-legacy-save"])
-        if not text.strip():
+        if id in self.planned or not self.run(id, ["iptables-legacy-save"]).strip():
             return
-        table = ""
-        counts: dict[tuple[str, str], int] = {}
-        for line in text.splitlines():
-            if line.startswith("*"):
-                table = line[1:]
-            elif line.startswith("-A "):
-                key = (table, line.split()[1])
-                counts[key] = counts.get(key, 0) + 1
-        self.rules[id] = counts
         for chain in ("PREROUTING", "OUTPUT"):
             self.run(id, ["iptables-legacy", "-w", "-t", "raw", "-I", chain, "1", "-j", "TRACE"])
         self.tracing.add(id)
 
+    def reload(self, what: dict[str, Any]) -> dict[str, Any]:
+        """{"rules": {namespace: text for iptables-legacy-restore, TRACE included}}: in place of the rules there."""
+        for id, text in what["rules"].items():
+            self.run(id, ["iptables-legacy-restore"], text)
+            self.tracing.add(id)
+        return {}
+
+    def take(
+        self, out: dict[str, list[dict[str, Any]]] | None = None, *, discard: bool = False
+    ) -> dict[str, list[dict[str, Any]]]:
+        """What waits in the logs, per namespace, in order, appended to `out`."""
+        out = out if out is not None else {id: [] for id in self.logs}
+        for id, sock in self.logs.items():
+            rows = netlink.read_log(sock, self.devices[id])
+            if discard:
+                for _ in rows:
+                    pass
+            else:
+                out[id] += rows
+        return out
+
     def drain(self, deadline: float) -> dict[str, list[dict[str, Any]]]:
         """What the kernel recorded until it was quiet, per namespace, in order."""
         out: dict[str, list[dict[str, Any]]] = {id: [] for id in self.logs}
-        fds = {sock.fileno(): id for id, sock in self.logs.items()}
         poll = select.poll()
-        for fd in fds:
-            poll.register(fd, select.POLLIN)
-        while time.monotonic() < deadline:
-            ready = poll.poll(QUIET * 1000)
-            if not ready:
-                break
-            for fd, _ in ready:
-                id = fds[fd]
-                out[id] += list(netlink.read_log(self.logs[id], self.devices[id]))
+        for sock in self.logs.values():
+            poll.register(sock.fileno(), select.POLLIN)
+        while time.monotonic() < deadline and poll.poll(QUIET * 1000):
+            self.take(out)
         return out
 
     # -- send -----------------------------------------------------------------------------------------------
 
     def send(self, act: dict[str, Any]) -> dict[str, Any]:
-        """{"netns", "proto", "dst", "dport", "sport"}: one TCP handshake, one datagram with its echo, or one ping."""
-        self.serve()
-        self.drain(time.monotonic() + 0.2)
+        """{"netns", "proto", "dst", "dport", "sport"}: one TCP handshake, one datagram with its echo, or one ping.
+        `patience` multiplies how long silence must last before the packet's way counts as ended."""
+        self.take(discard=True)
         self.flush()
+        error, sock = "", None
         self.enter(act["netns"])
         try:
-            if act["proto"] == "icmp":
-                sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-                sock.setblocking(False)
-                sock.setsockopt(socket.SOL_IP, 10, 2)
-                body = struct.pack(">BBHHH", 8, 0, 0, act["sport"], 1) + b"\0" * 56
-                body = body[:2] + struct.pack(">H", checksum(body)) + body[4:]
-                error = self.attempt(lambda: sock.sendto(body, (act["dst"], 0)))
-            elif act["proto"] == "udp":
-                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                sock.setblocking(False)
-                sock.setsockopt(socket.SOL_IP, 10, 2)
-                sock.bind(("0.0.0.0", act["sport"]))
-                error = self.attempt(lambda: sock.connect((act["dst"], act["dport"])))
-                error = error or self.attempt(lambda: sock.send(b"x" * act.get("size", 1)))
-            else:
-                sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-                sock.setblocking(False)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(("0.0.0.0", act["sport"]))
-                error = self.attempt(lambda: sock.connect((act["dst"], act["dport"])))
+            sock = self.client(act)
+            error = self.attempt(lambda: self.speak(act, sock))
         finally:
             self.enter("")
-        result = self.outcome(act, sock, error)
-        records = self.drain(time.monotonic() + 0.3)
-        tracked = {id: self.conntrack(id) for id in self.files} if act.get("conntrack") else {}
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        sock.close()
+        result, records = self.follow(act, sock, error)
+        tracked = {id: self.connections(id).rows() for id in sorted(self.tracing)}
+        quietly_close(sock)
+        for accepted in self.open:
+            quietly_close(accepted)
+        self.open = []
+        if result == "SILENCE" or result == "EHOSTUNREACH":
+            for id in self.files:
+                tables.forget_unresolved(self.route_table(id))
         return {"error": result, "records": records, "conntrack": tracked}
+
+    @staticmethod
+    def client(act: dict[str, Any]) -> socket.socket:
+        """The sender's socket, in the current namespace."""
+        kind = {"icmp": socket.SOCK_RAW, "udp": socket.SOCK_DGRAM}.get(act["proto"], socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP if kind == socket.SOCK_RAW else 0)
+        sock.setblocking(False)
+        if act["proto"] in ("icmp", "udp"):
+            sock.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if act.get("mark"):
+            sock.setsockopt(socket.SOL_SOCKET, SO_MARK, act["mark"])
+        if act["proto"] != "icmp":
+            sock.bind(("0.0.0.0", act["sport"]))
+        return sock
+
+    @staticmethod
+    def speak(act: dict[str, Any], sock: socket.socket) -> None:
+        if act["proto"] == "icmp":
+            body = struct.pack(">BBHHH", 8, 0, 0, act["sport"], 1) + b"\0" * 56
+            sock.sendto(body[:2] + struct.pack(">H", checksum(body)) + body[4:], (act["dst"], 0))
+            return
+        sock.connect((act["dst"], act["dport"]))
+        if act["proto"] == "udp":
+            sock.send(b"x" * act.get("size", 1))
 
     @staticmethod
     def attempt(call: Any) -> str:
@@ -247,59 +276,90 @@ class Worker:
             return errno.errorcode.get(error.errno or 0, "") if error.errno != errno.EINPROGRESS else ""
         return ""
 
-    def outcome(self, act: dict[str, Any], sock: socket.socket, error: str) -> str:
-        """Wait until the socket knows; "" for an answer, an errno, or SILENCE."""
+    def follow(
+        self, act: dict[str, Any], sock: socket.socket, error: str
+    ) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+        """Serve and record until nothing has happened for a while. ("" = answered, an errno, or SILENCE; records)."""
+        quiet = QUIET * act.get("patience", 1)
+        out: dict[str, list[dict[str, Any]]] = {id: [] for id in self.logs}
+        poll = select.poll()
+        for one in [*self.logs.values(), *(s for _, s in self.listeners)]:
+            poll.register(one.fileno(), select.POLLIN)
+        wanted = select.POLLOUT if act["proto"] == "tcp" else select.POLLIN
+        result, known = error, bool(error)
+        if not known:
+            poll.register(sock.fileno(), wanted)
+        end = time.monotonic() + 2
+        silent = 0
+        while time.monotonic() < end and silent < (1 if known else 3):
+            ready = {fd for fd, _ in poll.poll(quiet * 1000)}
+            silent = 0 if ready else silent + 1
+            if not known and sock.fileno() in ready:
+                poll.unregister(sock.fileno())
+                result, known = self.learned(act, sock), True
+            self.serve()
+            self.take(out)
+        return result if known else "SILENCE", out
+
+    @staticmethod
+    def learned(act: dict[str, Any], sock: socket.socket) -> str:
+        """What the sender's socket knows now: "" for an answer, or an errno."""
         import errno
 
-        end = time.monotonic() + act.get("wait", 0.08)
-        while not error and time.monotonic() < end:
-            self.serve()
-            if act["proto"] == "tcp":
-                _, ready, _ = select.select([], [sock], [], 0.002)
-                if ready:
-                    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                    self.serve()
-                    return errno.errorcode.get(code, "") if code else ""
-            else:
-                ready, _, _ = select.select([sock], [], [], 0.002)
-                if ready:
-                    try:
-                        sock.recv(4096)
-                    except OSError as problem:
-                        return errno.errorcode.get(problem.errno or 0, "")
-                    return ""
-        return error or "SILENCE"
+        if act["proto"] == "tcp":
+            return errno.errorcode.get(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "")
+        try:
+            sock.recv(4096)
+        except OSError as problem:
+            return errno.errorcode.get(problem.errno or 0, "")
+        return ""
+
+    def outcome(self, act: dict[str, Any], sock: socket.socket, error: str) -> str:
+        """As `follow`, without a record."""
+        return self.follow(act, sock, error)[0]
 
     def serve(self) -> None:
         """Accept what waits, echo datagrams."""
         for proto, sock in self.listeners:
             try:
                 if proto == "tcp":
-                    self.keep(sock.accept()[0])
+                    self.open.append(sock.accept()[0])
                 else:
                     data, extra, _, peer = sock.recvmsg(4096, 64)
                     sock.sendmsg([data], [(socket.SOL_IP, IP_PKTINFO, answer_from(extra))], 0, peer)
             except OSError:
                 continue
 
-    def keep(self, sock: socket.socket) -> None:
-        """Accepted connections stay open for a while, so that no close is seen in the records."""
-        self.open = [*self.open[-32:], sock]
+    def connections(self, id: str) -> tables.Connections:
+        """The namespace's connection table, opened once."""
+        if id not in self.tracked:
+            self.enter(id)
+            try:
+                self.tracked[id] = tables.Connections()
+            finally:
+                self.enter("")
+        return self.tracked[id]
+
+    def route_table(self, id: str) -> socket.socket:
+        """The namespace's socket for neighbours, opened once."""
+        if id not in self.neighbours:
+            self.enter(id)
+            try:
+                self.neighbours[id] = tables.open_table(tables.NETLINK_ROUTE)
+            finally:
+                self.enter("")
+        return self.neighbours[id]
 
     def flush(self) -> None:
         """Forget what earlier packets left: conntrack entries, and path MTUs."""
         for id in self.files:
-            self.enter(id)
-            try:
-                if id in self.tracing:
-                    delete_conntrack()
-                with open("/proc/sys/net/ipv4/route/flush", "w") as file:
-                    file.write("1")
-            finally:
+            if id in self.tracing:
+                self.connections(id).forget()
+            if id not in self.forget:
+                self.enter(id)
+                self.forget[id] = os.open("/proc/sys/net/ipv4/route/flush", os.O_WRONLY)
                 self.enter("")
-
-    def conntrack(self, id: str) -> str:
-        return self.run(id, ["conntrack", "-L"]) if id in self.tracing else ""
+            os.pwrite(self.forget[id], b"1", 0)
 
     # -- read -----------------------------------------------------------------------------------------------
 
@@ -329,21 +389,20 @@ def checksum(data: bytes) -> int:
     return int(~total & 0xFFFF)
 
 
-def delete_conntrack() -> None:
-    """Flush the namespace's table: IPCTNL_MSG_CT_DELETE without a tuple."""
-    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETLINK_NETFILTER)
-    try:
-        sock.bind((0, 0))
-        body = struct.pack("BB", socket.AF_INET, 0) + struct.pack(">H", 0)
-        sock.send(struct.pack("IHHII", 16 + len(body), (1 << 8) | 2, 5, 1, 0) + body)
-        sock.recv(4096)
-    finally:
-        sock.close()
+def quietly_close(sock: socket.socket) -> None:
+    """Close without a word on the wire (TCP_REPAIR), so that no RST or FIN is seen in the next record."""
+    if sock.type == socket.SOCK_STREAM:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    sock.close()
 
 
 def main() -> None:
     worker = Worker()
-    verbs = {"build": worker.build, "watch": worker.watch, "send": worker.send, "read": worker.read}
+    verbs = {
+        "build": worker.build, "watch": worker.watch, "send": worker.send, "read": worker.read,
+        "reload": worker.reload,
+    }  # fmt: skip
     for line in sys.stdin:
         request = json.loads(line)
         try:

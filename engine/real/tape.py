@@ -1,0 +1,202 @@
+"""The tape: what the kernel chose by chance, found in its own record, played back to the model.
+
+Theory. The kernel runs first. What it chose shows in what it did: a `statistic` rule that matched stands in the trace
+of its chain, one that did not is missing there; a NAT port or address is in the connection's reply tuple; a next hop is
+the device that the packet left by; a tunnel's source port is in the outer header. The model then asks by name and by
+what the choice is about, and gets the kernel's answer; so both must be equal, ports too.
+
+Rules. A choice that the record does not answer is noted in `lacking` and is a difference: nothing is guessed.
+What the kernel chose and the model does not ask about shows as a difference of the records themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from engine.linux.addr import ip4
+from engine.linux.choose import OfConnection, OfRoute, Seeded
+from engine.linux.packet import Packet, Proto
+from engine.linux.xt.seen import Seen
+from engine.linux.xt.tables import HOOKS
+from engine.real.records import freeze, packet_header
+from engine.record import dataclass
+
+Header = tuple[tuple[str, Any], ...]
+#: choices that no record shows and nothing that is compared depends on
+UNSEEN = ("isn",)
+
+
+@dataclass(slots=True)
+class Traversal:
+    """One packet's way through one chain: the rules that matched, and whether it came to the chain's end."""
+
+    hook: str
+    header: Header
+    hits: list[int] = field(default_factory=list)
+    ended: bool = False
+    asked: set[int] = field(default_factory=set)
+
+    def reached(self, number: int) -> bool:
+        return self.ended or (bool(self.hits) and self.hits[-1] >= number)
+
+
+def traversals(
+    events: Sequence[Mapping[str, Any]], counts: Mapping[tuple[str, str], int]
+) -> dict[tuple[str, str], list[Traversal]]:
+    """(table, chain) -> its traversals in order, from one namespace's TRACE events. `counts` is how many rules each
+    chain has in the model."""
+    out: dict[tuple[str, str], list[Traversal]] = {}
+    opened: dict[tuple[str, str], Traversal] = {}
+    for event in events:
+        read = rule_event(event["prefix"], counts)
+        if read is None:
+            continue
+        table, chain, number, ended = read
+        key = (table, chain)
+        header = freeze(event["header"])
+        one = opened.get(key)
+        fresh = one is None or one.header != header or one.hook != event["hook"]
+        if one is None or fresh or (one.hits and one.hits[-1] >= number and not ended):
+            one = opened[key] = Traversal(hook=event["hook"], header=header)
+            out.setdefault(key, []).append(one)
+        if number:
+            one.hits.append(number)
+        if ended:
+            one.ended = True
+            del opened[key]
+        if chain in HOOKS and ended:
+            for other in [k for k in opened if k[0] == table]:
+                del opened[other]
+    return out
+
+
+def rule_event(prefix: str, counts: Mapping[tuple[str, str], int]) -> tuple[str, str, int, bool] | None:
+    """`TRACE: nat:PREROUTING:rule:2` -> (table, chain, the rule's number or 0, is this the chain's end)."""
+    if not prefix.startswith("TRACE: "):
+        return None
+    table, chain, kind, text = prefix[len("TRACE: ") :].rsplit(":", 3)
+    number = int(text)
+    if table == "raw" and chain in ("PREROUTING", "OUTPUT"):
+        number -= 1
+    if number < 1:
+        return None
+    inside = number <= counts.get((table, chain), 0)
+    return table, chain, number if inside else 0, kind != "rule"
+
+
+class Tape:
+    """Plays one flow's choices back. `lacking` names those that the record did not answer, `played` counts the rest."""
+
+    def __init__(
+        self,
+        raw: Mapping[str, Sequence[Mapping[str, Any]]],
+        connections: Mapping[str, Sequence[Mapping[str, Any]]],
+        counts: Mapping[str, Mapping[tuple[str, str], int]],
+    ) -> None:
+        self.raw, self.connections, self.counts = raw, connections, counts
+        self.chains: dict[str, dict[tuple[str, str], list[Traversal]]] = {}
+        self.lacking: list[str] = []
+        self.played = 0
+        self.unseen = Seeded(1)
+
+    def answer(self, value: int | None, what: str, about: object, other: int) -> int:
+        if value is None:
+            self.lacking.append(f"{what}: {describe(about)}")
+            return other
+        self.played += 1
+        return value
+
+    # -- what the model asks
+
+    def chance(self, what: str, probability: float, about: object = None) -> bool:
+        found = self.rule_matched(about) if isinstance(about, Seen) else None
+        return bool(self.answer(None if found is None else int(found), what, about, 0))
+
+    def pick(self, what: str, count: int, about: object = None) -> int:
+        value: int | None = None
+        if isinstance(about, OfConnection):
+            value = self.translated(what, about)
+            value = None if value is None else value - about.low
+        elif isinstance(about, OfRoute):
+            value = self.left_by(about)
+        if value is not None and not 0 <= value < count:
+            value = None
+        return self.answer(value, what, about, 0)
+
+    def number(self, what: str, low: int, high: int, about: object = None) -> int:
+        if what in UNSEEN:
+            return self.unseen.number(what, low, high)
+        value: int | None = None
+        if isinstance(about, OfConnection):
+            value = self.translated(what, about)
+        elif isinstance(about, OfRoute):
+            value = self.outer_port(about)
+        if value is not None and not low <= value <= high:
+            value = None
+        return self.answer(value, what, about, low)
+
+    # -- where it stands in the record
+
+    def rule_matched(self, seen: Seen) -> bool | None:
+        """Did this rule match this packet? None when the kernel never came to it."""
+        assert seen.chain is not None
+        id, number = seen.ns.id, seen.index + 1
+        if id not in self.chains:
+            self.chains[id] = traversals(self.raw.get(id, ()), self.counts.get(id, {}))
+        header = freeze(packet_header(seen.skb.packet))
+        for one in self.chains[id].get((seen.table, seen.chain.name), ()):
+            fits = one.header == header and one.hook == seen.hook and number not in one.asked
+            if fits and one.reached(number):
+                one.asked.add(number)
+                return number in one.hits
+        return None
+
+    def translated(self, what: str, about: OfConnection) -> int | None:
+        """The address or port that the kernel's connection got."""
+        wanted = list(about.orig)
+        for row in self.connections.get(about.netns, ()):
+            proto, src, sport, dst, dport = row["orig"]
+            if [proto, ip4(src), sport, ip4(dst), dport] != wanted:
+                continue
+            _, _, rsport, _, rdport = row["reply"]
+            if what == "nat destination port":
+                return int(rsport)
+            return int(rsport) if proto == Proto.ICMP else int(rdport)
+        return None
+
+    def left_by(self, about: OfRoute) -> int | None:
+        """Which of the ways the packet took: the first device out of which it was seen."""
+        assert isinstance(about.packet, Packet)
+        header = flow_of(packet_header(about.packet))
+        devices = [device for device, _ in about.ways]
+        for event in self.raw.get(about.netns, ()):
+            word, _, device = event["prefix"].rpartition(":")
+            if word == "DEV:out" and device in devices and flow_of(event["header"]) == header:
+                return devices.index(device)
+        return None
+
+    def outer_port(self, about: OfRoute) -> int | None:
+        """The source port of the tunnel's own packet around this one."""
+        assert isinstance(about.packet, Packet)
+        outer = packet_header(about.packet)
+        for event in self.raw.get(about.netns, ()):
+            header = event["header"]
+            if header.get("proto") == outer["proto"] and all(
+                header.get(k) == outer.get(k) for k in ("src", "dst", "dport")
+            ):
+                return int(header["sport"])
+        return None
+
+
+def flow_of(header: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What stays of a packet on its way through POSTROUTING: its destination and its own ports' far end."""
+    return tuple(header.get(k) for k in ("proto", "dst", "dport", "flags", "type", "code"))
+
+
+def describe(about: object) -> str:
+    if isinstance(about, Seen):
+        chain = about.chain.name if about.chain is not None else "?"
+        return f"{about.ns.id} {about.table}:{chain}#{about.index + 1}"
+    return repr(about) if about is not None else "-"

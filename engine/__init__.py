@@ -4,7 +4,8 @@ Every file, in reading order (a test keeps the list whole). A room's own `__init
 
 below all   errors.py say.py particles.py record.py
 linux       A Linux box's network; standard library only.
-            addr.py packet.py linkinfo.py rows.py fib.py conntrack.py net.py (what there is), journey.py (what a packet did),
+            addr.py packet.py linkinfo.py rows.py fib.py cttcp.py conntrack.py ctproto.py net.py (what there is),
+            journey.py (what a packet did),
             skb.py choose.py clock.py status.py source.py sockets.py
   ops/      base.py link.py ports.py address.py kernelroutes.py route.py neigh.py sysctl.py xt.py xtrestore.py
             conntrack.py box.py commands.py
@@ -12,7 +13,7 @@ linux       A Linux box's network; standard library only.
             target_more.py target_nat.py seen.py run.py, then the command: options.py extensions.py names.py
             vocabulary.py reader.py parse.py check.py refused.py command.py restore.py text.py
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py inbound.py
-            outbound.py nat.py deliver.py
+            outbound.py track.py nattuple.py nat.py deliver.py
             then, over the walker: act.py tcp.py datagram.py exchange.py
   text/     link.py address.py route.py rule.py neigh.py fdb.py socket.py services.py conntrack.py
 fabric      machine.py lan.py router.py plan.py

@@ -1,35 +1,27 @@
-"""Connection tracking: entries of two tuples, their states and timeouts.
+"""Connection tracking: entries of two tuples, and the table that finds, stores and expires them.
 
 Theory. An entry is an original and a reply tuple; NAT is nothing but a reply tuple that is not the mirror of
 the original. The packet that creates an entry walks the nat chains; every later one is rewritten from the
 entry without walking them. An entry is confirmed when its first packet leaves or is delivered: a dropped first
-packet leaves none. Sources: facts 10 section 1.2 (measured), nf_conntrack_proto_tcp.c for the TCP states.
+packet leaves none. What a packet does to an entry is in `ctproto.py` (TCP in `cttcp.py`).
 
-Rules. Rows are frozen; `Conntrack` only finds, stores and expires. Who decides NAT is the walker.
+Rules. Rows are frozen; `Conntrack` only finds, stores and expires. Who decides NAT is the walker. A zone keeps equal
+tuples apart; zone 0 is the default. Sources: net/netfilter/nf_conntrack_core.c; facts 10 section 1.2 (measured).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
 from dataclasses import field, replace
 from typing import NamedTuple
 
+from engine.linux.cttcp import Track
 from engine.linux.packet import Icmp, IPv4, Packet, Proto, Tcp, Udp
 from engine.record import dataclass
 
-TIMEOUTS = {
-    "SYN_SENT": 120, "SYN_RECV": 60, "ESTABLISHED": 432000, "FIN_WAIT": 120, "CLOSE_WAIT": 60, "LAST_ACK": 30,
-    "TIME_WAIT": 120, "CLOSE": 10, "udp": 30, "udp_stream": 120, "icmp": 30, "generic": 600,
-}  # fmt: skip
-
-#: the sysctls among them
-SYSCTLS = {
-    "net.netfilter.nf_conntrack_tcp_timeout_established": "ESTABLISHED",
-    "net.netfilter.nf_conntrack_udp_timeout": "udp",
-    "net.netfilter.nf_conntrack_udp_timeout_stream": "udp_stream",
-}
-
 ICMP_PAIRS = {8: 0, 13: 14, 15: 16, 17: 18, 0: 8, 14: 13, 16: 15, 18: 17}
+#: a table that is full looks for unassured entries in this many hash buckets (NF_CT_EVICTION_RANGE)
+EVICTION_RANGE = 8
 
 
 class Tuple(NamedTuple):
@@ -63,9 +55,31 @@ def tuple_of(packet: Packet) -> Tuple | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """`-j CT --zone 5`: `way` is "" (both directions), "orig" or "reply"."""
+
+    id: int = 0
+    way: str = ""
+
+    @property
+    def orig(self) -> int:
+        return self.id if self.way != "reply" else 0
+
+    @property
+    def reply(self) -> int:
+        return self.id if self.way != "orig" else 0
+
+
+NO_ZONE = Zone()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CtEntry:
     """One connection. `state` is the TCP state, "" for other protocols; `deadline` and `born` are on the virtual clock;
-    `decided` says which nat chains an unconfirmed entry has met (1 destination, 2 source)."""
+    `decided` says which nat chains an unconfirmed entry has met (1 destination, 2 source); `tcp` what the TCP tracker
+    remembers; `counts` packets and bytes there and back, None while accounting is off; `masq` the ifindex that
+    MASQUERADE chose for; `fixed` a timeout that packets do not renew; `clash` an entry that only answers use
+    (IPS_NAT_CLASH); `alive` since when the entry is in the table, None without timestamps; `ipvs` IPVS rewrites it."""
 
     id: int
     orig: Tuple
@@ -77,28 +91,65 @@ class CtEntry:
     snat: bool = False
     dnat: bool = False
     mark: int = 0
-    fins: int = 0
     born: float = 0.0
     decided: int = 0
+    zone: Zone = NO_ZONE
+    tcp: Track | None = None
+    counts: tuple[int, int, int, int] | None = None
+    masq: int = 0
+    fixed: bool = False
+    clash: bool = False
+    alive: float | None = None
+    ipvs: bool = False
 
     @property
     def natted(self) -> bool:
         return self.snat or self.dnat
 
 
+Key = Tuple | tuple[int, Tuple]
+
+
+def keyed(zone: int, key: Tuple) -> Key:
+    return (zone, key) if zone else key
+
+
+#: the columns of `conntrack -S`
+COUNTERS = (
+    "found", "invalid", "insert", "insert_failed", "drop", "early_drop", "error", "search_restart", "clash_resolve",
+    "chaintoolong",
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class Conntrack:
-    """The table of one namespace: tuple -> entry id, id -> entry, in order of creation."""
+    """The table of one namespace: tuple (with its zone) -> entry id, id -> entry, in order of creation; `stats` what
+    `conntrack -S` counts."""
 
-    by_tuple: dict[Tuple, int] = field(default_factory=dict)
+    by_tuple: dict[Key, int] = field(default_factory=dict)
     entries: dict[int, CtEntry] = field(default_factory=dict)
     next_id: int = 1
+    stats: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> Conntrack:
-        return Conntrack(dict(self.by_tuple), dict(self.entries), self.next_id)
+        return Conntrack(dict(self.by_tuple), dict(self.entries), self.next_id, dict(self.stats))
 
-    def find(self, key: Tuple, now: float) -> tuple[CtEntry, str] | None:
+    def count(self, what: str, by: int = 1) -> None:
+        self.stats[what] = self.stats.get(what, 0) + by
+
+    def find(self, key: Tuple, now: float, zone: Zone = NO_ZONE) -> tuple[CtEntry, str] | None:
         """(entry, "original" or "reply") for a packet's tuple; expired entries are forgotten first."""
+        for number in (zone.orig, zone.reply) if zone.way else (zone.id,):
+            found = self._at(keyed(number, key), now)
+            if found is None:
+                continue
+            if key == found.orig and found.zone.orig == zone.orig and not found.clash:
+                return found, "original"
+            if key == found.reply and found.zone.reply == zone.reply:
+                return found, "reply"
+        return None
+
+    def _at(self, key: Key, now: float) -> CtEntry | None:
         found = self.by_tuple.get(key)
         if found is None:
             return None
@@ -106,19 +157,27 @@ class Conntrack:
         if entry.deadline <= now:
             self.remove(entry)
             return None
-        return entry, ("original" if key == entry.orig else "reply")
+        return entry
 
-    def taken(self, reply: Tuple, now: float) -> bool:
-        """Is this reply tuple in use, so that a NAT mapping to it would clash?"""
-        return self.find(reply, now) is not None
+    def taken(self, reply: Tuple, now: float, but: CtEntry | None = None) -> bool:
+        """Is this reply tuple in use, so that a NAT mapping to it would clash? An entry with the very original tuple of
+        `but` does not count: both are the same flow (nf_conntrack_tuple_taken)."""
+        found = self.find(reply, now, but.zone if but is not None else NO_ZONE)
+        if found is None:
+            return False
+        if but is not None and found[0].orig == but.orig and found[0].zone.orig == but.zone.orig:
+            return False
+        self.count("found")
+        return True
 
     def confirm(self, entry: CtEntry) -> CtEntry:
         """Store a new entry under both tuples and give it its id."""
         entry = replace(entry, id=self.next_id)
         self.next_id += 1
         self.entries[entry.id] = entry
-        self.by_tuple[entry.orig] = entry.id
-        self.by_tuple[entry.reply] = entry.id
+        if not entry.clash:
+            self.by_tuple[keyed(entry.zone.orig, entry.orig)] = entry.id
+        self.by_tuple[keyed(entry.zone.reply, entry.reply)] = entry.id
         return entry
 
     def update(self, entry: CtEntry) -> None:
@@ -127,7 +186,7 @@ class Conntrack:
 
     def remove(self, entry: CtEntry) -> None:
         self.entries.pop(entry.id, None)
-        for key in (entry.orig, entry.reply):
+        for key in (keyed(entry.zone.orig, entry.orig), keyed(entry.zone.reply, entry.reply)):
             if self.by_tuple.get(key) == entry.id:
                 del self.by_tuple[key]
 
@@ -135,72 +194,32 @@ class Conntrack:
         for entry in [e for e in self.entries.values() if e.deadline <= now]:
             self.remove(entry)
 
+    def shown(self, now: float) -> list[CtEntry]:
+        """What the tools list: living entries; one that only answers use is hidden, as in the kernel."""
+        return [e for e in self.entries.values() if e.deadline > now and not e.clash]
 
-def timeouts(sysctls: Mapping[str, str]) -> Mapping[str, int]:
-    """Seconds by state, as the namespace's sysctls have them."""
-    changed = {state: int(sysctls[key]) for key, state in SYSCTLS.items() if key in sysctls}
-    return {**TIMEOUTS, **changed} if changed else TIMEOUTS
-
-
-def initial(packet: Packet, key: Tuple, now: float, times: Mapping[str, int] = TIMEOUTS) -> CtEntry | None:
-    """An unconfirmed entry for a first packet, None when no connection may begin like that (ctstate INVALID).
-    TCP begins with SYN, or is picked up in the middle by an ACK (tcp_loose = 1); SYN-ACK, FIN and RST begin nothing.
-    ICMP begins with a request (nf_conntrack_proto_tcp.c and _icmp.c)."""
-    l4 = packet.l4
-    state, seconds = "", times["generic"]
-    if isinstance(l4, Tcp):
-        if l4.flags not in ("S", "A", "PA"):
-            return None
-        state = "SYN_SENT" if l4.flags == "S" else "ESTABLISHED"
-        seconds = times[state]
-    elif isinstance(l4, Udp):
-        seconds = times["udp"]
-    elif isinstance(l4, Icmp):
-        if l4.type not in (8, 13, 15, 17):
-            return None
-        seconds = times["icmp"]
-    return CtEntry(id=0, orig=key, reply=key.mirrored(), state=state, deadline=now + seconds, born=now)
+    def early_drop(self, key: Tuple, buckets: int) -> bool:
+        """Make room in a full table: unassured entries of the first bucket near `key` that has any. The kernel's hash
+        has a secret of its own at each boot; this one is as good as any."""
+        start = bucket(key, buckets)
+        by_bucket: dict[int, list[CtEntry]] = {}
+        for entry in self.entries.values():
+            if not entry.assured:
+                for one in (entry.orig, entry.reply):
+                    by_bucket.setdefault(bucket(one, buckets), []).append(entry)
+        for at in range(start, start + EVICTION_RANGE):
+            victims = {e.id: e for e in by_bucket.get(at % buckets, ())}
+            if victims:
+                for entry in victims.values():
+                    self.remove(entry)
+                self.count("early_drop", len(victims))
+                return True
+        return False
 
 
-def advance(
-    entry: CtEntry, packet: Packet, direction: str, now: float, times: Mapping[str, int] = TIMEOUTS
-) -> CtEntry:
-    """The entry after this packet: seen-reply, assured, TCP state, new deadline."""
-    reply = direction == "reply"
-    seen = entry.seen_reply or reply
-    l4 = packet.l4
-    if isinstance(l4, Tcp):
-        state, assured, fins = entry.state, entry.assured, entry.fins
-        if "R" in l4.flags:
-            state = "CLOSE"
-        elif l4.flags == "S" and not reply:
-            state, assured, fins = "SYN_SENT", False, 0
-        elif l4.flags == "SA" and reply and state == "SYN_SENT":
-            state = "SYN_RECV"
-        elif "F" in l4.flags:
-            fins += 1
-            state = "FIN_WAIT" if fins == 1 else "LAST_ACK"
-        elif "A" in l4.flags:
-            if state == "SYN_RECV" and not reply:
-                state, assured = "ESTABLISHED", True
-            elif state == "FIN_WAIT":
-                state = "CLOSE_WAIT"
-            elif state == "LAST_ACK":
-                state = "TIME_WAIT"
-        return replace(
-            entry, state=state, assured=assured, fins=fins, seen_reply=seen, deadline=now + times[state]
-        )
-    if isinstance(l4, Udp):
-        assured = entry.assured or (entry.seen_reply and now > entry.born + 2)
-        return replace(
-            entry,
-            seen_reply=seen,
-            assured=assured,
-            deadline=now + times["udp_stream" if assured else "udp"],
-        )
-    return replace(
-        entry, seen_reply=seen, deadline=now + times["icmp" if entry.orig.proto == 1 else "generic"]
-    )
+def bucket(key: Tuple, buckets: int) -> int:
+    """The hash bucket of a tuple."""
+    return zlib.crc32(b"%d %d %d %d %d" % key) * buckets >> 32
 
 
 def rewrite(packet: Packet, entry: CtEntry, direction: str, which: str) -> Packet:

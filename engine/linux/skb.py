@@ -6,7 +6,7 @@ entry never crosses a veth. The walker makes a fresh one wherever the kernel wou
 
 from __future__ import annotations
 
-from engine.linux.conntrack import CtEntry
+from engine.linux.conntrack import NO_ZONE, CtEntry, Zone
 from engine.linux.packet import Ethernet, Packet
 from engine.linux.rows import Socket
 from engine.record import dataclass
@@ -36,4 +36,5 @@ class Skb:
     untracked: bool = False
     hop: int = 0
     frame: Ethernet | None = None
+    zone: Zone = NO_ZONE
     steered: Socket | None = None

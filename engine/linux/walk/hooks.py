@@ -14,6 +14,7 @@ from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.skb import Skb
 from engine.linux.walk import deliver, nat, routing, words
+from engine.linux.walk import track as ct
 from engine.linux.walk.walker import End, Event, Walker
 from engine.linux.xt.run import run_chain
 from engine.linux.xt.tables import LAYOUT
@@ -27,12 +28,12 @@ CONFIRM_PRIORITY = 2**31 - 1
 Hooked = Callable[[Walker, Netns, str, Skb, Place], "Event | None"]
 
 
-def track(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> None:
-    nat.track(w, ns, skb, place)
+def track(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
+    return ct.track(w, ns, skb, place)
 
 
-def confirm(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> None:
-    nat.confirm(w, ns, hook, skb, place)
+def confirm(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
+    return ct.confirm(w, ns, hook, skb, place)
 
 
 def mangle_output(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:

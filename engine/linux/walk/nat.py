@@ -1,10 +1,10 @@
-"""Connection tracking and NAT at their places in the hooks.
+"""NAT at its places in the hooks: choose a translation for a new connection, then rewrite every packet.
 
-Theory. `track` runs at priority -200 of PREROUTING and OUTPUT: find the connection or make an unconfirmed one.
-`run` is the nat table: its chains are walked once per connection and per kind (destination at PREROUTING and
-OUTPUT, source at POSTROUTING and INPUT); then, for every packet, the headers are rewritten from the entry.
-An ICMP error is rewritten outside and, mirrored, in the packet that it quotes. `confirm` enters the connection
-when its first packet leaves or arrives. Sources: net/netfilter/nf_{conntrack,nat}_core.c; facts 10 section 1.2.
+Theory. The nat chains are walked once per connection and per kind (destination at PREROUTING and OUTPUT, source at
+POSTROUTING and INPUT); a connection that no chain translates is bound to what it has, which for a source may still
+mean another port (a null binding). Then, for every packet, the headers are rewritten from the entry. An ICMP error is
+rewritten outside and, mirrored, in the packet that it quotes. Which address and port are free is `nattuple.py`.
+Sources: net/netfilter/nf_nat_{core,proto,masquerade,redirect}.c.
 """
 
 from __future__ import annotations
@@ -12,146 +12,107 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.linux.addr import text4
-from engine.linux.choose import OfConnection
-from engine.linux.conntrack import (
-    CtEntry,
-    Tuple,
-    advance,
-    initial,
-    quoted_tuple,
-    rewrite,
-    timeouts,
-    tuple_of,
-)
+from engine.linux.conntrack import CtEntry, rewrite
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
-from engine.linux.packet import Icmp, Packet, Proto, Tcp
+from engine.linux.packet import Icmp, Packet
 from engine.linux.skb import Skb
 from engine.linux.source import select_address
 from engine.linux.walk import hooks, routing, rowtext, words
+from engine.linux.walk.nattuple import Wanted, unique
+from engine.linux.walk.track import attach
 from engine.linux.walk.walker import End, Walker
 from engine.linux.xt.run import Nat, run_chain
+from engine.say import Said
 
+__all__ = ["apply", "attach", "bind", "is_error", "rewritten", "run", "undecided"]
 DST_HOOKS = ("PREROUTING", "OUTPUT")
-
-
-def track(w: Walker, ns: Netns, skb: Skb, place: Place) -> None:
-    """Give the skb its connection and ctstate; nothing happens while no rule needs tracking."""
-    if skb.ct is not None:
-        return
-    if skb.untracked:
-        skb.ctstate = "UNTRACKED"
-        w.step(StepKind.CONNTRACK, place, skb.packet, why=words.CT_UNTRACKED(), verdict="UNTRACKED")
-        return
-    if not ns.xt.tracks and not ns.conntrack.entries:
-        return
-    now = w.net.clock
-    packet = skb.packet
-    key = tuple_of(packet)
-    if key is None:
-        track_error(w, ns, skb, place)
-        return
-    found = ns.conntrack.find(key, now)
-    times = timeouts(ns.sysctls)
-    if found is None:
-        fresh = initial(packet, key, now, times)
-        if fresh is None:
-            skb.ctstate = "INVALID"
-            w.step(StepKind.CONNTRACK, place, packet, why=words.CT_INVALID(), verdict="INVALID")
-            return
-        skb.ct, skb.ctdir, skb.ctstate = fresh, "original", "NEW"
-        why = words.CT_NEW()
-    else:
-        entry, skb.ctdir = found
-        l4 = packet.l4
-        if isinstance(l4, Tcp) and "R" in l4.flags and skb.ctdir == "reply" and not entry.seen_reply:
-            ns.conntrack.remove(entry)
-            skb.ct, skb.ctstate = replace(entry, seen_reply=True), "ESTABLISHED"
-        else:
-            reopened = isinstance(l4, Tcp) and l4.flags == "S" and entry.state in ("TIME_WAIT", "CLOSE")
-            if reopened and skb.ctdir == "original":
-                ns.conntrack.remove(entry)
-                fresh = initial(packet, key, now, times)
-                assert fresh is not None
-                skb.ct, skb.ctstate = fresh, "NEW"
-                w.step(
-                    StepKind.CONNTRACK,
-                    place,
-                    packet,
-                    why=words.CT_NEW(),
-                    verdict="NEW",
-                    row=rowtext.conntrack(fresh, now),
-                )
-                return
-            entry = advance(entry, packet, skb.ctdir, now, times)
-            ns.conntrack.update(entry)
-            skb.ct = entry
-            skb.ctstate = "ESTABLISHED" if entry.seen_reply else "NEW"
-        why = words.CT_FOUND(direction=skb.ctdir)
-    w.step(
-        StepKind.CONNTRACK, place, packet, why=why, verdict=skb.ctstate, row=rowtext.conntrack(skb.ct, now)
-    )  # fmt: skip
-
-
-def track_error(w: Walker, ns: Netns, skb: Skb, place: Place) -> None:
-    """An ICMP error belongs (RELATED) to the connection of the packet that it quotes."""
-    key = quoted_tuple(skb.packet)
-    found = ns.conntrack.find(key.mirrored(), w.net.clock) if key is not None else None
-    if found is None:
-        skb.ctstate = "INVALID"
-        w.step(StepKind.CONNTRACK, place, skb.packet, why=words.CT_INVALID(), verdict="INVALID")
-        return
-    skb.ct, skb.ctdir = found
-    skb.ctstate = "RELATED"
-    row = rowtext.conntrack(skb.ct, w.net.clock)
-    w.step(StepKind.CONNTRACK, place, skb.packet, why=words.CT_RELATED(), verdict="RELATED", row=row)
-
-
-def attach(skb: Skb, origin: Skb) -> None:
-    """A RST made by REJECT belongs to the connection of the packet that it answers, confirmed or not."""
-    assert origin.ct is not None
-    skb.ct = origin.ct
-    skb.ctdir = "reply" if origin.ctdir == "original" else "original"
-    skb.ctstate = "RELATED"
+LOOPBACK = 127 << 24 | 1
 
 
 def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
-    """The nat table at a hook: choose a translation for a new connection, then rewrite the packet."""
+    """The nat table of iptables at a hook."""
     entry = skb.ct
     if entry is None:
         return None
     which = "dst" if hook in DST_HOOKS else "src"
-    fresh = skb.ctstate == "NEW" or (skb.ctstate == "RELATED" and not is_error(skb.packet))
-    if fresh and entry.id == 0 and "nat" in ns.xt.tables and not decided(entry, which):
+    if undecided(skb, which) and "nat" in ns.xt.tables:
         steps, verdict = run_chain(w.net, ns, "nat", hook, skb, place, w.choose)
         w.steps.extend(steps)
         if verdict.word == "drop":
-            row = steps[-1].row if steps else ""
-            return w.drop(
-                place,
-                skb.packet,
-                words.DROPPED_BY_RULE(),
-                Outcome.DROPPED,
-                row=row,
-                hook=hook,
-                error=hooks.local_error(skb),
-            )
-        if verdict.nat is not None:
-            chosen = choose(w, ns, skb, entry, verdict.nat, hook)
-            if chosen is None:
-                return w.drop(
-                    place,
-                    skb.packet,
-                    words.NAT_PORT_CLASH(),
-                    Outcome.DROPPED,
-                    hook=hook,
-                    error=hooks.local_error(skb),
-                )
-            entry = chosen
-        elif which == "src":
-            entry = unique(w, ns, entry, "src", keep=True) or entry
-        skb.ct = mark_decided(entry, which)
-        entry = skb.ct
+            return dropped(w, skb, place, words.DROPPED_BY_RULE(), hook, steps[-1].row if steps else "")
+        end = bind(w, ns, hook, skb, place, verdict.nat)
+        if end is not None:
+            return end
+    return rewritten(w, ns, hook, skb, place)
+
+
+def undecided(skb: Skb, which: str) -> bool:
+    """Has this connection still to meet its nat chains of this kind? (It has met them when it comes back by lo.)"""
+    entry = skb.ct
+    fresh = skb.ctstate == "NEW" or (skb.ctstate == "RELATED" and not is_error(skb.packet))
+    return entry is not None and fresh and not entry.decided & (1 if which == "dst" else 2)
+
+
+def bind(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place, spec: Nat | None) -> End | None:
+    """Settle the connection's translation of this kind: what a target asked for, or the null binding (None). A
+    connection that is in the table already stays as it is (nf_nat_setup_info)."""
+    entry = skb.ct
+    assert entry is not None
+    which = "dst" if hook in DST_HOOKS else "src"
+    if entry.id:
+        return None
+    wanted = null_binding(entry, which) if spec is None else target(ns, skb, entry, spec, hook)
+    if wanted is None:
+        why = words.NO_ADDRESS(dev=skb.oif or skb.iif)
+        return dropped(w, skb, place, why, hook, "")
+    if wanted.device:
+        entry = replace(entry, masq=wanted.device)
+    skb.ct = unique(w, ns, entry, which, wanted)
+    return None
+
+
+def null_binding(entry: CtEntry, which: str) -> Wanted:
+    address = entry.reply.dst if which == "src" else entry.reply.src
+    return Wanted(low=address, high=address)
+
+
+def target(ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str) -> Wanted | None:
+    """What a nat target asks for, with the address that MASQUERADE and REDIRECT find; None where there is none."""
+    low, high, device = spec.low, spec.high, 0
+    if spec.kind == "redirect":
+        low = high = LOOPBACK if hook == "OUTPUT" else first_address(ns, skb.iif)
+    elif spec.kind == "masquerade":
+        out = ns.link(skb.oif)
+        assert out is not None
+        low = high = select_address(ns, out, skb.hop or skb.packet.ip.dst)
+        device = out.ifindex
+    if not low and spec.kind in ("redirect", "masquerade"):
+        return None
+    return Wanted(
+        low=low, high=max(low, high), port_low=spec.port_low, port_high=spec.port_high or spec.port_low,
+        random=spec.random, persistent=spec.persistent, device=device,
+    )  # fmt: skip
+
+
+def first_address(ns: Netns, device: str) -> int:
+    """The first address of a device, 0 without one (nf_nat_redirect_ipv4)."""
+    link = ns.link(device)
+    rows = ns.addresses.get(link.ifindex, ()) if link is not None else ()
+    return rows[0].addr if rows else 0
+
+
+def rewritten(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
+    """Rewrite the packet as its connection wants it at this hook."""
+    entry = skb.ct
+    assert entry is not None
+    which = "dst" if hook in DST_HOOKS else "src"
+    if hook == "POSTROUTING" and entry.masq and skb.ctdir == "original" and not is_error(skb.packet):
+        out = ns.link(skb.oif)
+        if out is not None and out.ifindex != entry.masq:
+            ns.conntrack.remove(entry)
+            why = words.MASQ_DEVICE_CHANGED(dev=skb.oif)
+            return dropped(w, skb, place, why, hook, rowtext.conntrack(entry, w.net.clock))
     before = skb.packet.ip.dst
     apply(w, skb, entry, which, place, hook)
     if hook == "OUTPUT" and skb.packet.ip.dst != before:
@@ -159,106 +120,9 @@ def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
     return None
 
 
-def decided(entry: CtEntry, which: str) -> bool:
-    """Has this unconfirmed connection met its nat chains of this kind (it has when it comes back by lo)?"""
-    return bool(entry.decided & (1 if which == "dst" else 2))
-
-
-def mark_decided(entry: CtEntry, which: str) -> CtEntry:
-    return replace(entry, decided=entry.decided | (1 if which == "dst" else 2))
-
-
-def choose(w: Walker, ns: Netns, skb: Skb, entry: CtEntry, spec: Nat, hook: str) -> CtEntry | None:
-    """The entry with a reply tuple as the target asks; None when no port is free."""
-    reply = entry.reply
-    if spec.kind in ("dnat", "redirect"):
-        if spec.kind == "redirect":
-            link = ns.link(skb.iif) if skb.iif else None
-            address = (
-                127 << 24 | 1
-                if hook == "OUTPUT"
-                else (select_address(ns, link, 0, "host") if link is not None else 0)
-            )
-        else:
-            address = pick_address(w, ns, entry, spec)
-        port = pick_port(w, ns, entry, spec, reply.sport)
-        reply = Tuple(reply.proto, address or reply.src, port, reply.dst, reply.dport)
-        return replace(entry, reply=reply, dnat=reply.mirrored() != entry.orig or entry.dnat)
-    if spec.kind == "masquerade":
-        out = ns.link(skb.oif)
-        assert out is not None
-        address = select_address(ns, out, skb.hop or skb.packet.ip.dst)
-    else:
-        address = pick_address(w, ns, entry, spec)
-    reply = Tuple(reply.proto, reply.src, reply.sport, address, reply.dport)
-    changed = replace(entry, reply=reply)
-    return unique(w, ns, changed, "src", spec=spec)
-
-
-def pick_address(w: Walker, ns: Netns, entry: CtEntry, spec: Nat) -> int:
-    if spec.high <= spec.low:
-        return spec.low
-    about = OfConnection(ns.id, entry.orig, spec.low)
-    return spec.low + w.choose.pick("nat address", spec.high - spec.low + 1, about)
-
-
-def pick_port(w: Walker, ns: Netns, entry: CtEntry, spec: Nat, current: int) -> int:
-    if not spec.port_low:
-        return current
-    if spec.port_high <= spec.port_low:
-        return spec.port_low
-    if spec.port_low <= current <= spec.port_high and not spec.random:
-        return current
-    about = OfConnection(ns.id, entry.orig, spec.port_low)
-    return spec.port_low + w.choose.pick("nat destination port", spec.port_high - spec.port_low + 1, about)
-
-
-def unique(
-    w: Walker, ns: Netns, entry: CtEntry, which: str, *, spec: Nat | None = None, keep: bool = False
-) -> CtEntry | None:
-    """A free reply tuple: the port stays if nobody uses it (and no --random), else another of its class is taken
-    (1-511, 600-1023, 1024-65535; get_unique_tuple in nf_nat_core.c). Sets the snat flag."""
-    reply, now = entry.reply, w.net.clock
-    icmp = reply.proto == Proto.ICMP
-    current = reply.sport if icmp else reply.dport
-    low, high = (
-        (spec.port_low, spec.port_high or spec.port_low) if spec is not None and spec.port_low else (0, 0)
-    )
-
-    def with_port(port: int) -> Tuple:
-        if icmp:
-            return reply._replace(sport=port)
-        return reply._replace(dport=port)
-
-    def done(t: Tuple) -> CtEntry:
-        source = t.mirrored()
-        return replace(
-            entry,
-            reply=t,
-            snat=entry.snat or (source.src, source.sport) != (entry.orig.src, entry.orig.sport),
-        )
-
-    random = spec is not None and spec.random
-    if (low == 0 or low <= current <= high) and not random and not ns.conntrack.taken(reply, now):
-        return done(reply)
-    if not low:
-        if icmp:
-            low, high = 0, 65535
-        elif current < 512:
-            low, high = 1, 511
-        elif current < 1024:
-            low, high = 600, 1023
-        else:
-            low, high = 1024, 65535
-    if keep and not ns.conntrack.taken(reply, now):
-        return done(reply)
-    span = high - low + 1
-    start = w.choose.number("nat port", low, high, OfConnection(ns.id, entry.orig)) - low
-    for i in range(span):
-        t = with_port(low + (start + i) % span)
-        if not ns.conntrack.taken(t, now):
-            return done(t)
-    return None
+def dropped(w: Walker, skb: Skb, place: Place, why: Said, hook: str, row: str) -> End:
+    error = hooks.local_error(skb)
+    return w.drop(place, skb.packet, why, Outcome.DROPPED, row=row, hook=hook, error=error)
 
 
 def apply(w: Walker, skb: Skb, entry: CtEntry, which: str, place: Place, hook: str) -> None:
@@ -272,13 +136,34 @@ def apply(w: Walker, skb: Skb, entry: CtEntry, which: str, place: Place, hook: s
     if after == before:
         return
     skb.packet = after
-    old, new = ends(before, which), ends(after, which)
-    if skb.ctdir == "reply":
-        why = words.NAT_UNDO(old=old, new=new)
-    else:
-        why = (words.NAT_DST if which == "dst" else words.NAT_SRC)(old=old, new=new)
+    why = told_error(before, after, which) if is_error(before) else told(before, after, which, skb.ctdir)
     row = rowtext.conntrack(entry, w.net.clock)
     w.step(StepKind.NAT, place, before, after, why, row=row, hook=hook, table="nat")
+
+
+def told(before: Packet, after: Packet, which: str, direction: str) -> Said:
+    old, new = ends(before, which), ends(after, which)
+    if direction == "reply":
+        return words.NAT_UNDO(old=old, new=new)
+    return (words.NAT_DST if which == "dst" else words.NAT_SRC)(old=old, new=new)
+
+
+def told_error(before: Packet, after: Packet, which: str) -> Said:
+    """An error has two addresses that change: its own, and the mirrored one in the packet that it quotes."""
+    inner = "src" if which == "dst" else "dst"
+    old, new = ends(before, which), ends(after, which)
+    quoted_old, quoted_new = (ends(quoted(p), inner) for p in (before, after))
+    if old == new:
+        return words.NAT_QUOTED(old=quoted_old, new=quoted_new)
+    if quoted_old == quoted_new:
+        return words.NAT_UNDO(old=old, new=new)
+    return words.NAT_ERROR(old=old, new=new, quoted_old=quoted_old, quoted_new=quoted_new)
+
+
+def quoted(packet: Packet) -> Packet:
+    l4 = packet.l4
+    assert isinstance(l4, Icmp) and l4.quoted is not None
+    return l4.quoted
 
 
 def is_error(packet: Packet) -> bool:
@@ -288,24 +173,22 @@ def is_error(packet: Packet) -> bool:
 
 def rewrite_error(packet: Packet, entry: CtEntry, direction: str, which: str) -> Packet:
     """An ICMP error: its outer address as the connection wants it, and the mirrored change in what it quotes."""
-    l4 = packet.l4
-    assert isinstance(l4, Icmp) and l4.quoted is not None
     other = entry.orig if direction == "reply" else entry.reply
     want = other.mirrored()
-    quoted = l4.quoted
+    inner = quoted(packet)
     if which == "dst":
-        quoted = quoted.with_ip(src=other.src)
-        if quoted.ports != (0, 0):
-            quoted = quoted.with_l4(sport=other.sport)
+        inner = inner.with_ip(src=other.src)
+        if inner.ports != (0, 0):
+            inner = inner.with_l4(sport=other.sport)
         packet = packet.with_ip(dst=want.dst)
     else:
-        quoted = quoted.with_ip(dst=other.dst)
-        if quoted.ports != (0, 0):
-            quoted = quoted.with_l4(dport=other.dport)
+        inner = inner.with_ip(dst=other.dst)
+        if inner.ports != (0, 0):
+            inner = inner.with_l4(dport=other.dport)
         packet = packet.with_ip(src=want.src)
-    if isinstance(quoted.l4, Icmp):
-        quoted = quoted.with_l4(ident=other.sport)
-    return packet.with_l4(quoted=quoted)
+    if isinstance(inner.l4, Icmp):
+        inner = inner.with_l4(ident=other.sport)
+    return packet.with_l4(quoted=inner)
 
 
 def ends(packet: Packet, which: str) -> str:
@@ -313,13 +196,3 @@ def ends(packet: Packet, which: str) -> str:
     sport, dport = packet.ports
     address, port = (packet.ip.src, sport) if which == "src" else (packet.ip.dst, dport)
     return f"{text4(address)}:{port}" if port else text4(address)
-
-
-def confirm(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> None:
-    """Enter a new connection into the table."""
-    if skb.ct is None or skb.ct.id or skb.ctstate != "NEW":
-        return
-    skb.ct = ns.conntrack.confirm(skb.ct)
-    why = words.CT_CONFIRMED() if hook == "POSTROUTING" else words.CT_CONFIRMED_IN()
-    row = rowtext.conntrack(skb.ct, w.net.clock)
-    w.step(StepKind.CONNTRACK, place, skb.packet, why=why, verdict="confirmed", row=row)

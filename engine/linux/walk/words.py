@@ -101,9 +101,31 @@ NAT_UNDO = Phrase(
     "the connection's entry turns the translation back: {old} becomes {new}",
     "연결 추적 항목이 주소 변환을 되돌립니다. {old}이(가) {new}(으)로 바뀝니다",
 )
+NAT_ERROR = Phrase(
+    "the connection's entry turns the error too: {old} becomes {new}, and in the packet that it quotes {quoted_old} "
+    "becomes {quoted_new}",
+    "연결 추적 항목이 오류 메시지의 주소도 되돌립니다. {old}이(가) {new}(으)로, 인용한 패킷 안의 {quoted_old}이(가) "
+    "{quoted_new}(으)로 바뀝니다",
+)
+NAT_QUOTED = Phrase(
+    "the connection's entry turns the packet that the error quotes: {old} becomes {new}",
+    "연결 추적 항목이 오류 메시지가 인용한 패킷의 주소를 되돌립니다. {old}이(가) {new}(으)로 바뀝니다",
+)
+NO_ADDRESS = Phrase(
+    "{dev} has no address that could be used: the packet is dropped",
+    "{dev}에 쓸 수 있는 주소가 없어 패킷이 버려집니다",
+)
+MASQ_DEVICE_CHANGED = Phrase(
+    "the connection was masqueraded for another device than {dev}: its entry is deleted and the packet dropped",
+    "이 연결은 {dev}이(가) 아닌 다른 장치의 주소로 MASQUERADE되어 있으므로, 항목을 지우고 패킷을 버립니다",
+)
+CT_FULL = Phrase(
+    "the connection table is full (nf_conntrack_max {limit}): a packet that would begin a connection is dropped",
+    "연결 추적 테이블이 가득 차서(nf_conntrack_max {limit}) 새 연결을 시작하는 패킷이 버려집니다",
+)
 NAT_PORT_CLASH = Phrase(
-    "every port of the range is taken: the packet is dropped",
-    "범위 안의 포트가 모두 사용 중이라 패킷이 버려집니다",
+    "no free port was found, and another connection has these addresses and ports: the packet is dropped",
+    "빈 포트를 찾지 못했고 같은 주소와 포트를 쓰는 연결이 이미 있어 패킷이 버려집니다",
 )
 NEIGH_KNOWN = Phrase("{ip} is known to be at {mac}", "{ip}의 MAC이 {mac}(이)라는 것을 이미 알고 있습니다")
 NEIGH_ASKED = Phrase(

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from engine.linux.addr import ip4, text4
-from engine.linux.conntrack import TIMEOUTS
+from engine.linux.ctproto import TIMEOUTS
 from engine.linux.journey import Outcome, StepKind
 from engine.linux.packet import Icmp
 from tests.linux.walk.wires import Wires, back, last, seen_as, served, steps

@@ -8,7 +8,8 @@ import pytest
 
 from engine.linux.addr import ip4
 from engine.linux.choose import Seeded, branches
-from engine.linux.conntrack import initial, tuple_of
+from engine.linux.conntrack import tuple_of
+from engine.linux.ctproto import initial
 from engine.linux.journey import Fidelity, Place, Step, StepKind
 from engine.linux.net import Net, Netns
 from engine.linux.ops import AddBox, Changes

@@ -148,7 +148,7 @@ def _from_outside(
         call, act = _call(world, own, goal, proto, {}, choose)
         journey = Journey(act=act, outcome=_outcome(call), legs=call.legs, started=net.clock)
         return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
-    back = routing.find_route(ns, sender.address).route
+    back = routing.find_route(net, ns, sender.address).route
     if back is None or not back.oif:
         said = NO_WAY_IN(node=enter, address=text4(sender.address))
         raise InputError([Problem(where=enter, said=said)])

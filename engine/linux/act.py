@@ -12,7 +12,7 @@ from dataclasses import field
 
 from engine.linux.choose import Choose
 from engine.linux.conntrack import Tuple
-from engine.linux.journey import Leg, Outcome, StepKind, Walk
+from engine.linux.journey import Leg, Outcome, Recorder, Step, StepKind, Walk
 from engine.linux.net import Net, Netns
 from engine.linux.packet import Icmp, IPv4, Layer, Packet, Payload, Proto, Tcp
 from engine.linux.rows import Proc, Socket
@@ -76,7 +76,8 @@ def silent(delivery: Delivery) -> Answer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What the caller got. `seen_as` is the source as the receiver saw it, `server` (netns, address, port) who it was;
-    both are empty when nothing was delivered. `icmp` is the error or echo reply that came back, `icmp_from` its
+    both are empty when nothing was delivered. `peer` is what getpeername (TCP, connected UDP) or recvfrom says.
+    `icmp` is the error or echo reply that came back, `icmp_from` its
     sender, `reply_ttl` its TTL on arrival; `seconds` the virtual time used."""
 
     leg: Leg
@@ -91,6 +92,7 @@ class Call:
     sock: tuple[int, int] = (0, 0)
     seen_as: tuple[int, int] = (0, 0)
     server: tuple[str, int, int] | None = None
+    peer: tuple[int, int] = (0, 0)
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -106,9 +108,12 @@ class Act:
     waiting: list[Waiting] = field(default_factory=list)
     walks: list[Walk] = field(default_factory=list)
 
-    def walk(self, netns: str, packet: Packet, **how: object) -> tuple[End, Walk]:
-        """Send one packet and follow it to its end; time passes by its hops."""
-        w = Walker(net=self.net, choose=self.choose, waiting=self.waiting)
+    def walk(
+        self, netns: str, packet: Packet, *, prelude: tuple[Step, ...] = (), **how: object
+    ) -> tuple[End, Walk]:
+        """Send one packet and follow it to its end; time passes by its hops. `prelude` are the steps at the socket that
+        came before there was a packet."""
+        w = Walker(net=self.net, choose=self.choose, waiting=self.waiting, steps=list(prelude))
         end = w.send(netns, packet, **how)
         sent = next((s.before for s in w.steps if s.kind is StepKind.SEND), end.packet)
         walk = w.walk(end, sent)
@@ -120,11 +125,29 @@ class Act:
     def answer(self, answering: Answering) -> tuple[End, Walk]:
         """What a kernel sends because of the packet before."""
         if not answering.device:
-            return self.walk(answering.netns, answering.packet, ct_of=answering.ct_of)
+            return self.walk(
+                answering.netns, answering.packet, ct_of=answering.ct_of, mark=answering.mark
+            )
         ns = self.net.spaces[answering.netns]
         w = Walker(net=self.net, choose=self.choose, waiting=self.waiting)
         end = w.frame_out(ns, ns.links[ns.names[answering.device]], answering.packet)
         return end, w.walk(end, answering.packet)
+
+
+def extended(walk: Walk, steps: tuple[Step, ...]) -> Walk:
+    """The walk with more steps at its end."""
+    if not steps:
+        return walk
+    return Recorder([*walk.steps(), *steps]).walk(walk.outcome, walk.packet)
+
+
+def forbidden(
+    purpose: str, steps: tuple[Step, ...], error: str, started: float, sock: tuple[int, int]
+) -> Call:
+    """A call that a program at the socket forbade: no packet was ever made."""
+    walk = Recorder(list(steps)).walk(Outcome.REJECTED, None)
+    leg = Leg(purpose=purpose, forward=walk, outcome=Outcome.REJECTED, started=started)
+    return Call(leg=leg, outcome=Outcome.REJECTED, error=error, sock=sock)
 
 
 def ephemeral(net: Net, ns: Netns, proto: int, choose: Choose) -> int:
@@ -144,7 +167,7 @@ def local_address(net: Net, ns: Netns, dst: int, bound: str) -> int:
     """The source that routing would choose, 0 when there is no way."""
     from engine.linux.walk import routing
 
-    route = routing.find_route(ns, dst, oif=bound).route
+    route = routing.find_route(net, ns, dst, oif=bound).route
     if route is None or route.type not in ("unicast", "local"):
         return 0
     return routing.choose_source(ns, route, dst)

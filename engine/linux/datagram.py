@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.linux.act import (
     Act,
     Call,
@@ -9,13 +11,16 @@ from engine.linux.act import (
     Serve,
     echoes,
     ephemeral,
+    extended,
     failed,
     first_answer,
+    forbidden,
     local_address,
     packet_of,
     reply_of,
     silent,
 )
+from engine.linux.bpf import hooks
 from engine.linux.choose import Choose
 from engine.linux.journey import Leg, Outcome, Walk
 from engine.linux.net import Net
@@ -50,15 +55,20 @@ def udp_call(
     started = net.clock
     ns = net.spaces[netns]
     act = Act(net, choose)
+    hook = "cgroup_inet4_connect" if connected else "cgroup_udp4_sendmsg"
+    wanted = hooks.at_socket(net, ns, hook, Proto.UDP, dst, port, uid=uid, choose=choose, who=who)
+    if wanted.error:
+        return forbidden(purpose, wanted.steps, wanted.error, started, (source, sport))
+    dst, port = wanted.address, wanted.port
     address = source or local_address(net, ns, dst, bound)
     sport = sport or ephemeral(net, ns, Proto.UDP, choose)
     waiting = Waiting(
         netns=netns, proto=Proto.UDP, local=(address, sport), remote=(dst, port) if connected else None
     )
     act.waiting.append(waiting)
-    how: dict[str, object] = {"who": who, "uid": uid, "bound": bound, "mark": mark}
+    how: dict[str, Any] = {"who": who, "uid": uid, "bound": bound, "mark": mark}
     first = packet_of(address, dst, Proto.UDP, Udp(sport=sport, dport=port), request, ttl=ttl)
-    end, there = act.walk(netns, first, **how)
+    end, there = act.walk(netns, first, prelude=wanted.steps, **how)
     sock = (address, sport)
     if end.outcome is not Outcome.DELIVERED or end.socket is None:
         return failed(act, end, there, waiting, purpose, started, timeout, sock)
@@ -92,16 +102,24 @@ def udp_call(
     done, back = act.walk(end.netns, words, who=name)
     ok = done.waiting == waiting
     rest = () if ok else echoes(act, done)
+    peer = (0, 0)
     if not ok:
         net.clock += timeout
     else:
-        arp.confirm(ns, dst, net.clock)
+        arp.confirm(net, ns, dst)
+        hook = "cgroup_inet4_getpeername" if connected else "cgroup_udp4_recvmsg"
+        source_ip, source_port, _, _ = reply_of(done)
+        read = hooks.at_socket(
+            net, ns, hook, Proto.UDP, source_ip, source_port, uid=uid, choose=choose, who=who
+        )
+        peer = (read.address, read.port)
+        back = extended(back, () if connected else read.steps)
     outcome = (answer.outcome or Outcome.DELIVERED) if ok else Outcome.NO_ANSWER
     leg = Leg(purpose=purpose, forward=there, back=back, rest=rest, outcome=outcome, started=started)
     return Call(
         leg=leg, outcome=outcome, error="" if ok else "ETIMEDOUT", response=answer.payload if ok else None,
         seconds=net.clock - started, reply_ttl=done.packet.ip.ttl, sock=sock,
-        seen_as=(client_ip, client_port), server=server, more=answer.legs,
+        seen_as=(client_ip, client_port), server=server, more=answer.legs, peer=peer,
     )  # fmt: skip
 
 
@@ -145,7 +163,7 @@ def ping_call(
     if not ok:
         net.clock += timeout
     else:
-        arp.confirm(ns, dst, net.clock)
+        arp.confirm(net, ns, dst)
     leg = Leg(purpose="ping", forward=there, back=back, rest=rest, outcome=outcome, started=started)
     l4 = done.packet.l4
     return Call(

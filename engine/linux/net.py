@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from engine.linux.conntrack import Conntrack
-from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Rule, Table, together
-from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Proc, Socket, VxlanFdb
+from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Rule, Table, together
+from engine.linux.ipset.sets import IpSets
+from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
 from engine.linux.xt.tables import Xtables
 from engine.record import dataclass
 
@@ -29,6 +30,14 @@ SYSCTL_DEFAULTS: dict[str, str] = {
     "net.ipv4.tcp_syn_retries": "6",
     "net.core.somaxconn": "4096",
     "net.ipv4.fib_multipath_hash_policy": "0",
+    "net.ipv4.fib_multipath_hash_fields": "7",
+    "net.ipv4.fib_multipath_hash_seed": "0",
+    "net.ipv4.fib_multipath_use_neigh": "0",
+    "net.ipv4.ip_forward_use_pmtu": "0",
+    "net.ipv4.ip_no_pmtu_disc": "0",
+    "net.ipv4.ipfrag_time": "30",
+    "net.ipv4.route.min_pmtu": "552",
+    "net.ipv4.route.mtu_expires": "600",
     "net.bridge.bridge-nf-call-iptables": "1",
     "net.bridge.bridge-nf-call-arptables": "1",
     "net.bridge.bridge-nf-call-ip6tables": "1",
@@ -40,7 +49,8 @@ SYSCTL_DEFAULTS: dict[str, str] = {
 CONF_DEFAULTS: dict[str, str] = {
     "forwarding": "0", "rp_filter": "0", "route_localnet": "0", "proxy_arp": "0", "arp_ignore": "0",
     "arp_announce": "0", "arp_notify": "0", "accept_local": "0", "send_redirects": "1", "log_martians": "0",
-    "promote_secondaries": "0",
+    "promote_secondaries": "0", "arp_accept": "0", "arp_filter": "0", "drop_gratuitous_arp": "0",
+    "ignore_routes_with_linkdown": "0", "proxy_arp_pvlan": "0", "shared_media": "1", "src_valid_mark": "0",
 }  # fmt: skip
 
 
@@ -64,7 +74,14 @@ class Netns:
     fdb: dict[tuple[int, int], FdbEntry] = field(default_factory=dict)
     #: what VXLAN devices know: (ifindex, MAC, VNI or 0) -> entry
     vxlan_fdb: dict[tuple[int, int, int], VxlanFdb] = field(default_factory=dict)
+    #: sockets of the kernel's own tunnels that are up: (IP protocol, UDP port or 0) -> their devices, oldest first
+    tunnels: dict[tuple[int, int], tuple[Port, ...]] = field(default_factory=dict)
+    #: macvlans and ipvlans on a device: its ifindex -> theirs, oldest first
+    uppers: dict[int, tuple[Port, ...]] = field(default_factory=dict)
+    #: (ifindex, public key of the peer) -> session
+    wg_sessions: dict[tuple[int, str], WgSession] = field(default_factory=dict)
     xt: Xtables = field(default_factory=Xtables)
+    ipsets: IpSets = field(default_factory=IpSets)
     conntrack: Conntrack = field(default_factory=Conntrack)
     sockets: tuple[Socket, ...] = ()
     #: connections that wait for accept(2): (address, port) of the listening socket -> how many
@@ -76,6 +93,11 @@ class Netns:
     #: path MTUs that ICMP has taught: destination -> (mtu, virtual time when it is forgotten)
     path_mtus: dict[int, tuple[int, float]] = field(default_factory=dict)
     fib_split: bool = False
+    #: somebody has made a route of type local: sources are then always looked up (fib_validate_source)
+    custom_local: bool = False
+    nexthops: dict[int, NexthopObject] = field(default_factory=dict)
+    #: which share of 2^31 a flow fell into where only the kernel knows the seed (multipath.drawn)
+    flow_hashes: dict[object, int] = field(default_factory=dict)
 
     def copy(self) -> Netns:
         return Netns(
@@ -83,10 +105,12 @@ class Netns:
             names=dict(self.names), addresses=dict(self.addresses),
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
-            xt=self.xt.copy(), conntrack=self.conntrack.copy(),
+            tunnels=dict(self.tunnels), uppers=dict(self.uppers), wg_sessions=dict(self.wg_sessions),
+            xt=self.xt.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(),
             sockets=self.sockets, accept_queues=dict(self.accept_queues), sysctls=dict(self.sysctls),
             nsids=dict(self.nsids), link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus),
-            next_ifindex=self.next_ifindex, fib_split=self.fib_split,
+            next_ifindex=self.next_ifindex, fib_split=self.fib_split, custom_local=self.custom_local,
+            nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
         )  # fmt: skip
 
     def link(self, name: str) -> Link | None:
@@ -160,13 +184,15 @@ class Net:
     clock: float = 0.0
     next_port: dict[str, int] = field(default_factory=dict)
     next_ident: int = 1
+    #: outer source ports by flow, as long as the lab lives: (box, lowest, highest, what flows inside) -> port
+    flow_ports: dict[object, int] = field(default_factory=dict)
 
     def copy(self) -> Net:
         """An independent Net that shares every frozen row."""
         return Net(
             {k: b.copy() for k, b in self.boxes.items()},
             {k: s.copy() for k, s in self.spaces.items()},
-            self.clock, dict(self.next_port), self.next_ident,
+            self.clock, dict(self.next_port), self.next_ident, dict(self.flow_ports),
         )  # fmt: skip
 
     def proc_of(self, ns: Netns, pid: int) -> Proc | None:

@@ -63,6 +63,9 @@ class Arp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IPv4:
+    """`mf`: more fragments follow; `offset`: where this fragment's data stand in the whole datagram's, in bytes (the
+    wire counts eights)."""
+
     src: int
     dst: int
     proto: int
@@ -70,10 +73,18 @@ class IPv4:
     tos: int = 0
     ident: int = 0
     df: bool = True
+    mf: bool = False
+    offset: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.ttl <= 255:
             raise ValueError(f"ttl {self.ttl}")
+        if self.offset % 8 or not 0 <= self.offset <= 65528:
+            raise ValueError(f"fragment offset {self.offset}")
+
+    @property
+    def is_fragment(self) -> bool:
+        return self.mf or self.offset > 0
 
     def header_length(self) -> int:
         return 20
@@ -164,10 +175,12 @@ WIREGUARD_SIZES = {"initiation": 148, "response": 92, "keepalive": 32}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireGuard:
     """Behind UDP. `message` is data, initiation, response or keepalive. Data holds the inner IPv4 packet, which nobody
-    on the way can read; its 16 bytes of header, the padding `pad` and the 16 bytes of the seal count here."""
+    on the way can read; its 16 bytes of header, the padding `pad` and the 16 bytes of the seal count here. `sender` and
+    `to` are the public keys between which it is sealed: only the two ends know them."""
 
     message: str = "data"
-    receiver: int = 0
+    sender: str = ""
+    to: str = ""
     counter: int = 0
     pad: int = 0
 
@@ -292,7 +305,7 @@ def layer_json(layer: Layer) -> dict[str, Any]:
             value = text4(value)
         elif isinstance(value, Packet):
             value = value.to_json()
-        elif value is None or (isinstance(layer, Icmp) and f.name == "mtu" and not value):
+        elif value is None or (isinstance(layer, Icmp) and f.name == "mtu" and not value) or (isinstance(layer, IPv4) and f.name in ("mf", "offset") and not layer.is_fragment):
             continue
         out[f.name] = int(value) if isinstance(value, enum.IntEnum) else value
     return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
+from typing import Any
 
 from engine.linux import sockets
 from engine.linux.act import (
@@ -20,12 +21,15 @@ from engine.linux.act import (
     Serve,
     echoes,
     ephemeral,
+    extended,
     failed,
+    forbidden,
     local_address,
     packet_of,
     reply_of,
     silent,
 )
+from engine.linux.bpf import hooks
 from engine.linux.choose import Choose
 from engine.linux.journey import Leg, Outcome, Walk
 from engine.linux.net import Net
@@ -60,14 +64,22 @@ def tcp_call(
     started = net.clock
     ns = net.spaces[netns]
     act = Act(net, choose)
+    wanted = hooks.at_socket(
+        net, ns, "cgroup_inet4_connect", Proto.TCP, dst, port, uid=uid, choose=choose, who=who
+    )
+    if wanted.error:
+        return forbidden(purpose, wanted.steps, wanted.error, started, (source, sport))
+    dst, port = wanted.address, wanted.port
     address = source or local_address(net, ns, dst, bound)
     sport = sport or ephemeral(net, ns, Proto.TCP, choose)
     waiting = Waiting(netns=netns, proto=Proto.TCP, local=(address, sport), remote=(dst, port))
     act.waiting.append(waiting)
     seq = choose.number("isn", 1, 0x7FFFFFFF)
-    how: dict[str, object] = {"who": who, "uid": uid, "bound": bound, "mark": mark}
+    how: dict[str, Any] = {"who": who, "uid": uid, "bound": bound, "mark": mark}
     syn = packet_of(address, dst, Proto.TCP, Tcp(sport=sport, dport=port, flags="S", seq=seq))
-    end, there = act.walk(netns, syn, **how)
+    near, remote = (address, sport), (dst, port)
+    prelude = (*wanted.steps, *hooks.sock_ops(net, ns, "tcp_connect", near, remote, choose=choose, who=who))
+    end, there = act.walk(netns, syn, prelude=prelude, **how)
     sock = (address, sport)
     if end.outcome is not Outcome.DELIVERED or end.socket is None:
         return failed(act, end, there, waiting, purpose, started, timeout or CONNECT_TIMEOUT, sock)
@@ -80,7 +92,7 @@ def tcp_call(
     act.waiting.append(far)
     their = choose.number("isn", 1, 0x7FFFFFFF)
     name = end.proc.comm if end.proc is not None else "-"
-    us: dict[str, object] = {"who": name}
+    us: dict[str, Any] = {"who": name}
 
     def from_server(flags: str, seq: int, ack: int, data: Payload | None = None) -> tuple[End, Walk]:
         layers: tuple[Layer, ...] = (
@@ -105,12 +117,21 @@ def tcp_call(
             leg=leg, outcome=Outcome.NO_ANSWER, error="ETIMEDOUT", seconds=net.clock - started, sock=sock,
             seen_as=(client_ip, client_port), server=server,
         )  # fmt: skip
-    arp.confirm(ns, dst, net.clock)
-    arp.confirm(net.spaces[far.netns], client_ip, net.clock)
+    arp.confirm(net, ns, dst)
+    arp.confirm(net, net.spaces[far.netns], client_ip)
+    told = hooks.sock_ops(net, ns, "active_established", near, remote, choose=choose, who=who)
+    back = extended(back, told)
+    peer = hooks.at_socket(
+        net, ns, "cgroup_inet4_getpeername", Proto.TCP, dst, port, uid=uid, choose=choose, who=who
+    )
     stopped = end.proc is not None and end.proc.stopped
     conversation = Conversation(
         act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting,
         accepted=None if not stopped else lambda: sockets.enqueue(net.spaces[far.netns], socket), stay=stay,
+    )  # fmt: skip
+    hooks.sock_ops(
+        net, net.spaces[far.netns], "passive_established", far.local, (client_ip, client_port), choose=choose,
+        who=name,
     )  # fmt: skip
     outcome, error, answer = conversation.run(
         request,
@@ -141,7 +162,7 @@ def tcp_call(
     return Call(
         leg=leg, outcome=outcome, error=error, response=answer.payload if not error else None, more=answer.legs,
         seconds=net.clock - started, sock=sock, seen_as=(client_ip, client_port), server=server,
-        reply_ttl=done.packet.ip.ttl,
+        reply_ttl=done.packet.ip.ttl, peer=(peer.address, peer.port),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def connect_error(ctx: Context, dst: int, bound: str = "") -> str | None:
     """The errno of a connect() that routing refuses, None when there is a way. No packet is sent."""
     from engine.linux.walk import routing
 
-    route = routing.find_route(ctx.ns, dst, oif=bound).route
+    route = routing.find_route(ctx.net, ctx.ns, dst, oif=bound).route
     if route is None:
         return "ENETUNREACH"
     return ROUTE_ERRNO.get(route.type)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.linux.addr import Prefix, ip4
-from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Route, Rule, Table, lookup
+from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, Lookup, Route, Rule, Table, lookup
+from engine.linux.flow import FlowKey
+from engine.linux.net import Netns
 
 
 def net(text: str) -> Prefix:
@@ -19,8 +23,15 @@ def tables(*routes: Route) -> dict[int, Table]:
     return out
 
 
-def found(dst: str, rules: list[Rule], rows: dict[int, Table], **given: object) -> Route | None:
-    return lookup(rules, rows, ip4(dst), **given).route  # type: ignore[arg-type]
+def ask(dst: str, rules: list[Rule], rows: dict[int, Table], *, split: bool | None = None, **given: Any) -> Lookup:
+    names = {"lo": 1, "eth0": 7, "eth1": 8}
+    ns = Netns(id="h", box="h", label="root", inode=1, names=names, tables=rows, rules=rules)
+    ns.fib_split = tuple(rules) != DEFAULT_RULES if split is None else split
+    return lookup(ns, FlowKey(dst=ip4(dst), **given))
+
+
+def found(dst: str, rules: list[Rule], rows: dict[int, Table], **given: Any) -> Route | None:
+    return ask(dst, rules, rows, **given).route
 
 
 WIDE = Route(dst=net("10.0.0.0/8"), oif=1)
@@ -43,7 +54,7 @@ def test_longest_prefix_then_metric() -> None:
 def test_the_deciding_rule_is_told() -> None:
     rows = tables(WIDE, OWN)
     for dst, table in (("10.1.1.1", LOCAL), ("10.2.2.2", MAIN)):
-        rule = lookup(RULES, rows, ip4(dst)).rule
+        rule = ask(dst, RULES, rows).rule
         assert rule is not None and rule.table == table
 
 
@@ -88,7 +99,7 @@ def test_selectors(rule: Rule, given: dict[str, object], holds: bool) -> None:
 @pytest.mark.parametrize("action", ["blackhole", "unreachable", "prohibit"])
 def test_a_rule_that_refuses_ends_the_lookup(action: str) -> None:
     rule = Rule(priority=9, table=0, action=action)
-    answer = lookup([RULES[0], rule, *RULES[1:]], tables(WIDE), ip4("10.0.0.1"))
+    answer = ask("10.0.0.1", [RULES[0], rule, *RULES[1:]], tables(WIDE))
     assert answer.rule == rule
     assert answer.route is not None and (answer.route.type, answer.route.table) == (action, 0)
 

@@ -11,6 +11,7 @@ from engine.kube.cni.call import CniError
 from engine.kube.ids import Ids
 from engine.linux.addr import Prefix
 from engine.linux.fib import lookup
+from engine.linux.flow import FlowKey
 from engine.linux.ops import (
     AddAddress,
     AddLink,
@@ -126,7 +127,7 @@ def set_sysctl(changes: Changes, netns: str, key: str, value: str) -> None:
 def device_towards(changes: Changes, netns: str, address: int) -> str:
     """The device that the node's route to an address names; "" without a route."""
     ns = changes.net.spaces[netns]
-    route = lookup(ns.rules, ns.tables, address).route
+    route = lookup(ns, FlowKey(dst=address)).route
     return ns.links[route.oif].name if route is not None and route.oif in ns.links else ""
 
 

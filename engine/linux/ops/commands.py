@@ -19,16 +19,11 @@ from engine.linux.ops.base import Op
 from engine.linux.ops.box import AddNetns, DelNetns
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
-from engine.linux.ops.route import (
-    AddRoute,
-    AddRule,
-    DelRoute,
-    DelRule,
-    FlushRouteCache,
-    FlushRoutes,
-    FlushRules,
-)
+from engine.linux.ops.nexthop import DelNexthop, SetNexthop
+from engine.linux.ops.route import AddRoute, DelRoute, FlushRouteCache, FlushRoutes, Way
+from engine.linux.ops.rule import AddRule, DelRule, FlushRules
 from engine.linux.text.route import dst_text, table_name
+from engine.linux.text.rule import proto_text, range_text
 
 Place = Callable[[str], str]
 Words = tuple[str, ...]
@@ -162,17 +157,55 @@ def _(op: FlushAddresses, place: Place) -> tuple[Words, ...]:
 @to_command.register
 def _(op: AddRoute, place: Place) -> tuple[Words, ...]:
     words = [op.type, dst_text(op.dst)] if op.type != "unicast" else [dst_text(op.dst)]
+    words += ["tos", f"{op.tos:#04x}"] if op.tos else []
     words += route_words(op.gateway, op.device, op.src, op.metric, op.proto, op.scope, op.table)
     words += ["onlink"] if op.onlink else []
-    words += ["mtu", str(op.mtu)] if op.mtu else []
+    words += ["mtu", *(["lock"] if op.mtu_lock else []), str(op.mtu)] if op.mtu else []
+    words += ["advmss", str(op.advmss)] if op.advmss else []
+    words += ["hoplimit", str(op.hoplimit)] if op.hoplimit else []
+    words += ["nhid", str(op.nhid)] if op.nhid else []
+    words += way_words(op.nexthops)
     return ((*tool("ip", op.netns, place), "route", op.mode, *words),)
 
 
 @to_command.register
 def _(op: DelRoute, place: Place) -> tuple[Words, ...]:
     words = [op.type, dst_text(op.dst)] if op.type else [dst_text(op.dst)]
+    words += ["tos", f"{op.tos:#04x}"] if op.tos else []
     words += route_words(op.gateway, op.device, op.src, op.metric, op.proto, op.scope, op.table)
+    words += ["nhid", str(op.nhid)] if op.nhid else []
+    words += way_words(op.nexthops)
     return ((*tool("ip", op.netns, place), "route", "del", *words),)
+
+
+def way_words(ways: tuple[Way, ...]) -> list[str]:
+    """`nexthop via A dev D weight W onlink ...`"""
+    words: list[str] = []
+    for way in ways:
+        words.append("nexthop")
+        words += ["via", text4(way.gateway)] if way.gateway else []
+        words += ["dev", way.device] if way.device else []
+        words += ["weight", str(way.weight)]
+        words += ["onlink"] if way.onlink else []
+    return words
+
+
+@to_command.register
+def _(op: SetNexthop, place: Place) -> tuple[Words, ...]:
+    words = ["id", str(op.id)] if op.id else []
+    words += ["via", text4(op.gateway)] if op.gateway else []
+    words += ["dev", op.device] if op.device else []
+    words += ["onlink"] if op.onlink else []
+    words += ["blackhole"] if op.blackhole else []
+    if op.group:
+        words += ["group", "/".join(f"{id},{weight}" if weight > 1 else str(id) for id, weight in op.group)]
+    words += ["protocol", op.proto] if op.proto != "unspec" else []
+    return ((*tool("ip", op.netns, place), "nexthop", "replace" if op.replace else "add", *words),)
+
+
+@to_command.register
+def _(op: DelNexthop, place: Place) -> tuple[Words, ...]:
+    return ((*tool("ip", op.netns, place), "nexthop", "del", "id", str(op.id)),)
 
 
 def route_words(
@@ -204,25 +237,44 @@ def _(op: FlushRoutes, place: Place) -> tuple[Words, ...]:
 
 @to_command.register
 def _(op: AddRule, place: Place) -> tuple[Words, ...]:
-    mark = f"{op.fwmark:#x}" + (f"/{op.fwmask:#x}" if op.fwmask else "") if op.fwmark or op.fwmask else ""
     words = ["not"] if op.invert else []
-    words += selector(op.src, op.dst, op.iif, op.oif, mark)
+    words += rule_words(op)
     words += ["pref", str(op.priority)] if op.priority >= 0 else []
-    words += ["table", table_name(op.table)] if op.action == "lookup" else [op.action]
+    if op.action == "lookup":
+        words += ["table", table_name(op.table)]
+    else:
+        words += ["goto", str(op.target)] if op.action == "goto" else [op.action]
+    words += ["suppress_prefixlength", str(op.suppress)] if op.suppress >= 0 else []
     words += ["protocol", op.proto] if op.proto != "unspec" else []
     return ((*tool("ip", op.netns, place), "rule", "add", *words),)
 
 
 @to_command.register
 def _(op: DelRule, place: Place) -> tuple[Words, ...]:
-    mark = ""
-    if op.fwmark is not None:
-        mark = f"{op.fwmark:#x}" + (f"/{op.fwmask:#x}" if op.fwmask is not None else "")
-    words = selector(op.src, op.dst, op.iif, op.oif, mark)
+    words = rule_words(op)
     words += ["pref", str(op.priority)] if op.priority is not None else []
     words += ["table", table_name(op.table)] if op.table is not None else []
-    words += [op.action] if op.action not in (None, "lookup") and op.action is not None else []
+    if op.action == "goto":
+        words += ["goto", str(op.target or 0xFFFFFFFF)]
+    elif op.action not in (None, "lookup") and op.action is not None:
+        words.append(op.action)
+    words += ["suppress_prefixlength", str(op.suppress)] if op.suppress is not None else []
+    words += ["protocol", op.proto] if op.proto is not None else []
     return ((*tool("ip", op.netns, place), "rule", "del", *words),)
+
+
+def rule_words(op: AddRule | DelRule) -> list[str]:
+    """The conditions of a rule."""
+    mark = ""
+    if op.fwmark or op.fwmask or (op.fwmark is not None and isinstance(op, DelRule)):
+        mark = f"{op.fwmark or 0:#x}" + (f"/{op.fwmask:#x}" if op.fwmask else "")
+    words = selector(op.src, op.dst, op.iif, op.oif, mark)
+    words += ["tos", f"{op.tos:#04x}"] if op.tos else []
+    words += ["uidrange", f"{op.uids[0]}-{op.uids[1]}"] if op.uids is not None else []
+    words += ["ipproto", proto_text(op.ipproto)] if op.ipproto else []
+    for key, ports in (("sport", op.sport), ("dport", op.dport)):
+        words += [key, range_text(ports)] if ports is not None else []
+    return words
 
 
 def selector(

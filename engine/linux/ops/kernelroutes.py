@@ -8,9 +8,10 @@ device is up. A device that goes down loses every route through it but those of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from engine.linux.addr import Prefix
-from engine.linux.fib import LOCAL, MAIN, Route, Table
+from engine.linux.fib import LOCAL, MAIN, Nexthop, Route, Table
 from engine.linux.net import Netns
 from engine.linux.rows import Address, Link
 
@@ -63,6 +64,8 @@ def add_routes(ns: Netns, link: Link, address: Address) -> None:
         table = table_of(ns, route.table)
         if route not in table.at(route.dst):
             table.add(route)
+    if link.up and len(ns.addresses.get(link.ifindex, ())) == 1:
+        up_device(ns, link.ifindex)
 
 
 def remove_routes(ns: Netns, doomed: Callable[[Route], bool]) -> None:
@@ -72,9 +75,54 @@ def remove_routes(ns: Netns, doomed: Callable[[Route], bool]) -> None:
             table.remove(route)
 
 
-def down_device(ns: Netns, ifindex: int, *, force: bool = False) -> None:
-    """The device went down: its routes go; those of scope host stay unless `force` (it lost its last address)."""
-    remove_routes(ns, lambda r: r.oif == ifindex and (force or r.scope != "host"))
+def down_device(ns: Netns, ifindex: int, *, force: bool = False, gone: bool = False) -> None:
+    """The device went down (fib_sync_down_dev, nexthop_flush_dev): its routes go; those of scope host stay unless `force`
+    (it lost its last address). Of a route with several ways this one dies, and the route goes with the last; all of it
+    goes when the device itself is `gone`. Nexthop objects through it go, and routes by them."""
+
+    def mine(hop: Nexthop) -> bool:
+        return hop.oif == ifindex
+
+    for table in ns.tables.values():
+        for route in list(table.routes()):
+            if not any(mine(hop) for hop in route.nexthops):
+                continue
+            hops = tuple(replace(hop, dead=True) if mine(hop) else hop for hop in route.nexthops)
+            if gone or all(hop.dead for hop in hops):
+                table.remove(route)
+            else:
+                swap(table, route, replace(route, nexthops=hops))
+    remove_routes(
+        ns, lambda r: not r.nexthops and not r.nhid and r.oif == ifindex and (force or r.scope != "host")
+    )
+    for id in [id for id, thing in ns.nexthops.items() if thing.hop is not None and mine(thing.hop)]:
+        forget_nexthop(ns, id)
+
+
+def up_device(ns: Netns, ifindex: int) -> None:
+    """The device came up: dead ways through it live again (fib_sync_up)."""
+    for table in ns.tables.values():
+        for route in list(table.routes()):
+            if any(hop.dead and hop.oif == ifindex for hop in route.nexthops):
+                hops = tuple(replace(h, dead=False) if h.oif == ifindex else h for h in route.nexthops)
+                swap(table, route, replace(route, nexthops=hops))
+
+
+def swap(table: Table, old: Route, new: Route) -> None:
+    """`new` stands where `old` stood."""
+    table.put(old.dst, tuple(new if row is old else row for row in table.at(old.dst)))
+
+
+def forget_nexthop(ns: Netns, id: int) -> None:
+    """A nexthop object goes: out of its groups (an empty group goes too), and with it the routes by it."""
+    ns.nexthops.pop(id, None)
+    remove_routes(ns, lambda r: r.nhid == id)
+    for group in [g for g in ns.nexthops.values() if any(member == id for member, _ in g.group)]:
+        rest = tuple((member, weight) for member, weight in group.group if member != id)
+        if rest:
+            ns.nexthops[group.id] = replace(group, group=rest)
+        else:
+            forget_nexthop(ns, group.id)
 
 
 def forget_address(ns: Netns, link: Link, gone: Address, made: list[Route]) -> None:

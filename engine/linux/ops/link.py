@@ -15,7 +15,7 @@ from engine.errors import NotModelled, OpError
 from engine.linux.net import Net, Netns
 from engine.linux.ops.address import AddAddress, DelAddress, drop_address, insert_address, need_device
 from engine.linux.ops.base import Op, handles
-from engine.linux.ops.kernelroutes import add_routes, down_device
+from engine.linux.ops.kernelroutes import add_routes, down_device, up_device
 from engine.linux.ops.neigh import DelNeighbour, SetFdb, SetNeighbour
 from engine.linux.ops.ports import drop_port, enslave, forget_learned, put, settle_bridge
 from engine.linux.rows import Address, Link, Port
@@ -282,6 +282,7 @@ def set_link_up(ns: Netns, link: Link) -> None:
     link = put(ns, replace(link, up=True, qdisc=QDISC.get(link.kind, "noqueue")))
     for row in ns.addresses.get(link.ifindex, ()):
         add_routes(ns, link, row)
+    up_device(ns, link.ifindex)
     rows = ns.addresses.get(link.ifindex, ())
     if link.kind == "loopback" and not any(a.addr == 0x7F000001 and a.length == 8 for a in rows):
         insert_address(ns, link, Address(ifindex=0, addr=0x7F000001, length=8, scope="host"))
@@ -381,7 +382,7 @@ def strip(net: Net, ns: Netns, link: Link) -> None:
     for row in ns.addresses.get(link.ifindex, ()):
         if row in ns.addresses.get(link.ifindex, ()):
             drop_address(ns, link, row)
-    down_device(ns, link.ifindex, force=True)
+    down_device(ns, link.ifindex, force=True, gone=True)
     for key, entry in list(ns.fdb.items()):
         if entry.bridge == link.ifindex:
             del ns.fdb[key]

@@ -1,4 +1,4 @@
-"""Ops on routes and policy rules (man ip-route, man ip-rule).
+"""Ops on routes (man ip-route).
 
 Theory. What a route may be is decided by `fib_create_info` and `fib_check_nh` (net/ipv4/fib_semantics.c), where it
 stands and whom it replaces by `fib_table_insert` (net/ipv4/fib_trie.c). A gateway must be reached by a route of
@@ -11,7 +11,20 @@ from dataclasses import replace
 
 from engine.errors import OpError
 from engine.linux.addr import Prefix, mask
-from engine.linux.fib import ANY, LOCAL, MAIN, SCOPES, Route, Rule, lookup, together
+from engine.linux.fib import (
+    LOCAL,
+    MAIN,
+    SCOPES,
+    Nexthop,
+    Route,
+    Table,
+    first_way,
+    lookup,
+    together,
+    usable_for,
+    ways,
+)
+from engine.linux.flow import FlowKey
 from engine.linux.net import Net, Netns
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
@@ -28,10 +41,21 @@ MODES = ("add", "replace", "change", "append", "prepend")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One `nexthop via GATEWAY dev DEVICE weight WEIGHT onlink` of a command; 0 and "" = not given."""
+
+    gateway: int = 0
+    device: str = ""
+    weight: int = 1
+    onlink: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddRoute(Op):
     """`ip route add|replace|change|append|prepend`, by `mode`. `device` "" = by the gateway; `scope` "" = as ip
     chooses it (link without a gateway, host for local, global else); `table` 0 = local for the types local and
-    broadcast, main else. `gateway`, `src`, `metric`, `mtu` 0 = none."""
+    broadcast, main else. `gateway`, `src`, `metric`, `mtu` 0 = none. `nexthops` are the ways of a route that has several, in place of
+    `gateway` and `device`; `nhid` names a nexthop object instead."""
 
     netns: str
     dst: Prefix
@@ -46,6 +70,12 @@ class AddRoute(Op):
     mtu: int = 0
     table: int = 0
     mode: str = "add"
+    tos: int = 0
+    mtu_lock: bool = False
+    advmss: int = 0
+    hoplimit: int = 0
+    nexthops: tuple[Way, ...] = ()
+    nhid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +92,9 @@ class DelRoute(Op):
     proto: str = ""
     scope: str = ""
     table: int = 0
+    tos: int = 0
+    nexthops: tuple[Way, ...] = ()
+    nhid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,55 +121,14 @@ class FlushRouteCache(Op):
     netns: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddRule(Op):
-    """`ip rule add`. `priority` -1 = the kernel's choice: one less than the first rule after priority 0's."""
-
-    netns: str
-    priority: int = -1
-    table: int = MAIN
-    src: Prefix = ANY
-    dst: Prefix = ANY
-    iif: str = ""
-    oif: str = ""
-    fwmark: int = 0
-    fwmask: int = 0
-    action: str = "lookup"
-    proto: str = "unspec"
-    invert: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DelRule(Op):
-    """`ip rule del`: the first rule for which every given field is equal; None = not given. The kernel does not look at
-    `invert` here, so neither do we."""
-
-    netns: str
-    priority: int | None = None
-    table: int | None = None
-    src: Prefix | None = None
-    dst: Prefix | None = None
-    iif: str | None = None
-    oif: str | None = None
-    fwmark: int | None = None
-    fwmask: int | None = None
-    action: str | None = None
-    invert: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlushRules(Op):
-    """`ip rule flush`: all rules but that of priority 0."""
-
-    netns: str
-
-
-def default_scope(type: str, gateway: int) -> str:
+def default_scope(type: str, gateway: int, ways: tuple[Way, ...] = (), nhid: int = 0) -> str:
     """The scope that ip gives when none is written."""
     if type == "local":
         return "host"
-    if type == "broadcast" or (type == "unicast" and not gateway):
+    if type == "broadcast":
         return "link"
+    if type == "unicast" and not gateway and not nhid:
+        return "link" if not any(way.gateway for way in ways) else "global"
     return "global"
 
 
@@ -149,81 +141,126 @@ def _add_route(net: Net, op: AddRoute) -> None:
     ns = net.spaces[op.netns]
     if op.mode not in MODES:
         raise ValueError(f"mode {op.mode!r}")
-    if op.device:
-        need_device(ns, op.device)
+    for device in (op.device, *(way.device for way in op.nexthops)):
+        if device:
+            need_device(ns, device)
+    if op.tos & 3:
+        raise OpError("EINVAL", "Error: Invalid dsfield (tos): ECN bits must be 0.")
     if op.dst.addr & ~mask(op.dst.length) & 0xFFFFFFFF:
         raise OpError("EINVAL", "Error: Invalid prefix for given prefix length.")
     # The kernel opens the table before it looks at the route, so that a refused route leaves an empty table behind.
     table = table_of(ns, op.table or default_table(op.type))
     route = resolve(ns, op)
-    same = [r for r in table.at(route.dst) if r.metric == route.metric]
+    insert(table, route, op.mode)
+    if route.type == "local":
+        ns.custom_local = True
+
+
+def insert(table: Table, route: Route, mode: str) -> None:
+    """`fib_table_insert`: where the route stands, and whom it replaces."""
+    rows = list(table.at(route.dst))
+    same = [r for r in rows if (r.tos, r.metric) == (route.tos, route.metric)]
     if not same:
-        if op.mode == "change":
+        if mode == "change":
             raise OpError("ENOENT", "RTNETLINK answers: No such file or directory")
         table.add(route)
         return
-    if op.mode == "add":
+    if mode == "add":
         raise OpError("EEXIST", EXISTS)
-    if op.mode in ("replace", "change"):
+    if mode in ("replace", "change"):
         if route == same[0]:
             return
         if route in same:
             raise OpError("EEXIST", EXISTS)
-        put_at(ns, route, same[0], drop=True)
+        rows[rows.index(same[0])] = route
+        table.put(route.dst, tuple(rows))
         return
     if route in same:
         raise OpError("EEXIST", EXISTS)
-    if op.mode == "append":
+    if mode == "append":
         table.add(route)
     else:
-        put_at(ns, route, same[0], drop=False)
-
-
-def put_at(ns: Netns, route: Route, place: Route, *, drop: bool) -> None:
-    """Put `route` where `place` stands: in its stead, or before it."""
-    nets = ns.tables[route.table].lengths[route.dst.length]
-    rows = list(nets[route.dst.addr])
-    at = rows.index(place)
-    rows[at : at + (1 if drop else 0)] = [route]
-    nets[route.dst.addr] = tuple(rows)
+        rows.insert(rows.index(same[0]), route)
+        table.put(route.dst, tuple(rows))
 
 
 def resolve(ns: Netns, op: AddRoute) -> Route:
     """The row that the kernel would store. Raises OpError as it would."""
-    dst, oif = op.dst, 0
-    if op.device:
-        oif = need_device(ns, op.device).ifindex
-    scope = op.scope or default_scope(op.type, op.gateway)
+    scope = op.scope or default_scope(op.type, op.gateway, op.nexthops, op.nhid)
     table = op.table or default_table(op.type)
     least = "host" if op.type == "local" else "link" if op.type == "broadcast" else "global"
     if SCOPES[scope] < SCOPES[least] or scope == "nowhere":
         raise OpError("EINVAL", "Error: Invalid scope.")
+    route = Route(
+        dst=op.dst, type=op.type, src=op.src, metric=op.metric, proto=op.proto, scope=scope, mtu=op.mtu, table=table,
+        tos=op.tos, mtu_lock=op.mtu_lock, advmss=op.advmss, hoplimit=op.hoplimit,
+    )  # fmt: skip
+    if op.nhid:
+        route = by_object(ns, op, route)
+    elif op.type in ERROR_TYPES:
+        if op.gateway or op.device or op.nexthops:
+            raise OpError("EINVAL", "Error: Gateway, device and multipath can not be specified for this route type.")
+    elif op.nexthops:
+        hops = tuple(check_way(ns, way, scope, table, several=len(op.nexthops) > 1) for way in op.nexthops)
+        if len(hops) == 1:
+            route = one_way(route, hops[0])
+        else:
+            route = replace(route, nexthops=hops)
+    else:
+        way = Way(gateway=op.gateway, device=op.device, onlink=op.onlink)
+        route = one_way(route, check_way(ns, way, scope, table))
+    named = op.src and op.type not in ERROR_TYPES
+    if named and not (op.type == "local" and op.dst.addr == op.src) and not valid_source(ns, op.src, table):
+        raise OpError("EINVAL", "Error: Invalid prefsrc address.")
+    return route
+
+
+def one_way(route: Route, hop: Nexthop) -> Route:
+    return replace(
+        route, gateway=hop.gateway, oif=hop.oif, onlink=hop.onlink, own_gateway=hop.own_gateway
+    )
+
+
+def by_object(ns: Netns, op: AddRoute, route: Route) -> Route:
+    """A route whose way is a nexthop object (fib_check_nexthop)."""
+    if op.gateway or op.device or op.nexthops:
+        raise OpError("EINVAL", "Error: Nexthop specification and nexthop id are mutually exclusive.")
+    thing = ns.nexthops.get(op.nhid)
+    if thing is None:
+        raise OpError("EINVAL", "Error: Nexthop id does not exist.")
+    members = [ns.nexthops[id] for id, _ in thing.group] if thing.group else [thing]
+    if any(one.blackhole for one in members):
+        # The object's blackhole makes the route one, whatever was asked.
+        return replace(route, type="blackhole" if op.type == "unicast" else op.type, nhid=op.nhid)
     if op.type in ERROR_TYPES:
-        if op.gateway or oif:
-            raise OpError(
-                "EINVAL", "Error: Gateway, device and multipath can not be specified for this route type."
-            )
-    elif scope == "host":
-        if op.gateway:
+        raise OpError("EINVAL", "Error: Gateway, device and multipath can not be specified for this route type.")
+    if SCOPES[route.scope] >= SCOPES["host"] and (thing.group or (thing.hop is not None and thing.hop.gateway)):
+        raise OpError("EINVAL", "Error: Route with host scope can not have a gateway.")
+    return replace(route, nhid=op.nhid)
+
+
+def check_way(ns: Netns, way: Way, scope: str, table: int, *, several: bool = False) -> Nexthop:
+    """`fib_check_nh`: the way as it is stored. Raises OpError."""
+    oif = need_device(ns, way.device).ifindex if way.device else 0
+    if scope == "host":
+        if several:
+            raise OpError("EINVAL", "Error: Route with host scope can not have multiple nexthops.")
+        if way.gateway:
             raise OpError("EINVAL", "Error: Route with host scope can not have a gateway.")
         if not oif:
             raise OpError("ENODEV", NO_DEVICE)
-    elif op.gateway:
-        oif = check_gateway(ns, op, oif, scope, table)
+    elif way.gateway:
+        oif = check_gateway(ns, way, oif, scope, table)
     else:
-        if op.onlink:
+        if way.onlink:
             raise OpError("EINVAL", "Error: Invalid flags for nexthop - PERVASIVE and ONLINK can not be set.")
         if not oif:
             raise OpError("ENODEV", NO_DEVICE)
         if not ns.links[oif].up:
             raise OpError("ENETDOWN", "Error: Device for nexthop is not up.")
-    named = op.src and op.type not in ERROR_TYPES
-    if named and not (op.type == "local" and dst.addr == op.src) and not valid_source(ns, op.src, table):
-        raise OpError("EINVAL", "Error: Invalid prefsrc address.")
-    return Route(
-        dst=dst, type=op.type, gateway=op.gateway, oif=oif, src=op.src, metric=op.metric, proto=op.proto,
-        scope=scope, onlink=op.onlink, mtu=op.mtu, table=table,
-        own_gateway=bool(op.gateway) and not op.onlink and ns.owns(op.gateway),
+    return Nexthop(
+        gateway=way.gateway, oif=oif, weight=way.weight, onlink=way.onlink,
+        own_gateway=bool(way.gateway) and not way.onlink and ns.owns(way.gateway),
     )  # fmt: skip
 
 
@@ -234,43 +271,33 @@ def valid_source(ns: Netns, address: int, table: int) -> bool:
     return (route is not None and route.type == "local") or ns.owns(address)
 
 
-def check_gateway(ns: Netns, op: AddRoute, oif: int, scope: str, table: int) -> int:
+def check_gateway(ns: Netns, way: Way, oif: int, scope: str, table: int) -> int:
     """`fib_check_nh_v4_gw`: the device behind the gateway."""
-    if op.onlink:
+    if way.onlink:
         if SCOPES[scope] >= SCOPES["link"]:
             raise OpError("EINVAL", "Error: Nexthop has invalid scope.")
         if not oif:
             raise OpError("ENODEV", "Error: Nexthop device required for onlink.")
         if not ns.links[oif].up:
             raise OpError("ENETDOWN", "Error: Nexthop device is not up.")
-        if ns.address_type(op.gateway) != "unicast":
+        if ns.address_type(way.gateway) != "unicast":
             raise OpError("EINVAL", BAD_GATEWAY)
         return oif
-    least = max(SCOPES[scope] + 1, SCOPES["link"])
-
-    def usable(route: Route) -> bool:
-        return SCOPES[route.scope] >= least and (not oif or route.oif == oif)
-
+    device = ns.links[oif].name if oif else ""
+    key = FlowKey(dst=way.gateway, oif=device, scope=max(SCOPES[scope] + 1, SCOPES["link"]))
+    usable = usable_for(ns, key, None)
     own = ns.tables.get(table) if table != MAIN else None
-    route = own.match(op.gateway, usable) if own is not None else None
+    route = own.match(way.gateway, usable) if own is not None else None
     if table == LOCAL and not ns.fib_split:
-        route = together(ns.tables, op.gateway, usable)
+        route = together(ns.tables, way.gateway, usable)
     if route is None or route.type in ERROR_TYPES:
-        oif_name = ns.links[oif].name if oif else ""
-        route = lookup(
-            ns.rules,
-            ns.tables,
-            op.gateway,
-            iif=ns.links[1].name,
-            oif=oif_name,
-            usable=usable,
-            split=ns.fib_split,
-        ).route
+        route = lookup(ns, key).route
     if route is None or route.type not in ("unicast", "local"):
         raise OpError("ENETUNREACH" if route is None else "EINVAL", BAD_GATEWAY)
-    if not ns.links[route.oif].up:
+    found = first_way(ways(ns.nexthops, route), oif, None)
+    if found is None or found.oif not in ns.links or not ns.links[found.oif].up:
         raise OpError("ENETDOWN", "RTNETLINK answers: Network is down")
-    return route.oif
+    return found.oif
 
 
 @handles(DelRoute)
@@ -279,22 +306,46 @@ def _del_route(net: Net, op: DelRoute) -> None:
     oif = need_device(ns, op.device).ifindex if op.device else 0
     if op.dst.addr & ~mask(op.dst.length) & 0xFFFFFFFF:
         raise OpError("EINVAL", "Error: Invalid prefix for given prefix length.")
+    if op.nhid and op.nhid not in ns.nexthops:
+        raise OpError("EINVAL", "Error: Nexthop id does not exist.")
     table = ns.tables.get(op.table or default_table(op.type))
     for route in table.at(op.dst) if table is not None else ():
         if (
             (not op.type or route.type == op.type)
-            and (not op.gateway or route.gateway == op.gateway)
-            and (not oif or route.oif == oif)
-            and (not op.src or route.src == op.src)
+            and route.tos == op.tos
             and (not op.metric or route.metric == op.metric)
+            and (not op.src or route.src == op.src)
             and (not op.proto or route.proto == op.proto)
             and (not op.scope or route.scope == op.scope)
+            and same_way(ns, op, route, oif)
         ):
             table.remove(route)  # type: ignore[union-attr]
             return
     if table is None:
         raise OpError("ESRCH", "Error: FIB table does not exist.")
     raise OpError("ESRCH", NO_PROCESS)
+
+
+def same_way(ns: Netns, op: DelRoute, route: Route, oif: int) -> bool:
+    """`fib_nh_match`: does the route go the way that the command names, if it names one?"""
+    if op.nhid:
+        return route.nhid == op.nhid
+    if op.nexthops:
+        have = route.nexthops or ways(ns.nexthops, route)
+        if len(have) < len(op.nexthops):
+            return False
+        return all(
+            (not way.device or (ns.link(way.device) or ns.links[1]).ifindex == hop.oif)
+            and (not way.gateway or way.gateway == hop.gateway)
+            for way, hop in zip(op.nexthops, have, strict=False)
+        )
+    if not op.gateway and not oif:
+        return True
+    if route.nhid:
+        return False
+    first = route.nexthops[0] if route.nexthops else None
+    gateway, device = (first.gateway, first.oif) if first is not None else (route.gateway, route.oif)
+    return (not op.gateway or gateway == op.gateway) and (not oif or device == oif)
 
 
 def selected(ns: Netns, op: FlushRoutes) -> list[Route]:
@@ -328,49 +379,3 @@ def _flush_route_cache(net: Net, op: FlushRouteCache) -> None:
     net.spaces[op.netns].path_mtus.clear()
 
 
-def free_priority(rules: list[Rule]) -> int:
-    """`fib_default_rule_pref`: one below the second rule in the list; 0 when there is none."""
-    return max(rules[1].priority - 1, 0) if len(rules) > 1 and rules[1].priority else 0
-
-
-@handles(AddRule)
-def _add_rule(net: Net, op: AddRule) -> None:
-    ns = net.spaces[op.netns]
-    if op.action not in ("lookup", "blackhole", "unreachable", "prohibit"):
-        raise ValueError(f"rule action {op.action!r}")
-    rule = Rule(
-        priority=free_priority(ns.rules) if op.priority < 0 else op.priority, 
-        table=op.table if op.action == "lookup" else 0, src=op.src,
-        dst=op.dst, iif=op.iif, oif=op.oif, fwmark=op.fwmark,
-        fwmask=op.fwmask or (0xFFFFFFFF if op.fwmark else 0), action=op.action, proto=op.proto,
-        invert=op.invert,
-    )  # fmt: skip
-    # The kernel compares neither the protocol nor `not`.
-    if any(replace(r, proto=rule.proto, invert=rule.invert) == rule for r in ns.rules):
-        raise OpError("EEXIST", EXISTS)
-    ns.fib_split = True
-    at = sum(1 for r in ns.rules if r.priority <= rule.priority)
-    ns.rules.insert(at, rule)
-
-
-@handles(DelRule)
-def _del_rule(net: Net, op: DelRule) -> None:
-    ns = net.spaces[op.netns]
-    wanted = {
-        name: value
-        for name in ("priority", "table", "src", "dst", "iif", "oif", "fwmark", "fwmask", "action")
-        if (value := getattr(op, name)) is not None
-    }
-    for place, rule in enumerate(ns.rules):
-        if all(getattr(rule, name) == value for name, value in wanted.items()):
-            del ns.rules[place]
-            ns.fib_split = True
-            return
-    raise OpError("ENOENT", "RTNETLINK answers: No such file or directory")
-
-
-@handles(FlushRules)
-def _flush_rules(net: Net, op: FlushRules) -> None:
-    ns = net.spaces[op.netns]
-    ns.rules[:] = [r for r in ns.rules if r.priority == 0]
-    ns.fib_split = True

@@ -11,7 +11,16 @@ from typing import Any
 
 from engine.errors import InputError, NotModelled, Problem
 from engine.linux.addr import Prefix, ip4, text4
-from engine.linux.fib import MAIN, ROUTE_TYPES, SCOPES, TABLE_NAMES, Route
+from engine.linux.fib import (
+    MAIN,
+    ROUTE_TYPES,
+    SCOPES,
+    TABLE_NAMES,
+    Nexthop,
+    Route,
+    ends_in_blackhole,
+    ways,
+)
 from engine.linux.net import Netns
 from engine.say import Phrase
 
@@ -74,20 +83,65 @@ def dst_text(dst: Prefix) -> str:
     return text4(dst.addr) if dst.length == 32 else str(dst)
 
 
+def device_name(ns: Netns, ifindex: int) -> str:
+    link = ns.links.get(ifindex)
+    return link.name if link is not None else f"if{ifindex}"
+
+
+def metrics(row: Route) -> list[tuple[str, int]]:
+    """The metrics of a route in ip's order; `lock` parts mtu from its number when it is locked."""
+    words = (("mtu", row.mtu), ("advmss", row.advmss), ("hoplimit", row.hoplimit))
+    return [(name, value) for name, value in words if value]
+
+
+def metric_words(row: Route) -> list[str]:
+    words: list[str] = []
+    for name, value in metrics(row):
+        words += [name, *(["lock"] if name == "mtu" and row.mtu_lock else []), str(value)]
+    return words
+
+
+def hop_flags(hop: Nexthop, down: bool) -> list[str]:
+    flags = (("onlink", hop.onlink), ("dead", hop.dead), ("linkdown", hop.dead or down))
+    return [word for word, on in flags if on]
+
+
+def several(ns: Netns, row: Route) -> tuple[Nexthop, ...]:
+    """The ways that are listed one by one; none for a route with one."""
+    hops = ways(ns.nexthops, row) if row.nhid or row.nexthops else ()
+    return hops if len(hops) > 1 else ()
+
+
+def single(ns: Netns, row: Route) -> tuple[int, int, bool]:
+    """(gateway, oif, onlink) of a route with one way; a blackhole's object stands on lo."""
+    if not row.nhid:
+        return row.gateway, row.oif, row.onlink
+    if ends_in_blackhole(ns.nexthops, row):
+        return 0, 1, False
+    hops = ways(ns.nexthops, row)
+    return (hops[0].gateway, hops[0].oif, hops[0].onlink) if len(hops) == 1 else (0, 0, False)
+
+
 def to_text(
-    ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False
-) -> str:
+    ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False,
+    lost: Collection[int] = (), join: str = " \n",
+) -> str:  # fmt: skip
     """`hide` drops fields by ip's selector names (dev, via, proto, scope, src, metric, type); `table` shows a table
-    other than main; `down` adds the flag linkdown."""
+    other than main; `down` adds the flag linkdown, `lost` adds it to the ways by these devices. The ways of a route with
+    several follow it, each after `join` and a tab."""
     words: list[str] = []
     if row.type != "unicast":
         words.append(row.type)
     words.append(dst_text(row.dst))
-    if row.gateway and "via" not in hide:
-        words += ["via", text4(row.gateway)]
-    if row.oif and "dev" not in hide:
-        link = ns.links.get(row.oif)
-        words += ["dev", link.name if link is not None else f"if{row.oif}"]
+    if row.tos and "tos" not in hide:
+        words += ["tos", f"{row.tos:#04x}"]
+    if row.nhid:
+        words += ["nhid", str(row.nhid)]
+    gateway, oif, onlink = single(ns, row)
+    if gateway and "via" not in hide:
+        words += ["via", text4(gateway)]
+    if oif and "dev" not in hide:
+        words += ["dev", device_name(ns, oif)]
     if table and row.table != MAIN:
         words += ["table", table_name(row.table)]
     if row.proto != "boot" and "proto" not in hide:
@@ -98,28 +152,37 @@ def to_text(
         words += ["src", text4(row.src)]
     if row.metric and "metric" not in hide:
         words += ["metric", str(row.metric)]
-    if row.onlink:
+    if onlink:
         words.append("onlink")
-    if down:
+    if down and oif:
         words.append("linkdown")
-    if row.mtu:
-        words += ["mtu", str(row.mtu)]
-    return " ".join(words)
+    words += metric_words(row)
+    out = " ".join(words)
+    for hop in several(ns, row):
+        via = ["via", text4(hop.gateway)] if hop.gateway else []
+        text = ["nexthop", *via, "dev", device_name(ns, hop.oif), "weight", str(hop.weight)]
+        out += f"{join}\t" + " ".join([*text, *hop_flags(hop, hop.oif in lost)])
+    return out
 
 
 def to_json(
-    ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False
-) -> dict[str, Any]:
+    ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False,
+    lost: Collection[int] = (),
+) -> dict[str, Any]:  # fmt: skip
     """The object of `ip -j route`, keys in the tool's order."""
     out: dict[str, Any] = {}
     if row.type != "unicast":
         out["type"] = row.type
     out["dst"] = dst_text(row.dst)
-    if row.gateway and "via" not in hide:
-        out["gateway"] = text4(row.gateway)
-    if row.oif and "dev" not in hide:
-        link = ns.links.get(row.oif)
-        out["dev"] = link.name if link is not None else f"if{row.oif}"
+    if row.tos and "tos" not in hide:
+        out["tos"] = f"{row.tos:#04x}"
+    if row.nhid:
+        out["nhid"] = row.nhid
+    gateway, oif, onlink = single(ns, row)
+    if gateway and "via" not in hide:
+        out["gateway"] = text4(gateway)
+    if oif and "dev" not in hide:
+        out["dev"] = device_name(ns, oif)
     if table and row.table != MAIN:
         out["table"] = table_name(row.table)
     if row.proto != "boot" and "proto" not in hide:
@@ -130,49 +193,76 @@ def to_json(
         out["prefsrc"] = text4(row.src)
     if row.metric and "metric" not in hide:
         out["metric"] = row.metric
-    out["flags"] = [w for w, on in (("onlink", row.onlink), ("linkdown", down)) if on]
-    if row.mtu:
-        out["metrics"] = [{"mtu": row.mtu}]
+    out["flags"] = [w for w, on in (("onlink", onlink), ("linkdown", down and bool(oif))) if on]
+    if metrics(row):
+        out["metrics"] = [dict(metrics(row))]
+    hops = several(ns, row)
+    if hops:
+        out["nexthops"] = [
+            {
+                **({"gateway": text4(hop.gateway)} if hop.gateway else {}),
+                "dev": device_name(ns, hop.oif), "weight": hop.weight, "flags": hop_flags(hop, hop.oif in lost),
+            }
+            for hop in hops
+        ]  # fmt: skip
     return out
 
 
 def parse(ns: Netns, text: str, *, table: int = MAIN, where: str = "") -> Route:
-    """One line of `ip route` -> row. `table` is the table that was listed, when the line does not name one. The flags
-    linkdown and dead are read over: they are derived. Raises InputError, NotModelled."""
+    """One route of `ip route`, its ways in the same text, -> row. `table` is the table that was listed, when the text
+    does not name one. The flag linkdown is read over: it is derived. What a nexthop object says is read over too.
+    Raises InputError, NotModelled."""
 
     def bad() -> InputError:
         return InputError([Problem(where=where, said=NOT_A_ROUTE(found=text))])
 
-    words = text.split()
+    def number(word: str, top: int = 0xFFFFFFFF) -> int:
+        value = plain_number(word, top)
+        if value is None:
+            raise bad()
+        return value
+
+    words = text.replace("\\", " ").split()
     kind = words.pop(0) if words and words[0] in ROUTE_TYPES else "unicast"
     if not words:
         raise bad()
     dst = Prefix.parse(words.pop(0), where)
     got: dict[str, Any] = {"type": kind, "dst": dst, "table": table}
+    hops: list[dict[str, Any]] = []
+    into = got
     while words:
         key = words.pop(0)
-        if key in ("linkdown", "dead"):
+        if key == "nexthop":
+            into = {}
+            hops.append(into)
             continue
-        if key == "onlink":
-            got["onlink"] = True
+        if key in ("linkdown", "dead", "onlink"):
+            if key == "onlink" or (key == "dead" and hops):
+                into[key] = True
             continue
         if not words:
             raise bad()
         value = words.pop(0)
         if key == "via":
-            got["gateway"] = ip4(value, where)
-        elif key == "src":
-            got["src"] = ip4(value, where)
+            into["gateway"] = ip4(value, where)
         elif key == "dev":
             link = ns.link(value)
             if link is None:
                 raise InputError([Problem(where=where, said=NO_DEVICE(name=value))])
-            got["oif"] = link.ifindex
-        elif key == "table":
-            number = table_number(value)
-            if number is None:
+            into["oif"] = link.ifindex
+        elif key == "weight" and hops:
+            into["weight"] = number(value, 256)
+            if not into["weight"]:
                 raise bad()
-            got["table"] = number
+        elif hops:
+            raise NotModelled(f"{key} in a nexthop")
+        elif key == "src":
+            got["src"] = ip4(value, where)
+        elif key == "table":
+            named = table_number(value)
+            if named is None:
+                raise bad()
+            got["table"] = named
         elif key == "proto":
             name = proto_name(value)
             if name is None:
@@ -182,11 +272,17 @@ def parse(ns: Netns, text: str, *, table: int = MAIN, where: str = "") -> Route:
             if value not in SCOPES:
                 raise NotModelled(f"scope {value} of a route")
             got["scope"] = value
-        elif key in ("metric", "mtu"):
-            number = plain_number(value)
-            if number is None:
-                raise bad()
-            got[key] = number
+        elif key == "tos":
+            got["tos"] = number(value, 255)
+        elif key == "mtu" and value == "lock" and words:
+            got["mtu"], got["mtu_lock"] = number(words.pop(0)), True
+        elif key in ("metric", "mtu", "nhid", "advmss", "hoplimit"):
+            got[key] = number(value)
         else:
             raise NotModelled(f"{key} in a route")
+    if got.get("nhid"):
+        for key in ("gateway", "oif", "onlink"):
+            got.pop(key, None)
+    elif hops:
+        got["nexthops"] = tuple(Nexthop(**hop) for hop in hops)
     return Route(**got)

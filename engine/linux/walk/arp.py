@@ -12,12 +12,15 @@ from dataclasses import replace
 
 from engine.linux.addr import BROADCAST_MAC, Prefix, mac_text, text4
 from engine.linux.fib import MAIN
+from engine.linux.flow import FlowKey
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind, Walk
-from engine.linux.net import Netns
+from engine.linux.multipath import find
+from engine.linux.net import Net, Netns
 from engine.linux.packet import ETH_ARP, Arp, Ethernet, Packet
 from engine.linux.rows import Link, Neighbour
 from engine.linux.source import select_address
 from engine.linux.walk import inbound, routing, rowtext, timers, words
+from engine.linux.walk import words_tunnel as tunnel_words
 from engine.linux.walk.walker import Answering, End, Event, Walker
 from engine.say import Said
 
@@ -38,6 +41,14 @@ def resolve(
             entry = replace(entry, state="DELAY", since=now)
         ns.neighbours[key] = entry
         why = words.NEIGH_KNOWN(ip=text4(hop), mac=mac_text(entry.mac))
+        w.step(StepKind.NEIGHBOUR, place, packet, why=why, row=rowtext.neighbour(ns, entry))
+        return entry, end
+    if link.noarp:
+        # arp_constructor: the device's own address stands for everybody.
+        entry = ns.neighbours[key] = Neighbour(
+            ifindex=link.ifindex, ip=hop, mac=link.mac, state="NOARP", since=now
+        )
+        why = tunnel_words.NEIGH_NOARP(dev=link.name, ip=text4(hop))
         w.step(StepKind.NEIGHBOUR, place, packet, why=why, row=rowtext.neighbour(ns, entry))
         return entry, end
     asked = ask(w, ns, link, hop, packet.ip.src)
@@ -104,7 +115,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
             ns.neighbours[key] = replace(ns.neighbours[key], mac=message.sender_mac)
         why = words.ARP_NOT_MINE(ip=text4(message.target_ip))
         return w.drop(place, frame, why, Outcome.DROPPED, quiet=True, fidelity=Fidelity.KERNEL_CHECKED)
-    refused = inbound.refused_source(ns, link, message.sender_ip, message.target_ip)
+    refused = inbound.refused_source(w, ns, link, FlowKey(dst=message.target_ip, src=message.sender_ip), "")
     if refused is not None:
         return w.drop(place, frame, refused[0], Outcome.DROPPED, row=refused[2])
     if message.sender_ip:
@@ -154,19 +165,19 @@ def who_answers(w: Walker, ns: Netns, link: Link, message: Arp) -> Said | None:
         return words.ARP_MINE(ip=text4(target), mac=mac_text(link.mac))
     proxy = max(ns.conf("all", "proxy_arp"), ns.conf(link.name, "proxy_arp"))
     if proxy and ns.forwarding:
-        found = routing.find_route(ns, target, src=message.sender_ip, iif=link.name)
+        found = find(w.net, ns, FlowKey(dst=target, src=message.sender_ip, iif=link.name))
         route = found.route
         if route is not None and route.type == "unicast" and route.oif not in (0, link.ifindex):
             return words.ARP_PROXY(ip=text4(target), dev=ns.links[route.oif].name)
     return None
 
 
-def confirm(ns: Netns, hop: int, now: float) -> None:
+def confirm(net: Net, ns: Netns, hop: int) -> None:
     """An answer from beyond a neighbour proves that it is reachable (what TCP tells the neighbour table)."""
-    route = routing.find_route(ns, hop).route
+    route = routing.find_route(net, ns, hop).route
     if route is None or (route.table != MAIN and route.type != "unicast"):
         return
     key = (route.oif, route.gateway or hop)
     entry = ns.neighbours.get(key)
     if entry is not None and entry.mac and entry.state in ("STALE", "DELAY", "PROBE", "REACHABLE"):
-        ns.neighbours[key] = replace(entry, state="REACHABLE", since=now)
+        ns.neighbours[key] = replace(entry, state="REACHABLE", since=net.clock)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from engine.linux.addr import is_loopback, is_multicast, text4
 from engine.linux.fib import Route
+from engine.linux.flow import FlowKey, of_packet
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Packet
+from engine.linux.routeget import validate_source
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
 from engine.linux.walk import deliver, hooks, outbound, routing, rowtext, words
@@ -19,7 +21,7 @@ from engine.linux.walk.walker import End, Event, LoopBack, Walker
 from engine.say import Said
 
 
-def receive(w: Walker, ns: Netns, link: Link, frame: Packet, prerouted: Skb | None) -> Event:
+def receive(w: Walker, ns: Netns, link: Link, frame: Packet, prerouted: Skb | None, mark: int = 0) -> Event:
     """An IPv4 packet enters by `link`. `prerouted` is the skb of a bridge port where PREROUTING has run already."""
     place = w.at(ns, link.name, "in")
     if (ns.id, link.ifindex) in w.seen:
@@ -29,7 +31,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, prerouted: Skb | No
         skb = prerouted
         skb.packet, skb.iif = frame.unframed(), link.name
     else:
-        skb = Skb(packet=frame.unframed(), iif=link.name)
+        skb = Skb(packet=frame.unframed(), iif=link.name, mark=mark)
         end = hooks.run_hook(w, ns, "PREROUTING", skb, place)
         if end is not None:
             return end
@@ -49,7 +51,7 @@ def receive_loopback(w: Walker, event: LoopBack) -> Event:
     dst = skb.packet.ip.dst
     if not ns.owns(dst):
         return route_input(w, ns, lo, skb, place)
-    return local_in(w, ns, skb, place, routing.find_route(ns, dst).route)
+    return local_in(w, ns, skb, place, routing.find_route(w.net, ns, dst).route)
 
 
 def route_input(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> Event:
@@ -61,7 +63,7 @@ def route_input(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> Eve
     strange = martian(ns, link, packet)
     if strange is not None:
         return w.drop(place, packet, strange, Outcome.DROPPED)
-    found = routing.find_route(ns, ip.dst, src=ip.src, iif=link.name, mark=skb.mark)
+    found = routing.route_of(w, ns, skb, iif=link.name)
     route = found.route
     forwarding = bool(ns.conf(link.name, "forwarding"))
     if route is not None and route.type == "broadcast":
@@ -76,7 +78,7 @@ def route_input(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> Eve
         return w.drop(place, packet, why, Outcome.NO_ROUTE, answer=deliver.icmp_error(ns, skb, 3, 0))
     if route.type in routing.BAD_TYPES:
         return routing.bad_type(w, ns, skb, place, route, local=False)
-    end = check_source(w, ns, link, skb, place)
+    end = check_source(w, ns, link, skb, place, ns.links[route.oif].name)
     if end is not None:
         return end
     routing.explain_route(w, ns, place, packet, found, src=0)
@@ -94,36 +96,31 @@ def martian(ns: Netns, link: Link, packet: Packet) -> Said | None:
     return None
 
 
-def check_source(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place) -> End | None:
-    """Own addresses as source (martian) and rp_filter, as fib_validate_source does."""
-    refused = refused_source(ns, link, skb.packet.ip.src, skb.packet.ip.dst)
+def check_source(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place, out: str = "") -> End | None:
+    """Own addresses as source (martian) and rp_filter. `out` is the device of the onward route, "" for this host."""
+    key = of_packet(skb.packet, iif=link.name, mark=skb.mark)
+    refused = refused_source(w, ns, link, key, out)
     if refused is None:
         return None
     why, outcome, row = refused
     return w.drop(place, skb.packet, why, outcome, row=row)
 
 
-def refused_source(ns: Netns, link: Link, src: int, dst: int) -> tuple[Said, Outcome, str] | None:
-    """(why, outcome, row) when `src` may not come in by `link` for `dst`. ARP questions are judged by it too."""
-    if src == 0:
+def refused_source(
+    w: Walker, ns: Netns, link: Link, key: FlowKey, out: str
+) -> tuple[Said, Outcome, str] | None:
+    """(why, outcome, row) when the source may not come in by `link`. ARP questions are judged by it too."""
+    if key.src == 0:
         return None
-    accept_local = max(ns.conf("all", "accept_local"), ns.conf(link.name, "accept_local"))
-    if ns.owns(src) and not accept_local:
-        return words.MARTIAN_SOURCE(src=text4(src), iif=link.name), Outcome.DROPPED, ""
-    mode = max(ns.conf("all", "rp_filter"), ns.conf(link.name, "rp_filter"))
-    if not mode:
+    source = validate_source(w.net, ns, key, link, out)
+    if not source.refused:
         return None
-    back = routing.find_route(ns, src, src=dst, mark=0).route
-    row = rowtext.route(ns, back) if back is not None else ""
-    if back is not None and back.type == "unicast" and back.oif == link.ifindex:
-        return None
-    if back is None or back.type not in ("unicast", "local"):
-        phrase = words.RP_LOOSE if mode == 2 else words.RP_STRICT
-    elif mode == 1 and back.type == "unicast":
-        phrase = words.RP_STRICT
-    else:
-        return None
-    why = phrase(src=text4(src), iif=link.name) if phrase is words.RP_STRICT else phrase(src=text4(src))
+    src = text4(key.src)
+    if source.refused == "martian":
+        return words.MARTIAN_SOURCE(src=src, iif=link.name), Outcome.DROPPED, ""
+    row = rowtext.route(ns, source.row) if source.row is not None else ""
+    strict = source.refused == "strict"
+    why = words.RP_STRICT(src=src, iif=link.name) if strict else words.RP_LOOSE(src=src)
     return why, Outcome.REVERSE_PATH_FILTERED, row
 
 

@@ -17,7 +17,8 @@ from engine.linux.net import Netns
 from engine.linux.packet import Arp, Ethernet, Packet
 from engine.linux.rows import FdbEntry, Link
 from engine.linux.skb import Skb
-from engine.linux.walk import arp, hooks, inbound, routing, rowtext, timers, words
+from engine.linux.walk import arp, devices, hooks, inbound, programs, routing, rowtext, timers, upper, words
+from engine.linux.walk import words_tunnel as tunnel_words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 
 
@@ -38,11 +39,26 @@ def carrier(w: Walker, link: Link) -> Netns | None:
     return other if far is not None and far.up else None
 
 
-def transmit(w: Walker, ns: Netns, link: Link, frame: Packet) -> Event:
-    """A frame leaves by a device."""
+def transmit(
+    w: Walker,
+    ns: Netns,
+    link: Link,
+    frame: Packet,
+    *,
+    mark: int = 0,
+    redirects: int = 0,
+    bare: bool = False,
+    skb: Skb | None = None,
+) -> Event:
+    """A frame leaves by a device; its tc egress programs see it first (unless it comes `bare`, from XDP). `skb` is
+    what IP knows of it."""
     place = w.at(ns, link.name, "out")
     if not link.up:
         return w.drop(place, frame, words.DEVICE_DOWN(dev=link.name), Outcome.DROPPED)
+    if w.net.boxes[ns.box].bpf.attached and not bare:
+        event, frame, mark = programs.at(w, ns, link, "tcx/egress", frame, mark, place, redirects)
+        if event is not None:
+            return event
     if link.kind in ("veth", "physical"):
         far = carrier(w, link)
         if far is None or link.peer is None:
@@ -53,50 +69,69 @@ def transmit(w: Walker, ns: Netns, link: Link, frame: Packet) -> Event:
     w.step(StepKind.TRANSMIT, place, frame, why=words.OUT_OF(dev=link.name))
     count(ns, link, frame, tx=True)
     if link.kind == "bridge":
-        return switch(w, ns, link, None, frame, Skb(packet=frame.unframed(), local=True))
-    return End(outcome=Outcome.DROPPED, netns=ns.id, packet=frame)
+        return switch(w, ns, link, None, frame, Skb(packet=frame.unframed(), local=True, mark=mark))
+    if link.kind in devices.TRANSMIT:
+        skb = skb if skb is not None else Skb(packet=frame.unframed())
+        skb.mark = mark
+        return devices.TRANSMIT[link.kind](w, ns, link, frame, skb)
+    why = tunnel_words.SWALLOWED(dev=link.name, kind=link.kind)
+    return w.drop(place, frame, why, Outcome.DROPPED)
 
 
 def receive(w: Walker, event: Arrive) -> Event:
     """A frame enters by a device."""
     ns = w.net.spaces[event.netns]
-    link, frame = ns.links[event.ifindex], event.frame
+    link, frame, mark = ns.links[event.ifindex], event.frame, event.mark
+    place = w.at(ns, link.name, "in")
+    programmed = bool(w.net.boxes[ns.box].bpf.attached)
+    if programmed:
+        taken, frame, mark = programs.at(w, ns, link, "xdp", frame, mark, place)
+        if taken is not None:
+            return taken
     count(ns, link, frame, tx=False)
-    w.step(StepKind.RECEIVE, w.at(ns, link.name, "in"), frame, why=words.INTO(dev=link.name))
+    w.step(StepKind.RECEIVE, place, frame, why=words.INTO(dev=link.name))
+    if programmed:
+        taken, frame, mark = programs.at(w, ns, link, "tcx/ingress", frame, mark, place)
+        if taken is not None:
+            return taken
+    if link.ifindex in ns.uppers:
+        above = upper.receive(w, ns, link, frame)
+        if above is not None:
+            return above
     if link.master:
         bridge = ns.links[link.master]
         if not bridge.up:
-            return w.drop(
-                w.at(ns, link.name, "in"),
-                frame,
-                words.DEVICE_DOWN(dev=bridge.name),
-                Outcome.DROPPED,
-                quiet=True,
-            )
-        return bridge_port(w, ns, bridge, link, frame)
-    return up(w, ns, link, frame, None)
+            return w.drop(place, frame, words.DEVICE_DOWN(dev=bridge.name), Outcome.DROPPED, quiet=True)
+        return bridge_port(w, ns, bridge, link, frame, mark)
+    return up(w, ns, link, frame, None, mark=mark, mine=event.mine)
 
 
-def up(w: Walker, ns: Netns, link: Link, frame: Packet, skb: Skb | None) -> Event:
+def up(
+    w: Walker, ns: Netns, link: Link, frame: Packet, skb: Skb | None, *, mark: int = 0, mine: bool | None = None
+) -> Event:
     """The device's own input: a frame for this MAC goes to ARP or to IP. `skb` carries what a bridge's PREROUTING
-    already decided, which is then not run again."""
+    already decided, which is then not run again; `mark` what a program at the device wrote, `mine` what it knew."""
+    if link.headerless:
+        return inbound.receive(w, ns, link, frame, skb, mark)
     eth = frame.eth
     assert eth is not None
     place = w.at(ns, link.name, "in")
-    if eth.dst not in (link.mac, BROADCAST_MAC) and not eth.dst >> 40 & 1:
+    if mine is None:
+        mine = eth.dst in (link.mac, BROADCAST_MAC) or bool(eth.dst >> 40 & 1)
+    if not mine:
         return w.drop(place, frame, words.NOT_MINE(mac=mac_text(eth.dst)), Outcome.DROPPED, quiet=True)
     message = frame.get(Arp)
     if message is not None:
         return arp.receive(w, ns, link, frame, message)
-    return inbound.receive(w, ns, link, frame, skb)
+    return inbound.receive(w, ns, link, frame, skb, mark)
 
 
 # -- bridges ------------------------------------------------------------------------------------------------
 
 
-def bridge_port(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet) -> Event:
+def bridge_port(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet, mark: int = 0) -> Event:
     """A frame enters a bridge by a port: br_netfilter first, then learning, then the decision."""
-    skb = Skb(packet=frame.unframed(), iif=bridge.name, physin=port.name)
+    skb = Skb(packet=frame.unframed(), iif=bridge.name, physin=port.name, mark=mark)
     if frame.has_ip and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0":
         skb.frame = frame.eth
         old = skb.packet.ip.dst
@@ -122,7 +157,7 @@ def bridged_dnat(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet, 
     neighbour resolved) or the frame goes up to be routed."""
     place = w.at(ns, port.name, "in")
     dst = skb.packet.ip.dst
-    found = routing.find_route(ns, dst, src=skb.packet.ip.src, iif=bridge.name, mark=skb.mark)
+    found = routing.route_of(w, ns, skb, iif=bridge.name)
     route = found.route
     strange = inbound.martian(ns, bridge, skb.packet)
     if strange is not None:
@@ -265,7 +300,12 @@ def interest(end: End, length: int) -> tuple[bool, bool, int]:
 def bridge_up(w: Walker, ns: Netns, bridge: Link, frame: Packet, skb: Skb) -> Event:
     """The frame leaves the ports' world and enters by the bridge device itself."""
     count(ns, bridge, frame, tx=False)
-    w.step(StepKind.RECEIVE, w.at(ns, bridge.name, "in"), frame, why=words.INTO(dev=bridge.name))
+    place = w.at(ns, bridge.name, "in")
+    w.step(StepKind.RECEIVE, place, frame, why=words.INTO(dev=bridge.name))
+    if w.net.boxes[ns.box].bpf.attached:
+        taken, frame, skb.mark = programs.at(w, ns, bridge, "tcx/ingress", frame, skb.mark, place)
+        if taken is not None:
+            return taken
     prerouted = (
         skb
         if skb.physin and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0" and frame.has_ip
@@ -301,4 +341,4 @@ def port_out(
     if frame.ip_length() > out.mtu:
         why = words.MTU_EXCEEDED(size=frame.ip_length(), oif=out.name, mtu=out.mtu)
         return w.drop(w.at(ns, out.name, "out"), frame, why, Outcome.DROPPED)
-    return transmit(w, ns, out, frame)
+    return transmit(w, ns, out, frame, mark=skb.mark, skb=skb)

@@ -14,7 +14,7 @@ from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, Packet, describe
 from engine.linux.skb import Skb
-from engine.linux.walk import arp, deliver, hooks, l2, nat, routing, rowtext, words
+from engine.linux.walk import arp, deliver, hooks, l2, routing, rowtext, track, words
 from engine.linux.walk.walker import End, Event, LoopBack, Walker
 
 
@@ -39,7 +39,7 @@ def send(
     dst = packet.ip.dst
     if is_multicast(dst) or dst == 0xFFFFFFFF:
         return w.drop(place, packet, words.BROADCAST_NOT_MODELLED(), Outcome.NOT_MODELLED)
-    found = routing.find_route(ns, dst, src=packet.ip.src, oif=bound, mark=mark)
+    found = routing.route_of(w, ns, skb)
     route = found.route
     if route is None:
         why = words.NO_ROUTE(dst=text4(dst))
@@ -80,15 +80,24 @@ def send(
             return w.drop(place, packet, why, Outcome.TOO_BIG, error="EMSGSIZE")
         why = words.FRAGMENTS(size=packet.ip_length(), oif=oif.name, mtu=mtu)
         return w.drop(place, packet, why, Outcome.NOT_MODELLED)
-    skb.oif = oif.name
     if ct_of is not None and ct_of.ct is not None:
-        nat.attach(skb, ct_of)
+        track.attach(skb, ct_of)
+    return local_out(w, ns, skb, route, place)
+
+
+def local_out(
+    w: Walker, ns: Netns, skb: Skb, route: Route, place: Place, *, came_from: str = ""
+) -> Event:
+    """OUTPUT, the route once more if that changed the destination or the mark, and out (ip_local_out). `came_from`: the
+    tunnel device that POSTROUTING sees as the input device."""
+    dst, mark = skb.packet.ip.dst, skb.mark
+    skb.oif = routing.out_device(ns, route).name
     end = hooks.run_hook(w, ns, "OUTPUT", skb, place)
     if end is not None:
         return end
     now = skb.packet.ip
     if now.dst != dst or skb.mark != mark:
-        again = routing.find_route(ns, now.dst, src=now.src, oif=bound, mark=skb.mark)
+        again = routing.route_of(w, ns, skb)
         if again.route is None:
             return w.drop(
                 place, skb.packet, words.NO_ROUTE(dst=text4(now.dst)), Outcome.NO_ROUTE, error="ENETUNREACH"
@@ -98,6 +107,7 @@ def send(
         route = again.route
         w.step(StepKind.ROUTE, place, skb.packet, why=words.REROUTED(), row=rowtext.route(ns, route))
         skb.oif = routing.out_device(ns, route).name
+    skb.iif = came_from
     return output(w, ns, skb, route, place)
 
 
@@ -115,10 +125,12 @@ def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
             return w.drop(at, skb.packet, words.DEVICE_DOWN(dev=out.name), Outcome.DROPPED)
         w.step(StepKind.TRANSMIT, at, skb.packet, why=words.OUT_OF(dev=out.name))
         return LoopBack(netns=ns.id, skb=skb)
+    if out.headerless:
+        return l2.transmit(w, ns, out, skb.packet, mark=skb.mark, skb=skb)
     entry, event = arp.resolve(w, ns, out, hop, skb.packet, at)
     if entry is None:
         assert isinstance(event, End)
         if not skb.local:
             return replace(event, answer=deliver.icmp_error(ns, skb, 3, 1), error="")
         return event
-    return l2.transmit(w, ns, out, skb.packet.framed(Ethernet(src=out.mac, dst=entry.mac)))
+    return l2.transmit(w, ns, out, skb.packet.framed(Ethernet(src=out.mac, dst=entry.mac)), mark=skb.mark, skb=skb)

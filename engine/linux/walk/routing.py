@@ -1,15 +1,18 @@
 """Routing decisions inside the walk: the look-up, why it chose what it chose, and the ways a route refuses a packet.
 
-Rules. Nothing here moves a packet: `inbound.py` and `outbound.py` do. `find_route` is the only door to `fib.lookup`.
+Rules. Nothing here moves a packet: `inbound.py` and `outbound.py` do. `route_of` and `find_route` are the only
+doors to the look-up.
 Sources: facts 10 section 1.1; net/ipv4/{route,fib_frontend}.c.
 """
 
 from __future__ import annotations
 
 from engine.linux.addr import is_loopback, text4
-from engine.linux.fib import TABLE_NAMES, Lookup, Route, lookup
+from engine.linux.fib import TABLE_NAMES, Lookup, Route
+from engine.linux.flow import FlowKey, of_packet
 from engine.linux.journey import Outcome, Place, StepKind
-from engine.linux.net import Netns
+from engine.linux.multipath import find
+from engine.linux.net import Net, Netns
 from engine.linux.packet import Packet
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
@@ -25,15 +28,15 @@ BAD_TYPES = {
 }
 
 
-def find_route(ns: Netns, dst: int, *, src: int = 0, iif: str = "", oif: str = "", mark: int = 0) -> Lookup:
-    """The kernel's lookup; with `oif` only routes out of that device count (a bound socket)."""
-    if oif and oif in ns.names:
-        index = ns.names[oif]
-        return lookup(
-            ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark,
-            usable=lambda r: r.oif in (0, index) or r.type == "local", split=ns.fib_split,
-        )  # fmt: skip
-    return lookup(ns.rules, ns.tables, dst, src=src, iif=iif, oif=oif, mark=mark, split=ns.fib_split)
+def find_route(net: Net, ns: Netns, dst: int, *, src: int = 0, oif: str = "") -> Lookup:
+    """The route for a new flow of which no more is known yet: to this address, from this one, by this device."""
+    return find(net, ns, FlowKey(dst=dst, src=src, oif=oif))
+
+
+def route_of(w: Walker, ns: Netns, skb: Skb, *, iif: str = "") -> Lookup:
+    """The route of a packet: by its own key, and with `iif` as one that comes in by that device."""
+    key = of_packet(skb.packet, iif=iif, oif="" if iif else skb.bound, mark=skb.mark, uid=skb.uid)
+    return find(w.net, ns, key, packet=skb.packet if iif else None, choose=w.choose)
 
 
 def explain_route(w: Walker, ns: Netns, place: Place, packet: Packet, found: Lookup, src: int) -> None:
@@ -73,7 +76,7 @@ def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
     """After a DNAT or a new mark in OUTPUT the kernel looks for the new route at once; without one the packet ends
     there. A loopback source may leave only where route_localnet allows it (__mkroute_output in net/ipv4/route.c)."""
     ip = skb.packet.ip
-    route = find_route(ns, ip.dst, src=ip.src, oif=skb.bound, mark=skb.mark).route
+    route = route_of(w, ns, skb).route
     if route is None:
         return w.drop(
             place, skb.packet, words.NO_ROUTE(dst=text4(ip.dst)), Outcome.NO_ROUTE, error="ENETUNREACH"

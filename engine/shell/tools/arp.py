@@ -7,7 +7,9 @@ from collections.abc import Callable
 from engine.errors import NotModelled
 from engine.linux import ops
 from engine.linux.addr import mac_text, text4
-from engine.linux.fib import SCOPES, lookup
+from engine.linux.fib import SCOPES
+from engine.linux.flow import FlowKey
+from engine.linux.multipath import find
 from engine.linux.net import Net
 from engine.linux.ops import Op
 from engine.linux.rows import Neighbour
@@ -90,9 +92,7 @@ def put(net: Net, netns: str, words: list[str], do: Callable[[Op], None]) -> str
         raise NotModelled(f"arp -s ... {words[2]}")
     ns = net.spaces[netns]
     # The kernel looks for a route of scope link: an address behind a gateway has no place in the table.
-    route = lookup(
-        ns.rules, ns.tables, address, iif="lo", usable=lambda r: SCOPES[r.scope] >= SCOPES["link"]
-    ).route
+    route = find(net, ns, FlowKey(dst=address, scope=SCOPES["link"])).route
     if route is None or not route.oif:
         raise Fail("SIOCSARP: Network is unreachable", 255)
     row = Neighbour(

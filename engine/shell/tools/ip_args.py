@@ -161,6 +161,17 @@ def _pretty(value: Any, depth: int) -> str:
     return json.dumps(value)
 
 
+def dsfield(word: str) -> int:
+    """`rtnl_dsfield_a2n`: a number of one byte, read as hex."""
+    try:
+        value = int(word, 16)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 255:
+        raise invarg('"tos" value is invalid\n', word)
+    return value
+
+
 def number(word: str, message: str, top: int = 0xFFFFFFFF) -> int:
     """A number as `get_u32` reads it. Raises invarg(message)."""
     value = plain_number(word, top)

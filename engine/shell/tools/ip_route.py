@@ -10,9 +10,8 @@ from engine.errors import NotModelled
 from engine.linux import ops
 from engine.linux.addr import Prefix, mask
 from engine.linux.fib import DEFAULT, MAIN, Route
-from engine.linux.status import linkdown
 from engine.linux.text import route as route_text
-from engine.linux.text.route import proto_name, table_number
+from engine.linux.text.route import plain_number, proto_name, table_number
 from engine.record import dataclass
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
@@ -21,6 +20,7 @@ from engine.shell.tools.ip_args import (
     Ip,
     Words,
     address,
+    dsfield,
     garbage,
     invarg,
     matches,
@@ -30,15 +30,14 @@ from engine.shell.tools.ip_args import (
     route_type,
     scope,
 )
-from engine.shell.tools.ip_route_get import get
+from engine.shell.tools.ip_route_get import downs, get
 
 OTHER_TYPES = ("multicast", "anycast", "nat", "xresolve")
 #: words of a route that are real and not modelled: (word, may be abbreviated)
 REFUSED = (
-    ("as", False), ("from", False), ("tos", False), ("dsfield", True), ("expires", False), ("hoplimit", False),
-    ("advmss", False), ("reordering", True), ("rtt", False), ("rto_min", False), ("window", True), ("cwnd", True),
+    ("as", False), ("from", False), ("expires", False), ("reordering", True), ("rtt", False), ("rto_min", False), ("window", True), ("cwnd", True),
     ("initcwnd", True), ("initrwnd", True), ("features", True), ("quickack", True), ("congctl", True),
-    ("rttvar", True), ("ssthresh", True), ("realms", True), ("nexthop", False), ("nhid", False), ("vrf", True),
+    ("rttvar", True), ("ssthresh", True), ("realms", True), ("vrf", True),
     ("pref", True), ("encap", False), ("ttl-propagate", False), ("fastopen_no_cookie", True),
 )  # fmt: skip
 
@@ -100,8 +99,23 @@ def modify(ip: Ip, words: Words, action: str) -> None:
         elif word == "mtu":
             value = words.value()
             if value == "lock":
-                raise NotModelled("mtu lock")
+                got["mtu_lock"], value = True, words.value()
             got["mtu"] = number(value, '"mtu" value is invalid\n')
+        elif word in ("advmss", "hoplimit"):
+            value = words.value()
+            if value == "lock":
+                raise NotModelled(f"{word} lock in ip route")
+            got[word] = number(value, f'"{word}" value is invalid\n')
+            if word == "hoplimit" and got[word] > 255:
+                raise invarg('"hoplimit" value is invalid\n', value)
+        elif word == "tos" or matches(word, "dsfield"):
+            got["tos"] = dsfield(words.value())
+        elif word == "nhid":
+            value = words.value()
+            got["nhid"] = number(value, '"id" value is invalid\n')
+        elif word == "nexthop":
+            got["nexthops"] = nexthops(ip, words)
+            break
         elif word == "onlink":
             got["onlink"] = True
         elif matches(word, "protocol"):
@@ -138,14 +152,49 @@ def modify(ip: Ip, words: Words, action: str) -> None:
         raise ip_usage.usage("route")
     if "device" in got and ip.ns.link(got["device"]) is None:
         raise no_device(got["device"])
+    if got.get("mtu_lock") and not got.get("mtu"):
+        got.pop("mtu_lock")
     if action == "delete":
-        for key in ("onlink", "mtu"):
+        for key in ("onlink", "mtu", "mtu_lock", "advmss", "hoplimit"):
             got.pop(key, None)
         ip.do(ops.DelRoute(netns=ip.ns.id, **got))
     elif got.get("type") in OTHER_TYPES:
         raise NotModelled(f"a route of type {got['type']}")
     else:
         ip.do(ops.AddRoute(netns=ip.ns.id, mode=action, **got))
+
+
+def nexthops(ip: Ip, words: Words) -> tuple[ops.Way, ...]:
+    """`nexthop via A dev D weight W onlink nexthop ...` to the end of the line; the first word is read already."""
+    ways: list[dict[str, Any]] = [{}]
+    while words.more:
+        word = words.take()
+        if word == "nexthop":
+            ways.append({})
+        elif word == "via":
+            value = words.value()
+            if value in ("inet", "inet6", "mpls", "bridge", "link"):
+                if value != "inet":
+                    raise NotModelled(f"via {value}")
+                value = words.value()
+            ways[-1]["gateway"] = address(value, ip.family or "inet")
+        elif word == "dev":
+            ways[-1]["device"] = words.value()
+            if ip.ns.link(ways[-1]["device"]) is None:
+                raise no_device(ways[-1]["device"])
+        elif word == "weight":
+            value = words.value()
+            weight = plain_number(value)
+            if weight is None or not 1 <= weight <= 256:
+                raise invarg('"weight" is invalid\n', value)
+            ways[-1]["weight"] = weight
+        elif word == "onlink":
+            ways[-1]["onlink"] = True
+        elif matches(word, "realms") or word in ("encap", "as"):
+            raise NotModelled(f"{word} in a nexthop of ip route")
+        else:
+            raise Fail(f"Error: either \"nexthop\" is duplicate, or \"{word}\" is a garbage.", USAGE)
+    return tuple(ops.Way(**way) for way in ways)
 
 
 @dataclass(slots=True)
@@ -164,7 +213,11 @@ class Filter:
     root: Prefix | None = None
     match: Prefix | None = None
     cached: bool = False
+    tos: int | None = None
     hide: set[str] = field(default_factory=set)
+
+    def through(self, row: Route) -> bool:
+        return row.oif == self.oif or any(hop.oif == self.oif for hop in row.nexthops)
 
     def fits(self, row: Route) -> bool:
         def inside(value: int, want: Prefix | None) -> bool:
@@ -174,7 +227,8 @@ class Filter:
             (not self.proto or row.proto == self.proto)
             and (not self.scope or row.scope == self.scope)
             and (not self.type or row.type == self.type)
-            and (not self.oif or row.oif == self.oif)
+            and (not self.oif or self.through(row))
+            and (self.tos is None or row.tos == self.tos)
             and (self.metric is None or row.metric == self.metric)
             and inside(row.gateway, self.via)
             and inside(row.src, self.src)
@@ -217,7 +271,8 @@ def read_filter(ip: Ip, words: Words) -> Filter:
         elif matches(word, "cached") or matches(word, "cloned"):
             got.cached = True
         elif word == "tos" or matches(word, "dsfield"):
-            raise NotModelled("tos in ip route")
+            got.tos = dsfield(words.value())
+            got.hide.add("tos")
         elif matches(word, "protocol"):
             value = words.value()
             name = "" if value == "all" else proto_name(value)
@@ -291,10 +346,16 @@ def show(ip: Ip, words: Words) -> None:
     if rows.table and (table is None or (rows.table == DEFAULT and not table.lengths)):
         raise Fail("Error: ipv4: FIB table does not exist.\nDump terminated", 2)
     for row in chosen(ip, rows):
-        down = linkdown(ip.net, ip.ns, row.oif) and row.scope != "host"
+        if ip.details:
+            raise NotModelled("ip -details route")
+        down, lost = downs(ip, row)
+        told = not rows.table
         ip.emit(
-            route_text.to_text(ip.ns, row, hide=rows.hide, table=not rows.table, down=down) + " ",
-            route_text.to_json(ip.ns, row, hide=rows.hide, table=not rows.table, down=down),
+            route_text.to_text(
+                ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost, join=f" {ip.break_}"
+            )
+            + " ",
+            route_text.to_json(ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost),
         )
 
 
@@ -321,5 +382,11 @@ def flush(ip: Ip, words: Words) -> None:
                 proto=row.proto,
                 scope=row.scope,
                 table=row.table,
+                tos=row.tos,
+                nhid=row.nhid,
+                nexthops=tuple(
+                    ops.Way(gateway=h.gateway, device=ip.ns.links[h.oif].name, weight=h.weight)
+                    for h in row.nexthops
+                ),
             )
         )

@@ -10,14 +10,13 @@ from engine.linux.addr import Prefix, mask
 from engine.linux.fib import MAIN, Rule
 from engine.linux.ops.link import valid_name
 from engine.linux.text import rule as rule_text
-from engine.linux.text.route import proto_name, table_number
+from engine.linux.text.route import plain_number, proto_name, table_number
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
-from engine.shell.tools.ip_args import USAGE, Ip, Words, invarg, matches, number, prefix, route_type
+from engine.shell.tools.ip_args import USAGE, Ip, Words, dsfield, invarg, matches, number, prefix, route_type
 
 REFUSED = (
-    "tos", "dsfield", "realms", "tun_id", "suppress_prefixlength", "sup_pl", "suppress_ifgroup", "sup_group",
-    "l3mdev", "uidrange", "nat", "map-to", "ipproto", "sport", "dport", "goto", "nop",
+    "realms", "tun_id", "suppress_ifgroup", "sup_group", "l3mdev", "nat", "map-to",
 )  # fmt: skip
 
 
@@ -77,6 +76,31 @@ def read(ip: Ip, words: Words) -> dict[str, Any]:
             if table is None:
                 raise invarg("invalid table ID\n", value)
             got["table"] = table
+        elif word == "tos" or matches(word, "dsfield"):
+            got["tos"] = rule_tos(words.value())
+        elif word in ("suppress_prefixlength", "sup_pl"):
+            value = words.value()
+            got["suppress"] = number(value, "suppress_prefixlength value is invalid\n", 0x7FFFFFFF)
+        elif word == "uidrange":
+            value = words.value()
+            uids = rule_text.read_range(value, 0xFFFFFFFF)
+            if uids is None or "-" not in value:
+                raise invarg("invalid UID range\n", value)
+            got["uids"] = uids
+        elif word == "ipproto":
+            value = words.value()
+            proto = rule_text.proto_number(value)
+            if proto is None:
+                raise invarg('Invalid "ipproto" value\n', value)
+            got["ipproto"] = proto
+        elif word in ("sport", "dport"):
+            got[word] = ports(words.value())
+        elif word == "goto":
+            value = words.value()
+            target = plain_number(value)
+            if target is None:
+                raise invarg("invalid target\n", value)
+            got["action"], got["target"] = "goto", target
         elif word in ("dev", "iif", "oif"):
             value = words.value()
             if not valid_name(value):
@@ -89,6 +113,9 @@ def read(ip: Ip, words: Words) -> dict[str, Any]:
                 raise ip_usage.usage("rule")
             if any(matches(word, k) for k in REFUSED):
                 raise NotModelled(f"{word} in ip rule")
+            if word == "nop":
+                got["action"] = "nop"
+                continue
             kind = route_type(word)
             if not kind:
                 raise invarg("Failed to parse rule type", word)
@@ -98,13 +125,26 @@ def read(ip: Ip, words: Words) -> dict[str, Any]:
     return got
 
 
+def rule_tos(word: str) -> int:
+    try:
+        return dsfield(word)
+    except Fail:
+        raise invarg("TOS value is invalid\n", word) from None
+
+
+def ports(word: str) -> tuple[int, int]:
+    """A port or a range, 16 bits of what was typed, as the tool keeps them."""
+    found = rule_text.read_range(word, 0xFFFFFFFF)
+    if found is None:
+        raise invarg("invalid port range\n", word)
+    return found[0] & 0xFFFF, found[1] & 0xFFFF
+
+
 def add(ip: Ip, words: Words) -> None:
     if not words.more:
         raise Fail('"ip rule add" requires arguments.', 1)
     got = read(ip, words)
     got.setdefault("table", MAIN)
-    if not got["table"]:
-        got["table"] = MAIN
     ip.do(ops.AddRule(netns=ip.ns.id, **got))
 
 
@@ -112,8 +152,6 @@ def delete(ip: Ip, words: Words) -> None:
     if not words.more:
         raise Fail('"ip rule del" requires arguments.', 1)
     got = read(ip, words)
-    if "proto" in got:
-        raise NotModelled("ip rule del protocol")
     ip.do(ops.DelRule(netns=ip.ns.id, **got))
 
 
@@ -139,6 +177,22 @@ def show(ip: Ip, words: Words) -> None:
             wanted["table"] = table
         elif matches(word, "from") or matches(word, "src"):
             wanted["src"], _ = prefix(words.value(), ip.family or "inet")
+        elif word == "tos" or matches(word, "dsfield"):
+            wanted["tos"] = rule_tos(words.value())
+        elif word == "ipproto":
+            value = words.value()
+            proto = rule_text.proto_number(value)
+            if proto is None:
+                raise invarg('Invalid "ipproto" value\n', value)
+            wanted["ipproto"] = proto
+        elif word in ("sport", "dport"):
+            wanted[word] = ports(words.value())
+        elif word == "uidrange":
+            value = words.value()
+            uids = rule_text.read_range(value, 0xFFFFFFFF)
+            if uids is None or "-" not in value:
+                raise invarg("invalid UID range\n", value)
+            wanted["uids"] = uids
         elif any(word == k for k in REFUSED) or matches(word, "protocol"):
             raise NotModelled(f"{word} in ip rule show")
         else:

@@ -223,7 +223,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
 
 def fits(ctx: Context, plan: Plan, dst: int) -> bool:
     """Does the request leave in one piece? Without `-M do` a larger one is cut and carries no DF."""
-    route = find_route(ctx.ns, dst, src=plan.source, oif=plan.bound).route
+    route = find_route(ctx.net, ctx.ns, dst, src=plan.source, oif=plan.bound).route
     if route is None or route.oif not in ctx.ns.links:
         return True
     known = ctx.ns.path_mtus.get(dst)
@@ -343,7 +343,7 @@ def text_ms(value: float) -> str:
 def _mtu(ctx: Context, plan: Plan, dst: int) -> int:
     from engine.linux.walk import routing
 
-    route = routing.find_route(ctx.ns, dst, oif=plan.bound).route
+    route = routing.find_route(ctx.net, ctx.ns, dst, oif=plan.bound).route
     link = ctx.ns.links.get(route.oif) if route is not None else None
     return link.mtu if link is not None else 1500
 

@@ -1,0 +1,303 @@
+"""Which of several nexthops a flow takes: the kernel's own hash over the flow, against the weights' share of 2^31.
+
+Theory. `fib_multipath_hash` hashes what the policy names (0: addresses; 1: addresses, protocol, ports; 2: the inner
+addresses of a tunnel, else as 0; 3: the fields of fib_multipath_hash_fields) with siphash, whose key is
+fib_multipath_hash_seed. With a seed the choice is therefore known, and computed here. Without one the kernel draws a
+seed when it starts: then the first packet of a flow draws through `choose`, and the choice is kept, as the kernel's
+would be. Ways of a route: `fib_select_multipath` (the first whose own address is the packet's source, then the hash);
+of a nexthop group: `nexthop_select_path_hthr` (neighbours that failed are passed over). Both answer with their first
+way when none fits. Sources: net/ipv4/{route,fib_semantics,nexthop}.c, net/core/flow_dissector.c, lib/siphash.c,
+include/linux/jhash.h; measured on Linux 6.18.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from engine.linux.choose import Choose, Seeded
+from engine.linux.fib import Lookup, Nexthop, Route, ends_in_blackhole, first_way, lookup, ways
+from engine.linux.flow import FlowKey
+from engine.linux.net import Net, Netns
+from engine.linux.packet import Icmp, IPv4, Packet, Tcp, Udp
+from engine.linux.source import select_address
+from engine.linux.status import linkdown
+
+MASK64 = (1 << 64) - 1
+#: bits of net.ipv4.fib_multipath_hash_fields
+SRC_IP, DST_IP, IP_PROTO, FLOW_LABEL, SRC_PORT, DST_PORT = 1, 2, 4, 8, 16, 32
+OUTER = SRC_IP | DST_IP | IP_PROTO | FLOW_LABEL | SRC_PORT | DST_PORT
+INNER_SHIFT = 6
+#: NUD_VALID: a neighbour in another state has failed, or nobody knows it yet
+VALID = ("PERMANENT", "NOARP", "REACHABLE", "PROBE", "STALE", "DELAY")
+#: (source, destination, protocol, source port, destination port)
+Fields = tuple[int, int, int, int, int]
+
+
+def _rotl(x: int, b: int) -> int:
+    return (x << b | x >> (64 - b)) & MASK64
+
+
+def siphash(data: bytes, k0: int, k1: int) -> int:
+    """SipHash-2-4 of `data`, 64 bits."""
+    v0, v1 = k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D
+    v2, v3 = k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573
+
+    def rounds(v0: int, v1: int, v2: int, v3: int, count: int) -> tuple[int, int, int, int]:
+        for _ in range(count):
+            v0 = v0 + v1 & MASK64
+            v1 = _rotl(v1, 13) ^ v0
+            v0 = _rotl(v0, 32)
+            v2 = v2 + v3 & MASK64
+            v3 = _rotl(v3, 16) ^ v2
+            v0 = v0 + v3 & MASK64
+            v3 = _rotl(v3, 21) ^ v0
+            v2 = v2 + v1 & MASK64
+            v1 = _rotl(v1, 17) ^ v2
+            v2 = _rotl(v2, 32)
+        return v0, v1, v2, v3
+
+    whole = len(data) & ~7
+    last = (len(data) & 0xFF) << 56 | int.from_bytes(data[whole:], "little")
+    for word in (*(struct.unpack_from("<Q", data, at)[0] for at in range(0, whole, 8)), last):
+        v0, v1, v2, v3 = rounds(v0, v1, v2, v3 ^ word, 2)
+        v0 ^= word
+    v0, v1, v2, v3 = rounds(v0, v1, v2 ^ 0xFF, v3, 4)
+    return v0 ^ v1 ^ v2 ^ v3
+
+
+def jhash_2words(a: int, b: int, initval: int = 0) -> int:
+    """`jhash_2words` of linux/jhash.h."""
+    m = 0xFFFFFFFF
+
+    def rol(x: int, k: int) -> int:
+        return (x << k | x >> (32 - k)) & m
+
+    c = initval + 0xDEADBEEF + 8 & m
+    a, b = a + c & m, b + c & m
+    for shift, which in ((14, "c"), (11, "a"), (25, "b"), (16, "c"), (4, "a"), (14, "b"), (24, "c")):
+        if which == "c":
+            c = (c ^ b) - rol(b, shift) & m
+        elif which == "a":
+            a = (a ^ c) - rol(c, shift) & m
+        else:
+            b = (b ^ a) - rol(a, shift) & m
+    return c
+
+
+def hash_keys(fields: Fields, seed: int) -> int:
+    """`fib_multipath_hash_from_keys`: 32 bits, never 0. Addresses and ports are put in an order first, so that both
+    directions of a flow hash alike."""
+    src, dst, proto, sport, dport = fields
+    s, d = src.to_bytes(4, "big"), dst.to_bytes(4, "big")
+    if d[::-1] < s[::-1]:
+        s, d = d, s
+    p, q = sport.to_bytes(2, "big"), dport.to_bytes(2, "big")
+    if q[::-1] < p[::-1]:
+        p, q = q, p
+    # struct flow_keys from `basic` on: protocol, flow label, two VLAN tags, key id, ports, ICMP, addresses, padding.
+    data = b"\0\0" + bytes([proto]) + bytes(25) + p + q + bytes(4) + s + d + bytes(4)
+    key = seed << 32 | seed
+    return siphash(data, key, key) & 0xFFFFFFFF or 1
+
+
+def key_fields(key: FlowKey) -> Fields:
+    return key.src, key.dst, key.proto, key.sport, key.dport
+
+
+def only(fields: Fields, wanted: int) -> Fields:
+    """The fields that a mask of fib_multipath_hash_fields names, the others 0."""
+    bits = (SRC_IP, DST_IP, IP_PROTO, SRC_PORT, DST_PORT)
+    src, dst, proto, sport, dport = (
+        value if wanted & bit else 0 for value, bit in zip(fields, bits, strict=True)
+    )
+    return src, dst, proto, sport, dport
+
+
+def inner_of(packet: Packet) -> Packet | None:
+    """The packet inside a tunnel that the dissector looks into (IP in IP), or None."""
+    for at, layer in enumerate(packet.layers):
+        if isinstance(layer, IPv4):
+            rest = packet.layers[at + 1 :]
+            return Packet(rest) if rest and isinstance(rest[0], IPv4) else None
+    return None
+
+
+def l3_fields(packet: Packet) -> Fields:
+    """The addresses; of an ICMP error those of the packet that it is about, so that it takes the flow's own way."""
+    l4 = packet.l4
+    if isinstance(l4, Icmp) and l4.is_error and l4.quoted is not None:
+        return l4.quoted.ip.src, l4.quoted.ip.dst, 0, 0, 0
+    return packet.ip.src, packet.ip.dst, 0, 0, 0
+
+
+def l4_fields(packet: Packet) -> Fields:
+    """Addresses, protocol and ports as the flow dissector reads a packet; a fragment shows no ports."""
+    ip, l4 = packet.ip, packet.l4
+    sport, dport = (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp) and not ip.is_fragment else (0, 0)
+    return ip.src, ip.dst, int(ip.proto), sport, dport
+
+
+def hashed(ns: Netns, key: FlowKey, packet: Packet | None) -> tuple[tuple[Fields, ...], int]:
+    """(what is hashed, policy). `packet` is given for one that comes in; made here, the key has all there is."""
+    policy = int(ns.sysctl("net.ipv4.fib_multipath_hash_policy"))
+    if policy == 0 or (policy == 2 and packet is None):
+        return ((l3_fields(packet) if packet is not None else (key.src, key.dst, 0, 0, 0)),), policy
+    if policy == 1:
+        return ((l4_fields(packet) if packet is not None else key_fields(key)),), policy
+    if policy == 2:
+        assert packet is not None
+        inner = inner_of(packet)
+        return ((inner.ip.src, inner.ip.dst, 0, 0, 0) if inner is not None else l3_fields(packet),), policy
+    wanted = int(ns.sysctl("net.ipv4.fib_multipath_hash_fields"))
+    if packet is None:
+        return ((only(key_fields(key), wanted),) if wanted & OUTER else ()), policy
+    inner = inner_of(packet)
+    out = [only(l4_fields(packet), wanted)] if wanted & OUTER else [(0, 0, 0, 0, -1)]
+    if inner is not None and wanted >> INNER_SHIFT & OUTER:
+        out.append(only(l4_fields(inner), wanted >> INNER_SHIFT))
+    return tuple(out), policy
+
+
+def flow_hash(seed: int, parts: Sequence[Fields], policy: int, *, forwarded: bool) -> int:
+    """`fib_multipath_hash`: 31 bits."""
+    values = [hash_keys(part, seed) if part[4] >= 0 else 0 for part in parts]
+    if policy == 3 and forwarded:
+        return jhash_2words(values[0], values[1] if len(values) > 1 else 0) >> 1
+    return values[0] >> 1 if values else 0
+
+
+def bounds(hops: Sequence[Nexthop], lost: Callable[[int], bool] | None) -> list[int]:
+    """`fib_rebalance`: the upper end of each way's share of 2^31; -1 for one that takes no part."""
+    live = [not hop.dead and (lost is None or not lost(hop.oif)) for hop in hops]
+    total = sum(hop.weight for hop, on in zip(hops, live, strict=True) if on)
+    out, weight = [], 0
+    for hop, on in zip(hops, live, strict=True):
+        if on:
+            weight += hop.weight
+            out.append(((weight << 31) + total // 2) // total - 1)
+        else:
+            out.append(-1)
+    return out
+
+
+def reachable(ns: Netns, hop: Nexthop) -> bool:
+    """Has the gateway's neighbour entry not failed (none is good too)?"""
+    entry = ns.neighbours.get((hop.oif, hop.gateway))
+    return entry is None or entry.state in VALID
+
+
+def select(
+    ns: Netns, route: Route, hops: Sequence[Nexthop], value: int, src: int,
+    lost: Callable[[int], bool] | None,
+) -> int:  # fmt: skip
+    """The way for a hash."""
+    if route.nhid:
+        limits = bounds(hops, None)
+        good = [i for i, hop in enumerate(hops) if reachable(ns, hop)]
+        return next((i for i in good if value <= limits[i]), good[0] if good else 0)
+    limits = bounds(hops, lost)
+    choosy = ns.sysctl("net.ipv4.fib_multipath_use_neigh") != "0"
+    best, score = -1, -1
+    for i, hop in enumerate(hops):
+        if limits[i] == -1 or (choosy and hop.gateway and not reachable(ns, hop)):
+            continue
+        points = 0
+        if src:
+            link = ns.links.get(hop.oif)
+            points += 2 if select_address(ns, link, hop.gateway, route.scope) == src else 0
+        points += value <= limits[i]
+        if points > score:
+            best, score = i, points
+    if best >= 0:
+        return best
+    first = first_way(tuple(hops), 0, lost)
+    return list(hops).index(first) if first is not None else 0
+
+
+IGNORE = "ignore_routes_with_linkdown"
+
+
+def lost_in(net: Net, ns: Netns) -> Callable[[int], bool]:
+    """The test for devices without carrier whose routes this namespace ignores."""
+
+    def lost(ifindex: int) -> bool:
+        link = ns.links.get(ifindex)
+        if link is None or not (ns.conf("all", IGNORE) or ns.conf(link.name, IGNORE)):
+            return False
+        return linkdown(net, ns, ifindex)
+
+    return lost
+
+
+def find(
+    net: Net, ns: Netns, key: FlowKey, *, packet: Packet | None = None, choose: Choose | None = None
+) -> Lookup:
+    """The route that a flow takes now, one way of it. `packet` when it comes in by `key.iif`."""
+    lost = lost_in(net, ns)
+    return choose_way(ns, lookup(ns, key, lost=lost), key, packet=packet, choose=choose, lost=lost)
+
+
+def choose_way(
+    ns: Netns, found: Lookup, key: FlowKey, *, packet: Packet | None = None, choose: Choose | None = None,
+    lost: Callable[[int], bool] | None = None,
+) -> Lookup:  # fmt: skip
+    """The lookup with one way filled in. `packet` is the packet that comes in (the kernel then hashes it, not the key).
+    Without a seed the draw is `choose`'s, once per flow and route."""
+    route = found.route
+    if route is None or not (route.nhid or route.nexthops):
+        return found
+    if route.nhid and ends_in_blackhole(ns.nexthops, route):
+        return replace(found, route=replace(route, type="blackhole"))
+    hops = ways(ns.nexthops, route)
+    if len(hops) == 1:
+        return filled(found, route, hops[0])
+    if key.oif:
+        hop = first_way(hops, ns.names.get(key.oif, -1), lost)
+        return filled(found, route, hop if hop is not None else hops[0])
+    parts, policy = hashed(ns, key, packet)
+    forwarded = packet is not None
+    seed = int(ns.sysctl("net.ipv4.fib_multipath_hash_seed"))
+    if seed:
+        value = flow_hash(seed, parts, policy, forwarded=forwarded)
+    else:
+        value = drawn(ns, hops, parts, choose, lost)
+    return filled(found, route, hops[select(ns, route, hops, value, key.src, lost)])
+
+
+def both_ways(part: Fields) -> Fields:
+    """What is hashed, the same for both directions."""
+    src, dst, proto, sport, dport = part
+    return min(src, dst), max(src, dst), proto, min(sport, dport), max(sport, dport)
+
+
+def drawn(
+    ns: Netns, hops: Sequence[Nexthop], parts: tuple[Fields, ...], choose: Choose | None,
+    lost: Callable[[int], bool] | None,
+) -> int:  # fmt: skip
+    """A hash for a flow of which only its kernel knows the seed: drawn with the weights' chances, then kept."""
+    about = (tuple(both_ways(part) for part in parts), tuple(hops))
+    if about in ns.flow_hashes:
+        return ns.flow_hashes[about]
+    limits = bounds(hops, lost)
+    live = [i for i, limit in enumerate(limits) if limit >= 0] or [0]
+    rest = sum(hops[i].weight for i in live)
+    chosen = live[-1]
+    picker: Choose = choose if choose is not None else Seeded(hash_keys(parts[0], 1) if parts else 0)
+    for i in live[:-1]:
+        if picker.chance(f"nexthop {hops[i].gateway:#x} {hops[i].oif}", hops[i].weight / rest):
+            chosen = i
+            break
+        rest -= hops[i].weight
+    ns.flow_hashes[about] = max(limits[chosen], 0)
+    return ns.flow_hashes[about]
+
+
+def filled(found: Lookup, route: Route, hop: Nexthop) -> Lookup:
+    """The route with this one way in it."""
+    one = replace(
+        route, gateway=hop.gateway, oif=hop.oif, onlink=hop.onlink, own_gateway=hop.own_gateway, nexthops=(),
+        nhid=0,
+    )  # fmt: skip
+    return replace(found, route=one)

@@ -30,6 +30,8 @@ def command_for(step: Step) -> str:
         return f"bridge fdb show br {step.place.device}" if step.place.device else "bridge fdb show"
     if kind in (StepKind.CONNTRACK, StepKind.NAT):
         return "conntrack -L"
+    if kind is StepKind.BPF:
+        return f"bpftool map dump name {step.row.split()[0]}" if step.row else "bpftool prog show"
     if kind in (StepKind.SOCKET, StepKind.PROGRAM):
         return "ss -ltun"
     if kind is StepKind.RPFILTER:

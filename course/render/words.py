@@ -56,6 +56,7 @@ KIND_WORDS: dict[StepKind, Phrase] = {
     StepKind.BRIDGE: Phrase("the bridge chooses a port", "브리지가 포트를 고름"),
     StepKind.LEARN: Phrase("the bridge learns the sender's MAC", "브리지가 보낸 쪽 MAC을 학습함"),
     StepKind.ARP: Phrase("reads the ARP message", "ARP 메시지를 읽음"),
+    StepKind.BPF: Phrase("eBPF {table}: {verdict}", "eBPF {table}: {verdict}"),
     StepKind.ENCAP: Phrase("wraps it into another packet", "다른 패킷으로 감쌈(캡슐화)"),
     StepKind.DECAP: Phrase("unwraps the inner packet", "안쪽 패킷을 꺼냄"),
     StepKind.SOCKET: Phrase("reaches its socket", "소켓에 도착"),

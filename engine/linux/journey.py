@@ -105,6 +105,7 @@ class StepKind(enum.StrEnum):
     BRIDGE = "bridge"  # a bridge chooses ports; row = the fdb entry, or flood
     LEARN = "learn"  # a bridge learns a source address
     ARP = "arp"  # an ARP request or answer is read
+    BPF = "bpf"  # an eBPF program decides; table = its name, row = the map entry it read
     ENCAP = "encap"
     DECAP = "decap"
     SOCKET = "socket"  # handed to a socket or answered by the kernel

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from engine.linux.bpf.rows import Bpf
 from engine.linux.linkinfo import INFO, Ipvlan, LinkInfo, Tun
 from engine.record import dataclass
 
@@ -150,6 +151,15 @@ class VxlanFdb:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WgSession:
+    """Keys that two WireGuard peers agreed on at virtual time `since`; `initiator`: this end began. `sent` counts."""
+
+    since: float
+    initiator: bool = False
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Socket:
     """A listening or bound socket. `addr` 0 is any address; `pid` names the process; `proto` "tcp" or "udp";
     `state` LISTEN or UNCONN as ss prints. `backlog` is what listen(2) was given, at most somaxconn: one more than that
@@ -218,10 +228,11 @@ class Box:
     next_inode: int = 4026532200
     journal: list[tuple[float, str]] = field(default_factory=list)
     exits: dict[int, int] = field(default_factory=dict)
+    bpf: Bpf = field(default_factory=Bpf)
 
     def copy(self) -> Box:
         return Box(
             self.name, self.role, dict(self.procs), dict(self.files), set(self.folders), dict(self.netns_names),
             self.next_pid, self.next_inode, list(self.journal),
-            dict(self.exits),
+            dict(self.exits), self.bpf.copy(),
         )  # fmt: skip

@@ -7,6 +7,7 @@
     timers.py     what time alone does to neighbours and learned addresses
     routing.py    the routing decision and its why
     hooks.py      what is registered at netfilter's hooks, in the kernel's order
+    programs.py   what eBPF programs at a device do with a frame
     inbound.py    receive, check the source, route, forward or take in
     outbound.py   send, and put out
     nat.py        conntrack lookup, NAT set-up and rewriting

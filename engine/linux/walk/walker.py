@@ -37,12 +37,14 @@ class Waiting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
     """A packet that a kernel makes because of the one just walked. A source of 0 lets routing choose;
-    `ct_of` is the packet whose connection it keeps (a RST of REJECT); `device` is set for a ready frame (ARP)."""
+    `ct_of` is the packet whose connection it keeps (a RST of REJECT); `device` is set for a ready frame (ARP); `mark`
+    the mark that it has from the start (WireGuard)."""
 
     netns: str
     packet: Packet
     ct_of: Skb | None = None
     device: str = ""
+    mark: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +65,14 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrive:
-    """A frame reaches device `ifindex` of `netns` from the wire."""
+    """A frame reaches device `ifindex` of `netns` from the wire, or by a redirect of an eBPF program: then with its
+    mark, and to a peer with the answer whether it is for this host (`mine`; None: its MAC says)."""
 
     netns: str
     ifindex: int
     frame: Packet
+    mark: int = 0
+    mine: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,7 @@ MODULES: dict[str, str] = {
     "ip6tables-save": "iptables",
     "ip6tables-restore": "iptables",
     "conntrack": "conntrack",
+    "bpftool": "bpftool",
     # containers and the cluster
     "docker": "docker",
     "crictl": "crictl",

@@ -13,6 +13,7 @@ from tests.linux.bpf.test_maps import DUMP, LOOKUP, SERVICE
 from tests.linux.walk.wires import Wires
 
 VIP = ip4("10.96.0.10")
+KEY = "name lb4_services key 1 2 3 4 5 6 7 8"
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def test_maps_as_the_real_one_prints_them(machine: Wires) -> None:
     ("line", "said"),
     [
         ("bpftool map dump id 9999", "Error: get map by id (9999): No such file or directory\n"),
-        ("bpftool map delete name lb4_services key 1 2 3 4 5 6 7 8", "Error: delete failed: No such file or directory\n"),
-        ("bpftool map update name lb4_services key 1 2 3 4 5 6 7 8 value x", "Error: expected 8 more arguments, got 1\n"),
+        (f"bpftool map delete {KEY}", "Error: delete failed: No such file or directory\n"),
+        (f"bpftool map update {KEY} value x", "Error: expected 8 more arguments, got 1\n"),
         ("bpftool map dump lb4_services", "Error: expected 'id', 'name' or 'pinned', got: 'lb4_services'?\n"),
     ],
 )  # fmt: skip

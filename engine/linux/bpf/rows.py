@@ -68,8 +68,9 @@ class BpfMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BpfProgram:
-    """A loaded program. `name` is its function's whole name, as its BTF has it. `code` names the function that stands for its bytecode, as `module:function`; `maps` are the
-    ids of the maps it uses; `tag` 16 hex digits; `loaded` the virtual time; `config` its constants (.rodata)."""
+    """A loaded program. `name` is its function's whole name, as its BTF has it. `code` names the function that stands
+    for its bytecode, as `module:function`; `maps` are the ids of the maps it uses; `tag` 16 hex digits; `loaded` the
+    virtual time; `config` its constants (.rodata)."""
 
     name: str
     type: str

@@ -132,7 +132,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One decision. `row` is the deciding row as its tool prints it; `visited` counts rules that were tried;
+    """One decision. `row` is the deciding row as its tool prints it; `iif` and `oif` are the devices that a rule
+    sees; `visited` counts rules that were tried;
     `aside` are walks that had to happen first (ARP); `copies` are walks of flooded copies that nobody wanted."""
 
     kind: StepKind
@@ -146,6 +147,8 @@ class Step:
     verdict: str = ""
     row: str = ""
     mark: int = 0
+    iif: str = ""
+    oif: str = ""
     visited: int = 0
     why: Said | None = None
     fidelity: Fidelity = Fidelity.DOCUMENTED

@@ -26,6 +26,8 @@ def to_text(row: Address) -> str:
     words += ["scope", row.scope]
     if row.secondary:
         words.append("secondary")
+    if row.noprefixroute:
+        words.append("noprefixroute")
     return " ".join([*words, row.label])
 
 
@@ -44,6 +46,8 @@ def to_json(row: Address, *, brief: bool = False) -> dict[str, Any]:
     out["scope"] = row.scope
     if row.secondary:
         out["secondary"] = True
+    if row.noprefixroute:
+        out["noprefixroute"] = True
     return {**out, "label": row.label, "valid_life_time": FOREVER, "preferred_life_time": FOREVER}
 
 
@@ -61,15 +65,15 @@ def parse(text: str, *, ifindex: int = 0, where: str = "") -> Address:
     rest = words[2:]
     while rest:
         key = rest.pop(0)
-        if key == "secondary":
-            got["secondary"] = True
+        if key in ("secondary", "noprefixroute"):
+            got[key] = True
         elif key == "brd" and rest:
             got["broadcast"] = ip4(rest.pop(0), where)
         elif key == "scope" and rest:
             if rest[0] not in SCOPES:
                 raise NotModelled(f"scope {rest[0]} of an address")
             got["scope"] = rest.pop(0)
-        elif key in ("peer", "dynamic", "noprefixroute", "deprecated", "tentative", "metric"):
+        elif key in ("peer", "dynamic", "deprecated", "tentative", "metric"):
             raise NotModelled(f"{key} in ip addr")
         else:
             raise bad

@@ -109,6 +109,8 @@ def run_chain(
             verdict=base.policy.lower(),
             row=f"-P {hook} {base.policy}",
             mark=skb.mark,
+            iif=skb.iif,
+            oif=skb.oif,
             visited=tried,
             why=phrase(table=table, chain=hook),
             fidelity=Fidelity.KERNEL_CHECKED,
@@ -121,6 +123,6 @@ def _step(chain: Chain, i: int, table: str, hook: str, skb: Skb, place: Place, v
     rule = chain.rules[i]
     return Step(
         kind=StepKind.RULE, place=place, before=skb.packet, after=skb.packet, hook=hook, table=table, chain=chain.name,
-        number=i + 1, verdict=rule.verdict(), row=chain.row(i), mark=skb.mark, visited=visited, why=rule.why(),
-        fidelity=Fidelity.KERNEL_CHECKED,
+        number=i + 1, verdict=rule.verdict(), row=chain.row(i), mark=skb.mark, iif=skb.iif, oif=skb.oif,
+        visited=visited, why=rule.why(), fidelity=Fidelity.KERNEL_CHECKED,
     )  # fmt: skip

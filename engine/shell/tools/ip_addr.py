@@ -38,7 +38,7 @@ FLAG_WORDS = (
     "temporary",
 )
 #: flags that `ip address add` can set, not modelled
-NOT_YET = ("noprefixroute", "nodad", "home", "mngtmpaddr", "autojoin", *FLAG_WORDS)
+NOT_YET = ("nodad", "home", "mngtmpaddr", "autojoin", *FLAG_WORDS)
 #: device types that ip knows by name and this kernel model has none of
 OTHER_KINDS = (
     "bond", "vlan", "vxlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "ipip", "gre", "gretap", "sit", "tun", "vrf",
@@ -236,6 +236,7 @@ def modify(ip: Ip, words: Words, action: str) -> None:
     device = label = broadcast = wide = ""
     family = ip.family
     brd = 0
+    noprefixroute = False
     while words.more:
         word = words.take()
         if word in ("peer", "remote"):
@@ -255,6 +256,8 @@ def modify(ip: Ip, words: Words, action: str) -> None:
             device = words.value()
         elif word == "label":
             label = words.value()
+        elif word == "noprefixroute":
+            noprefixroute = True
         elif word in NOT_YET or any(
             matches(word, k) for k in ("metric", "priority", "preference", "valid_lft", "preferred_lft")
         ):
@@ -291,7 +294,7 @@ def modify(ip: Ip, words: Words, action: str) -> None:
     elif broadcast == "-" and local.length <= 30:
         brd = local.network.addr
     new = Address(
-        ifindex=0, addr=local.addr, length=local.length, broadcast=brd, label=label,
+        ifindex=0, addr=local.addr, length=local.length, broadcast=brd, label=label, noprefixroute=noprefixroute,
         scope=wide or ("host" if local.addr >> 24 == 127 else "global"),
     )  # fmt: skip
     if action == "replace" and any(

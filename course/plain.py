@@ -21,16 +21,16 @@ from course import words_plain as say
 from course.catalog import Entry
 from course.cli.common import Paint
 from course.cli.shell import Terminal
-from course.cli.trace import ladder
+from course.cli.trace import ladder, ladder_before
 from course.lang import wanted
 from course.paths import data_dir
 from course.progress import Outcome, Progress
 from course.screens.desk import Desk
 from engine.errors import EngineError
-from engine.grade.finding import Verdict
+from engine.grade.finding import Halt, Verdict
 from engine.grade.lesson import ExerciseRef, Play, Prose, Run
 from engine.grade.pose import Posed
-from engine.grade.predict import Option
+from engine.grade.predict import Option, Question
 from engine.lab.lab import Lab
 from engine.say import Phrase, Said
 
@@ -177,14 +177,28 @@ class Plain:
             return
         self.say(say.FROM_TO(flow=f"{block.flow.source} > {block.flow.to}"), "bold")
         if played.question is not None:
-            self.say(desk.question_text(played.question))
-            self.options(played.question.options)
-            typed = self.ask(say.ONE, keys="Enter")
-            if typed:
-                finding = played.question.check(self.letter(typed, played.question.options))
-                self.say(lesson_words.RIGHT() if finding is None else finding.said)
+            self._predict(desk, at, played.question, played.halt)
         for line in ladder(played.journey, self.lang, self.paint):
             print(line)
+
+    def _predict(self, desk: Desk, at: tuple[int, int], question: Question, halt: Halt | None) -> None:
+        """The hops so far, the question, one answer or none; what comes next shows what is right."""
+        if halt is not None:
+            for line in ladder_before(question.journey, halt, self.lang, self.paint):
+                print(line)
+        self.say(desk.question_text(question))
+        self.options(question.options)
+        typed, name = self.ask(say.PREDICT), desk.prediction(at)
+        if not typed:
+            self.progress.watch(desk.entry.id, name)
+            return
+        answer = self.letter(typed, question.options)
+        finding = question.check(answer)
+        self.say(lesson_words.RIGHT() if finding is None else finding.said)
+        self.progress.record(
+            lesson=desk.entry.id, exercise=name, seed=0, answer=answer, hints=0, seconds=0.0,
+            outcome=Outcome.PASSED if finding is None else Outcome.FAILED,
+        )  # fmt: skip
 
     # -- what exercises use too -----------------------------------------------------------------------------
 

@@ -18,6 +18,10 @@ EXERCISE = Phrase("Exercise: {title} ({kind}), seed {seed}", "연습: {title} ({
 ALREADY = Phrase("It is solved already.", "이미 풀었습니다.")
 KEYS = Phrase("h hint, s solution, n new task, Enter leave it", "h 힌트, s 풀이, n 새 문제, Enter 그만두기")
 ONE = Phrase("Answer with a letter; {keys}: ", "글자 하나로 답하십시오. {keys}: ")
+PREDICT = Phrase(
+    "Answer with a letter, or Enter to read on: ",
+    "글자 하나로 답하십시오. Enter를 누르면 답하지 않고 계속합니다: ",
+)
 SEVERAL = Phrase("Answer with letters, like a c; {keys}: ", "글자들로 답하십시오. 예: a c. {keys}: ")
 ORDER = Phrase(
     "Answer with the letters in order, like b a c; {keys}: ", "글자를 순서대로 쓰십시오. 예: b a c. {keys}: "

@@ -20,6 +20,7 @@ from course.cli.common import (
     words,
 )
 from engine.errors import InputError, Problem
+from engine.grade.finding import Halt
 from engine.lab.lab import Lab
 from engine.lab.places import place_name
 from engine.lab.trace import PROTOS
@@ -125,6 +126,23 @@ def ladder(journey: Journey, lang: str, paint: Paint) -> Iterator[str]:
         yield from _leg(leg, lang, paint)
 
 
+def ladder_before(journey: Journey, halt: Halt, lang: str, paint: Paint) -> Iterator[str]:
+    """The hops before `halt`, without how it ends: what may be seen while its question is open."""
+    index, way, hop = halt
+    yield paint("bold", journey.act)
+    for number, leg in enumerate(journey.legs[: index + 1]):
+        if len(journey.legs) > 1:
+            yield paint("bold", LEG(number=number + 1, purpose=leg.purpose).text(lang))
+        if number < index:
+            yield from _leg(leg, lang, paint)
+        elif way == "forward" or leg.back is None:
+            yield from _walk(leg.forward, lang, paint, most=hop)
+        else:
+            yield from _walk(leg.forward, lang, paint)
+            yield paint("dim", f"-- {BACK().text(lang)} --")
+            yield from _walk(leg.back, lang, paint, most=hop)
+
+
 def _leg(leg: Leg, lang: str, paint: Paint) -> Iterator[str]:
     yield from _walk(leg.forward, lang, paint)
     if leg.back is not None:
@@ -132,9 +150,11 @@ def _leg(leg: Leg, lang: str, paint: Paint) -> Iterator[str]:
         yield from _walk(leg.back, lang, paint)
 
 
-def _walk(walk: Walk, lang: str, paint: Paint, indent: str = "") -> Iterator[str]:
+def _walk(
+    walk: Walk, lang: str, paint: Paint, indent: str = "", most: int | None = None
+) -> Iterator[str]:  # fmt: skip
     width = max((len(place_name(h.place)) for h in walk.hops), default=0)
-    for number, hop in enumerate(walk.hops, 1):
+    for number, hop in enumerate(walk.hops[:most], 1):
         packet = hop.packet
         where = place_name(hop.place).ljust(width)
         way = {"in": "in ", "out": "out"}.get(hop.place.direction, "   ")

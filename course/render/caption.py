@@ -21,6 +21,8 @@ from engine.linux.journey import OUTCOMES, Outcome, Step
 HEADERS = 4
 #: Below this width the clause has a line of its own, if the panel has so many.
 NARROW, NARROW_LINES = 84, 8
+#: cells of a cut rule that its tests keep before what it does
+LEAST_TESTS = 8
 Span = tuple[str, str]
 Line = list[Span]
 
@@ -45,13 +47,16 @@ def clip_line(line: Line, width: int, glyphs: Glyphs) -> Line:
 
 
 def clip_rule(row: str, width: int, glyphs: Glyphs) -> str:
-    """A rule in at most `width` cells: what it does (`-j ...`) is kept, its tests are cut in the middle."""
+    """A rule in at most `width` cells: what it does (`-j ...`) is kept, its tests are cut in the middle. An end that is
+    too long itself keeps the word behind `-j`, the target."""
     row = " ".join(row.split())
     at = max(row.rfind(" -j "), row.rfind(" -g "))
-    tail = row[at:]
-    if cell_len(row) <= width or at < 0 or cell_len(tail) > width // 2:
+    if cell_len(row) <= width or at < 0:
         return glyphs.clip(row, width)
-    return glyphs.clip(row[:at], width - cell_len(tail)) + tail
+    tail = row[at:]
+    if cell_len(tail) > width - LEAST_TESTS:
+        tail = glyphs.clip(tail, max(width - LEAST_TESTS, cell_len(" ".join(tail.split(" ")[:3])) + 1))
+    return glyphs.clip(glyphs.clip(row[:at], width - cell_len(tail)) + tail, width)
 
 
 def wrap(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:

@@ -78,6 +78,15 @@ class Glyphs:
             return ""
         return (set_cell_size(text, width - 1).rstrip() + self.cut) if width > 1 else self.cut
 
+    def clip_middle(self, text: str, width: int) -> str:
+        """`text` in at most `width` cells with its beginning and its last word: what is missing is missing between."""
+        from rich.cells import cell_len
+
+        head, _, last = text.rpartition(" ")
+        if cell_len(text) <= width or not head or cell_len(last) > width - 8:
+            return self.clip(text, width)
+        return f"{self.clip(head, width - cell_len(last) - 1)} {last}"
+
 
 def _ascii(sides: Sides, dashed: bool) -> str:
     upright, flat = bool(sides[0] or sides[2]), bool(sides[1] or sides[3])

@@ -12,21 +12,25 @@ from course.render.frames import Beat, Film
 from course.render.glyphs import Glyphs
 from course.render.playback import Playback
 from course.render.words import OUTCOME_WORDS, short, ui
-from engine.linux.journey import Outcome, Place
+from engine.linux.journey import Outcome, Place, StepKind
 from engine.record import dataclass
 
 Span = tuple[str, str]
+#: what these steps say ends with what counts
+ENDS = frozenset({StepKind.RULE, StepKind.POLICY, StepKind.NAT, StepKind.ROUTE, StepKind.BRIDGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`beat` is None for a divider. `cells` are number, where, direction, what, packet."""
+    """`beat` is None for a divider. `cells` are number, where, direction, what, packet. `ends`: what happened ends with
+    what counts (a rule's target, a route's device), so that it is cut in the middle."""
 
     beat: int | None
     cells: tuple[str, str, str, str, str] = ("", "", "", "", "")
     divider: str = ""
     bad: bool = False
     aside: bool = False
+    ends: bool = False
 
 
 def where(place: Place) -> str:
@@ -64,6 +68,7 @@ def rows(film: Film, lang: str, hidden: int | None = None) -> list[Row]:
                 cells=(number, where(beat.place), direction, clause, packet),
                 bad=bad,
                 aside=beat.way == "aside",
+                ends=not bad and beat.moments[beat.main].step.kind in ENDS,
             )
         )
     if hidden is not None and hidden < len(film.beats):
@@ -104,7 +109,11 @@ def line(
     current = row.beat == playback.beat and playback.now is not None
     mark = glyphs.stopped if row.bad else glyphs.here if current else " "
     role = "here" if current else "stopped" if row.bad else "aside" if row.aside else "row"
-    texts = [set_cell_size(glyphs.clip(c, w), w) for c, w in zip(row.cells, widths, strict=True)]
+    cells = [
+        glyphs.clip_middle(c, w) if row.ends and i == 3 else glyphs.clip(c, w)
+        for i, (c, w) in enumerate(zip(row.cells, widths, strict=True))
+    ]
+    texts = [set_cell_size(c, w) for c, w in zip(cells, widths, strict=True)]
     number = row.cells[0].rjust(widths[0])
     text = f"{mark}{number}  {texts[1]}  {texts[2]}  {texts[3]}  {texts[4]}"
     return [(glyphs.clip(text, width), role)]

@@ -23,9 +23,10 @@ Overlay = dict[Point, Cell]
 #: Where a label may stand beside its packet: (dx of its near end, dy, grows to the right?), best first.
 SIDES: tuple[tuple[int, int, bool], ...] = (
     (2, 0, True), (1, -1, True), (1, 1, True), (-2, 0, False),
-    (-1, -1, False), (-1, 1, False), (2, -2, True), (2, 2, True),
+    (-1, -1, False), (-1, 1, False), (2, -2, True), (2, 2, True), (-2, -2, False), (-2, 2, False), (6, 1, True),
+    (6, -1, True), (-5, 1, False), (-5, -1, False), (2, -3, True), (2, 3, True), (-2, -3, False), (-2, 3, False),
 )  # fmt: skip
-OVER_TEXT, OVER_BOX, OVER_LINE, OUTSIDE = 5, 3, 1, 400
+OVER_TEXT, OVER_BOX, OVER_LINE, OUTSIDE = 12, 3, 1, 400
 
 
 class Stage:

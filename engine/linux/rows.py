@@ -78,7 +78,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """An address on a device: `inet addr/length brd broadcast scope scope label`. `secondary` as ip addr prints it."""
+    """An address on a device: `inet addr/length brd broadcast scope scope label`. `secondary` as ip addr prints it;
+    `noprefixroute`: the kernel makes no connected route for it."""
 
     ifindex: int
     addr: int
@@ -87,6 +88,7 @@ class Address:
     scope: str = "global"
     label: str = ""
     secondary: bool = False
+    noprefixroute: bool = False
 
 
 NUD = ("INCOMPLETE", "REACHABLE", "STALE", "DELAY", "PROBE", "FAILED", "NOARP", "PERMANENT")

@@ -115,7 +115,7 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
             if link.kind == "loopback" and a.addr >> 24 == 127:
                 continue
             brd = f" broadcast {text4(a.broadcast)}" if a.broadcast else ""
-            ip.append(f"addr add {text4(a.addr)}/{a.length}{brd} scope {a.scope} dev {link.name}")
+            ip.append(f"addr add {text4(a.addr)}/{a.length}{brd} scope {a.scope} dev {link.name}" + " noprefixroute" * a.noprefixroute)
     routes = [
         r for t, table in ns.tables.items() if t != LOCAL for r in table.routes() if r.proto != "kernel"
     ]

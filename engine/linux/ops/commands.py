@@ -137,6 +137,8 @@ def _(op: AddAddress, place: Place) -> tuple[Words, ...]:
     words += ["scope", row.scope, "dev", op.device]
     if row.label:
         words += ["label", row.label]
+    if row.noprefixroute:
+        words.append("noprefixroute")
     return ((*tool("ip", op.netns, place), "addr", "add", *words),)
 
 

@@ -53,7 +53,8 @@ def routes_for(ns: Netns, link: Link, address: Address) -> Iterator[Route]:
     if address.broadcast and address.broadcast != 0xFFFFFFFF:
         yield route("broadcast", Prefix(address.broadcast, 32))
     if net.addr >> 24 and not address.secondary and address.length < 32:
-        yield route("local" if link.kind == "loopback" else "unicast", net)
+        if not address.noprefixroute:
+            yield route("local" if link.kind == "loopback" else "unicast", net)
         if address.length < 31:
             yield route("broadcast", Prefix(net.broadcast, 32))
 

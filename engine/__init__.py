@@ -8,15 +8,17 @@ linux       A Linux box's network; standard library only.
             journey.py (what a packet did),
             skb.py choose.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
-  ops/      base.py bpf.py link.py ports.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py
+  ops/      base.py bpf.py link.py ports.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py ipset.py ipsetwords.py
             conntrack.py box.py commands.py
   xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py target.py
             target_more.py target_nat.py seen.py run.py, then the command: options.py extensions.py names.py
             vocabulary.py reader.py parse.py check.py refused.py command.py restore.py text.py
+  ipset/    rows.py kinds.py buckets.py sets.py expand.py packet.py text.py read.py refused.py command.py
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py programs.py
             inbound.py outbound.py track.py nattuple.py nat.py deliver.py
             then, over the walker: act.py tcp.py datagram.py exchange.py
   text/     link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py conntrack.py
+  wire/     dns.py encode.py pcapfile.py
 fabric      machine.py lan.py router.py plan.py
 l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py logs.py behaviour.py
             behave.py images.py catalogue.py
@@ -33,8 +35,8 @@ shell       world.py place.py powers.py tool.py words.py expand.py shell.py file
 lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py build.py
             trace.py deeds.py lab.py
 grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
-            pose.py check.py hints.py lesson.py story.py course.py proof.py prove.py
+            pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
 real        plan.py rows.py pairs.py netlink.py tables.py worker.py kernel.py stage.py guest.py second.py records.py
             tape.py compare.py
-export      frames.py wire.py pcap.py telling.py svg.py markdown.py
+export      frames.py pcap.py telling.py svg.py markdown.py
 """

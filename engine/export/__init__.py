@@ -1,7 +1,6 @@
 """A journey, taken out of the program: a capture, a picture, a transcript.
 
     frames.py     the frames that taps would have seen, each with its hop and its time
-    wire.py       a packet as the bytes of a wire, checksums included
     pcap.py       pcapng: one interface a device, a comment a frame
     telling.py    which steps of a hop are told, in which words: for the picture, the transcript and the comments
     svg.py        a picture: places side by side, time downward

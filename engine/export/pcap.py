@@ -15,11 +15,11 @@ from pathlib import Path
 
 from engine.export.frames import Frame, frames
 from engine.export.telling import ASKED, FLOODED, HOP, LATER, sentence, told, way_said
-from engine.export.wire import EPOCH, Wire
 from engine.lab.places import place_name
 from engine.linux.addr import BROADCAST_MAC
 from engine.linux.journey import Journey, Place
 from engine.linux.net import Net
+from engine.linux.wire.encode import EPOCH, Wire
 
 SECTION, INTERFACE, PACKET = 0x0A0D0D0A, 1, 6
 ETHERNET = 1

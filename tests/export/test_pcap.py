@@ -10,11 +10,11 @@ import pytest
 from course.cli.common import open_lab
 from engine.export.frames import frames
 from engine.export.pcap import comment, pcapng
-from engine.export.wire import Wire, checksum
 from engine.lab.places import place_name
 from engine.linux.act import packet_of
 from engine.linux.journey import Journey, Outcome
 from engine.linux.packet import Payload, Proto, Udp
+from engine.linux.wire.encode import Wire, checksum
 from tests.export.journeys import NAMES, all_journeys, lab
 
 SUMS = ("ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "icmp.checksum.status")

@@ -3,29 +3,42 @@
 Theory. Our headers hold what decides where a packet goes. What they do not hold (windows, TCP options, padding) is what
 Linux writes by default, and always the same for the same packet: a SYN has mss, sackOK, timestamps and wscale, later
 segments only timestamps, a reset nothing, exactly as `Tcp.header_length` counts. ping's data is its time and a pattern.
-DNS is told as text in the model, so its message is made here, by RFC 1035; an answer repeats the question that was
-asked from the same port.
+DNS is told as text in the model, so its message is made in `dns.py`; an answer repeats the question that was asked from
+the same port. What WireGuard seals nobody on the way can read, so the bytes of its data are a digest's.
 
 Rules. `frame()` is as long as `Packet.length()` (DNS may differ by its names). A layer without bytes is NotModelled.
-Sources: RFC 791, 792, 768, 793, 826, 1035, 7323; linux net/ipv4/tcp_output.c; iputils ping_common.c.
+Sources: RFC 791, 792, 768, 793, 826, 7323, 7348, 8926, 2003; wireguard.com/papers/wireguard.pdf section 5.4;
+linux net/ipv4/tcp_output.c; iputils ping_common.c.
 """
 
 from __future__ import annotations
 
+import hashlib
 import struct
-import zlib
 from dataclasses import field
 
-from engine.errors import InputError, NotModelled
-from engine.linux.addr import ip4
+from engine.errors import NotModelled
 from engine.linux.clock import BIRTH
-from engine.linux.packet import Arp, Ethernet, Icmp, IPv4, Layer, Packet, Payload, Tcp, Udp
+from engine.linux.packet import (
+    Arp,
+    Ethernet,
+    Geneve,
+    Icmp,
+    IPv4,
+    Layer,
+    Packet,
+    Payload,
+    Tcp,
+    Udp,
+    Vxlan,
+    WireGuard,
+)
+from engine.linux.wire import dns
 from engine.record import dataclass
 
+#: EtherType of a frame inside GRE or Geneve (Transparent Ethernet Bridging)
+TRANS_ETHER = 0x6558
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32}
-DNS_TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
-#: the TTL of the answers that docker's name server gives
-DNS_TTL = 600
 #: the TCP timestamp at virtual second 0
 TS_START = 1_000_000_000
 #: seconds from 1970 to the birth of every lab (UTC)
@@ -44,7 +57,7 @@ def checksum(data: bytes) -> int:
 
 @dataclass(slots=True)
 class Wire:
-    """One capture's encoder: it remembers the DNS questions. `questions` is (client port) -> (type, name)."""
+    """One capture's encoder: it remembers the DNS questions. `questions` is client port -> (type, name)."""
 
     questions: dict[int, tuple[int, str]] = field(default_factory=dict)
 
@@ -68,61 +81,22 @@ class Wire:
         if isinstance(first, Tcp) and ip is not None:
             return tcp_bytes(first, ip, self.layers(rest, ip, sent), sent)
         if isinstance(first, Udp) and ip is not None:
-            data = self.dns(first, rest)
+            data = dns.message(first, rest, self.questions)
             return udp_bytes(first, ip, self.layers(rest, ip, sent) if data is None else data)
         if isinstance(first, Icmp):
             quoted = self.layers(first.quoted.layers, None, sent) if first.quoted is not None else b""
             return icmp_bytes(first, quoted + self.layers(rest, ip, sent))
         if isinstance(first, Payload):
             return payload_bytes(first, sent)
+        if isinstance(first, Vxlan):
+            return struct.pack(">II", 0x08 << 24, first.vni << 8) + self.layers(rest, None, sent)
+        if isinstance(first, Geneve):
+            return struct.pack(">BBHI", 0, 0, TRANS_ETHER, first.vni << 8) + self.layers(rest, None, sent)
+        if isinstance(first, Ethernet):
+            return self.frame(Packet((first, *rest)), sent=sent)
+        if isinstance(first, WireGuard):
+            return wireguard_bytes(first, self.layers(rest, None, sent))
         raise NotModelled(f"pcap: {type(first).__name__}")
-
-    # ---- DNS
-
-    def dns(self, udp: Udp, rest: tuple[Layer, ...]) -> bytes | None:
-        """The message that a DNS payload tells; None for anything else."""
-        data = rest[0] if rest else None
-        if not isinstance(data, Payload) or data.protocol != "dns":
-            return None
-        kind, mark, name = data.text.partition("? ")
-        asks = bool(mark)
-        port = udp.sport if asks else udp.dport
-        if asks:
-            if kind not in DNS_TYPES:
-                raise NotModelled(f"pcap: DNS {kind}")
-            self.questions[port] = (DNS_TYPES[kind], name)
-        asked, name = self.questions.get(port, (1, ""))
-        answers = [] if asks else dns_answers(data.text)
-        flags = 0x0100 if asks else 0x8183 if data.text.startswith("NXDOMAIN") else 0x8180
-        head = struct.pack(
-            ">6H", zlib.crc32(f"{port} {name}".encode()) & 0xFFFF, flags, 1, len(answers), 0, 0
-        )
-        question = dns_name(name) + struct.pack(">2H", asked, 1)
-        records = [
-            struct.pack(">3HIH", 0xC00C, kind, 1, DNS_TTL, len(value)) + value for kind, value in answers
-        ]
-        return head + question + b"".join(records)
-
-
-def dns_name(name: str) -> bytes:
-    """`web.default.` as length-prefixed labels. A label over 63 bytes is cut."""
-    labels = [
-        label.encode("idna" if not label.isascii() else "ascii")[:63] for label in name.split(".") if label
-    ]
-    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
-
-
-def dns_answers(text: str) -> list[tuple[int, bytes]]:
-    """(type, data) of the answers in a payload's text: `A 10.0.0.1 10.0.0.2`, `PTR name.`, `NXDOMAIN`."""
-    kind, *values = text.split() or [""]
-    if kind == "A":
-        try:
-            return [(1, ip4(value).to_bytes(4, "big")) for value in values]
-        except (InputError, NotModelled):
-            return []
-    if kind in ("PTR", "CNAME", "NS"):
-        return [(DNS_TYPES[kind], dns_name(value)) for value in values]
-    return []
 
 
 def arp_bytes(arp: Arp) -> bytes:
@@ -134,10 +108,12 @@ def arp_bytes(arp: Arp) -> bytes:
 
 
 def ip_bytes(ip: IPv4, inner: bytes) -> bytes:
+    cut = (0x4000 if ip.df else 0) | (0x2000 if ip.mf else 0) | ip.offset // 8
+
     def head(total: int) -> bytes:
         return struct.pack(
-            ">BBHHHBBHII", 0x45, ip.tos, 20 + len(inner), ip.ident & 0xFFFF, 0x4000 if ip.df else 0,
-            ip.ttl, int(ip.proto), total, ip.src, ip.dst,
+            ">BBHHHBBHII", 0x45, ip.tos, 20 + len(inner), ip.ident & 0xFFFF, cut, ip.ttl, int(ip.proto), total,
+            ip.src, ip.dst,
         )  # fmt: skip
 
     return head(checksum(head(0))) + inner
@@ -202,3 +178,18 @@ def payload_bytes(data: Payload, sent: float) -> bytes:
         return data.text.encode()[: data.size].ljust(data.size, b"\0")
     stamp = struct.pack("<QQ", int(sent) + EPOCH, int(sent % 1 * 1_000_000)) if data.size >= 16 else b""
     return stamp + bytes(n & 0xFF for n in range(len(stamp), data.size))
+
+
+#: WireGuard's message types
+MESSAGES = {"initiation": 1, "response": 2, "data": 4, "keepalive": 4}
+
+
+def wireguard_bytes(head: WireGuard, inner: bytes) -> bytes:
+    """A message as long as the real one. Type and counter can be read; what is sealed is a digest of it, repeated."""
+    kind = struct.pack("<I", MESSAGES[head.message])
+    index = hashlib.sha256(head.to.encode()).digest()[:4]
+    if head.message in ("data", "keepalive"):
+        kind += index + struct.pack("<Q", head.counter)
+    size = head.header_length() + len(inner) - len(kind)
+    seal = hashlib.sha256(f"{head.sender} {head.to} {head.counter}".encode() + inner).digest()
+    return kind + (seal * (size // len(seal) + 1))[:size]

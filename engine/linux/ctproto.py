@@ -109,8 +109,8 @@ def initial(
         if track is None:
             return None
         fresh = replace(fresh, state="NONE", tcp=track)
-    elif isinstance(l4, Icmp) and l4.type not in (8, 13, 15, 17):
-        return None
+    elif (isinstance(l4, Icmp) and l4.type not in (8, 13, 15, 17)) or key.proto == Proto.SCTP:
+        return None  # the packets of the model have no SCTP header: to the kernel such a packet is too short
     judged = advance(fresh, packet, "original", now, how)
     return None if judged.word == "invalid" else judged.entry
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from engine.linux.conntrack import Conntrack
+from engine.linux.ctproto import SYSCTLS as CONNTRACK_SYSCTLS
 from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Rule, Table, together
 from engine.linux.ipset.sets import IpSets
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
@@ -41,10 +42,7 @@ SYSCTL_DEFAULTS: dict[str, str] = {
     "net.bridge.bridge-nf-call-iptables": "1",
     "net.bridge.bridge-nf-call-arptables": "1",
     "net.bridge.bridge-nf-call-ip6tables": "1",
-    "net.netfilter.nf_conntrack_max": "262144",
-    "net.netfilter.nf_conntrack_tcp_timeout_established": "432000",
-    "net.netfilter.nf_conntrack_udp_timeout": "30",
-    "net.netfilter.nf_conntrack_udp_timeout_stream": "120",
+    **CONNTRACK_SYSCTLS,
 }
 CONF_DEFAULTS: dict[str, str] = {
     "forwarding": "0", "rp_filter": "0", "route_localnet": "0", "proxy_arp": "0", "arp_ignore": "0",
@@ -138,6 +136,8 @@ class Netns:
 
     def sysctl(self, key: str) -> str:
         """Effective value; KeyError for a key that this kernel does not have."""
+        if key == "net.netfilter.nf_conntrack_count":
+            return str(len(self.conntrack.entries))
         if key in self.sysctls:
             return self.sysctls[key]
         if key in SYSCTL_DEFAULTS:

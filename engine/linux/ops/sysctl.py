@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.errors import NotModelled, OpError
+from engine.linux.ctproto import SYSCTLS as CONNTRACK
 from engine.linux.net import CONF_DEFAULTS, SYSCTL_DEFAULTS, Net, Netns, split_conf
 from engine.linux.ops.base import Op, handles
 from engine.record import dataclass
@@ -67,6 +68,11 @@ def _switch(text: str) -> str | None:
 
 _any = _int(-(2**31), 2**31 - 1)
 _bool = _int(0, 1)
+CONNTRACK_CHECKS: dict[str, Callable[[str], str | None]] = {
+    **dict.fromkeys(("acct", "checksum", "timestamp", "tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst"), _bool),
+    "events": _int(0, 2), "log_invalid": _int(0, 255), "tcp_max_retrans": _int(0, 255), "max": _int(0, 2**31 - 1),
+    "buckets": _int(0, 2**31 - 1), "expect_max": _int(1, 2**31 - 1),
+}  # fmt: skip
 CHECKS: dict[str, Callable[[str], str | None]] = {
     "net.ipv4.ip_default_ttl": _int(1, 255),
     "net.ipv4.ip_local_port_range": _pair(1, 65535, True),
@@ -89,15 +95,18 @@ CHECKS: dict[str, Callable[[str], str | None]] = {
     "net.bridge.bridge-nf-call-iptables": _switch,
     "net.bridge.bridge-nf-call-arptables": _switch,
     "net.bridge.bridge-nf-call-ip6tables": _switch,
-    "net.netfilter.nf_conntrack_max": _int(0, 2**31 - 1),
-    "net.netfilter.nf_conntrack_tcp_timeout_established": _int(0, 2**31 - 1),
-    "net.netfilter.nf_conntrack_udp_timeout": _int(0, 2**31 - 1),
-    "net.netfilter.nf_conntrack_udp_timeout_stream": _int(0, 2**31 - 1),
+    **{key: _any for key in CONNTRACK},
+    **{f"net.netfilter.nf_conntrack_{key}": check for key, check in CONNTRACK_CHECKS.items()},
 }
 
 
-#: What the model knows with one value only: SYN retries, a full conntrack table, choosy ARP questions.
-FIXED = ("net.ipv4.tcp_syn_retries", "net.netfilter.nf_conntrack_max", "arp_announce")
+#: nf_conntrack keys that are fixed here
+LIMITS = ("checksum", "events", "expect_max", "log_invalid")
+#: keys of the machine as a whole: only its root namespace writes them
+OF_MACHINE = tuple(f"net.netfilter.nf_conntrack_{k}" for k in ("max", "buckets", "expect_max"))
+#: What the model knows with one value only: SYN retries, choosy ARP questions, and of connection tracking what
+#: nobody here can see: broken checksums, events, expectations, a log of invalid packets.
+FIXED = ("net.ipv4.tcp_syn_retries", "arp_announce", *(f"net.netfilter.nf_conntrack_{k}" for k in LIMITS))
 
 
 @handles(SetSysctl)
@@ -108,7 +117,8 @@ def _set_sysctl(net: Net, op: SetSysctl) -> None:
     except KeyError:
         raise cannot_stat(op.key) from None
     value = CHECKS.get(op.key, _any)(op.value)
-    if value is None:
+    closed = op.key == "net.netfilter.nf_conntrack_count" or (op.key in OF_MACHINE and op.netns != ns.box)
+    if value is None or closed:
         raise OpError("EINVAL", f'sysctl: setting key "{op.key}": Invalid argument')
     conf = split_conf(op.key)
     if (op.key in FIXED or (conf is not None and conf[1] in FIXED)) and value != ns.sysctl(op.key):

@@ -60,7 +60,9 @@ class Recorder(Stage):
             chains = []
             for at, device in enumerate(d for d in self.devices[name].values() if d != "lo"):
                 for way, hook, priority in (("in", "ingress", -500), ("out", "egress", 500)):
-                    head = f'chain {way}{at} {{ type filter hook {hook} device "{device}" priority {priority};'
+                    head = (
+                        f'chain {way}{at} {{ type filter hook {hook} device "{device}" priority {priority};'
+                    )
                     rule = f'meta protocol ip log group 0 prefix "{way} {device}" meta nftrace set 1;'
                     chains.append(f"{head} {rule} }}")
             text = "table netdev tap {\n" + "\n".join(chains) + "\n}\n" + MARK

@@ -1,0 +1,90 @@
+"""The four wirings as the kernel walked them: every device hop, rule, header and connection, line by line.
+
+The recordings are made by capture_wirings.py. Both sides were built from the same command lines, so that the model's
+`ip`, `bridge`, `sysctl` and `iptables-restore` are tested with it. Not compared: `out cni0` where a bridge gives a frame
+to another of its own ports (the kernel may or may not pass the bridge device then, by its header cache).
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.linux.net import Net
+from tests.real import model, wirings
+from tests.real.saying import named_ports
+
+HERE = Path(__file__).parent / "recorded"
+FLOWS = ("svc", "pod", "local", "np", "hair", "node", "ext", "udp")
+
+
+@cache
+def built(name: str) -> Net:
+    return model.build(wirings.wiring(name).lines, wirings.LISTENING)
+
+
+def recorded(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def without_slow_path(rows: dict[str, list[str]], what: str) -> dict[str, list[str]]:
+    """A frame that a bridge gives to another of its own ports may pass the bridge device once more."""
+    if what not in ("local", "hair"):
+        return rows
+    return {name: [r for r in lines if not r.startswith("out cni0 ")] for name, lines in rows.items()}
+
+
+def last_states(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Of each connection's events the last."""
+    out: dict[str, list[str]] = {}
+    for name, lines in rows.items():
+        last: dict[str, str] = {}
+        for line in lines:
+            last[" ".join(line.split(" reply ")[0].split())] = line
+        out[name] = sorted(last.values())
+    return out
+
+
+def grid(ours: dict[str, list[str]], theirs: dict[str, list[str]]) -> str:
+    """Where the two part, namespace by namespace; "" when they are the same."""
+    out = []
+    for name in sorted({*ours, *theirs}):
+        a, b = ours.get(name, []), theirs.get(name, [])
+        if a != b:
+            out.append(f"-- {name}: model {len(a)} lines, kernel {len(b)}")
+            for x, y in zip_longest(a, b, fillvalue=""):
+                out += [f"   {x}"] if x == y else [f" m {x}", f" k {y}"]
+    return "\n".join(out)
+
+
+def compared(name: str, what: str) -> tuple[str, int]:
+    """(the grid of differences, how many lines were compared)."""
+    wiring = wirings.wiring(name)
+    flow, truth = wirings.flows(wiring.addresses)[what], recorded(name)["flows"][what]
+    net = built(name).copy()
+    choose = model.Recorded(truth["lines"], model.names(net))
+    call = model.call(net, flow.netns, flow.proto, flow.dst, flow.dport, truth["sport"], choose)
+    fixed = {wirings.PORT, wirings.NODEPORT, wirings.TARGET, truth["sport"], 8472}
+    ours = without_slow_path(model.lines(net, call.leg.walks()), what)
+    theirs = without_slow_path(truth["lines"], what)
+    connections = {f"{k} conntrack": v for k, v in last_states(model.tracked(net)).items()}
+    known = {f"{k} conntrack": v for k, v in last_states(truth["conntrack"]).items()}
+    a = named_ports({**ours, **connections}, fixed)
+    b = named_ports({**theirs, **known}, fixed)
+    return grid(a, b), sum(len(rows) for rows in b.values())
+
+
+@pytest.mark.parametrize("what", FLOWS)
+@pytest.mark.parametrize("name", wirings.WIRINGS)
+def test_the_model_walks_as_the_kernel_was_recorded(
+    name: str, what: str, record_property: pytest.RecordProperty
+) -> None:
+    differences, count = compared(name, what)
+    assert differences == ""
+    record_property("kernel comparison", (1 if what == FLOWS[0] else 0, 1, count))

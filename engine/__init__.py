@@ -4,20 +4,21 @@ Every file, in reading order (a test keeps the list whole). A room's own `__init
 
 below all   errors.py say.py particles.py record.py
 linux       A Linux box's network; standard library only.
-            addr.py packet.py linkinfo.py rows.py flow.py fib.py cttcp.py conntrack.py ctproto.py net.py (what there is),
+            addr.py packet.py linkinfo.py curve25519.py rows.py flow.py fib.py cttcp.py conntrack.py ctproto.py net.py (what there is),
             journey.py (what a packet did),
             skb.py choose.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
-  ops/      base.py bpf.py link.py ports.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py ipset.py ipsetwords.py
+  ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py ipset.py ipsetwords.py
             conntrack.py box.py commands.py
   xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py target.py
             target_more.py target_nat.py seen.py run.py, then the command: options.py extensions.py names.py
             vocabulary.py reader.py parse.py check.py refused.py command.py restore.py text.py
-  ipset/    rows.py kinds.py buckets.py sets.py expand.py packet.py text.py read.py refused.py command.py
+  ipset/    rows.py kinds.py buckets.py sets.py expand.py packet.py text.py spell.py read.py refused.py
+            command.py
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py programs.py
-            inbound.py outbound.py track.py nattuple.py nat.py deliver.py
+            words_tunnel.py tunnel.py vxlan.py ipip.py wireguard.py upper.py devices.py inbound.py outbound.py track.py nattuple.py nat.py deliver.py
             then, over the walker: act.py tcp.py datagram.py exchange.py
-  text/     link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py conntrack.py
+  text/     linkinfo.py link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py conntrack.py
   wire/     dns.py encode.py pcapfile.py
 fabric      machine.py lan.py router.py plan.py
 l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py logs.py behaviour.py

@@ -1,8 +1,8 @@
 """What a kind of device has beside the fields of every device: one frozen record a kind, kept in `Link.info`.
 
 Rules. A record holds what `ip link add ... type KIND` can say and refuses to be wrong; it does nothing. A device
-without a record here (lo, a NIC, veth, bridge, dummy, ifb) has `info` None. The device below (`dev`, `link`) is `Link.lower`,
-not here, because it is a device of a namespace. What a kind does with packets stands in `walk/tunnel.py` and its
+without a record here (lo, a NIC, veth, bridge, dummy, ifb) has `info` None. The device below (`dev`, `link`)
+is `Link.lower`, not here, because it is a device of a namespace. What a kind does with packets stands in `walk/tunnel.py` and its
 neighbours. Sources: include/uapi/linux/if_link.h; drivers/net/{vxlan,geneve,macvlan,ipvlan,wireguard,tun.c},
 net/ipv4/ipip.c.
 """
@@ -21,6 +21,20 @@ DF_MODES = ("unset", "inherit", "set")
 def check_ttl(ttl: int) -> None:
     if not 0 <= ttl <= 255:
         raise ValueError(f"ttl {ttl}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelKey:
+    """What a packet itself tells an external tunnel device: `encap ip id ID dst DST ...` of a route, or a program."""
+
+    id: int = 0
+    dst: int = 0
+    src: int = 0
+    ttl: int = 0
+    tos: int = 0
+    port: int = 0
+    df: bool = False
+    csum: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

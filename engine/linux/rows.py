@@ -231,10 +231,12 @@ class Box:
     journal: list[tuple[float, str]] = field(default_factory=list)
     exits: dict[int, int] = field(default_factory=dict)
     bpf: Bpf = field(default_factory=Bpf)
+    #: kernel modules that were loaded by hand or by need, where that shows (ipip: tunl0)
+    modules: set[str] = field(default_factory=set)
 
     def copy(self) -> Box:
         return Box(
             self.name, self.role, dict(self.procs), dict(self.files), set(self.folders), dict(self.netns_names),
             self.next_pid, self.next_inode, list(self.journal),
-            dict(self.exits), self.bpf.copy(),
+            dict(self.exits), self.bpf.copy(), set(self.modules),
         )  # fmt: skip

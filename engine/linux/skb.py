@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.linux.conntrack import NO_ZONE, CtEntry, Zone
 from engine.linux.packet import Ethernet, Packet
+from engine.linux.linkinfo import TunnelKey
 from engine.linux.rows import Socket
 from engine.record import dataclass
 
@@ -18,7 +19,8 @@ class Skb:
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
     `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
     `hop` the next hop's address once the route is chosen; `frame` the header that
-    it had at a bridge port, under br_netfilter; `steered` the socket that TPROXY has chosen for it."""
+    it had at a bridge port, under br_netfilter; `steered` the socket that TPROXY has chosen for it; `tunnel` what an
+    external tunnel device is told by the route or a program."""
 
     packet: Packet
     mark: int = 0
@@ -38,3 +40,4 @@ class Skb:
     frame: Ethernet | None = None
     zone: Zone = NO_ZONE
     steered: Socket | None = None
+    tunnel: TunnelKey | None = None

@@ -29,6 +29,7 @@ from engine.linux.ops.bpf import (
     UpdateMap,
 )
 from engine.linux.ops.conntrack import CtDelete, CtFlush
+from engine.linux.ops.device import AddDevice, LoadModule, SetDevice
 from engine.linux.ops.ipset import (
     IpsetAdd,
     IpsetCreate,
@@ -44,6 +45,7 @@ from engine.linux.ops.nexthop import DelNexthop, SetNexthop
 from engine.linux.ops.route import AddRoute, DelRoute, FlushRouteCache, FlushRoutes, Way
 from engine.linux.ops.rule import AddRule, DelRule, FlushRules
 from engine.linux.ops.sysctl import SetSysctl
+from engine.linux.ops.vxlanfdb import FlushVxlanFdb, SetVxlanFdb
 from engine.linux.ops.xt import (
     XtAppend,
     XtDelete,
@@ -62,6 +64,7 @@ from engine.linux.ops.xtrestore import Restored, XtRestore
 __all__ = [
     "AddAddress",
     "AddBox",
+    "AddDevice",
     "AddLink",
     "AddNetns",
     "AddRoute",
@@ -88,6 +91,7 @@ __all__ = [
     "FlushRouteCache",
     "FlushRoutes",
     "FlushRules",
+    "FlushVxlanFdb",
     "IpsetAdd",
     "IpsetCreate",
     "IpsetDel",
@@ -97,6 +101,7 @@ __all__ = [
     "IpsetSwap",
     "KillProc",
     "Listen",
+    "LoadModule",
     "LoadProgram",
     "Log",
     "MakeFolder",
@@ -105,12 +110,14 @@ __all__ = [
     "RemoveFolder",
     "RemoveMap",
     "Restored",
+    "SetDevice",
     "SetFdb",
     "SetLabel",
     "SetLink",
     "SetNeighbour",
     "SetNexthop",
     "SetSysctl",
+    "SetVxlanFdb",
     "StartProc",
     "StopProc",
     "UpdateMap",

@@ -67,6 +67,10 @@ def _add_netns(net: Net, op: AddNetns) -> None:
     net.spaces[op.id] = Netns(id=op.id, box=op.box, label=op.label, inode=box.next_inode)
     box.next_inode += 1
     add_loopback(net.spaces[op.id], up=False)
+    if "ipip" in box.modules:
+        from engine.linux.ops.device import add_fallback
+
+        add_fallback(net.spaces[op.id])
     if op.name:
         box.netns_names[op.name] = op.id
 

@@ -1,25 +1,38 @@
 """Ops on links: adding, removing, raising, moving and enslaving devices (man ip-link).
 
 Rules. Every check comes before the first change, so that a refused op leaves the rows alone. What follows from a
-change (routes, neighbours, a bridge's MAC and MTU, learned entries) is done here, as the kernel's notifiers do it.
+change stands in `linkstate.py`; devices with an `info` of their own (tunnels, macvlan ...) are made in `device.py`.
 Measured on Linux 6.18; the sources are net/core/rtnetlink.c, drivers/net/veth.c, net/bridge/br_if.c.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
 from engine.linux.net import Net, Netns
-from engine.linux.ops.address import AddAddress, DelAddress, drop_address, insert_address, need_device
+from engine.linux.linkinfo import Ipip, Ipvlan, Macvlan, Vxlan
+from engine.linux.ops.address import AddAddress, DelAddress, need_device
 from engine.linux.ops.base import Op, handles
-from engine.linux.ops.kernelroutes import add_routes, down_device, up_device
+from engine.linux.ops.linkstate import (
+    move,
+    name_space,
+    new_index,
+    react,
+    remove_link,
+    rename,
+    set_link_down,
+    set_link_up,
+    set_mac,
+    set_master,
+    set_mtu,
+    watch,
+)
 from engine.linux.ops.neigh import DelNeighbour, SetFdb, SetNeighbour
-from engine.linux.ops.ports import drop_port, enslave, forget_learned, put, settle_bridge
-from engine.linux.rows import Address, Link, Port
-from engine.linux.status import carrier, peer_of
+from engine.linux.ops.ports import put, settle_bridge
+from engine.linux.ops.tunnels import check_open, close_sockets, open_sockets
+from engine.linux.rows import Link, Port
 from engine.record import dataclass
 
 __all__ = [
@@ -29,13 +42,11 @@ __all__ = [
 
 EXISTS = "RTNETLINK answers: File exists"
 NOT_SUPPORTED = "RTNETLINK answers: Operation not supported"
-#: qdisc of a device once it has been up; a NIC gets what Debian and Ubuntu set by default.
-QDISC = {"physical": "fq_codel"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddLink(Op):
-    """`ip link add NAME type KIND` (bridge, dummy, or physical with its `peer` port, which only the fabric makes).
+    """`ip link add NAME type KIND` (bridge, dummy, ifb, or physical with its `peer` port, which only the fabric makes).
     `mac` 0 = one made from the namespace and the name, always the same for the same lab. `peer` may be there already
     or come later: whoever comes second closes the cable."""
 
@@ -85,12 +96,17 @@ class SetLink(Op):
     isolated: bool | None = None
     learning: bool | None = None
     flood: bool | None = None
+    mcast_flood: bool | None = None
+    bcast_flood: bool | None = None
+    neigh_suppress: bool | None = None
     promisc: bool | None = None
     ageing: int | None = None
     txqlen: int | None = None
 
 
-PORT_FLAGS = ("hairpin", "isolated", "learning", "flood")
+PORT_FLAGS = (
+    "hairpin", "isolated", "learning", "flood", "mcast_flood", "bcast_flood", "neigh_suppress",
+)  # fmt: skip
 
 
 def make_mac(netns_id: str, name: str) -> int:
@@ -132,31 +148,12 @@ def check_mtu(kind: str, mtu: int) -> None:
         raise OpError("EINVAL", "Error: mtu greater than device maximum.")
 
 
-def new_index(ns: Netns) -> int:
-    """The next free index after the last one given out, as the kernel allocates."""
-    index = ns.next_ifindex
-    while index in ns.links:
-        index += 1
-    ns.next_ifindex = index + 1
-    return index
-
-
-def name_space(net: Net, seen_from: str, other: str) -> None:
-    """Give the other namespace its id (nsid) in this one, as the kernel does when a link first points there."""
-    if seen_from == other:
-        return
-    ids = net.spaces[seen_from].nsids
-    if other not in ids:
-        taken = set(ids.values())
-        ids[other] = next(i for i in range(len(taken) + 1) if i not in taken)
-
-
 @handles(AddLink)
 def _add_link(net: Net, op: AddLink) -> None:
     ns = net.spaces[op.netns]
     check_name(ns, op.name)
     check_mtu(op.kind, op.mtu)
-    if op.kind not in ("bridge", "dummy", "physical"):
+    if op.kind not in ("bridge", "dummy", "physical", "ifb"):
         raise OpError("EOPNOTSUPP", "Error: Unknown device type.")
     if op.mac:
         check_mac(op.mac)
@@ -209,6 +206,8 @@ def _del_link(net: Net, op: DelLink) -> None:
     link = need_device(ns, op.name)
     if link.kind in ("loopback", "physical"):
         raise OpError("EOPNOTSUPP", NOT_SUPPORTED)
+    if isinstance(link.info, Ipip) and link.info.fallback:
+        return  # ip_tunnel_dellink leaves it, and says nothing
     remove_link(net, ns, link)
 
 
@@ -220,10 +219,9 @@ def _set_link(net: Net, op: SetLink) -> None:
     if op.netns_to is not None and op.netns_to != op.netns:
         ns, link = move(net, ns, link, op.netns_to, op.new_name)
     if op.mac is not None:
-        set_mac(ns, link.ifindex, op.mac)
+        set_mac(net, ns, link.ifindex, op.mac)
     if op.mtu is not None:
-        link = put(ns, replace(ns.links[link.ifindex], mtu=op.mtu, mtu_set=True))
-        settle_bridge(ns, link.master)
+        set_mtu(net, ns, link.ifindex, op.mtu)
     if op.new_name is not None and op.new_name != link.name:
         rename(ns, ns.links[link.ifindex], op.new_name)
     if op.master is not None:
@@ -238,8 +236,10 @@ def _set_link(net: Net, op: SetLink) -> None:
         before = watch(net, ns, link)
         if op.up:
             set_link_up(ns, link)
+            open_sockets(net, ns, ns.links[link.ifindex])
         else:
             set_link_down(ns, link)
+            close_sockets(net, ns, link)
         react(net, before)
 
 
@@ -251,7 +251,7 @@ def check_set(net: Net, ns: Netns, link: Link, op: SetLink) -> None:
             raise OpError("EINVAL", f'Error: argument "{op.netns_to}" is wrong: Invalid "netns" value\n')
         target = net.spaces[op.netns_to]
         if target is not ns:
-            if link.kind in ("loopback", "bridge"):
+            if link.kind in ("loopback", "bridge") or (isinstance(link.info, Ipip) and link.info.fallback):
                 raise OpError("EINVAL", "Error: The interface netns is immutable.")
             check_name(target, op.new_name or link.name)
     if op.new_name is not None and op.new_name != link.name and target is ns:
@@ -260,6 +260,9 @@ def check_set(net: Net, ns: Netns, link: Link, op: SetLink) -> None:
         check_mac(op.mac)
     if op.mtu is not None:
         check_mtu(link.kind, op.mtu)
+        check_lower_mtu(net, link, op.mtu)
+    if op.up and not link.up and target is ns:
+        check_open(net, ns, link)
     if op.master:
         master = target.link(op.master)
         if master is None:
@@ -268,8 +271,10 @@ def check_set(net: Net, ns: Netns, link: Link, op: SetLink) -> None:
             raise OpError("EOPNOTSUPP", NOT_SUPPORTED)
         if link.kind == "bridge":
             raise OpError("ELOOP", "Error: Can not enslave a bridge to a bridge.")
-        if link.kind == "loopback":
+        if link.kind == "loopback" or link.headerless:
             raise OpError("EINVAL", "RTNETLINK answers: Invalid argument")
+        if link.ifindex in ns.uppers:
+            raise OpError("EBUSY", "RTNETLINK answers: Device or resource busy")
     port = bool(op.master) if op.master is not None else bool(link.master) and target is ns
     if not port and any(getattr(op, f) is not None for f in PORT_FLAGS):
         raise OpError("EOPNOTSUPP", NOT_SUPPORTED)
@@ -277,166 +282,11 @@ def check_set(net: Net, ns: Netns, link: Link, op: SetLink) -> None:
         raise OpError("EOPNOTSUPP", NOT_SUPPORTED)
 
 
-def set_link_up(ns: Netns, link: Link) -> None:
-    """Raise a link: addresses on it get their connected routes; lo gets 127.0.0.1/8."""
-    link = put(ns, replace(link, up=True, qdisc=QDISC.get(link.kind, "noqueue")))
-    for row in ns.addresses.get(link.ifindex, ()):
-        add_routes(ns, link, row)
-    up_device(ns, link.ifindex)
-    rows = ns.addresses.get(link.ifindex, ())
-    if link.kind == "loopback" and not any(a.addr == 0x7F000001 and a.length == 8 for a in rows):
-        insert_address(ns, link, Address(ifindex=0, addr=0x7F000001, length=8, scope="host"))
-
-
-def set_link_down(ns: Netns, link: Link) -> None:
-    """Lower a link: its routes, neighbours and learned entries go; its addresses stay."""
-    put(ns, replace(link, up=False))
-    down_device(ns, link.ifindex)
-    forget_neighbours(ns, link.ifindex)
-    forget_learned(ns, link.ifindex)
-
-
-def forget_neighbours(ns: Netns, ifindex: int, *, keep_permanent: bool = False) -> None:
-    for key, row in list(ns.neighbours.items()):
-        if key[0] == ifindex and not (keep_permanent and row.state == "PERMANENT"):
-            del ns.neighbours[key]
-
-
-def watch(net: Net, ns: Netns, link: Link) -> list[tuple[Netns, int]]:
-    """The devices that have carrier now and may lose it by a change of `link`: it, its peer, and their bridges."""
-    ends = [(ns, link)]
-    other = peer_of(net, link)
-    if other is not None:
-        ends.append(other)
-    ends += [(space, space.links[end.master]) for space, end in list(ends) if end.master in space.links]
-    return [(space, end.ifindex) for space, end in ends if carrier(net, space, end)]
-
-
-def react(net: Net, had: list[tuple[Netns, int]]) -> None:
-    """After a change: devices that lost their carrier forget neighbours (arp_evict_nocarrier) and learned entries."""
-    for space, index in had:
-        link = space.links.get(index)
-        if link is not None and not carrier(net, space, link):
-            forget_neighbours(space, index, keep_permanent=True)
-            if link.master:
-                forget_learned(space, index)
-
-
-def set_mac(ns: Netns, index: int, mac: int) -> None:
-    link = put(ns, replace(ns.links[index], mac=mac, mac_set=ns.links[index].kind == "bridge"))
-    forget_neighbours(ns, index)
-    if link.kind == "bridge":
-        put(ns, replace(link, selected=True))
-        settle_bridge(ns, index, index)
-    settle_bridge(ns, link.master, index)
-
-
-def set_master(net: Net, ns: Netns, link: Link, name: str) -> None:
-    """Put a device into a bridge, or take it out ("")."""
-    master = ns.names[name] if name else 0
-    if master == link.master:
+def check_lower_mtu(net: Net, link: Link, mtu: int) -> None:
+    """A device on a device is no wider than that one leaves room for (macvlan_change_mtu, vxlan_change_mtu)."""
+    if link.lower is None or link.lower[0] not in net.spaces:
         return
-    old = link.master
-    before = watch(net, ns, link)
-    if old:
-        drop_port(ns, link)
-    if master:
-        enslave(ns, ns.links[link.ifindex], ns.links[master])
-    react(net, before)
-
-
-def rename(ns: Netns, link: Link, name: str) -> None:
-    """A new name: labels of addresses follow as the kernel writes them, and so do the device's sysctls."""
-    del ns.names[link.name]
-    put(ns, replace(link, name=name))
-    rows: list[Address] = []
-    for number, row in enumerate(ns.addresses.get(link.ifindex, ())):
-        tail = ""
-        if number:
-            _, colon, alias = row.label.partition(":")
-            tail = f":{alias}" if colon else f":{number + 1}"
-        rows.append(replace(row, label=f"{name}{tail}" if len(tail) + len(name) < 16 else tail))
-    if rows:
-        ns.addresses[link.ifindex] = tuple(rows)
-    for key, new in list(conf_keys(ns, link.name, name)):
-        ns.sysctls[new] = ns.sysctls.pop(key)
-
-
-def conf_keys(ns: Netns, name: str, new: str = "") -> Iterator[tuple[str, str]]:
-    """Sysctls of one device that were set, with their keys under another name."""
-    old_dots, new_dots = name.replace(".", "/"), new.replace(".", "/")
-    for family in ("conf", "neigh"):
-        head = f"net.ipv4.{family}.{old_dots}."
-        for key in list(ns.sysctls):
-            if key.startswith(head):
-                yield key, f"net.ipv4.{family}.{new_dots}.{key[len(head) :]}"
-
-
-def strip(net: Net, ns: Netns, link: Link) -> None:
-    """Take away everything that hangs on a device: master, ports, addresses, routes, neighbours, entries, sysctls."""
-    if link.master:
-        drop_port(ns, link)
-    for port in list(ns.ports(link.ifindex)):
-        drop_port(ns, port)
-    set_link_down(ns, ns.links[link.ifindex])
-    for row in ns.addresses.get(link.ifindex, ()):
-        if row in ns.addresses.get(link.ifindex, ()):
-            drop_address(ns, link, row)
-    down_device(ns, link.ifindex, force=True, gone=True)
-    for key, entry in list(ns.fdb.items()):
-        if entry.bridge == link.ifindex:
-            del ns.fdb[key]
-    for name, _ in list(conf_keys(ns, link.name)):
-        del ns.sysctls[name]
-    ns.link_stats.pop(link.ifindex, None)
-
-
-def take_out(net: Net, ns: Netns, link: Link) -> None:
-    """Strip a device and remove its row; what loses carrier by it reacts."""
-    before = watch(net, ns, link)
-    strip(net, ns, link)
-    del ns.links[link.ifindex]
-    del ns.names[link.name]
-    react(net, before)
-
-
-def remove_link(net: Net, ns: Netns, link: Link) -> None:
-    """Take a link away with its addresses, routes, neighbours, ports; a veth takes its peer with it. A physical device
-    cannot vanish: it goes back to its machine's root namespace, as when its namespace ends."""
-    if link.kind == "physical":
-        home = net.spaces.get(ns.box)
-        if home is not None and home is not ns:
-            free = link.name if link.name not in home.names else next(
-                f"dev{n}" for n in range(len(home.names) + 1) if f"dev{n}" not in home.names
-            )  # fmt: skip
-            move(net, ns, link, home.id, free)
-        return
-    other = peer_of(net, link) if link.kind == "veth" else None
-    take_out(net, ns, link)
-    if other is not None:
-        take_out(net, other[0], other[0].links[other[1].ifindex])
-
-
-def move(net: Net, ns: Netns, link: Link, to: str, new_name: str | None) -> tuple[Netns, Link]:
-    """Into another namespace: down, bare, with the same index where that is free there. Returns where it is now."""
-    there = net.spaces[to]
-    other = peer_of(net, link)
-    before = watch(net, ns, link)
-    strip(net, ns, link)
-    del ns.links[link.ifindex]
-    del ns.names[link.name]
-    index = link.ifindex if link.ifindex not in there.links else new_index(there)
-    fresh = replace(
-        link, ifindex=index, name=new_name or link.name, up=False, master=0, qdisc="noop", promisc=False,
-        hairpin=False, isolated=False, learning=True, flood=True,
-    )  # fmt: skip
-    put(there, fresh)
-    name_space(net, ns.id, to)
-    if other is not None:
-        space, peer = other
-        put(space, replace(space.links[peer.ifindex], peer=(to, index)))
-        if link.kind == "veth":
-            name_space(net, to, space.id)
-            name_space(net, space.id, to)
-    react(net, before)
-    return there, fresh
+    below = net.spaces[link.lower[0]].links.get(link.lower[1])
+    room = 50 if isinstance(link.info, Vxlan) else 0 if isinstance(link.info, Macvlan | Ipvlan) else None
+    if below is not None and room is not None and mtu > below.mtu - room:
+        raise OpError("EINVAL", "RTNETLINK answers: Invalid argument")

@@ -6,9 +6,17 @@ Rules. Called by the ops on links, never by anybody else. Source: net/bridge/br_
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from engine.linux.net import Netns
 from engine.linux.rows import FdbEntry, Link
+
+
+#: a port's flags when nobody has set them
+PORT_DEFAULTS: dict[str, Any] = {
+    "hairpin": False, "isolated": False, "learning": True, "flood": True, "mcast_flood": True, "bcast_flood": True,
+    "neigh_suppress": False,
+}  # fmt: skip
 
 
 def put(ns: Netns, link: Link) -> Link:
@@ -72,7 +80,7 @@ def drop_port(ns: Netns, link: Link) -> None:
     for key, row in list(ns.fdb.items()):
         if row.ifindex == link.ifindex and row.bridge == old:
             del ns.fdb[key]
-    put(ns, replace(link, master=0, hairpin=False, isolated=False, learning=True, flood=True))
+    put(ns, replace(link, master=0, **PORT_DEFAULTS))
     settle_bridge(ns, old)
 
 

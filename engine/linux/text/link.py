@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import InputError, Problem
-from engine.linux.addr import mac, mac_text
+from engine.linux.addr import mac, mac_text, text4
+from engine.linux.linkinfo import Ipip
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Link
-from engine.linux.status import flags, operstate, peer_of
+from engine.linux.status import flags, iflink, lower_of, operstate, peer_of
+from engine.linux.text.linkinfo import hardware
 from engine.record import dataclass
 from engine.say import Phrase
 
@@ -23,16 +25,27 @@ NOT_A_LINK = Phrase(
 
 
 def shown_name(net: Net, ns: Netns, link: Link) -> str:
-    """`eth0@if5` for a veth with its peer elsewhere, `veth0@veth1` with it here, the bare name for the rest."""
-    if link.kind != "veth" or link.peer is None:
+    """`eth0@if5` for a device whose other end is elsewhere, `veth0@veth1` with it here, `tunl0@NONE` for a tunnel bound
+    to no device, the bare name for the rest."""
+    other = iflink(ns, link)
+    if other is None:
         return link.name
-    peer = peer_of(net, link)
-    if peer is not None and peer[0].id == ns.id:
-        return f"{link.name}@{peer[1].name}"
-    return f"{link.name}@if{link.peer[1]}"
+    if not other:
+        return f"{link.name}@NONE"
+    far = other_end(net, link)
+    if far is not None and far[0].id == ns.id:
+        return f"{link.name}@{far[1].name}"
+    return f"{link.name}@if{other}"
+
+
+def other_end(net: Net, link: Link) -> tuple[Netns, Link] | None:
+    """The device that stands behind the @."""
+    return peer_of(net, link) if link.kind == "veth" else lower_of(net, link)
 
 
 def link_type(link: Link) -> str:
+    if link.headerless:
+        return "ipip" if link.kind == "ipip" else "none"
     return "loopback" if link.kind == "loopback" else "ether"
 
 
@@ -41,11 +54,12 @@ def broadcast_mac(link: Link) -> str:
 
 
 def netns_of_peer(net: Net, ns: Netns, link: Link) -> tuple[int, str] | None:
-    """(id of the peer's namespace here, its name under /run/netns or ""); None when the peer is here or none."""
-    if link.kind != "veth" or link.peer is None or link.peer[0] == ns.id or link.peer[0] not in ns.nsids:
+    """(id of the other end's namespace here, its name under /run/netns or ""); None when it is here or none."""
+    end = link.peer if link.kind == "veth" else link.lower
+    if end is None or end[0] == ns.id or end[0] not in ns.nsids:
         return None
     names = net.boxes[ns.box].netns_names
-    return ns.nsids[link.peer[0]], next((n for n, id in reversed(names.items()) if id == link.peer[0]), "")
+    return ns.nsids[end[0]], next((n for n, id in reversed(names.items()) if id == end[0]), "")
 
 
 def head(net: Net, ns: Netns, link: Link, *, mode: bool = True) -> str:
@@ -60,7 +74,7 @@ def head(net: Net, ns: Netns, link: Link, *, mode: bool = True) -> str:
 
 def second(net: Net, ns: Netns, link: Link) -> str:
     """The line with the hardware address."""
-    out = f"    link/{link_type(link)} {mac_text(link.mac)} brd {broadcast_mac(link)}"
+    out = f"    {hardware(link)}"
     where = netns_of_peer(net, ns, link)
     if where is not None:
         out += f" link-netns {where[1]}" if where[1] else f" link-netnsid {where[0]}"
@@ -113,6 +127,13 @@ def stats_json(ns: Netns, link: Link) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def address_word(link: Link) -> str:
+    """The hardware address as text; a device without one has none."""
+    if isinstance(link.info, Ipip):
+        return text4(link.info.local)
+    return "" if link.headerless else mac_text(link.mac)
+
+
 def brief_head(net: Net, ns: Netns, link: Link) -> str:
     """The columns that `ip -br link` and `ip -br addr` begin with, trailing space included."""
     return f"{shown_name(net, ns, link):<16} {operstate(net, ns, link):<14} "
@@ -120,7 +141,7 @@ def brief_head(net: Net, ns: Netns, link: Link) -> str:
 
 def to_brief(net: Net, ns: Netns, link: Link) -> str:
     """The line of `ip -br link`, without its trailing space."""
-    return f"{brief_head(net, ns, link)}{mac_text(link.mac)} <{','.join(flags(net, ns, link))}>"
+    return f"{brief_head(net, ns, link)}{address_word(link)} <{','.join(flags(net, ns, link))}>"
 
 
 def to_json(
@@ -131,12 +152,15 @@ def to_json(
     out: dict[str, Any] = {}
     if not brief:
         out["ifindex"] = link.ifindex
-    if link.kind == "veth" and link.peer is not None:
-        peer = peer_of(net, link)
-        if peer is not None and peer[0].id == ns.id:
+    other = iflink(ns, link)
+    if other is not None:
+        peer = other_end(net, link)
+        if peer is not None and other and peer[0].id == ns.id:
             out["link"] = peer[1].name
+        elif other:
+            out["link_index"] = other
         else:
-            out["link_index"] = link.peer[1]
+            out["link"] = None
     # The tool prints the name after the link's other end in brief form too.
     words = list(flags(net, ns, link))
     if brief:
@@ -160,8 +184,16 @@ def to_json(
     if not lower:
         return out
     out["link_type"] = link_type(link)
-    out["address"] = mac_text(link.mac)
-    out["broadcast"] = broadcast_mac(link)
+    if isinstance(link.info, Ipip):
+        out["address"] = text4(link.info.local)
+        out |= (
+            {"link_pointtopoint": True, "broadcast": text4(link.info.remote)}
+            if link.info.remote
+            else {"broadcast": "0.0.0.0"}
+        )
+    elif not link.headerless:
+        out["address"] = mac_text(link.mac)
+        out["broadcast"] = broadcast_mac(link)
     where = netns_of_peer(net, ns, link)
     if where is not None:
         out["link_netnsid"] = where[0]
@@ -173,7 +205,11 @@ def name_last(out: dict[str, Any], link: Link) -> dict[str, Any]:
 
 
 def brief_tail(link: Link, words: list[str], mode: bool) -> dict[str, Any]:
-    return {"address": mac_text(link.mac), "flags": words} if mode else {}
+    return (
+        {**({} if link_type(link) == "none" else {"address": address_word(link)}), "flags": words}
+        if mode
+        else {}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,11 +241,15 @@ def parse(text: str, where: str = "") -> Shown:
     fields = rest.split()
     got = dict(zip(fields[::2], fields[1::2], strict=False))
     lower = lines[1].split()
-    if len(lower) < 4 or not lower[0].startswith("link/") or not {"mtu", "qdisc", "state"} <= got.keys():
+    if not lower or not lower[0].startswith("link/") or not {"mtu", "qdisc", "state"} <= got.keys():
         raise bad
-    tail = dict(zip(lower[4::2], lower[5::2], strict=False))
+    kind = lower[0].removeprefix("link/")
+    if len(lower) < 4 and kind != "none":
+        raise bad
+    tail = dict(zip(lower[4::2], lower[5::2], strict=False)) if kind != "none" else {}
     return Shown(
         ifindex=int(parts[0]), name=name, other=other, flags=tuple(words.split(",")), mtu=int(got["mtu"]),
         qdisc=got["qdisc"], master=got.get("master", ""), state=got["state"], txqlen=int(got.get("qlen", "0")),
-        mac=mac(lower[1], where), netns=tail.get("link-netns", tail.get("link-netnsid", "")),
+        mac=mac(lower[1], where) if kind in ("ether", "loopback") else 0,
+        netns=tail.get("link-netns", tail.get("link-netnsid", "")),
     )  # fmt: skip

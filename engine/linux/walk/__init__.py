@@ -3,6 +3,8 @@
     words.py      every why the walker gives, in both languages
     walker.py     Walker: the steps of one packet, its events and its end
     l2.py         devices, wires, bridges with br_netfilter
+    devices.py    what each other kind of device does with a frame: tunnels (tunnel.py vxlan.py ipip.py wireguard.py),
+                  devices on devices (upper.py), tun
     arp.py        the neighbour table and the question behind it
     timers.py     what time alone does to neighbours and learned addresses
     routing.py    the routing decision and its why

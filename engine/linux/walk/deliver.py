@@ -15,8 +15,8 @@ from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, Icmp, IPv4, Packet, Proto, Tcp, Udp
 from engine.linux.skb import Skb
-from engine.linux.walk import words
-from engine.linux.walk.walker import Answering, End, Waiting, Walker
+from engine.linux.walk import tunnel, words
+from engine.linux.walk.walker import Answering, End, Event, Waiting, Walker
 
 #: how long a path MTU is believed (net.ipv4.route.mtu_expires)
 PATH_MTU_SECONDS = 600.0
@@ -89,8 +89,12 @@ def find_waiting(
     return None
 
 
-def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> End:
-    """Hand the packet to whoever it is for."""
+def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> Event:
+    """Hand the packet to whoever it is for; a tunnel's own socket is asked first."""
+    if ns.tunnels:
+        event = tunnel.receive(w, ns, skb, place)
+        if event is not None:
+            return event
     packet = skb.packet
     l4 = packet.l4
     if isinstance(l4, Tcp | Udp):

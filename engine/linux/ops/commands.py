@@ -17,6 +17,8 @@ from engine.linux.addr import Prefix, mac_text, text4
 from engine.linux.ops.address import AddAddress, DelAddress, FlushAddresses
 from engine.linux.ops.base import Op
 from engine.linux.ops.box import AddNetns, DelNetns
+from engine.linux.ops.ipset import IpsetOp
+from engine.linux.ops.ipsetwords import ipset_words
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
 from engine.linux.ops.nexthop import DelNexthop, SetNexthop
@@ -337,3 +339,10 @@ def _(op: SetFdb, place: Place) -> tuple[Words, ...]:
     )
     words = (mac_text(op.entry.mac), "dev", op.device, "master", *kind)
     return ((*tool("bridge", op.netns, place), "fdb", verb, *words),)
+
+
+@to_command.register
+def _(op: IpsetOp, place: Place) -> tuple[Words, ...]:
+    inside = place(op.netns)
+    head = ("ip", "netns", "exec", inside, "ipset") if inside else ("ipset",)
+    return ((*head, *ipset_words(op)),)

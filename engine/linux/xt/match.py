@@ -50,6 +50,11 @@ class Match:
         return False
 
     @property
+    def sets(self) -> tuple[str, ...]:
+        """The ipsets that it asks."""
+        return ()
+
+    @property
     def stateful(self) -> bool:
         """Does it count in the rule's state cell (Chain.states)?"""
         return False

@@ -38,6 +38,12 @@ class XtRule:
         return any(m.stateful for m in self.matches)
 
     @property
+    def sets(self) -> tuple[str, ...]:
+        """The ipsets that it uses, each as often as it is used."""
+        asked = tuple(name for m in self.matches for name in m.sets)
+        return asked + (self.target.sets if self.target is not None else ())
+
+    @property
     def proto(self) -> int:
         """The number of -p; 0 without one or with a negated one."""
         return next((m.number for m in self.matches if isinstance(m, Protocol) and not m.invert), 0)

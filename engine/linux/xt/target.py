@@ -73,6 +73,11 @@ class Target:
     def needs_conntrack(self) -> bool:
         return False
 
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The ipsets that it changes or asks."""
+        return ()
+
 
 ACCEPT_WHY = Phrase("let it through", "통과시킵니다")
 DROP_WHY = Phrase("throw it away in silence", "아무 응답 없이 버립니다")

@@ -15,7 +15,7 @@ from engine.shell.tool import Tool
 _REFUSED = (
     "awk", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
-    "pip", "ethtool", "nmcli", "nft", "ipset", "ipvsadm", "ufw", "firewall-cmd",
+    "pip", "ethtool", "nmcli", "nft", "ipvsadm", "ufw", "firewall-cmd",
     "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap", "nslookup",
     "dig", "host", "getent",
 )  # fmt: skip
@@ -111,6 +111,7 @@ MODULES: dict[str, str] = {
     "ip6tables-save": "iptables",
     "ip6tables-restore": "iptables",
     "conntrack": "conntrack",
+    "ipset": "ipset",
     "bpftool": "bpftool",
     # containers and the cluster
     "docker": "docker",

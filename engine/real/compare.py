@@ -80,7 +80,7 @@ class Compared:
         for id in sorted({*self.model, *self.kernel}):
             ours, theirs = self.model.get(id, []), self.kernel.get(id, [])
             lines.append(f"-- {id}: {'same' if ours == theirs else 'DIFFERENT'} ({len(ours)} records)")
-            if ours == theirs:
+            if ours == theirs and self.model_error == self.kernel_error:
                 continue
             marked = False
             for a, b in zip_longest(ours, theirs):
@@ -168,7 +168,7 @@ class Pair:
         for ns in copy.spaces.values():
             ns.conntrack = type(ns.conntrack)()
         counts = rule_counts(self.net)
-        tape = Tape(answer["records"], answer.get("conntrack", {}), counts)
+        tape = Tape(answer["records"], answer.get("born", {}), counts)
         call = model_call(copy, flow, tape)
         found = judge(self.net, copy, flow, answer, call, counts, tape)
         carried = self.net.copy()

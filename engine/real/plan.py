@@ -106,6 +106,9 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
             flags = [f"{k} {'on' if v else 'off'}" for k, v in port_flags(link).items()]
             if flags:
                 ip.append(f"link set dev {link.name} type bridge_slave {' '.join(flags)}")
+    for link in ns.links.values():
+        if link.kind == "bridge" and link.mtu_set:
+            ip.append(f"link set dev {link.name} mtu {link.mtu}")
     for index in sorted(ns.links):
         if ns.links[index].up:
             ip.append(f"link set dev {ns.links[index].name} up")

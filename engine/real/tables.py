@@ -91,6 +91,8 @@ class Connections:
         self.events.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, NEW_CONNECTIONS)
         self.events.setblocking(False)
         self.known: list[bytes] = []
+        #: every entry as it was when it was new: some are gone when the record is read (a RST ends them)
+        self.born: list[dict[str, Any]] = []
         list(ask(self.sock, CT_DELETE, HEAD, ACK))
 
     def listen(self) -> None:
@@ -107,6 +109,7 @@ class Connections:
                     body += packed(18, found[18])
                 if body not in self.known:
                     self.known.append(body)
+                self.born.append(row_of(data))
 
     def rows(self) -> list[dict[str, Any]]:
         """The IPv4 entries that are there now."""
@@ -125,7 +128,7 @@ class Connections:
         for key in self.known:
             with contextlib.suppress(FileNotFoundError):
                 list(ask(self.sock, CT_DELETE, HEAD + key, ACK))
-        self.known = []
+        self.known, self.born = [], []
 
 
 def packed(kind: int, data: bytes) -> bytes:

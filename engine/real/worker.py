@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from engine.real import netlink, tables
+from engine.real import getroute, netlink, tables
 
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
@@ -229,6 +229,7 @@ class Worker:
             self.enter("")
         result, records = self.follow(act, sock, error)
         tracked = {id: self.connections(id).rows() for id in sorted(self.tracing)}
+        born = {id: self.connections(id).born for id in tracked}
         quietly_close(sock)
         for accepted in self.open:
             quietly_close(accepted)
@@ -236,7 +237,7 @@ class Worker:
         if result == "SILENCE" or result == "EHOSTUNREACH":
             for id in self.files:
                 tables.forget_unresolved(self.route_table(id))
-        return {"error": result, "records": records, "conntrack": tracked}
+        return {"error": result, "records": records, "conntrack": tracked, "born": born}
 
     @staticmethod
     def client(act: dict[str, Any]) -> socket.socket:
@@ -363,6 +364,31 @@ class Worker:
 
     # -- read -----------------------------------------------------------------------------------------------
 
+    def attempt_tool(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Run `argv` in a namespace, whatever it says: {"stdout", "stderr", "code"}."""
+        self.enter(what["netns"])
+        try:
+            done = subprocess.run(what["argv"], text=True, capture_output=True, timeout=20)
+        except FileNotFoundError:
+            raise Refused(f"{what['argv'][0]}: not installed") from None
+        finally:
+            self.enter("")
+        return {"stdout": done.stdout, "stderr": done.stderr, "code": done.returncode}
+
+    def set_sysctls(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Write `values` (path below /proc/sys -> text) in a namespace."""
+        self.sysctl(what["netns"], what["values"])
+        return {}
+
+    def routes(self, what: dict[str, Any]) -> dict[str, Any]:
+        """What the kernel would do with flows (see getroute.py), asked in a namespace."""
+        self.enter(what["netns"])
+        try:
+            with getroute.open_route() as sock:
+                return {"answers": getroute.ask(sock, what["asked"])}
+        finally:
+            self.enter("")
+
     def read(self, what: dict[str, Any]) -> dict[str, Any]:
         """The output of `argv` in a namespace."""
         return {"text": self.run(what["netns"], what["argv"])}
@@ -401,7 +427,7 @@ def main() -> None:
     worker = Worker()
     verbs = {
         "build": worker.build, "watch": worker.watch, "send": worker.send, "read": worker.read,
-        "reload": worker.reload,
+        "reload": worker.reload, "routes": worker.routes, "try": worker.attempt_tool, "sysctl": worker.set_sysctls,
     }  # fmt: skip
     for line in sys.stdin:
         request = json.loads(line)

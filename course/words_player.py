@@ -4,6 +4,7 @@ from engine.say import Phrase
 
 PLAY = Phrase("play", "재생")
 PLAY_ABOUT = Phrase("play or pause", "재생하거나 멈춥니다")
+PLAY_BOTH_ABOUT = Phrase("play or pause both sides", "양쪽을 함께 재생하거나 멈춥니다")
 HOP = Phrase("hop", "홉")
 HOP_ABOUT = Phrase("one hop on", "한 홉 앞으로 갑니다")
 HOP_BACK = Phrase("hop back", "홉 뒤로")
@@ -22,6 +23,8 @@ LADDER_ABOUT = Phrase(
 )
 FASTER = Phrase("speed", "속도")
 FASTER_ABOUT = Phrase("faster (+) or slower (-)", "빠르게(+) 또는 느리게(-) 합니다")
+SLOWER = Phrase("slower", "느리게")
+SLOWER_ABOUT = Phrase("slower", "느리게 합니다")
 REPLAY = Phrase("replay", "다시")
 REPLAY_ABOUT = Phrase("from the beginning again", "처음부터 다시 봅니다")
 ARP = Phrase("ARP", "ARP")

@@ -184,7 +184,7 @@ def panel(
     before, after = (step.before, step.after or step.before) if inside else (beat.before, beat.after)
     why = _why(playback, beat, step, lang)
     tail = _tail(why, step, moment.row, width, lang, glyphs, room=max(1, height - len(out) - HEADERS))
-    room = max(1, height - len(out) - len(tail))
+    room = max(1 if height > len(out) + 1 else 0, height - len(out) - len(tail))  # one line: the why
     headers = header_lines(before, after, glyphs)
     if (
         len(headers) > room

@@ -89,12 +89,11 @@ class PlayBlock(DoBlock):
         super().__init__(markup=False)
         self.play, self.at = play, at
         phrase = words.PLAY_PREDICT if play.ask is not None else words.PLAY_BLOCK
+        said = phrase(flow=flow_text(play.flow, ascii=ascii))
+        if play.beside is not None:
+            said = words.PLAY_BESIDE(one=play.beside.this, two=play.beside.that)
         mark = "> " if ascii else "▶ "
-        self.update(
-            Content.assemble(
-                (mark, "bold $accent"), phrase(flow=flow_text(play.flow, ascii=ascii)).text(lang)
-            )
-        )
+        self.update(Content.assemble((mark, "bold $accent"), said.text(lang)))
 
 
 def flow_text(flow: Flow, *, ascii: bool = False) -> str:

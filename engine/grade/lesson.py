@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.errors import InputError
+from engine.grade.beside import Beside, read_beside
 from engine.grade.predict import Ask, read_ask
 from engine.grade.steps import Selector, read_selector
 from engine.grade.table import Flow, flow_of
@@ -30,7 +31,7 @@ PROSE_FENCES: Final = (
     "", "yaml", "json", "text", "markdown", "bash", "sh", "ini", "toml", "diff", "go", "c", "dockerfile",
 )  # fmt: skip
 PLAY_KEYS: Final = (
-    "from", "to", "proto", "headers", "enter", "faults", "do", "lab", "stop", "predict",
+    "from", "to", "proto", "headers", "enter", "faults", "do", "lab", "stop", "predict", "beside",
 )  # fmt: skip
 
 FENCE: Final = re.compile(r"^( {0,3})(`{3,}|~{3,})\s*(.*?)\s*$")
@@ -107,7 +108,7 @@ class Run:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
     """A journey to show. `stop` is where the player halts; `ask` what is predicted there; `lab` another lab ("" = the
-    lesson's, as the run blocks before left it)."""
+    lesson's, as the run blocks before left it); `beside` the same flow elsewhere, to be compared."""
 
     flow: Flow
     faults: tuple[Fault, ...] = ()
@@ -115,6 +116,7 @@ class Play:
     lab: str = ""
     stop: Selector | None = None
     ask: Ask | None = None
+    beside: Beside | None = None
     where: str = ""
 
 
@@ -349,7 +351,10 @@ def _play(body: str, file: str, line: int, problems: Problems) -> Play | None:
             p = replace(p, value={**inner, "stop": f.value["stop"]})
         ask = read_ask(p.fields("ask", "field", "stop", "options"), p)
     faults = tuple(x for x in (read_fault(n) for n in f.items("faults")) if x is not None)
+    beside = None if (n := f.node("beside")) is None else read_beside(n, node)
     deeds, lab, where = read_deeds(f.node("do")), f.text("lab"), f"{file}:{line}"
     if flow is None:
         return None
-    return Play(flow=flow, faults=faults, deeds=deeds, lab=lab, stop=stop, ask=ask, where=where)
+    return Play(
+        flow=flow, faults=faults, deeds=deeds, lab=lab, stop=stop, ask=ask, beside=beside, where=where
+    )  # fmt: skip

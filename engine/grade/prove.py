@@ -209,11 +209,12 @@ def _run(story: Story, at: tuple[int, int], block: Run, problems: Problems) -> N
 
 def _play(story: Story, at: tuple[int, int], block: Play, problems: Problems) -> None:
     played = story.play(*at)
-    for said in played.failed:
-        problems.add(block.where, PLAY_DEED(text=said))
-    if played.journey.outcome is Outcome.NOT_MODELLED:
-        why = played.journey.why if played.journey.why is not None else plain("-")
-        problems.add(block.where, PLAY_MODEL(why=why))
+    for side in (played, played.beside):
+        for said in side.failed if side is not None else ():
+            problems.add(block.where, PLAY_DEED(text=said))
+        if side is not None and side.journey.outcome is Outcome.NOT_MODELLED:
+            why = side.journey.why if side.journey.why is not None else plain("-")
+            problems.add(block.where, PLAY_MODEL(why=why))
     if block.stop is not None and find(played.journey, block.stop) is None:
         problems.add(block.where, PLAY_STOP(selector=block.stop.text()))
     if played.question is not None and len(played.question.options) < 3:

@@ -10,7 +10,9 @@ Rules. Outputs are made here and nowhere else. The learner's own lab is another 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from engine.grade.beside import Beside
 from engine.grade.course import Folder
 from engine.grade.finding import Halt
 from engine.grade.lesson import Block, Play, Run
@@ -36,13 +38,16 @@ class Shown:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
     """A play, ready to be shown: its journey, the lab that it crossed (for the drawing), the hop to halt at, the
-    question there. `failed` says what of its faults and deeds did not work."""
+    question there. `failed` says what of its faults and deeds did not work. A comparison has a `title` for each side,
+    and the other side is `beside`."""
 
     journey: Journey
     lab: Lab
     halt: Halt | None = None
     question: Question | None = None
     failed: tuple[Said, ...] = ()
+    title: Said | None = None
+    beside: Played | None = None
 
 
 class Story:
@@ -100,17 +105,26 @@ class Story:
         self._reach((step, block))
         play = self.block((step, block))
         assert isinstance(play, Play)
-        lab = self.folder.open_lab(play.lab, lang=self.lang) if play.lab else self._before[step, block].copy()
-        failed = tuple(do(lab, play.deeds))
-        faults.put(lab.world, play.faults)
-        journey = play.flow.send(lab).journey
+        lab, journey, failed = self._send((step, block), play)
         asked = None if play.ask is None else question(lab, play.ask, journey, seed)
         halt = None
         if play.stop is not None and (found := find(journey, play.stop)) is not None:
             halt = found.halt
         elif asked is not None:
             halt = asked.halt
-        return Played(journey=journey, lab=lab, halt=halt, question=asked, failed=failed)
+        played = Played(journey=journey, lab=lab, halt=halt, question=asked, failed=failed)
+        if play.beside is None:
+            return played
+        lab, journey, failed = self._send((step, block), play.beside)
+        other = Played(journey=journey, lab=lab, failed=failed, title=play.beside.that)
+        return replace(played, title=play.beside.this, beside=other)
+
+    def _send(self, at: tuple[int, int], play: Play | Beside) -> tuple[Lab, Journey, tuple[Said, ...]]:
+        """(lab, journey, what failed) of a play, or of what stands beside it, in a lab of its own."""
+        lab = self.folder.open_lab(play.lab, lang=self.lang) if play.lab else self._before[at].copy()
+        failed = tuple(do(lab, play.deeds))
+        faults.put(lab.world, play.faults)
+        return lab, play.flow.send(lab).journey, failed
 
     def everything(self) -> Iterator[tuple[tuple[int, int], Block]]:
         """All run and play blocks, in order."""

@@ -161,7 +161,7 @@ def test_each_language_has_its_own_prose_and_shares_the_blocks() -> None:
             "# T\n## A\n```play\nfrom: pod/a\nto: pod/b:80\nstopp: 1\n```\n",
             None,
             "l/lesson.en.md:6: stopp: there is no key 'stopp' here (did you mean 'stop'?); "
-            "accepted: from, to, proto, headers, enter, faults, do, lab, stop, predict",
+            "accepted: from, to, proto, headers, enter, faults, do, lab, stop, predict, beside",
         ),
         ("# T\n## A\n```play\n```\n", None, "l/lesson.en.md:3: the key 'from' is missing; write a text"),
     ],
@@ -432,3 +432,44 @@ def test_lessons_by_id_number_and_beginning() -> None:
     assert course.entry("01-sample") is course.entry("1") is course.entry("01")
     with pytest.raises(InputError, match="there is no lesson '01-sampel' \\(did you mean '01-sample'\\?\\)"):
         course.entry("01-sampel")
+
+
+BESIDE = """# T
+
+## A
+
+```play
+from: pod/a
+to: pod/b:80
+{more}
+```
+"""
+NAMED = "this: {en: one, ko: 하나}, that: {en: two, ko: 둘}"
+
+
+def test_a_variant_inherits_what_it_does_not_name() -> None:
+    more = (
+        f"lab: two-nodes\nproto: udp\nbeside: {{{NAMED}, to: 'pod/c:53', do: [{{on: node/w1, run: ip a}}]}}"
+    )
+    play = lesson(BESIDE.replace("{more}", more)).steps[0].en[0]
+    assert isinstance(play, Play) and play.beside is not None
+    beside = play.beside
+    assert (beside.flow.source, beside.flow.to, beside.flow.proto) == ("pod/a", "pod/c:53", "udp")
+    assert beside.lab == "two-nodes" and len(beside.deeds) == 1 and beside.that.text("ko") == "둘"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("beside: other", "`this` and `that` name the two sides"),
+        (f"beside: {{{NAMED}}}", "both sides are the same"),
+        (f"beside: {{{NAMED}, to: 'pod/b:80'}}", "both sides are the same"),
+        ("beside: {this: {en: one, ko: 하나}, to: 'pod/c:80'}", "that"),
+        ("beside: {this: {en: one}, that: {en: two, ko: 둘}, to: 'pod/c:80'}", "ko"),
+        (f"beside: {{{NAMED}, too: 'pod/c:80'}}", "too"),
+        (f"stop: {{at: w1}}\nbeside: {{{NAMED}, to: 'pod/c:80'}}", "has no `stop`"),
+        (f"predict: {{ask: outcome}}\nbeside: {{{NAMED}, to: 'pod/c:80'}}", "has no `predict`"),
+    ],
+)
+def test_a_comparison_that_is_none_is_refused(more: str, said: str) -> None:
+    assert any(said in line for line in errors(BESIDE.replace("{more}", more)))

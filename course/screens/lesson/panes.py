@@ -91,7 +91,8 @@ class LessonPanes(TutorScreen):
 
     @property
     def narrow(self) -> bool:
-        return self.size.width < WIDE or self.full
+        """Is one pane shown at a time? A comparison takes the whole window while it is looked at."""
+        return self.size.width < WIDE or self.full or (self.pane == "see" and self.see.comparing)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)

@@ -151,18 +151,21 @@ class LessonScreen(LessonSteps):
 
         def work() -> None:
             played = desk.play(at)
-            self.app.call_from_thread(self._played, played, at, go)
+            self.tutor.from_thread(self._played(played, at, go))
 
         self.run_worker(work, name="play", group="play", exclusive=True, thread=True)
 
-    def _played(self, played: Played | EngineError, at: At, go: bool) -> None:
+    async def _played(self, played: Played | EngineError, at: At, go: bool) -> None:
         """A play is ready: load it; a question that is still open hides what comes after its hop."""
         desk = self.desk
         if isinstance(played, EngineError) or desk is None:
             self.see.tell(played.said if isinstance(played, EngineError) else None, "$error")
             return
-        text = desk.question_text(played.question) if played.question is not None else None
-        self.see.show(played, at, text, ask=at not in self._predicted())
+        if played.beside is not None:
+            await self.see.compare(played, at)
+        else:
+            text = desk.question_text(played.question) if played.question is not None else None
+            self.see.show(played, at, text, ask=at not in self._predicted())
         self.show_keys()
         if go:
             self._go("see")
@@ -200,7 +203,7 @@ class LessonScreen(LessonSteps):
         if self.see.empty:
             self._eager = "play" if not self.loaded else ""
             return
-        if self.see.player not in (self.focused,):
+        if self.focused is not self.see.in_use:
             self._go("see")
         self.see.play_pause()
 

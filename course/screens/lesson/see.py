@@ -25,7 +25,10 @@ from course.widgets.lesson_player import LessonPlayer
 from course.widgets.player import Player
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from course.app import TutorApp
+    from course.widgets.beside import Beside
     from course.widgets.blocks import At
     from engine.grade.finding import Halt
     from engine.grade.predict import Question
@@ -81,10 +84,25 @@ class SeePane(Vertical):
     @property
     def empty(self) -> bool:
         """Is there no packet?"""
-        return self.player.has_class("hidden")
+        return self.player.has_class("hidden") and not self.comparing
+
+    @property
+    def beside(self) -> Beside | None:
+        """The two players; made when the first comparison is shown."""
+        return next(iter(self.query("#beside").results()), None)  # type: ignore[return-value]
+
+    @property
+    def comparing(self) -> bool:
+        """Do two packets stand here?"""
+        return self.beside is not None and not self.beside.has_class("hidden")
+
+    @property
+    def in_use(self) -> Widget:
+        """What shows the packet: the player, or two."""
+        return self.beside if self.comparing and self.beside is not None else self.player
 
     def focus_in(self) -> None:
-        (self if self.empty else self.player).focus()
+        (self if self.empty else self.in_use).focus()
 
     # -- what stands here -----------------------------------------------------------------------------------
 
@@ -92,8 +110,13 @@ class SeePane(Vertical):
         """A text instead of a packet."""
         self.question = self.at = None
         self.query_one("#nothing", Static).update(Content(text))
-        self.query_one("#nothing").remove_class("hidden")
-        self.player.add_class("hidden")
+        self._only("nothing")
+
+    def _only(self, id: str) -> None:
+        """Of the text, the player and the two players this one."""
+        for name in ("nothing", "player", "beside"):
+            for part in self.query(f"#{name}"):
+                part.set_class(name != id, "hidden")
 
     def tell(self, said: Said | None, style: str = "") -> None:
         """The line above the packet: a question, a verdict, what went wrong. It stays until the next packet."""
@@ -107,8 +130,7 @@ class SeePane(Vertical):
         """Another journey, from its beginning: hidden from `hide` on, or standing at `halt`."""
         self.question = self.at = None
         player = self.player
-        self.query_one("#nothing").add_class("hidden")
-        player.remove_class("hidden")
+        self._only("player")
         player.motion = None if self.tutor.motion else False
         player.load(journey, net, play=play)
         if hide is not None:
@@ -132,11 +154,30 @@ class SeePane(Vertical):
 
     def go(self) -> None:
         """Let what was shown move."""
-        if self.halt is None or not self.player.play_until(*self.halt):
+        if self.comparing and self.beside is not None:
+            self.beside.play()
+        elif self.halt is None or not self.player.play_until(*self.halt):
             self.player.play()
 
     def play_pause(self) -> None:
-        self.player.action_play_pause()
+        if self.comparing and self.beside is not None:
+            self.beside.action_play_pause()
+        else:
+            self.player.action_play_pause()
+
+    async def compare(self, played: Played, at: At) -> None:
+        """A play with its other side, not moving yet."""
+        from course.widgets.beside import Beside
+
+        self.question, self.at = None, at
+        self.player.pause()
+        self.tell(None)
+        if self.beside is None:
+            await self.mount(Beside(lang=self.tutor.lang, ascii=self.tutor.ascii, id="beside"))
+        assert self.beside is not None
+        self.beside.motion = None if self.tutor.motion else False
+        self._only("beside")
+        self.beside.show(played)
 
     # -- the question ---------------------------------------------------------------------------------------
 
@@ -191,5 +232,7 @@ class SeePane(Vertical):
         player = self.player
         player.lang, player.ascii = self.tutor.lang, self.tutor.ascii
         player.motion = None if self.tutor.motion else False
+        if self.beside is not None:
+            self.beside.retext(self.tutor.lang, self.tutor.ascii, player.motion)
         if self.question is not None and self.text is not None:
             self.tell(say.PREDICT_ASK(question=self.text), "$warning")

@@ -87,6 +87,17 @@ class Player(PlayerControls):
         def control(self) -> Player:
             return self.player
 
+    class ViewChanged(Message):
+        """The scene, the ladder or the zoom stands there now."""
+
+        def __init__(self, player: Player, view: str) -> None:
+            super().__init__()
+            self.player, self.view = player, view
+
+        @property
+        def control(self) -> Player:
+            return self.player
+
     def __init__(
         self, *, lang: str = "en", ascii: bool = False, motion: bool | None = None, view: str = "auto",
         clock: Callable[[], float] = time.monotonic, id: str | None = None, classes: str | None = None,
@@ -106,6 +117,7 @@ class Player(PlayerControls):
         self._halt: int | None = None
         self._ready = False
         self._fits, self._low = True, False
+        self._told_view = ""
 
     def compose(self) -> ComposeResult:
         yield PlayerScene(id="scene")
@@ -167,6 +179,17 @@ class Player(PlayerControls):
     @property
     def zoomed(self) -> bool:
         return self._zoomed
+
+    def choose_view(self, view: str) -> None:
+        """scene, ladder or auto (by size)."""
+        self._view, self._zoomed, self._fits, self._low = view, False, True, False
+        self._arrange()
+
+    def show_asides(self, shown: bool) -> None:
+        """Show the ARP exchanges on the way, or not."""
+        if self._arp != shown:
+            self._arp = shown
+            self._recut()
 
     def play(self) -> None:
         """Play on; from the end, from the beginning again."""
@@ -361,6 +384,9 @@ class Player(PlayerControls):
         for name in ("scene", "ladder", "zoom"):
             self.query_one(f"#{name}").set_class(name != shown, "off")
         self.query_one("#panel").styles.height = self._panel_height()
+        if shown != self._told_view:
+            self._told_view = shown
+            self.post_message(self.ViewChanged(self, shown))
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:

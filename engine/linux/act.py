@@ -150,6 +150,13 @@ def forbidden(
     return Call(leg=leg, outcome=Outcome.REJECTED, error=error, sock=sock)
 
 
+def uid_of(proc: Proc | None) -> int:
+    """The user id of a program's sockets (`-m owner`); a socket of nobody known is root's."""
+    if proc is None or proc.user == "root":
+        return 0
+    return int(proc.user) if proc.user.isdigit() else 101
+
+
 def ephemeral(net: Net, ns: Netns, proto: int, choose: Choose) -> int:
     """A free source port: the namespace's range, upward from a start that the seed chose, never twice in a row."""
     low, high = (int(x) for x in ns.sysctl("net.ipv4.ip_local_port_range").split())

@@ -19,6 +19,7 @@ from engine.linux.act import (
     packet_of,
     reply_of,
     silent,
+    uid_of,
 )
 from engine.linux.bpf import hooks
 from engine.linux.choose import Choose
@@ -99,7 +100,7 @@ def udp_call(
     words = packet_of(
         server_ip, client_ip, Proto.UDP, Udp(sport=server_port, dport=client_port), answer.payload
     )
-    done, back = act.walk(end.netns, words, who=name)
+    done, back = act.walk(end.netns, words, who=name, uid=uid_of(end.proc))
     ok = done.waiting == waiting
     rest = () if ok else echoes(act, done)
     peer = (0, 0)

@@ -28,6 +28,7 @@ from engine.linux.act import (
     packet_of,
     reply_of,
     silent,
+    uid_of,
 )
 from engine.linux.bpf import hooks
 from engine.linux.choose import Choose
@@ -92,7 +93,7 @@ def tcp_call(
     act.waiting.append(far)
     their = choose.number("isn", 1, 0x7FFFFFFF)
     name = end.proc.comm if end.proc is not None else "-"
-    us: dict[str, Any] = {"who": name}
+    us: dict[str, Any] = {"who": name, "uid": uid_of(end.proc)}
 
     def from_server(flags: str, seq: int, ack: int, data: Payload | None = None) -> tuple[End, Walk]:
         layers: tuple[Layer, ...] = (

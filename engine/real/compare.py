@@ -20,7 +20,7 @@ from engine.linux.net import Net
 from engine.linux.packet import Payload
 from engine.real.kernel import Kernel
 from engine.real.plan import traced_text
-from engine.real.records import Record, compared_walks, flooded, kernel_records, model_records
+from engine.real.records import IGMP, Record, compared_walks, flooded, kernel_records, model_records
 from engine.real.tape import Tape
 from engine.record import dataclass
 
@@ -252,7 +252,7 @@ def connections(net: Net, kernel: Mapping[str, Sequence[Mapping[str, Any]]]) -> 
         if id not in kernel or not ns.xt.tracks:
             continue
         mine[id] = tuple(sorted(model_connection(e) for e in ns.conntrack.entries.values()))
-        theirs[id] = tuple(sorted(kernel_connection(row) for row in kernel[id]))
+        theirs[id] = tuple(sorted(kernel_connection(row) for row in kernel[id] if row["orig"][0] != IGMP))
     return mine, theirs
 
 

@@ -31,7 +31,7 @@ kube        options.py cluster.py objects.py manifests.py schema.py fields.py va
             containers.py podstatus.py eviction.py containerd.py runtime.py registry.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py files.py names.py sockets.py web.py
-            servers.py podtools.py dissect.py pcapfilter.py complete.py unknown.py
+            servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where
 lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py build.py
             trace.py deeds.py lab.py

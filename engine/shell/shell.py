@@ -19,6 +19,7 @@ from engine.linux.ops import KillProc
 from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell import words as grammar
+from engine.shell.binary import shown
 from engine.shell.expand import Expander
 from engine.shell.files import FileError, Files
 from engine.shell.place import GONE, RENEWED, Spot, resolve
@@ -48,7 +49,7 @@ WATCHING = Phrase(
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a typed text left. `chunks` are the same texts in the order in which a terminal would show them:
-    ("out" or "err", text)."""
+    ("out" or "err", text); `downloads` are files for the learner's own machine: (name, bytes)."""
 
     stdout: str = ""
     stderr: str = ""
@@ -56,6 +57,7 @@ class Result:
     journeys: tuple[Journey, ...] = ()
     clear: bool = False
     chunks: tuple[tuple[str, str], ...] = ()
+    downloads: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ class _Gathered:
     clear: bool = False
     leave: bool = False
     enter: Spot | None = None
+    downloads: list[tuple[str, bytes]] = field(default_factory=list)
 
     def text(self, stream: str, text: str) -> None:
         if text:
@@ -101,6 +104,7 @@ class _Gathered:
     def take(self, out: Out) -> None:
         """Everything of `out` but its texts."""
         self.journeys += out.journeys
+        self.downloads += out.downloads
         if out.clear:
             self.clear = True
             self.chunks.clear()
@@ -192,9 +196,11 @@ class Shell:
             else:
                 self.stack.append(first_session(got.enter))
         self._close_dead(got)
+        got.chunks = [(stream, shown(text)) for stream, text in got.chunks]
         return Result(
-            got.joined("out"), got.joined("err"), code, tuple(got.journeys), got.clear, tuple(got.chunks)
-        )
+            got.joined("out"), got.joined("err"), code, tuple(got.journeys), got.clear, tuple(got.chunks),
+            tuple(got.downloads),
+        )  # fmt: skip
 
     def _close(self, session: Session) -> None:
         """A nested shell ends, and with it the process that was only there for it."""
@@ -440,6 +446,7 @@ class Shell:
             stderr=got.joined("err"),
             code=session.code,
             journeys=tuple(got.journeys),
+            downloads=tuple(got.downloads),
         )
 
     def terminal(self, context: Context) -> bool:

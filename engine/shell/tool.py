@@ -40,7 +40,7 @@ SEE_HELP = Phrase(en="`help {tool}` lists what is.", ko="`help {tool}`(으)로 �
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Out:
     """What a command leaves. `enter` opens a nested shell there; `leave` ends the innermost one; `clear` wipes
-    the screen; `chunks` = the texts in order (see `mixed`)."""
+    the screen; `chunks` = the texts in order (see `mixed`); `downloads` are files that leave the lab: (name, bytes)."""
 
     stdout: str = ""
     stderr: str = ""
@@ -50,6 +50,7 @@ class Out:
     leave: bool = False
     clear: bool = False
     chunks: tuple[tuple[str, str], ...] = ()
+    downloads: tuple[tuple[str, bytes], ...] = ()
 
     @classmethod
     def mixed(

@@ -34,6 +34,16 @@ class Seen(NamedTuple):
     packet: Packet
 
 
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What a capture file was made of: its link type, its snapshot length, the packets, and what a SYN offered."""
+
+    linktype: int
+    length: int
+    seen: tuple[Seen, ...]
+    mss: int = 1460
+
+
 #: Packets that are kept for tcpdump, over all devices.
 CAPTURE_LIMIT = 20000
 #: What one hop costs on the capture's clock, in seconds.
@@ -56,6 +66,8 @@ class World:
     #: where tcpdump last looked in a namespace: its window in the capture, and when
     watched: dict[str, tuple[int, int, float]] = field(default_factory=dict)
 
+    #: capture files that tcpdump wrote, by the digest of their bytes
+    captures: dict[str, Capture] = field(default_factory=dict)
     #: the legs that the taps have seen, by identity
     known: dict[int, Leg] = field(default_factory=dict)
 
@@ -92,6 +104,7 @@ class World:
             capture=list(self.capture),
             dropped=self.dropped,
             watched=dict(self.watched),
+            captures=self.captures,
         )
 
     def places(self) -> list[str]:

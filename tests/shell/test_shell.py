@@ -86,7 +86,7 @@ def test_lines(shell: Shell, line: str, text: str) -> None:
         ("ping -6 ::1", "ping -6 is not modelled here"),
         ("grep -P x /etc/hosts", "grep -P is not modelled here"),
         ("cat /proc/net/tcp", "/proc/net/tcp is not modelled here. Ask the tool instead: ss -tan"),
-        ("tcpdump -w x.pcap", "tcpdump -w is not modelled here"),
+        ("tcpdump -C 1", "tcpdump -C is not modelled here"),
         ("curl https://10.0.2.2/", "https is not modelled here"),
     ],
 )

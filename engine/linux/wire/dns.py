@@ -33,10 +33,16 @@ def message(udp: Udp, rest: tuple[Layer, ...], questions: dict[int, tuple[int, s
     asked, name = questions.get(port, (1, ""))
     answers = [] if asks else dns_answers(data.text)
     flags = 0x0100 if asks else 0x8183 if data.text.startswith("NXDOMAIN") else 0x8180
-    head = struct.pack(">6H", zlib.crc32(f"{port} {name}".encode()) & 0xFFFF, flags, 1, len(answers), 0, 0)
+    head = struct.pack(">6H", ident(udp), flags, 1, len(answers), 0, 0)
     question = dns_name(name) + struct.pack(">2H", asked, 1)
     records = [struct.pack(">3HIH", 0xC00C, kind, 1, TTL, len(value)) + value for kind, value in answers]
     return head + question + b"".join(records)
+
+
+def ident(udp: Udp) -> int:
+    """The message id: the model has none, so it is made from the client's port, which question and answer share."""
+    port = udp.sport if udp.dport == 53 else udp.dport
+    return zlib.crc32(b"dns %d" % port) & 0xFFFF
 
 
 def dns_name(name: str) -> bytes:

@@ -57,9 +57,11 @@ def checksum(data: bytes) -> int:
 
 @dataclass(slots=True)
 class Wire:
-    """One capture's encoder: it remembers the DNS questions. `questions` is client port -> (type, name)."""
+    """One capture's encoder: it remembers the DNS questions. `questions` is client port -> (type, name); `mss` is what
+    a SYN offers."""
 
     questions: dict[int, tuple[int, str]] = field(default_factory=dict)
+    mss: int = 1460
 
     def frame(self, packet: Packet, *, sent: float = 0.0) -> bytes:
         """The frame with its Ethernet header (zero addresses on lo, as Linux has it). `sent`: virtual second at which
@@ -79,7 +81,7 @@ class Wire:
         if isinstance(first, IPv4):
             return ip_bytes(first, self.layers(rest, first, sent))
         if isinstance(first, Tcp) and ip is not None:
-            return tcp_bytes(first, ip, self.layers(rest, ip, sent), sent)
+            return tcp_bytes(first, ip, self.layers(rest, ip, sent), sent, self.mss)
         if isinstance(first, Udp) and ip is not None:
             data = dns.message(first, rest, self.questions)
             return udp_bytes(first, ip, self.layers(rest, ip, sent) if data is None else data)
@@ -124,21 +126,40 @@ def pseudo(ip: IPv4, length: int) -> bytes:
     return struct.pack(">IIBBH", ip.src, ip.dst, 0, int(ip.proto), length)
 
 
-def tcp_options(tcp: Tcp, sent: float) -> bytes:
-    """Timestamps count milliseconds from one start on every machine, so that NAT leaves them as they are."""
+def tcp_stamps(tcp: Tcp, sent: float) -> tuple[int, int]:
+    """TCP's timestamp and its echo. They count milliseconds from one start on every machine, so that NAT leaves them
+    as they are."""
+    now = (TS_START + int(sent * 1000)) & 0xFFFFFFFF
+    return now, now if "A" in tcp.flags else 0
+
+
+def tcp_window(tcp: Tcp, mss: int) -> int:
+    """The window that Linux offers by default: larger where the device is lo."""
+    if "R" in tcp.flags:
+        return 0
+    if mss > 60000:
+        return {"S": 65495, "SA": 65483}.get(tcp.flags, 512)
+    return {"S": 64240, "SA": 65160}.get(tcp.flags, 502)
+
+
+def mss_of(mtu: int) -> int:
+    """What a SYN offers on a device of this MTU (lo's is cut to what a window can say)."""
+    return 65495 if mtu > 65000 else mtu - 40
+
+
+def tcp_options(tcp: Tcp, sent: float, mss: int) -> bytes:
     if "R" in tcp.flags:
         return b""
-    now = (TS_START + int(sent * 1000)) & 0xFFFFFFFF
-    stamp = struct.pack(">BBII", 8, 10, now, now if "A" in tcp.flags else 0)
+    stamp = struct.pack(">BBII", 8, 10, *tcp_stamps(tcp, sent))
     if "S" in tcp.flags:
-        return struct.pack(">BBHBB", 2, 4, 1460, 4, 2) + stamp + struct.pack(">BBBB", 1, 3, 3, 7)
+        return struct.pack(">BBHBB", 2, 4, mss, 4, 2) + stamp + struct.pack(">BBBB", 1, 3, 3, 7)
     return b"\1\1" + stamp
 
 
-def tcp_bytes(tcp: Tcp, ip: IPv4, data: bytes, sent: float) -> bytes:
-    options = tcp_options(tcp, sent)
+def tcp_bytes(tcp: Tcp, ip: IPv4, data: bytes, sent: float, mss: int) -> bytes:
+    options = tcp_options(tcp, sent, mss)
     bits = sum(FLAGS[letter] for letter in tcp.flags)
-    window = 0 if "R" in tcp.flags else 64240 if "S" in tcp.flags else 502
+    window = tcp_window(tcp, mss)
     words = (20 + len(options)) // 4
 
     def whole(total: int) -> bytes:

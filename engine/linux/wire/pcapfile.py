@@ -23,13 +23,14 @@ ARPHRD = {"loopback": 772}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
     """One packet: virtual second, device (for a cooked capture) and sll packet type: 0 for us, 1 broadcast,
-    2 multicast, 3 for somebody else, 4 sent by us."""
+    2 multicast, 3 for somebody else, 4 sent by us; `mss` of the device."""
 
     time: float
     packet: Packet
     ifindex: int = 0
     kind: str = "veth"
     type: int = 0
+    mss: int = 1460
 
 
 def pcap(rows: Iterable[Captured], linktype: int, snaplen: int = SNAPLEN) -> bytes:
@@ -37,13 +38,13 @@ def pcap(rows: Iterable[Captured], linktype: int, snaplen: int = SNAPLEN) -> byt
     out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, linktype)]
     wire = Wire()
     for row in rows:
+        wire.mss = row.mss
         data = wire.frame(row.packet, sent=row.time)
         if linktype == COOKED:
             data = cooked(row, data)
-        seconds = EPOCH + row.time
-        whole = int(seconds)
+        whole, part = divmod(EPOCH * 1_000_000 + round(row.time * 1_000_000), 1_000_000)
         cut = data[:snaplen]
-        out.append(struct.pack("<IIII", whole, int((seconds - whole) * 1_000_000), len(cut), len(data)) + cut)
+        out.append(struct.pack("<IIII", whole, part, len(cut), len(data)) + cut)
     return b"".join(out)
 
 

@@ -36,6 +36,7 @@ MODULES: dict[str, str] = {
     "clear": "builtins",
     "jobs": "builtins",
     "type": "builtins",
+    "download": "download",
     "help": "manual",
     "man": "manual",
     "which": "manual",

@@ -9,6 +9,7 @@ import fnmatch
 
 from engine.errors import NotModelled
 from engine.say import Phrase
+from engine.shell.binary import as_bytes
 from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 
@@ -41,7 +42,7 @@ def _long(ctx: Context, folder: str, names: list[str]) -> str:
         elif kind == "dir":
             rows.append(("drwxr-xr-x 2", "4096", name))
         else:
-            size = 0 if path.startswith(("/proc/", "/sys/")) else len(ctx.files.read(path).encode())
+            size = 0 if path.startswith(("/proc/", "/sys/")) else len(as_bytes(ctx.files.read(path)))
             mode = "-rwxr-xr-x 1" if "/bin/" in path else "-rw-r--r-- 1"
             rows.append((mode, str(size), name))
     width = max((len(size) for _, size, _ in rows), default=1)

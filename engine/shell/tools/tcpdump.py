@@ -9,18 +9,23 @@ Rules. The window is said in one line on stderr. Filters: engine/shell/pcapfilte
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from engine.errors import NotModelled
 from engine.linux.addr import BROADCAST_MAC, is_multicast
 from engine.linux.clock import moment
+from engine.linux.packet import Packet
 from engine.linux.rows import Link
+from engine.linux.wire.encode import mss_of
+from engine.linux.wire.pcapfile import COOKED
 from engine.say import Phrase
 from engine.shell.complete import devices
 from engine.shell.dissect import Dissector
 from engine.shell.names import lookup, name_of
 from engine.shell.pcapfilter import FilterError, compile_filter
 from engine.shell.tool import Context, Fail, Opt, Out, Parsed, Tool
+from engine.shell.tools.tcpdump_file import NAMES, read, snaplen, write
 from engine.shell.world import Seen
 
 SINCE_START = Phrase(
@@ -44,24 +49,16 @@ def _run(ctx: Context, argv: list[str]) -> Out:
     count = got.last("-c")
     if count and (not count.isdigit() or int(count) < 1):
         raise Fail(f"tcpdump: invalid packet count {count}")
+    length = snaplen(got.last("-s", "0"))
+    if "-r" in got:
+        return _from_file(ctx, got, count)
     device = got.last("-i") or _first(ctx)
     if device != "any" and device not in ctx.ns.names:
         raise Fail(f"tcpdump: {device}: No such device exists\n(No such device exists)")
     if device != "any" and not ctx.ns.links[ctx.ns.names[device]].up:
         raise Fail(f"tcpdump: {device}: That device is not up")
 
-    def resolve(name: str) -> int:
-        found = lookup(ctx, name)
-        if not found.address:
-            raise FilterError(f"unknown host '{name}'")
-        return found.address
-
-    try:
-        test = compile_filter(got.words, resolve)
-    except FilterError as error:
-        words = str(error)
-        head = "can't parse filter expression: " if words == "syntax error" else ""
-        raise Fail(f"tcpdump: {head}{words}") from None
+    test = _test(ctx, got.words)
     window, note = _window(ctx)
     way = got.last("-Q", "inout")
     if way not in ("in", "out", "inout"):
@@ -72,7 +69,50 @@ def _run(ctx: Context, argv: list[str]) -> Out:
         and way in ("inout", s.direction) and test(s.packet)
     ]  # fmt: skip
     shown = seen[: int(count)] if count else seen
-    return _text(ctx, got, device, shown, len(seen), note)
+    if "-w" in got:
+        stdout = write(ctx, got.last("-w"), shown, device == "any", length)
+        return _text(ctx, got, device, shown, len(seen), note, length=length, instead=stdout)
+    return _text(ctx, got, device, shown, len(seen), note, length=length)
+
+
+def _test(ctx: Context, words: list[str]) -> Callable[[Packet], bool]:
+    """The filter as a function. Raises Fail with tcpdump's own words."""
+
+    def resolve(name: str) -> int:
+        found = lookup(ctx, name)
+        if not found.address:
+            raise FilterError(f"unknown host '{name}'")
+        return found.address
+
+    try:
+        return compile_filter(words, resolve)
+    except FilterError as error:
+        said = str(error)
+        head = "can't parse filter expression: " if said == "syntax error" else ""
+        raise Fail(f"tcpdump: {head}{said}") from None
+
+
+def _from_file(ctx: Context, got: Parsed, count: str) -> Out:
+    """`-r FILE`: the packets of a capture file, which `-w` may write to another."""
+    path = got.last("-r")
+    found = read(ctx, path)
+    test = _test(ctx, got.words)
+    shown = [s for s in found.seen if test(s.packet)][: int(count) if count else None]
+    named = "-" if path == "-" else path
+    head = f"reading from file {named}, link-type {NAMES[found.linktype]}, snapshot length {found.length}\n"
+    any_device = found.linktype == COOKED
+    if "-w" in got:
+        stdout = write(ctx, got.last("-w"), shown, any_device, found.length)
+        return Out.mixed([("err", head), ("out", stdout)])
+    dissector = Dissector(
+        None if "-n" in got else lambda a: name_of(ctx, a),
+        len(got.opts.get("-v", ())),
+        "-q" in got,
+        found.mss,
+    )
+    device = "any" if any_device else (found.seen[0].device if found.seen else "eth0")
+    lines = "".join(_line(ctx, dissector, got, device, s) + "\n" for s in shown)
+    return Out.mixed([("err", head), ("out", lines)])
 
 
 def _first(ctx: Context) -> str:
@@ -103,19 +143,25 @@ def _window(ctx: Context) -> tuple[list[Seen], str]:
     return world.since(end), ctx.say(SINCE_LAST(time=moment(time).strftime("%H:%M:%S")))
 
 
-def _text(ctx: Context, got: Parsed, device: str, shown: list[Seen], total: int, note: str) -> Out:
+def _text(
+    ctx: Context, got: Parsed, device: str, shown: list[Seen], total: int, note: str, *, length: int,
+    instead: str | None = None,
+) -> Out:  # fmt: skip
+    """Everything that a capture prints; `instead` of the packets' lines when they go to a file."""
     verbose = "-v" in got
     names = None if "-n" in got else lambda address: name_of(ctx, address)
     mtu = 1500 if device == "any" else ctx.ns.links[ctx.ns.names[device]].mtu
-    dissector = Dissector(names, verbose, "-q" in got, (65495 if mtu > 65000 else mtu - 40))
+    dissector = Dissector(names, len(got.opts.get("-v", ())), "-q" in got, mss_of(mtu))
     head = "tcpdump: data link type LINUX_SLL2\n" if device == "any" else ""
-    if not verbose:
+    if instead is None and not verbose:
         head += "tcpdump: verbose output suppressed, use -v[v]... for full protocol decode\n"
     link = "LINUX_SLL2 (Linux cooked v2)" if device == "any" else "EN10MB (Ethernet)"
     head += (
-        "tcpdump: " if verbose else ""
-    ) + f"listening on {device}, link-type {link}, snapshot length 262144 bytes\n"
-    lines = "".join(_line(ctx, dissector, got, device, s) + "\n" for s in shown)
+        "tcpdump: " if verbose or instead is not None else ""
+    ) + f"listening on {device}, link-type {link}, snapshot length {length} bytes\n"
+    lines = (
+        "".join(_line(ctx, dissector, got, device, s) + "\n" for s in shown) if instead is None else instead
+    )
     word = "packet" if len(shown) == 1 else "packets"
     tail = "" if "-c" in got and len(shown) == int(got.last("-c")) else "\n"
     tail += f"{len(shown)} {word} captured\n"
@@ -207,6 +253,7 @@ TOOL = Tool(
     usage=(
         "tcpdump [-n] [-e] [-v] [-c COUNT] [-i DEV|any] [FILTER]",
         "tcpdump -n -i eth0 icmp & ping -c 1 10.0.0.5",
+        "tcpdump -i eth0 -w a.pcap; tcpdump -n -r a.pcap; download a.pcap",
     ),
     opts=(
         _o("-i --interface", "DEV", "the device, or any", "장치 이름 또는 any"),
@@ -221,12 +268,23 @@ TOOL = Tool(
         _o("-l", "", "accepted", "받습니다"),
         _o("-U", "", "accepted", "받습니다"),
         _o("-p --no-promiscuous-mode", "", "accepted", "받습니다"),
-        _o("-s --snapshot-length", "BYTES", "accepted", "받습니다"),
+        _o(
+            "-s --snapshot-length", "BYTES", "keep so many bytes of each packet", "패킷마다 이만큼만 담습니다"
+        ),
+        _o(
+            "-w",
+            "FILE",
+            "write the packets to a file (`download FILE` takes it out)",
+            "패킷을 파일에 씁니다(`download 파일`로 꺼냅니다)",
+        ),
+        _o("-r", "FILE", "read them from a file", "파일에서 읽습니다"),
         *(Opt((f"-{c}",), refused=True) for c in "AXxLSKNObdfIJhHR"),
-        *(Opt((f"-{c}",), "X", refused=True) for c in "wrCGFWyEzZjMTVB"),
+        *(Opt((f"-{c}",), "X", refused=True) for c in "CGFWyEzZjMTVB"),
     ),
     notes=Phrase(
-        en="Filters: [tcp|udp|icmp|arp|ip] [src|dst] [host|net|port|portrange] VALUE, joined by and, or, not, ( ).",
-        ko="필터: [tcp|udp|icmp|arp|ip] [src|dst] [host|net|port|portrange] 값을 and, or, not, ( )로 잇습니다.",
+        en="Filters: [tcp|udp|icmp|arp|ip] [src|dst] [host|net|port|portrange] VALUE, joined by and, or, not, ( ). "
+        "`download FILE` takes a written file out of the lab, for Wireshark.",
+        ko="필터: [tcp|udp|icmp|arp|ip] [src|dst] [host|net|port|portrange] 값을 and, or, not, ( )로 잇습니다. "
+        "파일로 쓴 것은 `download 파일`로 꺼내어 Wireshark로 열 수 있습니다.",
     ),
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from engine.errors import NotModelled
 from engine.say import Phrase
+from engine.shell.binary import as_bytes
 from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 
@@ -142,7 +143,7 @@ def _wc(ctx: Context, argv: list[str]) -> Out:
     chosen = [k for k in ("-l", "-w", "-c") if k in got] or ["-l", "-w", "-c"]
     rows: list[tuple[list[int], str]] = []
     for name, text in texts:
-        every = {"-l": text.count("\n"), "-w": len(text.split()), "-c": len(text.encode())}
+        every = {"-l": text.count("\n"), "-w": len(text.split()), "-c": len(as_bytes(text))}
         rows.append(([every[k] for k in chosen], "" if not got.words else name))
     if len(rows) > 1:
         rows.append(([sum(r[0][i] for r in rows) for i in range(len(chosen))], "total"))

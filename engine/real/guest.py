@@ -191,11 +191,13 @@ def act(guest: Guest, request: dict[str, Any]) -> dict[str, Any]:
         return {"code": code, "out": out, "err": error}
     if do == "send":
         return {"error": guest.send(**request)}
+    if do == "show":
+        return {"texts": [guest.sh(line, name=name)[1] for name, line in request["lines"]]}
     if do == "records":
         return {"records": guest.records()}
     plain = {
         "load": guest.load, "fresh": guest.fresh, "build": guest.build, "adopt": guest.adopt, "watch": guest.watch,
-        "listen": guest.listen, "hang_up": guest.hang_up,
+        "listen": guest.listen, "hang_up": guest.hang_up, "warm": guest.warm,
     }  # fmt: skip
     plain[do](**request)
     return {}
@@ -205,13 +207,20 @@ def main() -> None:
     for kind, where in (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/tmp"), ("tmpfs", "/run")):
         mount(kind, where)
     mount("hostfs", str(SHARE), sys.argv[1])
-    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    # This kernel's nftables has no family `ip`: iptables is the legacy one here, under its usual name.
+    legacy = Path("/tmp/legacy")
+    legacy.mkdir()
+    for tool in ("iptables", "iptables-save", "iptables-restore"):
+        (legacy / tool).symlink_to("/usr/sbin/xtables-legacy-multi")
+    os.environ["PATH"] = f"{legacy}:/usr/sbin:/usr/bin:/sbin:/bin"
     os.environ["LC_ALL"] = "C"
     start = json.loads((SHARE / "start.json").read_text())
     line = os.open("/dev/ttyS0", os.O_RDWR)
     tty.setraw(line)
     modules = Modules()
     problems = [p for p in map(modules.load, start["modules"]) if p]
+    for path, value in start["sysctls"].items():
+        Path("/proc/sys", path).write_text(value)
     guest = Guest(modules)
     guest.fresh()
     say(line, "0", {"refused": "; ".join(problems)} if problems else {"release": os.uname().release})

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,7 @@ from engine.say import Phrase, plain
 MODULES = Path("/usr/lib/uml/modules")
 #: what every session loads; `load` asks for more
 USUAL = (
-    "nlmon", "veth", "bridge", "br_netfilter", "nfnetlink_log", "nf_conntrack_netlink", "xt_TRACE",
+    "nlmon", "veth", "bridge", "br_netfilter", "nfnetlink_log", "nf_conntrack_netlink", "xt_TRACE", "nf_log_syslog",
     "iptable_raw", "iptable_mangle", "iptable_nat", "iptable_filter", "xt_comment", "xt_mark", "xt_connmark",
     "xt_conntrack", "xt_tcpudp", "xt_nat", "xt_MASQUERADE", "xt_addrtype", "xt_set", "xt_multiport", "xt_statistic",
     "ip_set_hash_ip", "ip_set_hash_ipport", "ip_set_hash_ipportip", "ip_set_hash_ipportnet", "ip_set_hash_net",
@@ -54,7 +55,8 @@ def available() -> Unavailable | None:
 class Second:
     """One User-Mode Linux with a stage (stage.py). Use as a context manager."""
 
-    def __init__(self, *modules: str, seconds: float = 300) -> None:
+    def __init__(self, *modules: str, sysctls: Mapping[str, str] | None = None) -> None:
+        """`sysctls` (paths below /proc/sys) are set before the first namespace."""
         problem = available()
         if problem is not None:
             raise problem
@@ -62,7 +64,7 @@ class Second:
         self.number = 0
         words = {
             "share": self.home.name, "modules": [*USUAL, *modules],
-            "root": str(Path(__file__).resolve().parents[2]), "seconds": seconds,
+            "root": str(Path(__file__).resolve().parents[2]), "sysctls": dict(sysctls or {}),
         }  # fmt: skip
         Path(self.home.name, "start.json").write_text(json.dumps(words), encoding="utf-8")
         guest = Path(__file__).with_name("guest.py")

@@ -83,17 +83,21 @@ class Stage:
 
     @staticmethod
     def budgets() -> None:
-        for path, value in BUDGETS.items():
+        """Lift them in the current namespace; and a proxy's answer to ARP waits for up to 0.8 s, here for none."""
+        proxies = {
+            f"net/ipv4/neigh/{device}/proxy_delay": "0" for device in os.listdir("/proc/sys/net/ipv4/neigh")
+        }
+        for path, value in (BUDGETS | proxies).items():
             if os.access(f"/proc/sys/{path}", os.W_OK):
                 with open(f"/proc/sys/{path}", "w") as file:
                     file.write(value)
 
     def build(self, lines: list[str]) -> None:
-        """Run the lines; a namespace's budgets are lifted as soon as it is there."""
-        for line in lines:
-            self.must(line)
-            if line.startswith("ip netns add "):
-                self.adopt()
+        """Run the lines as one script that ends at the first error."""
+        code, _, error = self.sh("set -e\n" + "\n".join(lines))
+        if code:
+            raise Refused(error.strip())
+        self.adopt()
         for name in self.files:
             self.settle(name)
 
@@ -168,6 +172,18 @@ class Stage:
         if proto == "tcp" and not error:
             return self.connected(sock, wait)
         return error or self.answered(sock, wait)
+
+    def warm(self, addresses: list[str]) -> None:
+        """A datagram to a closed port of every address from everywhere, so that neighbours are known; then connections
+        and path MTUs are forgotten."""
+        for name in self.files:
+            for at, address in enumerate(addresses, 20001):
+                self.send(name, "udp", address, 9, at, wait=0)
+            time.sleep(0.01)
+        self.hang_up()
+        time.sleep(0.3)
+        for name in self.files:
+            self.sh("conntrack -F; ip route flush cache", name=name)
 
     @staticmethod
     def opened(proto: str, sport: int, df: bool) -> socket.socket:

@@ -19,7 +19,8 @@ PODS = LAN.cidr
 
 @dataclass(frozen=True)
 class Send:
-    """A TCP handshake that stays open, a datagram with its echo, or a ping. `size` is the data's, in bytes."""
+    """A TCP handshake that stays open, a datagram with its echo, or a ping. `size` is the data's, in bytes;
+    `wait` how many seconds the sender waits for an answer."""
 
     netns: str
     proto: str
@@ -27,6 +28,7 @@ class Send:
     dport: int = 0
     size: int = 1
     df: bool = False
+    wait: float = 0.3
 
 
 Step = Send | str
@@ -356,9 +358,10 @@ def ipvlan(mode: str) -> list[str]:
 
 
 A, B = "192.168.50.21", "192.168.50.22"
+LATE = Send("p11", "icmp", "192.168.50.99", 0, 56, wait=3.5)
 IPVLAN_STEPS: list[Step] = [
     tcp("p11", B, 8080), udp("p11", B, 5353), icmp("p11", B), tcp("p11", LAN.nodes["sw"], 22), icmp("p11", LAN.nodes["n2"]),
-    icmp("p11", LAN.nodes["n1"]), icmp("n1", A), tcp("sw", A, 8080), icmp("n2", A), icmp("p11", "192.168.50.99"),
+    icmp("p11", LAN.nodes["n1"]), icmp("n1", A), tcp("sw", A, 8080), icmp("n2", A), LATE,
 ]  # fmt: skip
 OUTSIDE = [f"ip -n {n} route add {a}/32 via {LAN.nodes['n1']}" for n in ("sw", "n2") for a in (A, B)]
 

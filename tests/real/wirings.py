@@ -164,7 +164,6 @@ def calico() -> list[str]:
             out += [
                 f"ip -n {node} link add cali{pod} address ee:ee:ee:ee:ee:ee type veth {far}",
                 f"ip netns exec {node} sysctl -qw net.ipv4.conf.cali{pod}.proxy_arp=1",
-                f"ip netns exec {node} sysctl -qw net.ipv4.neigh.cali{pod}.proxy_delay=0",
                 f"ip -n {node} link set cali{pod} up",
                 f"ip -n {node} route add {LAN.pods[pod]}/32 dev cali{pod} scope link",
                 f"ip -n {pod} addr add {LAN.pods[pod]}/32 dev eth0",
@@ -189,7 +188,6 @@ def vpccni() -> list[str]:
             out += [
                 f"ip -n sw link add {node}-eni{nic} address {mac(9, 1)} type veth {far}",
                 f"ip netns exec sw sysctl -qw net.ipv4.conf.{node}-eni{nic}.proxy_arp=1",
-                f"ip netns exec sw sysctl -qw net.ipv4.neigh.{node}-eni{nic}.proxy_delay=0",
                 f"ip -n sw link set {node}-eni{nic} up",
                 f"ip -n sw route add {address}/32 dev {node}-eni{nic} scope link",
                 f"ip -n sw neigh add {address} lladdr {mac(4, at)} dev {node}-eni{nic} nud permanent",

@@ -1,0 +1,132 @@
+"""IPVS, IPIP, Geneve, ipvlan and dummy against what the second kernel was recorded doing, step by step.
+
+The recordings are made by capture_second.py. A scene is built in the model from the same lines, and its steps are done in
+the same order: each packet's way, the answer that its sender got, the connections and IPVS's own tables must be equal.
+Not compared: when an entry expires, the order of a hash table's rows, what a raw socket hears of an ICMP error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.linux.net import Net
+from engine.linux.text import conntrack as conntrack_text
+from engine.shell.shell import Shell
+from engine.shell.world import World
+from tests.real import model
+from tests.real.saying import named_ports
+from tests.real.second_scenes import SCENES, Scene, Send
+from tests.real.test_recorded import grid
+
+HERE = Path(__file__).parent / "recorded" / "second"
+#: a rule in nftables' words -> its number alone; the packet's end -> `policy` or nothing
+VERDICT = re.compile(r"(#\d+)=\S+")
+EXPIRES = re.compile(r"^(\w+ ) *\d+:\d+ +")
+SECONDS, USE = re.compile(r"^(\S+ +\d+) \d+ "), re.compile(r" use=\d+$")
+
+
+def plain(line: str) -> str:
+    """A line of the model in the words of TRACE, which knows no verdicts."""
+    head, arrow, end = line.rpartition(" => ")
+    if not arrow:
+        return line
+    return VERDICT.sub(r"\1", head) + (" policy" if end.startswith("policy") else "")
+
+
+def table(text: str) -> list[str]:
+    """Lines of a tool as they can be compared: without times; a list of connections in any order."""
+    lines = [EXPIRES.sub(r"\1", line) for line in text.splitlines()]
+    return sorted(lines) if text.startswith("IPVS connection") else lines
+
+
+class Replay:
+    """A scene in the model."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.net: Net = model.build(scene.lines, scene.listening)
+        self.shell = Shell(World(net=self.net), f"node/{model.HOST}")
+
+    def step(self, step: Send | str, truth: dict[str, Any]) -> dict[str, list[str]]:
+        """What the model says of one step, in the recording's words."""
+        out: dict[str, list[str]] = {}
+        error = ""
+        if isinstance(step, str):
+            got = self.shell.run(step)
+            assert not got.code and not got.stderr.strip(), f"{step}\n{got.stderr}"
+        else:
+            choose = model.Recorded(truth["lines"], model.names(self.net))
+            call = model.call(
+                self.net, step.netns, step.proto, step.dst, step.dport, truth["sport"], choose,
+                size=step.size, df=step.df, echo=True,
+            )  # fmt: skip
+            error = "SILENCE" if call.error == "ETIMEDOUT" else call.error
+            out = {
+                name: [plain(r) for r in rows]
+                for name, rows in model.lines(self.net, call.leg.walks()).items()
+            }
+            if step.proto != "icmp":
+                out["answer"] = [error]
+        for id, name in model.names(self.net).items():
+            rows = [
+                USE.sub("", SECONDS.sub(r"\1 ", conntrack_text.to_text(e, self.net.clock)))
+                for e in self.net.spaces[id].conntrack.shown(self.net.clock)
+            ]
+            if rows:
+                out[f"{name} conntrack"] = sorted(rows)
+        for name, line in self.scene.shown:
+            out[f"{name}: {line}"] = table(self.shell.run(f"ip netns exec {name} {line}").stdout)
+        return out
+
+
+def truth_of(step: Send | str, truth: dict[str, Any]) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = dict(truth["lines"])
+    if isinstance(step, Send) and step.proto != "icmp":
+        out["answer"] = [truth["error"]]
+    out |= {f"{name} conntrack": rows for name, rows in truth["conntrack"].items()}
+    return out | {key: table(text) for key, text in truth.get("shown", {}).items()}
+
+
+def replay(name: str) -> tuple[str, int, int]:
+    """(where the two part first, packets, lines compared)."""
+    scene = SCENES[name]
+    recorded = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))["steps"]
+    side = Replay(scene)
+    packets = lines = 0
+    fixed = {
+        *range(40001, 40001 + len(recorded)),
+        80,
+        53,
+        22,
+        7,
+        9,
+        81,
+        54,
+        8080,
+        5353,
+        30080,
+        4789,
+        6081,
+        6082,
+    }
+    for number, (step, truth) in enumerate(zip(scene.steps, recorded, strict=True)):
+        theirs = named_ports(truth_of(step, truth), fixed)
+        ours = named_ports(side.step(step, truth), fixed)
+        found = grid(ours, theirs)
+        if found:
+            return f"{name}, step {number}: {step}\n{found}", packets, lines
+        packets += isinstance(step, Send)
+        lines += sum(len(rows) for rows in theirs.values())
+    return "", packets, lines
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_model_equals_the_second_kernel(name: str, record_property: pytest.RecordProperty) -> None:
+    differences, packets, lines = replay(name)
+    assert differences == ""
+    record_property("kernel comparison", (1, packets, lines))

@@ -12,10 +12,9 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from course.cli.common import Paint, Parser, both, guarded, make_parser, open_lab, say_notes, words
-from course.downloads import put
+from course.downloads import keep
 from engine.errors import EngineError
 from engine.lab.lab import Lab
 from engine.say import Phrase
@@ -30,8 +29,6 @@ UNDONE = Phrase(en="taken back: {act}", ko="되돌렸습니다: {act}")
 REDONE = Phrase(en="done again: {act}", ko="다시 했습니다: {act}")
 NOTHING = Phrase(en="there is nothing to take back", ko="되돌릴 것이 없습니다")
 RESET = Phrase(en="the lab is as it was opened", ko="실습 환경이 처음 상태가 되었습니다")
-KEPT = Phrase(en="{path}: {size} bytes", ko="{path}: {size}바이트")
-NOT_KEPT = Phrase(en="{name} could not be written: {why}", ko="{name}을(를) 쓰지 못했습니다: {why}")
 NO_WORD = Phrase(
     en="there is no {word}; there are :place NAME, :places, :undo, :redo, :reset",
     ko="{word}은(는) 없습니다. :place 이름, :places, :undo, :redo, :reset이 있습니다",
@@ -117,8 +114,8 @@ class Terminal:
             return
         self.code = result.code
         self.show(line, result)
-        for name, data in result.downloads:
-            self.keep(name, data)
+        for said in keep(result.downloads):
+            print(said.text(self.args.lang), file=sys.stderr)
 
     def show(self, line: str, result: Result) -> None:
         if self.args.json:
@@ -130,16 +127,6 @@ class Terminal:
         sys.stdout.flush()
         print(result.stderr, end="", file=sys.stderr)
         sys.stderr.flush()
-
-    def keep(self, name: str, data: bytes) -> None:
-        """A file from the lab goes into the current folder, never over another one."""
-        try:
-            path = put(Path(), name, data)
-        except OSError as error:
-            self.code = 1
-            print(NOT_KEPT(name=name, why=error.strerror or str(error)).text(self.args.lang), file=sys.stderr)
-            return
-        print(KEPT(path=str(path), size=len(data)).text(self.args.lang), file=sys.stderr)
 
     def own(self, typed: list[str]) -> None:
         """A word of ours."""

@@ -162,6 +162,11 @@ class Terminal(Widget):
         for stream, text in result.chunks or (("out", result.stdout), ("err", result.stderr)):
             if text:
                 log.put(text.rstrip("\n"), "$warning" if stream == "err" else "")
+        if result.downloads:
+            from course.downloads import keep
+
+            for said in keep(result.downloads):
+                self.say(said.text(self.lang), "$accent")
         self._prompt()
         self.post_message(self.Ran(self, line, result.journeys))
 

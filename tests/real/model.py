@@ -6,11 +6,11 @@ What cannot be compared is left out here, by name: ARP and multicast, the hooks 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from engine.linux.addr import ip4, text4
+from engine.linux.addr import ip4
 from engine.linux.choose import Choose, Seeded
-from engine.linux.conntrack import CtEntry, Tuple
 from engine.linux.exchange import Answer, Call, Delivery, ping_call, tcp_call, udp_call
 from engine.linux.journey import Step, StepKind, Walk
 from engine.linux.net import Net, Netns
@@ -20,7 +20,7 @@ from engine.linux.rows import Socket
 from engine.linux.xt.seen import Seen
 from engine.shell.shell import Shell
 from engine.shell.world import World
-from tests.real.saying import PROTOCOLS, from_packet
+from tests.real.saying import from_packet
 
 HOST = "host"
 DEVICE = {StepKind.TRANSMIT: "out", StepKind.RECEIVE: "in"}
@@ -132,24 +132,43 @@ def word(step: Step) -> str:
     return f"{verdict}:{step.row.split()[-1]}" if verdict in ("jump", "goto") else verdict
 
 
-def tuple_text(key: Tuple) -> str:
-    if key.proto == 1:
-        return f"{text4(key.src)} > {text4(key.dst)}"
-    return f"{text4(key.src)}:{key.sport} > {text4(key.dst)}:{key.dport}"
+#: a connection as `conntrack -L` prints it, as the steps of the journey show it
+ENTRY = re.compile(
+    r"^(?P<proto>\S+) +\d+ \d+ (?:(?P<state>[A-Z_0-9]+) )?"
+    r"src=(?P<a>\S+) dst=(?P<b>\S+)(?: sport=(?P<p>\d+) dport=(?P<q>\d+))?.*?"
+    r" src=(?P<c>\S+) dst=(?P<d>\S+)(?: sport=(?P<r>\d+) dport=(?P<s>\d+))?.*? mark=(?P<mark>\d+)"
+)
 
 
-def entry_text(entry: CtEntry) -> str:
-    """A connection as it is in the end."""
-    proto = PROTOCOLS.get(entry.orig.proto, str(entry.orig.proto))
-    mark = f" mark {entry.mark:#x}" if entry.mark else ""
-    state = f" {entry.state}" if entry.state else ""
-    return f"{proto} {tuple_text(entry.orig)} reply {tuple_text(entry.reply)}{state}{mark}"
+def change(row: str) -> tuple[str, str, str]:
+    """(the way there, the way back, state and mark) of an entry's text."""
+    found = ENTRY.match(row)
+    assert found is not None, row
+    one = found.groupdict()
+
+    def ends(src: str, sport: str, dst: str, dport: str) -> str:
+        return " > ".join(
+            f"{one[x]}{(one[y] and ':' + one[y]) or ''}" for x, y in ((src, sport), (dst, dport))
+        )
+
+    mark = f" mark {int(one['mark']):#x}" if int(one["mark"]) else ""
+    state = f" {one['state']}" if one["state"] else ""
+    return f"{one['proto']} {ends('a', 'p', 'b', 'q')}", ends("c", "r", "d", "s"), state + mark
 
 
-def tracked(net: Net) -> dict[str, list[str]]:
-    """The connections of every namespace, oldest first."""
-    out = {
-        name: [entry_text(e) for e in net.spaces[id].conntrack.entries.values()]
-        for id, name in names(net).items()
-    }
-    return {name: rows for name, rows in out.items() if rows}
+def tracked(net: Net, walks: Iterable[Walk]) -> dict[str, list[str]]:
+    """What became of every connection: one line a change, connection by connection. What an entry was before it was
+    confirmed, with another way back, nobody can see."""
+    known = names(net)
+    seen: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for walk in walks:
+        for step in walk.steps():
+            if step.kind is StepKind.CONNTRACK and step.row:
+                orig, reply, state = change(step.row)
+                seen.setdefault(known[step.place.netns], {}).setdefault(orig, []).append((reply, state))
+    out: dict[str, list[str]] = {}
+    for name, entries in seen.items():
+        for orig, rows in sorted(entries.items()):
+            kept = [f"{orig} reply {reply}{state}" for reply, state in rows if reply == rows[-1][0]]
+            out.setdefault(name, []).extend(kept)
+    return out

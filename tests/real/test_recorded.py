@@ -1,8 +1,8 @@
 """The four wirings as the kernel walked them: every device hop, rule, header and connection, line by line.
 
-The recordings are made by capture_wirings.py. Both sides were built from the same command lines, so that the model's
-`ip`, `bridge`, `sysctl` and `iptables-restore` are tested with it. Not compared: `out cni0` where a bridge gives a frame
-to another of its own ports (the kernel may or may not pass the bridge device then, by its header cache).
+The recordings are made by capture_wirings.py. Both sides were built from the same command lines, so that the
+model's `ip`, `bridge`, `sysctl` and `iptables-restore` are tested with it. Not compared: `out cni0` where a bridge
+gives a frame to another of its own ports (the kernel may or may not pass the bridge device then, by its header cache).
 """
 
 from __future__ import annotations
@@ -40,14 +40,19 @@ def without_slow_path(rows: dict[str, list[str]], what: str) -> dict[str, list[s
     return {name: [r for r in lines if not r.startswith("out cni0 ")] for name, lines in rows.items()}
 
 
-def last_states(rows: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Of each connection's events the last."""
+def by_connection(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """conntrack's changes, connection by connection; one that changes nothing that is shown is left out. Marks only of the
+    last: a step of the model shows the entry as the packet found it, an event as the packet left it."""
     out: dict[str, list[str]] = {}
     for name, lines in rows.items():
-        last: dict[str, str] = {}
+        by_way: dict[str, list[str]] = {}
         for line in lines:
-            last[" ".join(line.split(" reply ")[0].split())] = line
-        out[name] = sorted(last.values())
+            by_way.setdefault(line.split(" reply ")[0], []).append(line)
+        for _, kept in sorted(by_way.items()):
+            plain = [line.partition(" mark ")[0] for line in kept[:-1]] + kept[-1:]
+            out.setdefault(name, []).extend(
+                line for at, line in enumerate(plain) if plain[at - 1 : at] != [line]
+            )
     return out
 
 
@@ -73,8 +78,10 @@ def compared(name: str, what: str) -> tuple[str, int]:
     fixed = {wirings.PORT, wirings.NODEPORT, wirings.TARGET, truth["sport"], 8472}
     ours = without_slow_path(model.lines(net, call.leg.walks()), what)
     theirs = without_slow_path(truth["lines"], what)
-    connections = {f"{k} conntrack": v for k, v in last_states(model.tracked(net)).items()}
-    known = {f"{k} conntrack": v for k, v in last_states(truth["conntrack"]).items()}
+    connections = {
+        f"{k} conntrack": v for k, v in by_connection(model.tracked(net, call.leg.walks())).items()
+    }
+    known = {f"{k} conntrack": v for k, v in by_connection(truth["conntrack"]).items()}
     a = named_ports({**ours, **connections}, fixed)
     b = named_ports({**theirs, **known}, fixed)
     return grid(a, b), sum(len(rows) for rows in b.values())

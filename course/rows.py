@@ -28,6 +28,8 @@ def command_for(step: Step) -> str:
         return "ip neigh"
     if kind in (StepKind.BRIDGE, StepKind.LEARN):
         return f"bridge fdb show br {step.place.device}" if step.place.device else "bridge fdb show"
+    if kind is StepKind.IPVS or (kind is StepKind.NAT and step.table == "ipvs"):
+        return "ipvsadm -Ln"
     if kind in (StepKind.CONNTRACK, StepKind.NAT):
         return "conntrack -L"
     if kind is StepKind.BPF:

@@ -63,6 +63,8 @@ def stage_of(step: Step, before: str) -> str:
     """The name of the stage that a step belongs to; a DROP belongs where the packet was."""
     if step.kind in (StepKind.RULE, StepKind.POLICY, StepKind.NAT):
         return f"{step.hook} {step.table}"
+    if step.kind is StepKind.IPVS:
+        return f"{_hook_of(step, before)} ipvs"
     if step.kind is StepKind.CONNTRACK:
         return before if step.verdict == "confirmed" and before else f"{_hook_of(step, before)} conntrack"
     if step.kind in (StepKind.ROUTE, StepKind.LOCAL, StepKind.RPFILTER, StepKind.FORWARD, StepKind.MTU):

@@ -19,7 +19,7 @@ from engine.say import Phrase, Said
 TOLD = frozenset(
     {StepKind.NAT, StepKind.ROUTE, StepKind.FORWARD, StepKind.MTU, StepKind.BRIDGE, StepKind.LOCAL, StepKind.SOCKET,
      StepKind.PROGRAM, StepKind.DROP, StepKind.NEIGHBOUR, StepKind.ENCAP, StepKind.DECAP, StepKind.ARP,
-     StepKind.RPFILTER, StepKind.BPF}
+     StepKind.RPFILTER, StepKind.BPF, StepKind.IPVS}
 )  # fmt: skip
 #: A rule or a policy with one of these ends the packet.
 ENDS = frozenset({"drop", "reject"})

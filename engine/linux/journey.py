@@ -96,6 +96,7 @@ class StepKind(enum.StrEnum):
     CONNTRACK = "conntrack"  # lookup or creation of an entry; row = the entry
     RULE = "rule"  # a netfilter rule matched; table, chain, row
     POLICY = "policy"  # the end of a base chain was reached; row = its policy
+    IPVS = "ipvs"  # a virtual service takes the packet; row = the service or the server
     NAT = "nat"  # the header is rewritten, by a rule just met or by the conntrack entry
     FORWARD = "forward"  # ip_forward and TTL
     MTU = "mtu"

@@ -17,7 +17,12 @@ import sys
 import time
 from typing import Any
 
-MACS = {"r0": "02:00:00:00:00:10", "x0": "02:00:00:00:00:11", "r1": "02:00:00:00:00:20", "x1": "02:00:00:00:00:21"}
+MACS = {
+    "r0": "02:00:00:00:00:10",
+    "x0": "02:00:00:00:00:11",
+    "r1": "02:00:00:00:00:20",
+    "x1": "02:00:00:00:00:21",
+}
 libc = ctypes.CDLL(None, use_errno=True)
 TCP_STATES = (
     "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2",
@@ -98,7 +103,9 @@ def main() -> None:
         for host in range(1, 10):
             run(f"ip -n r neigh add 10.0.{n}.{host} lladdr {MACS[f'x{n}']} dev r{n} nud permanent")
     run("ip -n r link set lo up")
-    run("ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.all.send_redirects=0")
+    run(
+        "ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.all.send_redirects=0"
+    )
     wires = []
     for n in (0, 1):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)

@@ -8,11 +8,14 @@ linux       A Linux box's network; standard library only.
             journey.py (what a packet did),
             skb.py choose.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
-  ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py ipset.py ipsetwords.py
+  ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py nft.py ipset.py ipsetwords.py
             conntrack.py box.py commands.py
   xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py target.py
             target_more.py target_nat.py seen.py run.py, then the command: options.py extensions.py names.py
             vocabulary.py reader.py parse.py check.py refused.py command.py restore.py text.py
+  nft/      types.py seen.py keys.py jhash.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then
+            the language: lexer.py reader.py read_value.py read_expr.py context.py read_rule.py parse.py check.py
+            suggest.py batch.py text.py command.py
   ipset/    rows.py kinds.py buckets.py sets.py expand.py packet.py text.py spell.py read.py refused.py
             command.py
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py programs.py
@@ -37,7 +40,7 @@ lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py
             trace.py deeds.py lab.py
 grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
             pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
-real        plan.py rows.py pairs.py netlink.py tables.py worker.py kernel.py stage.py guest.py second.py records.py
+real        devices.py plan.py rows.py pairs.py netlink.py tables.py worker.py kernel.py stage.py guest.py second.py records.py
             tape.py compare.py
 export      frames.py pcap.py telling.py svg.py markdown.py
 """

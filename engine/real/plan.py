@@ -11,8 +11,10 @@ from typing import Any
 from engine.linux.addr import mac_text, text4
 from engine.linux.fib import DEFAULT_RULES, LOCAL, Route
 from engine.linux.net import Net, Netns
+from engine.linux.ops.ports import PORT_DEFAULTS
 from engine.linux.text import route as route_text
 from engine.linux.text import rule as rule_text
+from engine.real import devices
 from engine.linux.xt.tables import TABLES, Xtables, builtin
 
 #: what a namespace must not inherit from the machine that runs the worker
@@ -51,6 +53,8 @@ def plan(net: Net, *, traced: bool = False) -> dict[str, Any]:
             if (id, index) not in done:
                 links += make_link(net, ns, index, names, done)
     spaces = [space(net, net.spaces[id], names[id]) for id in ids]
+    for one in spaces:
+        one["devices"] = devices.device_lines(net, net.spaces[one["id"]], names)
     for one in spaces if traced else ():
         xt = net.spaces[one["id"]].xt
         one["traced"] = bool(xt.tables)
@@ -78,7 +82,7 @@ def make_link(
     link = ns.links[index]
     done.add((ns.id, index))
     head = f"link add name {link.name} netns {names[ns.id]} index {index} address {mac_text(link.mac)} mtu {link.mtu}"
-    if link.kind == "loopback":
+    if link.kind == "loopback" or link.info is not None:
         return []
     if link.kind in ("bridge", "dummy"):
         ageing = f" ageing_time {link.ageing * 100}" if link.kind == "bridge" else ""
@@ -137,6 +141,7 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
         f"fdb replace {mac_text(e.mac)} dev {ns.links[e.ifindex].name} master static"
         for e in ns.fdb.values() if e.static and not e.local
     ]  # fmt: skip
+    fdb += devices.table_lines(ns)
     return {
         "id": ns.id, "name": name, "sysctl": sysctls(ns), "ip": ip, "late": late, "bridge": fdb,
         "iptables": restore_text(ns.xt),
@@ -160,10 +165,15 @@ def restore_text(xt: Xtables) -> str:
 def traced_text(xt: Xtables) -> str:
     """The same for a live namespace: TRACE first in raw, and every table named, so that nothing older stays."""
     text = restore_text(xt)
+    for table, known in xt.tables.items():
+        # a restore leaves the policy of a chain that it does not name
+        unnamed = "".join(f":{hook} ACCEPT [0:0]\n" for hook in builtin(table) if hook not in known)
+        text = text.replace(f"*{table}\n", f"*{table}\n{unnamed}", 1)
     trace = "-A PREROUTING -j TRACE\n-A OUTPUT -j TRACE\n"
     for table in TABLES:
         if table not in xt.tables and table != "security":
-            text += f"*{table}\n{trace if table == 'raw' else ''}COMMIT\n"
+            hooks = "".join(f":{hook} ACCEPT [0:0]\n" for hook in builtin(table))
+            text += f"*{table}\n{hooks}{trace if table == 'raw' else ''}COMMIT\n"
     if "raw" not in xt.tables:
         return text
     head, _, rest = text.partition("*raw\n")
@@ -177,14 +187,7 @@ def traced_text(xt: Xtables) -> str:
 
 def port_flags(link: Any) -> dict[str, bool]:
     """The bridge-port flags that differ from the kernel's defaults."""
-    wanted = {
-        "hairpin": link.hairpin,
-        "isolated": link.isolated,
-        "learning": link.learning,
-        "flood": link.flood,
-    }
-    usual = {"hairpin": False, "isolated": False, "learning": True, "flood": True}
-    return {k: v for k, v in wanted.items() if v != usual[k]}
+    return {key: getattr(link, key) for key, usual in PORT_DEFAULTS.items() if getattr(link, key) != usual}
 
 
 def route_words(ns: Netns, route: Route) -> str:

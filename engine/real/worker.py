@@ -91,6 +91,9 @@ class Worker:
         if plan["links"]:
             self.run("", ["ip", "-batch", "-"], "\n".join(plan["links"]) + "\n")
         for space in plan["spaces"]:
+            if space.get("devices"):
+                self.run(space["id"], ["ip", "-batch", "-"], "\n".join(space["devices"]) + "\n")
+        for space in plan["spaces"]:
             id = space["id"]
             self.sysctl(id, {k: v for k, v in space["sysctl"].items() if self.of_device(k)})
             if space["ip"]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.linux.addr import text4
+from engine.linux.choose import OfRoute
 from engine.linux.conntrack import tuple_of
 from engine.linux.flow import FlowKey
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
@@ -40,9 +41,10 @@ def lower_name(w: Walker, ns: Netns, link: Link) -> str:
     return below.name if below is not None else ""
 
 
-def source_port(w: Walker, ns: Netns, inner: Packet, low: int, high: int) -> int:
+def source_port(w: Walker, ns: Netns, inner: Packet, ports: tuple[int, int], outer: Packet) -> int:
     """The outer UDP source port: one for each flow inside, out of the device's range or the host's own
-    (udp_flow_src_port)."""
+    (udp_flow_src_port). `outer` has the other headers that the packet will have."""
+    low, high = ports
     if not low and not high:
         low, high = (int(x) for x in ns.sysctl("net.ipv4.ip_local_port_range").split())
     flow: object = tuple_of(inner.unframed())
@@ -51,7 +53,9 @@ def source_port(w: Walker, ns: Netns, inner: Packet, low: int, high: int) -> int
     key = (ns.box, low, high, flow)
     port = w.net.flow_ports.get(key)
     if port is None:
-        port = w.net.flow_ports[key] = w.choose.number("tunnel source port", low, max(low, high - 1), key)
+        port = w.net.flow_ports[key] = w.choose.number(
+            "tunnel source port", low, max(low, high - 1), OfRoute(ns.id, outer, ())
+        )
     return port
 
 
@@ -75,12 +79,14 @@ def send_outer(
     why: Said,
     row: str = "",
     room: int = 0,
+    ports: tuple[int, int] | None = None,
     strict: bool = False,
     fidelity: Fidelity = Fidelity.DOCUMENTED,
 ) -> Event:
     """Send `inner` behind an outer IPv4 header and `head`. `ttl` 0 = the host's default; `mark` of the outer packet,
     None = what skb_scrub_packet leaves; `fib_mark` of its route lookup, None = the packet's. `room` are the bytes
-    around the inner IP packet; `strict`: an inner packet with DF that does not fit is refused with ICMP (ip_tunnel),
+    around the inner IP packet; `ports`: the first of `head` is UDP and gets a source port of this range (0 0: the
+    host's); `strict`: an inner packet with DF that does not fit is refused with ICMP (ip_tunnel),
     else the way's MTU is only remembered for it (skb_tunnel_check_pmtu)."""
     there = home(w, ns, link)
     place = w.at(ns, link.name, "out")
@@ -89,10 +95,16 @@ def send_outer(
     if mark is None:
         mark = skb.mark if there is ns else 0
     looked = skb.mark if fib_mark is None else fib_mark
-    ports = (head[0].sport, head[0].dport) if head and isinstance(head[0], Udp) else (0, 0)
-    asked = FlowKey(
-        dst=dst, src=src, oif=oif, mark=looked, tos=tos & 0x1C, proto=proto, sport=ports[0], dport=ports[1]
-    )
+    udp = head[0] if head and isinstance(head[0], Udp) else None
+    asked = FlowKey(dst=dst, src=src, oif=oif, mark=looked, tos=tos & 0x1C, proto=proto)
+    if udp is not None and ports is not None:
+        way = find(w.net, there, asked, choose=w.choose).route
+        me = src or (routing.choose_source(there, way, dst) if way is not None and way.oif else 0)
+        sketch = Packet((IPv4(src=me, dst=dst, proto=proto), udp))
+        udp = replace(udp, sport=source_port(w, there, inner, ports, sketch))
+        head = (udp, *head[1:])
+    if udp is not None:
+        asked = replace(asked, sport=udp.sport, dport=udp.dport)
     found = find(w.net, there, asked, choose=w.choose)
     route = found.route
     if route is None or route.type in routing.BAD_TYPES or route.type == "broadcast":

@@ -105,12 +105,11 @@ def to_remote(
     phrase = words.VXLAN_TO if named else words.VXLAN_DEFAULT
     why = phrase(dev=link.name, mac=mac, remote=text4(remote.dst), port=port, vni=vni)
     df = info.df == "set" or (info.df == "inherit" and (not frame.has_ip or frame.ip.df))
-    sport = tunnel.source_port(w, there, frame, info.port_low, info.port_high)
     return tunnel.send_outer(
-        w, ns, link, skb, frame, (Udp(sport=sport, dport=port), Vxlan(vni=vni)), dst=remote.dst, src=info.local,
+        w, ns, link, skb, frame, (Udp(sport=0, dport=port), Vxlan(vni=vni)), dst=remote.dst, src=info.local,
         proto=Proto.UDP, ttl=frame.ip.ttl if info.ttl_inherit and frame.has_ip else info.ttl,
         tos=outer_tos(info.tos, frame), df=df, oif=oif, why=why, row=row, room=ROOM, strict=bool(link.master),
-        fidelity=CHECKED,
+        ports=(info.port_low, info.port_high), fidelity=CHECKED,
     )  # fmt: skip
 
 
@@ -149,13 +148,12 @@ def keyed(w: Walker, ns: Netns, link: Link, frame: Packet, skb: Skb) -> Event:
     if key is None or not key.dst:
         return w.drop(place, frame, words.NO_METADATA(dev=link.name), Outcome.DROPPED)
     why: Said = words.KEYED(dev=link.name, remote=text4(key.dst), vni=key.id)
-    there = tunnel.home(w, ns, link)
-    low, high = (info.port_low, info.port_high) if isinstance(info, linkinfo.Vxlan) else (1, 65535)
+    ports = (info.port_low, info.port_high) if isinstance(info, linkinfo.Vxlan) else (1, 65535)
     header = Vxlan(vni=key.id) if isinstance(info, linkinfo.Vxlan) else Geneve(vni=key.id)
-    udp = Udp(sport=tunnel.source_port(w, there, frame, low, high), dport=key.port or info.port)
+    udp = Udp(sport=0, dport=key.port or info.port)
     return tunnel.send_outer(
         w, ns, link, skb, frame, (udp, header), dst=key.dst, src=key.src, proto=Proto.UDP, ttl=key.ttl,
-        tos=outer_tos(key.tos, frame), df=key.df, why=why, room=ROOM, strict=bool(link.master),
+        tos=outer_tos(key.tos, frame), df=key.df, why=why, room=ROOM, strict=bool(link.master), ports=ports,
         fidelity=CHECKED if isinstance(info, linkinfo.Vxlan) else Fidelity.DOCUMENTED,
     )  # fmt: skip
 
@@ -169,15 +167,14 @@ def transmit_geneve(w: Walker, ns: Netns, link: Link, frame: Packet, skb: Skb) -
     if not info.remote:
         place = w.at(ns, link.name, "out")
         return w.drop(place, frame, words.GENEVE_NO_REMOTE(dev=link.name), Outcome.DROPPED)
-    there = tunnel.home(w, ns, link)
-    # geneve_xmit_skb asks for a port from 1 to 65535, not for one of the host's own range
-    sport = tunnel.source_port(w, there, frame, 1, 65535)
     why = words.GENEVE_TO(dev=link.name, remote=text4(info.remote), port=info.port, vni=info.vni)
     df = info.df == "set" or (info.df == "inherit" and (not frame.has_ip or frame.ip.df))
     return tunnel.send_outer(
-        w, ns, link, skb, frame, (Udp(sport=sport, dport=info.port), Geneve(vni=info.vni)), dst=info.remote, src=0,
+        w, ns, link, skb, frame, (Udp(sport=0, dport=info.port), Geneve(vni=info.vni)), dst=info.remote, src=0,
         proto=Proto.UDP, ttl=frame.ip.ttl if info.ttl_inherit and frame.has_ip else info.ttl,
         tos=outer_tos(info.tos, frame), df=df, why=why, room=ROOM, strict=bool(link.master),
+        # geneve_xmit_skb asks for a port from 1 to 65535, not for one of the host's own range
+        ports=(1, 65535),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from engine.linux.ops import Op
 from engine.linux.rows import Link
 from engine.linux.status import flags, port_live
 from engine.linux.text import link as link_text
+from engine.linux.text.linkinfo import port_cost
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools import ip_netns, ip_usage
@@ -20,10 +21,10 @@ from engine.shell.tools.bridge_fdb import fdb
 from engine.shell.tools.ip_args import USAGE, Ip, Words, duplicate, matches, no_device
 
 VERSION = "bridge utility, 6.1.0"
-ON_OFF = ("hairpin", "learning", "flood", "isolated")
+ON_OFF = ("hairpin", "learning", "flood", "isolated", "mcast_flood", "bcast_flood", "neigh_suppress")
 LINK_REFUSED = (
-    "guard", "fastleave", "root_block", "learning_sync", "mcast_router", "mcast_flood", "bcast_flood",
-    "mcast_to_unicast", "cost", "priority", "state", "hwmode", "self", "master", "neigh_suppress", "vlan_tunnel",
+    "guard", "fastleave", "root_block", "learning_sync", "mcast_router",
+    "mcast_to_unicast", "cost", "priority", "state", "hwmode", "self", "master", "vlan_tunnel",
     "locked", "backup_port", "nobackup_port",
 )  # fmt: skip
 
@@ -139,6 +140,9 @@ def link_set(ip: Ip, words: Words) -> None:
                 learning=got.get("learning"),
                 flood=got.get("flood"),
                 isolated=got.get("isolated"),
+                mcast_flood=got.get("mcast_flood"),
+                bcast_flood=got.get("bcast_flood"),
+                neigh_suppress=got.get("neigh_suppress"),
             ),
             USAGE,
         )
@@ -164,10 +168,9 @@ def link_show(ip: Ip, words: Words) -> None:
         if not port.master or (device and port.name != device):
             continue
         bridge = ip.ns.links[port.master].name
-        # veth at 10 Gbit/s costs 2; so does every port here.
         line = (
             f"{index}: {link_text.shown_name(ip.net, ip.ns, port)}: <{','.join(flags(ip.net, ip.ns, port))}> "
-            f"mtu {port.mtu} master {bridge} state {port_state(ip, port)} priority 32 cost 2 "
+            f"mtu {port.mtu} master {bridge} state {port_state(ip, port)} priority 32 cost {port_cost(ip.net, port)} "
         )
         obj = link_text.to_json(ip.net, ip.ns, port)
         obj = {
@@ -175,7 +178,7 @@ def link_show(ip: Ip, words: Words) -> None:
             for k in ("ifindex", "link", "link_index", "ifname", "flags", "mtu", "master")
             if k in obj
         }
-        obj |= {"state": port_state(ip, port), "priority": 32, "cost": 2}
+        obj |= {"state": port_state(ip, port), "priority": 32, "cost": port_cost(ip.net, port)}
         if ip.details:
             line += ip.break_ + "    " + "".join(f"{k} {v} " for k, v in details(port))
             obj |= {k: v if k == "mcast_router" else v == "on" for k, v in details(port)}
@@ -190,8 +193,9 @@ def details(port: Link) -> list[tuple[str, Any]]:
 
     return [
         ("hairpin", word(port.hairpin)), ("guard", "off"), ("root_block", "off"), ("fastleave", "off"),
-        ("learning", word(port.learning)), ("flood", word(port.flood)), ("mcast_flood", "on"), ("bcast_flood", "on"),
-        ("mcast_router", 1), ("mcast_to_unicast", "off"), ("neigh_suppress", "off"), ("vlan_tunnel", "off"),
+        ("learning", word(port.learning)), ("flood", word(port.flood)), ("mcast_flood", word(port.mcast_flood)),
+        ("bcast_flood", word(port.bcast_flood)), ("mcast_router", 1), ("mcast_to_unicast", "off"),
+        ("neigh_suppress", word(port.neigh_suppress)), ("vlan_tunnel", "off"),
         ("isolated", word(port.isolated)), ("locked", "off"),
     ]  # fmt: skip
 

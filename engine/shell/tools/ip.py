@@ -14,7 +14,17 @@ from engine.linux.net import Net
 from engine.linux.ops import Op
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
-from engine.shell.tools import ip_addr, ip_link, ip_neigh, ip_netns, ip_route, ip_rule, ip_usage
+from engine.shell.tools import (
+    ip_addr,
+    ip_link,
+    ip_neigh,
+    ip_netns,
+    ip_nexthop,
+    ip_route,
+    ip_rule,
+    ip_tuntap,
+    ip_usage,
+)
 from engine.shell.tools.ip_args import USAGE, Ip, invarg, is_ipv6, matches
 
 VERSION = "ip utility, iproute2-6.1.0, libbpf 1.1.2"
@@ -22,10 +32,11 @@ VERSION = "ip utility, iproute2-6.1.0, libbpf 1.1.2"
 OBJECTS: tuple[tuple[str, Callable[[Ip, list[str]], Out | None] | None], ...] = (
     ("address", ip_addr.run), ("addrlabel", None), ("maddress", None), ("route", ip_route.run),
     ("rule", ip_rule.run), ("neighbor", ip_neigh.run), ("neighbour", ip_neigh.run), ("ntable", None), ("ntbl", None),
-    ("link", ip_link.run), ("l2tp", None), ("fou", None), ("ila", None), ("macsec", None), ("tunnel", None),
-    ("tunl", None), ("tuntap", None), ("tap", None), ("token", None), ("tcpmetrics", None), ("tcp_metrics", None),
+    ("link", ip_link.run), ("l2tp", None), ("fou", None), ("ila", None), ("macsec", None),
+    ("tunnel", ip_tuntap.run_tunnel), ("tunl", ip_tuntap.run_tunnel), ("tuntap", ip_tuntap.run),
+    ("tap", ip_tuntap.run), ("token", None), ("tcpmetrics", None), ("tcp_metrics", None),
     ("monitor", None), ("xfrm", None), ("mroute", None), ("mrule", None), ("netns", ip_netns.run), ("netconf", None),
-    ("vrf", None), ("sr", None), ("nexthop", None), ("mptcp", None), ("ioam", None),
+    ("vrf", None), ("sr", None), ("nexthop", ip_nexthop.run), ("mptcp", None), ("ioam", None),
 )  # fmt: skip
 
 
@@ -126,7 +137,7 @@ def run_ip(ip: Ip, argv: Sequence[str]) -> Out:
         if matches(rest[0], name):
             if do_it is None:
                 raise NotModelled(f"ip {name}")
-            if ip.details and do_it is not ip_netns.run:
+            if ip.details and do_it not in (ip_netns.run, ip_link.run, ip_addr.run, ip_route.run):
                 raise NotModelled("ip -details")
             out = do_it(ip, rest[1:])
             if out is not None:
@@ -165,6 +176,7 @@ SUBCOMMANDS = {
     "route": ("show", "get", "add", "del", "replace", "append", "change", "flush"),
     "neigh": ("show", "add", "replace", "change", "del", "flush", "get"),
     "rule": ("show", "add", "del", "flush"),
+    "nexthop": ("show", "add", "replace", "del", "get", "flush"),
     "netns": ("list", "add", "delete", "exec", "identify", "pids"),
 }
 BEFORE_DEVICE = ("dev", "oif", "iif", "master", "show", "set", "link", "del", "delete")
@@ -184,7 +196,12 @@ def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:
     if not words:
         return list(OPTIONS) if word.startswith("-") else list(SUBCOMMANDS)
     full = next(
-        (o for o in ("address", "route", "rule", "neighbour", "link", "netns") if matches(words[0], o)), ""
+        (
+            o
+            for o in ("address", "route", "rule", "neighbour", "link", "netns", "nexthop")
+            if matches(words[0], o)
+        ),
+        "",
     )
     full = {"neighbour": "neigh"}.get(full, full)
     if not full:

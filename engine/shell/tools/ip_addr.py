@@ -11,6 +11,7 @@ from engine.linux.addr import Prefix, mask
 from engine.linux.rows import LINK_KINDS, Address, Link
 from engine.linux.text import address as address_text
 from engine.linux.text import link as link_text
+from engine.linux.text import linkinfo as linkinfo_text
 from engine.record import dataclass
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_usage
@@ -41,8 +42,8 @@ FLAG_WORDS = (
 NOT_YET = ("nodad", "home", "mngtmpaddr", "autojoin", *FLAG_WORDS)
 #: device types that ip knows by name and this kernel model has none of
 OTHER_KINDS = (
-    "bond", "vlan", "vxlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "ipip", "gre", "gretap", "sit", "tun", "vrf",
-    "vti", "geneve", "wireguard", "ifb", "nlmon", "vcan", "team", "macsec", "ip6tnl", "ip6gre", "xfrm", "amt",
+    "bond", "vlan", "macvtap", "ipvtap", "gre", "gretap", "sit", "vrf",
+    "vti", "nlmon", "vcan", "team", "macsec", "ip6tnl", "ip6gre", "xfrm", "amt",
 )  # fmt: skip
 
 
@@ -194,6 +195,8 @@ def show_device(ip: Ip, device: Link, chosen: list[Address], rows: Filter, *, li
             obj = link_text.to_json(ip.net, ip.ns, device, mode=link, brief=ip.brief, lower=lower)
         elif chosen:
             obj = {"index": device.ifindex, "dev": device.name}
+        if ip.details and head_wanted and not ip.brief and lower:
+            obj |= linkinfo_text.details_json(ip.net, ip.ns, device)
         if ip.stats and head_wanted and not ip.brief:
             obj["stats64"] = link_text.stats_json(ip.ns, device)
         if not link:
@@ -212,6 +215,8 @@ def show_device(ip: Ip, device: Link, chosen: list[Address], rows: Filter, *, li
         parts.append(link_text.head(ip.net, ip.ns, device, mode=link))
         if lower:
             parts.append(link_text.second(ip.net, ip.ns, device))
+            if ip.details:
+                parts[-1] += linkinfo_text.details(ip.net, ip.ns, device, f"{ip.break_}    ")
         if ip.stats and link:
             parts += link_text.stats(ip.ns, device)
     if ip.oneline and not link:

@@ -1,4 +1,7 @@
-"""`ip link add|set|delete|show`. Source: iproute2 6.1 ip/iplink.c, ip/link_veth.c, ip/iplink_bridge*.c."""
+"""`ip link add|set|delete|show`. Source: iproute2 6.1 ip/iplink.c, ip/link_veth.c, ip/iplink_bridge*.c.
+
+Kinds with settings of their own are read in ip_link_kinds.py.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from engine.linux.text.route import plain_number
 from engine.record import dataclass
 from engine.shell.tool import Fail
 from engine.shell.tools import ip_addr, ip_usage
+from engine.shell.tools import ip_link_kinds as kinds
 from engine.shell.tools.ip_args import (
     USAGE,
     Ip,
@@ -22,11 +26,12 @@ from engine.shell.tools.ip_args import (
     number,
     on_off,
 )
+from engine.shell.tools.ip_kind_usage import KIND_USAGE
 
 NO_DEV = 'Not enough information: "dev" argument is required.'
 #: words of `ip link` that are real and not modelled: (word, may be abbreviated)
 REFUSED = (
-    ("index", False), ("link", True), ("broadcast", True), ("brd", False), ("xdp", False), ("xdpgeneric", False),
+    ("broadcast", True), ("brd", False), ("xdp", False), ("xdpgeneric", False),
     ("xdpdrv", False), ("xdpoffload", False), ("multicast", False), ("allmulticast", False), ("trailers", False),
     ("arp", False), ("carrier", False), ("vf", False), ("vrf", False), ("dynamic", True), ("alias", True),
     ("group", False), ("mode", False), ("state", False), ("numtxqueues", True), ("numrxqueues", True),
@@ -44,8 +49,8 @@ BRIDGE_REFUSED = (
     "mcast_igmp_version", "mcast_mld_version", "nf_call_iptables", "nf_call_ip6tables", "nf_call_arptables",
 )  # fmt: skip
 SLAVE_REFUSED = (
-    "fdb_flush", "state", "priority", "cost", "guard", "root_block", "fastleave", "mcast_flood", "bcast_flood",
-    "mcast_to_unicast", "proxy_arp", "proxy_arp_wifi", "mcast_router", "mcast_fast_leave", "neigh_suppress",
+    "fdb_flush", "state", "priority", "cost", "guard", "root_block", "fastleave",
+    "mcast_to_unicast", "proxy_arp", "proxy_arp_wifi", "mcast_router", "mcast_fast_leave",
     "group_fwd_mask", "vlan_tunnel", "locked", "backup_port", "nobackup_port",
 )  # fmt: skip
 
@@ -64,6 +69,8 @@ class Asked:
     promisc: bool | None = None
     txqlen: int | None = None
     type: str = ""
+    link: str = ""
+    index: int = 0
 
 
 def run(ip: Ip, argv: list[str]) -> None:
@@ -84,9 +91,12 @@ def run(ip: Ip, argv: list[str]) -> None:
         if matches(word, other):
             raise NotModelled(f"ip link {other}")
     if matches(word, "help"):
-        kinds = {"veth": "veth", "bridge": "type bridge"}
-        if rest.more and rest.now in kinds:
-            ip.lines.append(ip_usage.USAGE[kinds[rest.now]].rstrip("\n"))
+        known = {"veth": "veth", "bridge": "type bridge"}
+        if rest.more and rest.now in known:
+            ip.lines.append(ip_usage.USAGE[known[rest.now]].rstrip("\n"))
+            return None
+        if rest.more and rest.now in KIND_USAGE and rest.now in kinds.KINDS:
+            ip.lines.append(KIND_USAGE[rest.now].rstrip("\n"))
             return None
         raise ip_usage.usage("link")
     raise Fail(f'Command "{word}" is unknown, try "ip link help".', USAGE)
@@ -138,6 +148,13 @@ def read(ip: Ip, words: Words) -> Asked:
             if got.netns is not None:
                 raise duplicate("netns", value)
             got.netns = find_netns(ip, value)
+        elif matches(word, "link"):
+            got.link = words.value()
+        elif word == "index":
+            value = words.value()
+            got.index = number(value, 'Invalid "index" value', 0x7FFFFFFF)
+            if not got.index:
+                raise invarg('Invalid "index" value', value)
         elif word == "promisc":
             got.promisc = on_off("promisc", words.value())
         elif matches(word, "master"):
@@ -193,24 +210,68 @@ def add(ip: Ip, words: Words) -> None:
     if name and not valid_name(name):
         raise invarg('"dev" not a valid ifname', name)
     here = asked.netns or ip.ns.id
+    if asked.index:
+        raise NotModelled("index in ip link")
+    if asked.type in kinds.KINDS:
+        return add_kind(ip, asked, name, here, words)
+    if asked.link:
+        raise NotModelled(f"link in ip link add type {asked.type}")
     if asked.type == "veth":
         return add_veth(ip, asked, name, here, words)
     if asked.type == "bridge":
         ageing = bridge_options(words)
-    elif asked.type == "dummy":
+    elif asked.type in ("dummy", "ifb"):
         no_garbage(words)
         ageing = None
+    elif asked.type == "tun":
+        no_garbage(words)
+        raise Fail("Error: tun/tap creation via rtnetlink is not supported.", 2)
     elif asked.type in ip_addr.OTHER_KINDS or asked.type.endswith("_slave"):
         raise NotModelled(f"a device of type {asked.type}")
     else:
         no_garbage(words)
         raise Fail("Error: Unknown device type.", 2)
     name = name or free_name(ip, here, asked.type)
-    ip.do(ops.AddLink(netns=here, name=name, kind=asked.type, mac=asked.mac or 0, mtu=asked.mtu or 1500))
+    txqlen = 32 if asked.type == "ifb" else 1000
+    ip.do(
+        ops.AddLink(
+            netns=here, name=name, kind=asked.type, mac=asked.mac or 0, mtu=asked.mtu or 1500, txqlen=txqlen
+        )
+    )
     after(ip, here, name, asked)
     if ageing is not None:
         ip.do(ops.SetLink(netns=here, name=name, ageing=ageing))
     return None
+
+
+def add_kind(ip: Ip, asked: Asked, name: str, here: str, words: Words) -> None:
+    """A device with settings of its own kind."""
+    if asked.link and ip.ns.link(asked.link) is None:
+        raise no_device(asked.link)
+    kind = kinds.read_kind(ip, asked.type, words)
+    if kind.warn:
+        ip.warnings.append(kind.warn)
+    stem = "tunl" if asked.type == "ipip" else "wg" if asked.type == "wireguard" else asked.type
+    name = name or free_name(ip, here, stem)
+    loaded = "ipip" in ip.net.boxes[ip.ns.box].modules
+    lower = kind.lower
+    if asked.type in ("macvlan", "ipvlan"):
+        lower = asked.link
+    if asked.type == "ipip" and not loaded:
+        # The module comes with the first device of its kind, and brings tunl0 everywhere.
+        ip.do(ops.LoadModule(box=ip.ns.box, module="ipip"))
+    ip.do(
+        ops.AddDevice(
+            netns=here,
+            name=name,
+            info=kind.info,
+            lower=lower,
+            home=ip.ns.id,
+            mac=asked.mac or 0,
+            mtu=asked.mtu or 0,
+        )
+    )
+    after(ip, here, name, asked)
 
 
 def add_veth(ip: Ip, asked: Asked, name: str, here: str, words: Words) -> None:
@@ -283,12 +344,15 @@ def bridge_options(words: Words) -> int | None:
     return ageing
 
 
+SLAVE_FLAGS = ("hairpin", "learning", "flood", "isolated", "mcast_flood", "bcast_flood", "neigh_suppress")
+
+
 def slave_options(words: Words) -> dict[str, bool]:
     """The options after `type bridge_slave`."""
     got: dict[str, bool] = {}
     while words.more:
         word = words.take()
-        key = next((k for k in ("hairpin", "learning", "flood", "isolated") if matches(word, k)), "")
+        key = next((k for k in SLAVE_FLAGS if matches(word, k)), "")
         if key:
             value = words.value()
             if value not in ("on", "off"):
@@ -317,10 +381,19 @@ def set_link(ip: Ip, words: Words) -> None:
         flags = slave_options(words)
     elif asked.type == "bridge":
         ageing = bridge_options(words)
+    elif asked.type in kinds.KINDS:
+        if asked.type != link.kind:
+            raise Fail("RTNETLINK answers: Operation not supported", 2)
+        changed = kinds.read_kind(ip, asked.type, words, link.info)
+        if changed.lower:
+            raise NotModelled(f"dev in ip link set type {asked.type}")
+        ip.do(ops.SetDevice(netns=ip.ns.id, name=link.name, info=changed.info))
     elif asked.type:
         no_garbage(words)
         if asked.type != link.kind:
             raise NotModelled(f"ip link set type {asked.type}")
+    if asked.link or asked.index:
+        raise NotModelled("link or index in ip link set")
     ip.do(
         ops.SetLink(
             netns=ip.ns.id,

@@ -2,8 +2,8 @@
 
     python tests/real/capture_second.py [SCENE ...]
 
-Needs user-mode-linux, ipvsadm, ipset, iptables and conntrack; no root. A packet socket tells every device hop, TRACE every
-rule; after each step the connections and what the scene wants shown. Nothing of the model is used here.
+Needs user-mode-linux, ipvsadm, ipset, iptables and conntrack; no root. A packet socket tells every device hop, TRACE
+every rule; after each step the connections and what the scene wants shown. Nothing of the model is used here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from engine.real.second import Second
 from tests.real import saying
-from tests.real.second_scenes import SCENES, Scene, Send
+from tests.real.scene import Scene, Send
+from tests.real.second_scenes import SCENES
 from tests.real.wirings import LAN, NODES, SPACES
 
 HERE = Path(__file__).parent / "recorded" / "second"

@@ -2,9 +2,9 @@
 
     python tests/real/capture_wirings.py [WIRING ...]
 
-Needs Linux with user namespaces, iproute2, iptables and nftables; no root. Each wiring is built in namespaces of its own
-by its command lines; nft's trace tells every rule, NFLOG every device hop with its bytes, conntrack its events. A flow
-whose way is chosen by chance is sent until the kernel chose the way that is wanted. Nothing of the model is used here.
+Needs Linux with user namespaces, iproute2, iptables and nftables; no root. Each wiring is built in namespaces of its
+own by its command lines; nft's trace tells every rule, NFLOG every device hop with its bytes, conntrack its events. A
+flow whose way is chosen by chance is sent until the kernel chose the way that is wanted. Nothing of the model is used.
 """
 
 from __future__ import annotations

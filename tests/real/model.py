@@ -14,7 +14,7 @@ from engine.linux.choose import Choose, Seeded
 from engine.linux.exchange import Answer, Call, Delivery, ping_call, tcp_call, udp_call
 from engine.linux.journey import Step, StepKind, Walk
 from engine.linux.net import Net, Netns
-from engine.linux.ops import AddBox, Changes, Listen
+from engine.linux.ops import AddBox, Listen
 from engine.linux.packet import Payload
 from engine.linux.rows import Socket
 from engine.linux.xt.seen import Seen
@@ -29,16 +29,22 @@ ENDS = ("accept", "drop", "reject")
 
 def build(lines: Iterable[str], listening: Iterable[tuple[str, str, str, int]] = ()) -> Net:
     """A machine with the namespaces that the lines make. A line that the model refuses fails with what it said."""
-    net = Net()
-    Changes(net).do(AddBox(name=HOST))
-    shell = Shell(World(net=net), f"node/{HOST}")
+    return world(lines, listening).net
+
+
+def world(lines: Iterable[str], listening: Iterable[tuple[str, str, str, int]] = ()) -> World:
+    """The same with the log of every change."""
+    found = World(net=Net())
+    net = found.net
+    found.do(AddBox(name=HOST))
+    shell = Shell(found, f"node/{HOST}")
     for line in lines:
         got = shell.run(line)
         assert not got.code and not got.stderr.strip(), f"{line}\n{got.stdout}{got.stderr}"
     for name, proto, address, port in listening:
         socket = Socket(proto=proto, addr=ip4(address), port=port, pid=1, state="LISTEN")
-        Changes(net).do(Listen(netns=space(net, name).id, socket=socket))
-    return net
+        found.do(Listen(netns=space(net, name).id, socket=socket))
+    return found
 
 
 def space(net: Net, name: str) -> Netns:

@@ -4,8 +4,8 @@
     out eth0 udp 192.168.50.11:43747 > 192.168.50.12:8472 ttl 64 | vni 1 | udp 10.244.1.3:40001 > 10.244.2.2:8080 ttl 63
     nat PREROUTING iif cni0 tcp ... ttl 64: PREROUTING#1=jump:KUBE-SERVICES ... => accept
 
-Rules. One writer for bytes (a kernel's record) and one for the model's packets; both give the same text. Left out, as no
-two kernels agree on them: IP ids, sequence numbers, checksums, options, MACs.
+Rules. One writer for bytes (a kernel's record) and one for the model's packets; both give the same text. Left out, as
+no two kernels agree on them: IP ids, sequence numbers, checksums, options, MACs.
 """
 
 from __future__ import annotations

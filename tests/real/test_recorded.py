@@ -41,8 +41,8 @@ def without_slow_path(rows: dict[str, list[str]], what: str) -> dict[str, list[s
 
 
 def by_connection(rows: dict[str, list[str]]) -> dict[str, list[str]]:
-    """conntrack's changes, connection by connection; one that changes nothing that is shown is left out. Marks only of the
-    last: a step of the model shows the entry as the packet found it, an event as the packet left it."""
+    """conntrack's changes, connection by connection; one that changes nothing that is shown is left out. Marks only of
+    the last: a step of the model shows the entry as the packet found it, an event as the packet left it."""
     out: dict[str, list[str]] = {}
     for name, lines in rows.items():
         by_way: dict[str, list[str]] = {}

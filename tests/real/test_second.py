@@ -1,7 +1,7 @@
 """IPVS, IPIP, Geneve, ipvlan and dummy against what the second kernel was recorded doing, step by step.
 
-The recordings are made by capture_second.py. A scene is built in the model from the same lines, and its steps are done in
-the same order: each packet's way, the answer that its sender got, the connections and IPVS's own tables must be equal.
+The recordings are made by capture_second.py. A scene is built in the model from the same lines, and its steps are done
+in the same order: each packet's way, the answer that its sender got, the connections, IPVS's own tables are equal.
 Not compared: when an entry expires, the order of a hash table's rows, what a raw socket hears of an ICMP error.
 """
 
@@ -20,7 +20,8 @@ from engine.shell.shell import Shell
 from engine.shell.world import World
 from tests.real import model
 from tests.real.saying import named_ports
-from tests.real.second_scenes import SCENES, Scene, Send
+from tests.real.scene import Scene, Send
+from tests.real.second_scenes import SCENES
 from tests.real.test_recorded import grid
 
 HERE = Path(__file__).parent / "recorded" / "second"

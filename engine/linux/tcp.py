@@ -185,13 +185,15 @@ class Conversation:
     #: set when nobody accepts: called when the handshake is complete
     accepted: Callable[[], None] | None = None
     stay: bool = False
+    #: a RST has come back to the client
+    reset: bool = False
     walks: list[Walk] = field(default_factory=list)
 
     def run(self, request: Payload | None, serve: Callable[[], Answer]) -> tuple[Outcome, str, Answer]:
         """(outcome, errno, the program's answer). A lost packet after the handshake is a time-out."""
         nothing = Answer()
         if not self.say(self.client, "A", None):
-            return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
+            return Outcome.NO_ANSWER, "ECONNRESET" if self.reset else "ETIMEDOUT", nothing
         if self.accepted is not None:
             self.accepted()
         if self.stay:
@@ -221,6 +223,11 @@ class Conversation:
         seq, ack = (self.seq, self.ack) if sender is self.client else (self.ack, self.seq)
         end, walk = sender(flags, seq, ack, data)
         self.walks.append(walk)
+        if end.answer is not None and end.waiting is None:
+            done, answer = self.act.answer(end.answer)
+            self.walks.append(answer)
+            l4 = done.packet.l4
+            self.reset = self.reset or (done.waiting == self.near and isinstance(l4, Tcp) and "R" in l4.flags)
         return end.waiting == (self.far if sender is self.client else self.near)
 
     def data(self, sender: Sender, payload: Payload) -> bool:

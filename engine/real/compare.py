@@ -232,7 +232,8 @@ def judge(
         and call.leg.back.outcome is Outcome.DELIVERED
         and call.leg.rest
     ):
-        error = "" if call.leg.forward.outcome is Outcome.DELIVERED else error
+        connected = call.leg.forward.outcome is Outcome.DELIVERED and call.error != "ECONNRESET"
+        error = "" if connected else error
     mine, theirs = ({}, {}) if slow or no_route else connections(after, answer.get("conntrack", {}))
     return Compared(
         flow=flow, model=model, kernel=real, model_error=error, kernel_error=answer["error"],

@@ -96,10 +96,7 @@ def compared_walks(leg: Leg) -> list[Walk]:
     if leg.forward.outcome in (Outcome.UNRESOLVED_NEIGHBOUR, Outcome.NO_ROUTE):
         return [leg.forward]
     walks = [leg.forward] + ([leg.back] if leg.back is not None else [])
-    first = next((w for w in leg.rest[:1]), None)
-    if first is not None:
-        walks.append(first)
-    return walks
+    return [*walks, *leg.rest]
 
 
 def journey_records(journey: Journey) -> dict[str, list[Record]]:

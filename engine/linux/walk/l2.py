@@ -120,7 +120,7 @@ def up(
         mine = eth.dst in (link.mac, BROADCAST_MAC) or bool(eth.dst >> 40 & 1)
     if not mine:
         return w.drop(place, frame, words.NOT_MINE(mac=mac_text(eth.dst)), Outcome.DROPPED, quiet=True)
-    message = frame.get(Arp)
+    message = frame.arp
     if message is not None:
         return arp.receive(w, ns, link, frame, message)
     return inbound.receive(w, ns, link, frame, skb, mark)
@@ -167,7 +167,7 @@ def bridged_dnat(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet, 
         end = inbound.check_source(w, ns, bridge, skb, place)
         if end is not None:
             return end
-    if route is not None and route.type == "unicast" and route.oif == bridge.ifindex:
+    if route is not None and route.type == "unicast" and route.oif == bridge.ifindex and forwards:
         hop = route.gateway or dst
         known, event = arp.resolve(w, ns, bridge, hop, skb.packet, w.at(ns, bridge.name, "out"))
         if known is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.linux.conntrack import CtEntry, Tuple, quoted_tuple, tuple_of
-from engine.linux.ctproto import Settings, advance, initial, settings
+from engine.linux.ctproto import Settings, advance, initial, settings, timeouts
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Proto
@@ -27,7 +27,7 @@ MAY_CLASH = (Proto.UDP, Proto.ICMP, 47, 136)
 
 def active(ns: Netns) -> bool:
     """Is conntrack attached to this namespace's hooks? Only while something asks for it."""
-    return ns.xt.tracks or bool(ns.conntrack.entries)
+    return ns.xt.tracks or ns.nft.tracks or bool(ns.conntrack.entries)
 
 
 def track(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:
@@ -132,6 +132,17 @@ def attach(skb: Skb, origin: Skb) -> None:
     skb.ct = origin.ct
     skb.ctdir = "reply" if origin.ctdir == "original" else "original"
     skb.ctstate = "RELATED"
+
+
+def closing(w: Walker, ns: Netns, skb: Skb) -> None:
+    """A RST that REJECT makes ends the connection at once, also where it meets no hook (nf_ct_set_closing)."""
+    entry = skb.ct
+    if entry is None or not entry.id or entry.state in ("", "CLOSE"):
+        return
+    seconds = timeouts(ns.sysctls)["CLOSE"]
+    deadline = entry.deadline if entry.fixed else w.net.clock + seconds
+    skb.ct = replace(entry, state="CLOSE", deadline=deadline)
+    ns.conntrack.update(skb.ct)
 
 
 def confirm(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:

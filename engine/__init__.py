@@ -40,7 +40,7 @@ lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py
             trace.py deeds.py lab.py
 grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
             pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
-real        devices.py plan.py rows.py pairs.py netlink.py tables.py worker.py kernel.py stage.py guest.py second.py records.py
+real        devices.py plan.py rows.py pairs.py netlink.py getroute.py tables.py worker.py kernel.py stage.py guest.py second.py records.py
             tape.py compare.py
 export      frames.py pcap.py telling.py svg.py markdown.py
 """

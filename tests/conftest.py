@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -60,20 +61,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"    {nodeid}")
 
 
-def compared(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tests record ("kernel comparison", (labs, flows, steps)); a difference fails its test."""
-    rows = [
+def recorded(terminalreporter: pytest.TerminalReporter, name: str) -> list[Any]:
+    """What tests recorded with record_property under a name."""
+    return [
         value
         for outcome in ("passed", "failed")
         for report in terminalreporter.stats.get(outcome, [])
-        for name, value in getattr(report, "user_properties", ())
-        if name == "kernel comparison"
+        for key, value in getattr(report, "user_properties", ())
+        if key == name
     ]
-    if not rows:
+
+
+def compared(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tests record ("kernel comparison", (labs, flows, steps)) and ("route lookups", how many); a difference fails its
+    test."""
+    rows = recorded(terminalreporter, "kernel comparison")
+    lookups = sum(recorded(terminalreporter, "route lookups"))
+    if not rows and not lookups:
         return
     labs, flows, steps = (sum(row[i] for row in rows) for i in range(3))
     failed = [r for r in terminalreporter.stats.get("failed", []) if r.nodeid.startswith("tests/real/")]
     differences = f"{len(failed)} tests with differences" if failed else "0 differences"
-    terminalreporter.write_line(
-        f"kernel comparison: {labs} labs, {flows} flows, {steps} steps compared, {differences}"
-    )
+    counts = [f"{labs} labs", f"{flows} flows", f"{steps} steps"] if rows else []
+    counts += [f"{lookups} route lookups"] if lookups else []
+    terminalreporter.write_line(f"kernel comparison: {', '.join(counts)} compared, {differences}")

@@ -269,9 +269,7 @@ def together(tables: dict[int, Table], address: int, usable: Callable[[Route], b
     return main if main.dst.length > local.dst.length else local
 
 
-def usable_for(
-    space: Space, key: FlowKey, lost: Callable[[int], bool] | None
-) -> Callable[[Route], bool]:
+def usable_for(space: Space, key: FlowKey, lost: Callable[[int], bool] | None) -> Callable[[Route], bool]:
     """The test that fib_table_lookup puts each route to. `lost` names devices without carrier whose routes are
     ignored (ignore_routes_with_linkdown)."""
     tos, scope = key.tos & TOS_BITS, key.scope
@@ -294,9 +292,7 @@ def usable_for(
     return usable
 
 
-def first_way(
-    hops: tuple[Nexthop, ...], oif: int, lost: Callable[[int], bool] | None
-) -> Nexthop | None:
+def first_way(hops: tuple[Nexthop, ...], oif: int, lost: Callable[[int], bool] | None) -> Nexthop | None:
     """The first way that lives and, with `oif`, leaves by that device."""
     for hop in hops:
         if not hop.dead and (not oif or hop.oif == oif) and (lost is None or not lost(hop.oif)):

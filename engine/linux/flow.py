@@ -28,9 +28,7 @@ class FlowKey:
     scope: int = 0
 
 
-def of_packet(
-    packet: Packet, *, iif: str = "", oif: str = "", mark: int = 0, uid: int = 0
-) -> FlowKey:
+def of_packet(packet: Packet, *, iif: str = "", oif: str = "", mark: int = 0, uid: int = 0) -> FlowKey:
     """The key of a packet. A packet that is made here shows an ICMP type and code where ports are."""
     ip, l4 = packet.ip, packet.l4
     sport = dport = 0

@@ -15,8 +15,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import gcd
 
-from engine.linux.choose import Choose, Seeded
+from engine.linux.choose import Choose, OfRoute, Seeded
 from engine.linux.fib import Lookup, Nexthop, Route, ends_in_blackhole, first_way, lookup, ways
 from engine.linux.flow import FlowKey
 from engine.linux.net import Net, Netns
@@ -160,10 +161,10 @@ def hashed(ns: Netns, key: FlowKey, packet: Packet | None) -> tuple[tuple[Fields
     return tuple(out), policy
 
 
-def flow_hash(seed: int, parts: Sequence[Fields], policy: int, *, forwarded: bool) -> int:
+def flow_hash(seed: int, parts: Sequence[Fields], policy: int, *, by_headers: bool) -> int:
     """`fib_multipath_hash`: 31 bits."""
     values = [hash_keys(part, seed) if part[4] >= 0 else 0 for part in parts]
-    if policy == 3 and forwarded:
+    if policy == 3 and by_headers:
         return jhash_2words(values[0], values[1] if len(values) > 1 else 0) >> 1
     return values[0] >> 1 if values else 0
 
@@ -232,19 +233,23 @@ def lost_in(net: Net, ns: Netns) -> Callable[[int], bool]:
 
 
 def find(
-    net: Net, ns: Netns, key: FlowKey, *, packet: Packet | None = None, choose: Choose | None = None
-) -> Lookup:
-    """The route that a flow takes now, one way of it. `packet` when it comes in by `key.iif`."""
+    net: Net, ns: Netns, key: FlowKey, *, packet: Packet | None = None, choose: Choose | None = None,
+    asked: bool = False,
+) -> Lookup:  # fmt: skip
+    """The route that a flow takes now, one way of it. `packet` is the packet itself where there is one: what comes in by
+    `key.iif` is hashed by its headers, and a draw is about it. `asked`: a person asks by RTM_GETROUTE, where the kernel
+    hashes a packet of its own making even for what would be sent from here."""
     lost = lost_in(net, ns)
-    return choose_way(ns, lookup(ns, key, lost=lost), key, packet=packet, choose=choose, lost=lost)
+    found = lookup(ns, key, lost=lost)
+    return choose_way(ns, found, key, packet=packet, choose=choose, lost=lost, asked=asked)
 
 
 def choose_way(
     ns: Netns, found: Lookup, key: FlowKey, *, packet: Packet | None = None, choose: Choose | None = None,
-    lost: Callable[[int], bool] | None = None,
+    lost: Callable[[int], bool] | None = None, asked: bool = False,
 ) -> Lookup:  # fmt: skip
-    """The lookup with one way filled in. `packet` is the packet that comes in (the kernel then hashes it, not the key).
-    Without a seed the draw is `choose`'s, once per flow and route."""
+    """The lookup with one way filled in. A packet that comes in is hashed by its headers, one that is made here by its
+    key. Without a seed the draw is `choose`'s, once per flow and route."""
     route = found.route
     if route is None or not (route.nhid or route.nexthops):
         return found
@@ -256,14 +261,14 @@ def choose_way(
     if key.oif:
         hop = first_way(hops, ns.names.get(key.oif, -1), lost)
         return filled(found, route, hop if hop is not None else hops[0])
-    parts, policy = hashed(ns, key, packet)
-    forwarded = packet is not None
+    by_headers = packet is not None and (bool(key.iif) or asked)
+    parts, policy = hashed(ns, key, packet if by_headers else None)
     seed = int(ns.sysctl("net.ipv4.fib_multipath_hash_seed"))
     if seed:
-        value = flow_hash(seed, parts, policy, forwarded=forwarded)
+        value = flow_hash(seed, parts, policy, by_headers=by_headers)
     else:
-        value = drawn(ns, hops, parts, choose, lost)
-    return filled(found, route, hops[select(ns, route, hops, value, key.src, lost)])
+        value = drawn(ns, hops, parts, choose, packet, lost)
+    return filled(found, route, hops[select(ns, route, hops, value, 0 if key.iif else key.src, lost)])
 
 
 def both_ways(part: Fields) -> Fields:
@@ -272,24 +277,30 @@ def both_ways(part: Fields) -> Fields:
     return min(src, dst), max(src, dst), proto, min(sport, dport), max(sport, dport)
 
 
+#: a weighted draw among more shares than this is made among the ways alone
+SHARES = 8
+
+
 def drawn(
-    ns: Netns, hops: Sequence[Nexthop], parts: tuple[Fields, ...], choose: Choose | None,
+    ns: Netns, hops: Sequence[Nexthop], parts: tuple[Fields, ...], choose: Choose | None, shown: Packet | None,
     lost: Callable[[int], bool] | None,
 ) -> int:  # fmt: skip
-    """A hash for a flow of which only its kernel knows the seed: drawn with the weights' chances, then kept."""
+    """A hash for a flow of which only its kernel knows the seed: drawn by the weights, then kept."""
     about = (tuple(both_ways(part) for part in parts), tuple(hops))
     if about in ns.flow_hashes:
         return ns.flow_hashes[about]
     limits = bounds(hops, lost)
     live = [i for i, limit in enumerate(limits) if limit >= 0] or [0]
-    rest = sum(hops[i].weight for i in live)
-    chosen = live[-1]
+    unit = gcd(*(hops[i].weight for i in live))
+    tickets = [i for i in live for _ in range(hops[i].weight // unit)]
+    if len(tickets) > SHARES:
+        tickets = live
+    way_of = [
+        (ns.links[hops[i].oif].name if hops[i].oif in ns.links else "", hops[i].gateway) for i in tickets
+    ]
     picker: Choose = choose if choose is not None else Seeded(hash_keys(parts[0], 1) if parts else 0)
-    for i in live[:-1]:
-        if picker.chance(f"nexthop {hops[i].gateway:#x} {hops[i].oif}", hops[i].weight / rest):
-            chosen = i
-            break
-        rest -= hops[i].weight
+    of = OfRoute(ns.id, shown, tuple(way_of)) if shown is not None else None
+    chosen = tickets[picker.pick("nexthop", len(tickets), of)] if len(tickets) > 1 else tickets[0]
     ns.flow_hashes[about] = max(limits[chosen], 0)
     return ns.flow_hashes[about]
 

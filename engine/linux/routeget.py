@@ -12,7 +12,7 @@ from engine.linux.addr import is_loopback, is_multicast
 from engine.linux.fib import LOCAL, MAIN, Lookup, Route, ways
 from engine.linux.flow import FlowKey
 from engine.linux.multipath import find
-from engine.linux.net import Net, Netns
+from engine.linux.net import Net, Netns, plain
 from engine.linux.packet import Icmp, IPv4, Packet, Proto, Tcp, Udp
 from engine.linux.rows import Link
 from engine.linux.source import loopback, select_address
@@ -38,6 +38,7 @@ class Answer:
     route: Route | None = None
     row: Route | None = None
 
+
 def error_of(found: Lookup) -> str:
     """The errno of a refused lookup. A rule that says unreachable means the network, a route means the host."""
     if found.route is None or (found.route.type == "unreachable" and found.route.table == 0):
@@ -62,16 +63,24 @@ def going_out(net: Net, ns: Netns, key: FlowKey) -> Answer:
     """`ip_route_output_key_hash_rcu`."""
     dst, src = key.dst, key.src
     if src:
-        if is_multicast(src) or src == LAST or not src >> 24:
+        if is_multicast(src) or src == LAST:
             return Answer(error="EINVAL")
         if not ns.owns(src):
             return Answer(error="ENETUNREACH")
+        if not key.oif and (is_multicast(dst) or dst == LAST):
+            # A source names the device for everybody; no table is asked.
+            return sent(ns, dst, Answer(device=owner_of(ns, src), src=src))
     bound = ns.link(key.oif) if key.oif else None
     if bound is not None and not bound.up:
         return Answer(error="ENETUNREACH")
+    if bound is not None and (is_local_multicast(dst) or dst == LAST):
+        return sent(ns, dst, Answer(device=key.oif, src=src or select_address(ns, bound, 0, "link")))
+    if bound is not None and not src and (is_multicast(dst) or not dst):
+        src = select_address(ns, bound, 0, "global" if dst else "host")
     if not dst:
         return Answer(type="local", device=loopback(ns), src=src or 0x7F000001, flags=("local",))
-    found = find(net, ns, key)
+    key = replace(key, src=src)
+    found = find(net, ns, key, packet=probe(key), asked=True)
     route = found.route
     if bound is not None and (route is None or route.type in ERRORS):
         route = None
@@ -84,16 +93,29 @@ def going_out(net: Net, ns: Netns, key: FlowKey) -> Answer:
         return Answer(error=error_of(found))
     table = told_table(ns, route)
     if route.type == "local":
-        return Answer(
-            type="local", device=loopback(ns), table=table, src=src or route.src or dst, flags=("local",),
-            route=route, row=found.row,
-        )  # fmt: skip
+        return sent(ns, dst, Answer(
+            type="local", device=loopback(ns), table=table, src=src or route.src or dst, route=route, row=found.row,
+        ))  # fmt: skip
     link = ns.links[route.oif]
     gateway = 0 if route.own_gateway else route.gateway
     chosen = src or route.src or select_address(ns, link, route.gateway, route.scope)
     return sent(ns, dst, Answer(
         type=route.type, gateway=gateway, device=link.name, table=table, src=chosen, route=route, row=found.row,
     ))  # fmt: skip
+
+
+def is_local_multicast(address: int) -> bool:
+    """224.0.0.0/24"""
+    return address >> 8 == 224 << 16
+
+
+def owner_of(ns: Netns, address: int) -> str:
+    """`__ip_dev_find`: the device that has this address of ours, lo for one that only a local route covers."""
+    for index, rows in ns.addresses.items():
+        if any(row.addr == address for row in rows):
+            return ns.links[index].name
+    route = ns.tables[LOCAL].match(address, plain)
+    return ns.links[route.oif].name if route is not None and route.oif in ns.links else loopback(ns)
 
 
 def sent(ns: Netns, dst: int, answer: Answer) -> Answer:
@@ -113,8 +135,11 @@ def sent(ns: Netns, dst: int, answer: Answer) -> Answer:
         flags |= {"brd", "local"}
     elif kind == "multicast":
         flags.add("mc")
+    # "If multicast route do not exist use default one, but do not gateway in this case."
+    wide = answer.row is None or answer.row.dst.length < 4
+    direct = kind == "broadcast" or (kind == "multicast" and wide)
     return replace(
-        answer, type=kind, gateway=0 if kind == "multicast" else answer.gateway,
+        answer, type=kind, gateway=0 if direct else answer.gateway,
         flags=tuple(f for f in ("local", "mc", "brd") if f in flags),
     )  # fmt: skip
 
@@ -138,9 +163,12 @@ def coming_in(net: Net, ns: Netns, key: FlowKey) -> Answer:
     link = ns.links[ns.names[iif]]
     if is_multicast(src) or src == LAST:
         return Answer(error="EINVAL")
+    if is_multicast(dst):
+        # No group is joined here but that of all hosts, which no router answers for.
+        return Answer(error="EINVAL")
     if dst == LAST or (not src and not dst):
         return Answer(type="broadcast", device=loopback(ns), flags=("local", "brd"))
-    if not src >> 24 or not dst >> 24:
+    if not src or not dst:
         return Answer(error="EINVAL")
     if (is_loopback(src) or is_loopback(dst)) and not localnet(ns, iif):
         return Answer(error="EINVAL")
@@ -150,10 +178,16 @@ def coming_in(net: Net, ns: Netns, key: FlowKey) -> Answer:
     route = found.route
     table = told_table(ns, route)
     if route is not None and route.type == "broadcast":
-        if src and validate_source(net, ns, key, link, "").refused:
+        # The way back from a broadcast is asked for nobody.
+        if src and validate_source(net, ns, replace(key, dst=0), link, "").refused:
             return Answer(error="EINVAL")
         return Answer(
-            type="broadcast", device=loopback(ns), table=table, flags=("local", "brd"), route=route, row=found.row
+            type="broadcast",
+            device=loopback(ns),
+            table=table,
+            flags=("local", "brd"),
+            route=route,
+            row=found.row,
         )
     if route is None:
         return Answer(error="ENETUNREACH" if forwarding else "EHOSTUNREACH")
@@ -179,7 +213,7 @@ def coming_in(net: Net, ns: Netns, key: FlowKey) -> Answer:
              or route.gateway == 0)
     )  # fmt: skip
     return Answer(
-        type=route.type, gateway=route.gateway, device=out.name, table=table, route=route, row=found.row,
+        type=route.type, gateway=0 if route.own_gateway else route.gateway, device=out.name, table=table, route=route, row=found.row,
         flags=("redirect",) if redirect else (),
     )  # fmt: skip
 

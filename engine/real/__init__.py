@@ -2,6 +2,7 @@
 
     plan.py      a Net's rows as a plan of namespaces, `ip -batch` lines, sysctls and iptables text
     worker.py    runs inside `unshare -Urnm`: builds the plan, sends packets, reads the kernel's own record
+    getroute.py  RTM_GETROUTE: what the kernel would do with flows
     netlink.py   nfnetlink messages: the log of every device hop and every iptables rule (NFLOG, TRACE)
     kernel.py    the handle on a worker process, one JSON line a request
     records.py   a Journey and a kernel's record in the same words, normalised

@@ -6,12 +6,14 @@ local routes, bridge port addresses) must appear by itself, and is compared. A p
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from engine.linux.addr import mac_text, text4
-from engine.linux.fib import DEFAULT_RULES, LOCAL, Route
+from engine.linux.fib import DEFAULT_RULES, LOCAL, NexthopObject, Route
 from engine.linux.net import Net, Netns
 from engine.linux.ops.ports import PORT_DEFAULTS
+from engine.linux.text import nexthop as nexthop_text
 from engine.linux.text import route as route_text
 from engine.linux.text import rule as rule_text
 from engine.real import devices
@@ -35,7 +37,9 @@ BASE_SYSCTLS = {
 #: the other sysctls that decide about packets; who may open a socket is not compared (the worker is root there)
 CARRIED = (
     "net.ipv4.icmp_echo_ignore_all", "net.ipv4.ip_default_ttl", "net.ipv4.fib_multipath_hash_policy",
-    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_port_range", "net.ipv4.fib_multipath_hash_seed", "net.ipv4.fib_multipath_hash_fields",
+    "net.ipv4.fib_multipath_use_neigh", "net.ipv4.ip_forward_use_pmtu", "net.ipv4.ip_no_pmtu_disc",
+    "net.ipv4.route.min_pmtu", "net.ipv4.route.mtu_expires",
 )  # fmt: skip
 
 
@@ -128,6 +132,8 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
     ]
     for route in sorted(routes, key=lambda r: (r.gateway != 0, -r.dst.length)):
         late.append("route add " + route_words(ns, route))
+    objects = sorted(ns.nexthops.values(), key=lambda thing: (bool(thing.group), thing.id))
+    late[:0] = ["nexthop add " + nexthop_words(ns, thing) for thing in objects]
     for rule in ns.rules:
         if rule not in DEFAULT_RULES:
             late.append("rule add " + rule_words(rule_text.to_text(rule)))
@@ -190,9 +196,23 @@ def port_flags(link: Any) -> dict[str, bool]:
     return {key: getattr(link, key) for key, usual in PORT_DEFAULTS.items() if getattr(link, key) != usual}
 
 
+def nexthop_words(ns: Netns, thing: NexthopObject) -> str:
+    """The object as `ip nexthop add` reads it: its scope follows from its gateway."""
+    text = nexthop_text.to_text(ns, replace(thing, scope="global"))
+    return text.replace(" proto ", " protocol ")
+
+
 def route_words(ns: Netns, route: Route) -> str:
-    table = f" table {route.table}" if route.table != 254 else ""
-    return route_text.to_text(ns, route) + table
+    text = route_text.to_text(ns, route, table=True, join=" ")
+    if route.nhid:
+        # What the object says is not repeated.
+        head, _, rest = text.partition(f"nhid {route.nhid}")
+        kept = [w for w in rest.partition("\tnexthop")[0].split() if w != "onlink"]
+        for key in ("via", "dev"):
+            if key in kept:
+                del kept[kept.index(key) : kept.index(key) + 2]
+        text = f"{head}nhid {route.nhid} {' '.join(kept)}"
+    return " ".join(word for word in text.split() if word not in ("dead", "linkdown"))
 
 
 def rule_words(text: str) -> str:

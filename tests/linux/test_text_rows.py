@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +11,10 @@ from hypothesis import strategies as st
 from engine.errors import EngineError
 from engine.linux import ops
 from engine.linux.addr import Prefix, mask
-from engine.linux.fib import ANY, LOCAL, MAIN, SCOPES, Route, Rule
+from engine.linux.fib import ANY, LOCAL, MAIN, SCOPES, Nexthop, NexthopObject, Route, Rule
 from engine.linux.net import Net, Netns
 from engine.linux.rows import NUD, Address, FdbEntry, Neighbour, Socket
-from engine.linux.text import address, fdb, link, neigh, route, rule, socket
+from engine.linux.text import address, fdb, link, neigh, nexthop, route, rule, socket
 from engine.linux.text.services import port_number, service
 
 ADDRESSES = st.integers(1, 0xFFFFFFFE)
@@ -58,7 +60,28 @@ ROUTES = st.builds(
     onlink=st.booleans(),
     mtu=st.just(0) | st.integers(68, 65535),
     table=st.sampled_from([MAIN, LOCAL, 100, 0xFFFFFFFE]),
+    tos=st.sampled_from([0, 4, 8, 0x10, 0x1C]),
+    advmss=st.just(0) | st.integers(1, 65495),
+    hoplimit=st.just(0) | st.integers(1, 255),
 )
+HOPS = st.builds(
+    Nexthop, gateway=st.just(0) | ADDRESSES, oif=st.integers(1, 3), weight=st.integers(1, 256), onlink=st.booleans(),
+    dead=st.booleans(),
+)  # fmt: skip
+MULTIPATH = st.builds(
+    Route, dst=prefixes() | st.just(ANY), src=st.just(0) | ADDRESSES, metric=st.integers(0, 9),
+    mtu=st.just(1400), mtu_lock=st.booleans(), nexthops=st.lists(HOPS, min_size=2, max_size=5).map(tuple),
+)  # fmt: skip
+GROUPS = st.lists(
+    st.tuples(st.integers(1, 0xFFFFFFFF), st.integers(1, 256)), min_size=1, max_size=4, unique_by=lambda m: m[0]
+).map(tuple)
+OBJECTS = st.one_of(
+    st.builds(NexthopObject, id=st.integers(1, 9), hop=HOPS.map(lambda hop: replace(hop, weight=1, dead=False)),
+              scope=st.sampled_from(["link", "host"]), proto=st.sampled_from(["unspec", "static", "bgp"])),
+    st.builds(NexthopObject, id=st.integers(1, 0xFFFFFFFF), blackhole=st.just(True)),
+    st.builds(NexthopObject, id=st.integers(1, 9), group=GROUPS, proto=st.sampled_from(["unspec", "77"])),
+)  # fmt: skip
+RANGES = st.none() | st.tuples(st.integers(1, 99), st.integers(99, 65534))
 RULES = st.builds(
     Rule,
     priority=st.integers(0, 0xFFFFFFFF),
@@ -73,8 +96,10 @@ RULES = st.builds(
     proto=st.sampled_from(["unspec", "static", "bird"]),
     invert=st.booleans(),
 ) | st.builds(
-    Rule, priority=st.integers(1, 999), table=st.integers(1, 300), fwmark=st.just(0), fwmask=st.just(0)
-)
+    Rule, priority=st.integers(1, 999), table=st.integers(1, 300), fwmark=st.just(0), fwmask=st.just(0),
+    tos=st.sampled_from([0, 4, 0x10]), ipproto=st.sampled_from([0, 1, 6, 17, 200]), sport=RANGES, dport=RANGES,
+    uids=st.none() | st.tuples(st.integers(0, 9), st.integers(9, 0xFFFFFFFE)), suppress=st.integers(-1, 32),
+) | st.builds(Rule, priority=st.integers(1, 9), table=st.just(0), action=st.just("goto"), target=st.integers(10, 99))  # fmt: skip
 
 
 @given(ROUTES)
@@ -83,6 +108,20 @@ def test_route(row: Route) -> None:
     assert route.parse(NS, text) == row
     assert route.to_text(NS, route.parse(NS, text), table=True) == text
     assert route.parse(NS, route.to_text(NS, row, down=True), table=row.table) == row
+
+
+@given(MULTIPATH, st.sampled_from([" \n", " \\", "\n"]))
+def test_route_with_several_ways(row: Route, join: str) -> None:
+    text = route.to_text(NS, row, join=join)
+    assert route.parse(NS, text) == row
+    assert route.to_text(NS, route.parse(NS, text), join=join) == text
+
+
+@given(OBJECTS)
+def test_nexthop_object(row: NexthopObject) -> None:
+    text = nexthop.to_text(NS, row)
+    assert nexthop.parse(NS, text) == row
+    assert nexthop.parse(NS, nexthop.to_text(NS, row, down=True)) == row
 
 
 @given(RULES)
@@ -158,6 +197,7 @@ def test_strange_lines_are_refused_in_words(line: str) -> None:
     for read in (
         lambda: route.parse(NS, line),
         lambda: rule.parse(line),
+        lambda: nexthop.parse(NS, line),
         lambda: neigh.parse(NS, line),
         lambda: fdb.parse(NS, line),
         lambda: address.parse(line),

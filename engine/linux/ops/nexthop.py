@@ -63,7 +63,9 @@ def _set_nexthop(net: Net, op: SetNexthop) -> None:
     if thing.blackhole and any(
         any(id == op.id for id, _ in g.group) and len(g.group) > 1 for g in ns.nexthops.values()
     ):
-        raise OpError("EINVAL", "Error: Blackhole nexthop can not be a member of a group with more than one path.")
+        raise OpError(
+            "EINVAL", "Error: Blackhole nexthop can not be a member of a group with more than one path."
+        )
     ns.nexthops[op.id] = thing
 
 
@@ -75,7 +77,9 @@ def made(ns: Netns, op: SetNexthop) -> NexthopObject:
         return NexthopObject(id=id, group=op.group, proto=op.proto)
     if op.blackhole:
         if op.gateway or op.device:
-            raise OpError("EINVAL", "Error: Blackhole attribute can not be used with gateway, oif, encap or fdb.")
+            raise OpError(
+                "EINVAL", "Error: Blackhole attribute can not be used with gateway, oif, encap or fdb."
+            )
         return NexthopObject(id=id, blackhole=True, proto=op.proto)
     if not op.device:
         if not op.gateway:
@@ -94,7 +98,7 @@ def made(ns: Netns, op: SetNexthop) -> NexthopObject:
 def check_group(ns: Netns, op: SetNexthop) -> None:
     """`nh_check_attr_group`."""
     if op.gateway or op.device or op.blackhole:
-        raise OpError("EINVAL", "Error: No other attributes can be set in nexthop groups.")
+        raise OpError("EINVAL", "Error: Invalid family for group.")
     seen: set[int] = set()
     for id, _ in op.group:
         if not id or id in seen:
@@ -107,7 +111,9 @@ def check_group(ns: Netns, op: SetNexthop) -> None:
         if member.group:
             raise OpError("EINVAL", "Error: Hash-threshold group can not be a nexthop within a group.")
         if member.blackhole and len(op.group) > 1:
-            raise OpError("EINVAL", "Error: Blackhole nexthop can not be used in a group with more than 1 path.")
+            raise OpError(
+                "EINVAL", "Error: Blackhole nexthop can not be used in a group with more than 1 path."
+            )
 
 
 def free_id(ns: Netns) -> int:

@@ -25,7 +25,7 @@ from engine.linux.fib import (
     ways,
 )
 from engine.linux.flow import FlowKey
-from engine.linux.net import Net, Netns
+from engine.linux.net import Net, Netns, plain
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.kernelroutes import table_of
@@ -127,8 +127,8 @@ def default_scope(type: str, gateway: int, ways: tuple[Way, ...] = (), nhid: int
         return "host"
     if type == "broadcast":
         return "link"
-    if type == "unicast" and not gateway and not nhid:
-        return "link" if not any(way.gateway for way in ways) else "global"
+    if type == "unicast" and not gateway and not nhid and not ways:
+        return "link"
     return "global"
 
 
@@ -192,15 +192,23 @@ def resolve(ns: Netns, op: AddRoute) -> Route:
     if SCOPES[scope] < SCOPES[least] or scope == "nowhere":
         raise OpError("EINVAL", "Error: Invalid scope.")
     route = Route(
-        dst=op.dst, type=op.type, src=op.src, metric=op.metric, proto=op.proto, scope=scope, mtu=op.mtu, table=table,
-        tos=op.tos, mtu_lock=op.mtu_lock, advmss=op.advmss, hoplimit=op.hoplimit,
+        dst=op.dst, type=op.type, src=op.src, metric=op.metric, proto=op.proto, scope=scope,
+        mtu=min(op.mtu, 65520), table=table, tos=op.tos, mtu_lock=op.mtu_lock, advmss=min(op.advmss, 65495),
+        hoplimit=min(op.hoplimit, 255),
     )  # fmt: skip
     if op.nhid:
         route = by_object(ns, op, route)
     elif op.type in ERROR_TYPES:
         if op.gateway or op.device or op.nexthops:
-            raise OpError("EINVAL", "Error: Gateway, device and multipath can not be specified for this route type.")
+            raise OpError(
+                "EINVAL", "Error: Gateway, device and multipath can not be specified for this route type."
+            )
     elif op.nexthops:
+        first = op.nexthops[0]
+        if op.gateway and op.gateway != first.gateway:
+            raise OpError("EINVAL", "Error: Nexthop gateway does not match RTA_GATEWAY or RTA_VIA.")
+        if op.device and op.device != first.device:
+            raise OpError("EINVAL", "Error: Nexthop device index does not match RTA_OIF.")
         hops = tuple(check_way(ns, way, scope, table, several=len(op.nexthops) > 1) for way in op.nexthops)
         if len(hops) == 1:
             route = one_way(route, hops[0])
@@ -216,9 +224,7 @@ def resolve(ns: Netns, op: AddRoute) -> Route:
 
 
 def one_way(route: Route, hop: Nexthop) -> Route:
-    return replace(
-        route, gateway=hop.gateway, oif=hop.oif, onlink=hop.onlink, own_gateway=hop.own_gateway
-    )
+    return replace(route, gateway=hop.gateway, oif=hop.oif, onlink=hop.onlink, own_gateway=hop.own_gateway)
 
 
 def by_object(ns: Netns, op: AddRoute, route: Route) -> Route:
@@ -233,8 +239,12 @@ def by_object(ns: Netns, op: AddRoute, route: Route) -> Route:
         # The object's blackhole makes the route one, whatever was asked.
         return replace(route, type="blackhole" if op.type == "unicast" else op.type, nhid=op.nhid)
     if op.type in ERROR_TYPES:
-        raise OpError("EINVAL", "Error: Gateway, device and multipath can not be specified for this route type.")
-    if SCOPES[route.scope] >= SCOPES["host"] and (thing.group or (thing.hop is not None and thing.hop.gateway)):
+        raise OpError(
+            "EINVAL", "Error: Gateway, device and multipath can not be specified for this route type."
+        )
+    if SCOPES[route.scope] >= SCOPES["host"] and (
+        thing.group or (thing.hop is not None and thing.hop.gateway)
+    ):
         raise OpError("EINVAL", "Error: Route with host scope can not have a gateway.")
     return replace(route, nhid=op.nhid)
 
@@ -242,6 +252,7 @@ def by_object(ns: Netns, op: AddRoute, route: Route) -> Route:
 def check_way(ns: Netns, way: Way, scope: str, table: int, *, several: bool = False) -> Nexthop:
     """`fib_check_nh`: the way as it is stored. Raises OpError."""
     oif = need_device(ns, way.device).ifindex if way.device else 0
+    own = False
     if scope == "host":
         if several:
             raise OpError("EINVAL", "Error: Route with host scope can not have multiple nexthops.")
@@ -250,7 +261,7 @@ def check_way(ns: Netns, way: Way, scope: str, table: int, *, several: bool = Fa
         if not oif:
             raise OpError("ENODEV", NO_DEVICE)
     elif way.gateway:
-        oif = check_gateway(ns, way, oif, scope, table)
+        oif, own = check_gateway(ns, way, oif, scope, table)
     else:
         if way.onlink:
             raise OpError("EINVAL", "Error: Invalid flags for nexthop - PERVASIVE and ONLINK can not be set.")
@@ -258,21 +269,18 @@ def check_way(ns: Netns, way: Way, scope: str, table: int, *, several: bool = Fa
             raise OpError("ENODEV", NO_DEVICE)
         if not ns.links[oif].up:
             raise OpError("ENETDOWN", "Error: Device for nexthop is not up.")
-    return Nexthop(
-        gateway=way.gateway, oif=oif, weight=way.weight, onlink=way.onlink,
-        own_gateway=bool(way.gateway) and not way.onlink and ns.owns(way.gateway),
-    )  # fmt: skip
+    return Nexthop(gateway=way.gateway, oif=oif, weight=way.weight, onlink=way.onlink, own_gateway=own)
 
 
 def valid_source(ns: Netns, address: int, table: int) -> bool:
     """`fib_valid_prefsrc`: the route's own table may say that the address is local, else the table local."""
     own = ns.tables.get(table) if table not in (MAIN, LOCAL) else None
-    route = own.match(address, lambda r: True) if own is not None else None
+    route = own.match(address, plain) if own is not None else None
     return (route is not None and route.type == "local") or ns.owns(address)
 
 
-def check_gateway(ns: Netns, way: Way, oif: int, scope: str, table: int) -> int:
-    """`fib_check_nh_v4_gw`: the device behind the gateway."""
+def check_gateway(ns: Netns, way: Way, oif: int, scope: str, table: int) -> tuple[int, bool]:
+    """`fib_check_nh_v4_gw`: (the device behind the gateway, is the way to it of scope host: then it is ourselves)."""
     if way.onlink:
         if SCOPES[scope] >= SCOPES["link"]:
             raise OpError("EINVAL", "Error: Nexthop has invalid scope.")
@@ -282,7 +290,7 @@ def check_gateway(ns: Netns, way: Way, oif: int, scope: str, table: int) -> int:
             raise OpError("ENETDOWN", "Error: Nexthop device is not up.")
         if ns.address_type(way.gateway) != "unicast":
             raise OpError("EINVAL", BAD_GATEWAY)
-        return oif
+        return oif, False
     device = ns.links[oif].name if oif else ""
     key = FlowKey(dst=way.gateway, oif=device, scope=max(SCOPES[scope] + 1, SCOPES["link"]))
     usable = usable_for(ns, key, None)
@@ -297,7 +305,7 @@ def check_gateway(ns: Netns, way: Way, oif: int, scope: str, table: int) -> int:
     found = first_way(ways(ns.nexthops, route), oif, None)
     if found is None or found.oif not in ns.links or not ns.links[found.oif].up:
         raise OpError("ENETDOWN", "RTNETLINK answers: Network is down")
-    return found.oif
+    return found.oif, route.scope == "host"
 
 
 @handles(DelRoute)
@@ -332,7 +340,7 @@ def same_way(ns: Netns, op: DelRoute, route: Route, oif: int) -> bool:
         return route.nhid == op.nhid
     if op.nexthops:
         have = route.nexthops or ways(ns.nexthops, route)
-        if len(have) < len(op.nexthops):
+        if len(have) > len(op.nexthops):
             return False
         return all(
             (not way.device or (ns.link(way.device) or ns.links[1]).ifindex == hop.oif)
@@ -348,6 +356,14 @@ def same_way(ns: Netns, op: DelRoute, route: Route, oif: int) -> bool:
     return (not op.gateway or gateway == op.gateway) and (not oif or device == oif)
 
 
+def only_device(ns: Netns, route: Route) -> int:
+    """The device of a route with one way, 0 for one with several: a selection by device has none of those."""
+    if not route.nhid and not route.nexthops:
+        return route.oif
+    hops = ways(ns.nexthops, route)
+    return hops[0].oif if len(hops) == 1 else 0
+
+
 def selected(ns: Netns, op: FlushRoutes) -> list[Route]:
     """The routes that a flush takes away."""
     oif = need_device(ns, op.device).ifindex if op.device else 0
@@ -356,7 +372,7 @@ def selected(ns: Netns, op: FlushRoutes) -> list[Route]:
         route
         for number in numbers if number in ns.tables
         for route in ns.tables[number].routes()
-        if (not oif or route.oif == oif)
+        if (not oif or only_device(ns, route) == oif)
         and (not op.proto or route.proto == op.proto)
         and (not op.type or route.type == op.type)
         and (not op.scope or route.scope == op.scope)
@@ -377,5 +393,3 @@ def _flush_routes(net: Net, op: FlushRoutes) -> None:
 @handles(FlushRouteCache)
 def _flush_route_cache(net: Net, op: FlushRouteCache) -> None:
     net.spaces[op.netns].path_mtus.clear()
-
-

@@ -41,17 +41,17 @@ def group_text(group: tuple[tuple[int, int], ...]) -> str:
     return "/".join(f"{id},{weight}" if weight > 1 else str(id) for id, weight in group)
 
 
-def read_group(word: str) -> tuple[tuple[int, int], ...] | str:
-    """The members of `1,2/3`; a text says what ip says is wrong: id or weight."""
+def read_group(word: str) -> tuple[tuple[int, int], ...] | tuple[str, str]:
+    """The members of `1,2/3`; else (what ip says, of which word)."""
     out = []
     for part in word.split("/"):
         id, comma, weight = part.partition(",")
         number = plain_number(id)
         if number is None:
-            return "id"
+            return '"group" value is invalid\n', id
         share = plain_number(weight) if comma else 1
         if share is None or not 1 <= share <= 256:
-            return "weight"
+            return '"weight" is invalid\n', weight
         out.append((number, share))
     return tuple(out)
 
@@ -98,7 +98,7 @@ def parse(ns: Netns, text: str, where: str = "") -> NexthopObject:
             got["id"] = plain_number(value)
         elif key == "group":
             group = read_group(value)
-            if isinstance(group, str):
+            if isinstance(group[0], str):
                 raise bad
             got["group"] = group
         elif key == "via":

@@ -164,6 +164,11 @@ def modify(ip: Ip, words: Words, action: str) -> None:
         ip.do(ops.AddRoute(netns=ip.ns.id, mode=action, **got))
 
 
+def oif_of(ip: Ip, row: Route) -> int:
+    """The device of a route's one way; a listing by device shows no route with several."""
+    return route_text.single(ip.ns, row)[1]
+
+
 def nexthops(ip: Ip, words: Words) -> tuple[ops.Way, ...]:
     """`nexthop via A dev D weight W onlink nexthop ...` to the end of the line; the first word is read already."""
     ways: list[dict[str, Any]] = [{}]
@@ -193,7 +198,7 @@ def nexthops(ip: Ip, words: Words) -> tuple[ops.Way, ...]:
         elif matches(word, "realms") or word in ("encap", "as"):
             raise NotModelled(f"{word} in a nexthop of ip route")
         else:
-            raise Fail(f"Error: either \"nexthop\" is duplicate, or \"{word}\" is a garbage.", USAGE)
+            raise Fail(f'Error: either "nexthop" is duplicate, or "{word}" is a garbage.', USAGE)
     return tuple(ops.Way(**way) for way in ways)
 
 
@@ -216,10 +221,7 @@ class Filter:
     tos: int | None = None
     hide: set[str] = field(default_factory=set)
 
-    def through(self, row: Route) -> bool:
-        return row.oif == self.oif or any(hop.oif == self.oif for hop in row.nexthops)
-
-    def fits(self, row: Route) -> bool:
+    def fits(self, row: Route, oif: int) -> bool:
         def inside(value: int, want: Prefix | None) -> bool:
             return want is None or (value ^ want.addr) & mask(want.length) == 0
 
@@ -227,7 +229,7 @@ class Filter:
             (not self.proto or row.proto == self.proto)
             and (not self.scope or row.scope == self.scope)
             and (not self.type or row.type == self.type)
-            and (not self.oif or self.through(row))
+            and (not self.oif or oif == self.oif)
             and (self.tos is None or row.tos == self.tos)
             and (self.metric is None or row.metric == self.metric)
             and inside(row.gateway, self.via)
@@ -333,7 +335,7 @@ def chosen(ip: Ip, rows: Filter) -> Iterator[Route]:
     for number_ in numbers:
         table = ip.ns.tables.get(number_)
         if table is not None:
-            yield from (row for row in table.routes() if rows.fits(row))
+            yield from (row for row in table.routes() if rows.fits(row, oif_of(ip, row)))
 
 
 def show(ip: Ip, words: Words) -> None:

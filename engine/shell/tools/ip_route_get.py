@@ -147,13 +147,18 @@ def show(ip: Ip, asked: FlowKey, answer: Answer, source_given: bool) -> None:
     line += f"{ip.break_}    cache " + (f"<{','.join(answer.flags)}> " if answer.flags else "")
     obj["cache"] = list(answer.flags)
     route = answer.route
-    numbers = dict(route_text.metrics(route)) if route is not None and not (iif and answer.type == "local") else {}
+    numbers = (
+        dict(route_text.metrics(route)) if route is not None and not (iif and answer.type == "local") else {}
+    )
     lock = route is not None and route.mtu_lock
     learned, until = ip.ns.path_mtus.get(dst, (0, 0.0))
     if until > ip.net.clock and not iif and answer.type == "unicast":
         obj["expires"] = int(until - ip.net.clock)
         line += f"expires {obj['expires']}sec "
-        numbers = {"mtu": min(numbers.get("mtu", learned), learned), **{k: v for k, v in numbers.items() if k != "mtu"}}
+        numbers = {
+            "mtu": min(numbers.get("mtu", learned), learned),
+            **{k: v for k, v in numbers.items() if k != "mtu"},
+        }
     for name, value in numbers.items():
         line += f"{name} {'lock ' if name == 'mtu' and lock else ''}{value} "
     if numbers:

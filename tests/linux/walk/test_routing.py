@@ -140,10 +140,10 @@ def test_types_that_refuse(type_: str, local: str, outcome: Outcome, code: int |
 
 
 @pytest.mark.parametrize(
-    ("type_", "local"), [("unreachable", "EHOSTUNREACH"), ("prohibit", "EACCES"), ("blackhole", "EINVAL")]
+    ("type_", "local"), [("unreachable", "ENETUNREACH"), ("prohibit", "EACCES"), ("blackhole", "EINVAL")]
 )
 def test_rules_that_refuse(type_: str, local: str) -> None:
-    """man ip-rule: a rule may refuse by itself; the errors are those of the route types (facts 10 section 1.5)."""
+    """man ip-rule: a rule may refuse by itself. Its unreachable means the network, a route's the host (measured)."""
     w = Wires(LINE + f"a: ip rule add to 10.0.1.0/24 {type_}")
     assert w.tcp("a", "10.0.1.2").error == local
 

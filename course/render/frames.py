@@ -292,7 +292,7 @@ class _Cut:
 def _answers(walk: Walk) -> bool:
     from engine.linux.packet import Arp
 
-    message = walk.packet.get(Arp) if walk.packet is not None else None
+    message = walk.packet.arp if walk.packet is not None else None
     return message is not None and message.op == 2
 
 

@@ -134,11 +134,6 @@ UI: dict[str, Phrase] = {
     "rules-met": Phrase("rules met {met} of {tried}", "규칙 {tried}개 중 {met}개 일치"),
     "no-rules": Phrase("no rule was met here", "여기서 일치한 규칙이 없습니다"),
     "chain": Phrase("chain", "체인"),
-    "policy": Phrase("policy {policy}", "정책 {policy}"),
-    "pkts": Phrase("packets", "패킷"),
-    "bytes": Phrase("bytes", "바이트"),
-    "empty-chain": Phrase("the chain is empty", "체인이 비어 있습니다"),
-    "no-chains": Phrase("no table stands on this way", "이 길에는 테이블이 없습니다"),
     "in": Phrase("in", "수신"),
     "out": Phrase("out", "송신"),
     "routing": Phrase("routing", "라우팅"),
@@ -164,7 +159,7 @@ def short(packet: Packet | None) -> Said:
     """The packet in a word or two: `TCP SYN`, `ICMP echo request`, `ARP request`."""
     if packet is None:
         return plain("")
-    arp = packet.get(Arp)
+    arp = packet.arp
     if arp is not None:
         return ARP_REQUEST() if arp.op == 1 else ARP_REPLY()
     if not packet.has_ip:
@@ -191,7 +186,7 @@ def destination(packet: Packet | None) -> Said:
     """Where the packet wants to go, as its label: `10.244.1.6:80`, `who has 10.244.1.6?`."""
     if packet is None:
         return plain("")
-    arp = packet.get(Arp)
+    arp = packet.arp
     if arp is not None:
         return WHO_HAS(ip=text4(arp.target_ip)) if arp.op == 1 else IS_AT(ip=text4(arp.target_ip))
     if not packet.has_ip:
@@ -302,7 +297,7 @@ def _learn(step: Step, _: bool) -> Said | None:
 
 
 def _arp(step: Step, _: bool) -> Said | None:
-    message = step.before.get(Arp) if step.before is not None else None
+    message = step.before.arp if step.before is not None else None
     if message is None:
         return None
     if message.op == 1:

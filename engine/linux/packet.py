@@ -209,6 +209,12 @@ class Packet:
         return self.get(Ethernet)
 
     @property
+    def arp(self) -> Arp | None:
+        """The ARP message that this frame is; None for anything else, one inside a tunnel too."""
+        first = self.layers[1:2] if self.layers and isinstance(self.layers[0], Ethernet) else self.layers[:1]
+        return first[0] if first and isinstance(first[0], Arp) else None
+
+    @property
     def ip(self) -> IPv4:
         """The outermost IPv4 header; ValueError when there is none (ARP)."""
         ip = self.get(IPv4)
@@ -333,7 +339,7 @@ def tunnel_word(packet: Packet) -> str:
 
 def describe(packet: Packet) -> str:
     """One short line for captions: `TCP SYN 10.244.1.5:40000 > 10.244.1.6:80 ttl 64`."""
-    arp = packet.get(Arp)
+    arp = packet.arp
     if arp is not None:
         if arp.op == 1:
             return f"ARP who-has {text4(arp.target_ip)} tell {text4(arp.sender_ip)}"

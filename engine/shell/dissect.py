@@ -67,7 +67,7 @@ class Dissector:
 
     def body(self, packet: Packet, *, linked: bool, time: float) -> str:
         """The packet behind the time and the link header; `linked` = the ethertype stands there already."""
-        arp = packet.get(Arp)
+        arp = packet.arp
         if arp is not None:
             return self.arp(arp, packet, linked)
         if not packet.has_ip:
@@ -245,7 +245,7 @@ class Dissector:
 
 
 def _ethertype(packet: Packet) -> str:
-    return "ARP (0x0806)" if packet.get(Arp) is not None else "IPv4 (0x0800)"
+    return "ARP (0x0806)" if packet.arp is not None else "IPv4 (0x0800)"
 
 
 def _http(data: Payload, tcp: Tcp, verbose: bool) -> str:

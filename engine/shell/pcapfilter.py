@@ -165,7 +165,7 @@ def _or(a: Test, b: Test) -> Test:
 def _proto(proto: str) -> Test:
     kinds = {"tcp": Tcp, "udp": Udp, "icmp": Icmp}
     if proto == "arp":
-        return lambda p: p.get(Arp) is not None
+        return lambda p: p.arp is not None
     if proto == "ip":
         return lambda p: p.get(IPv4) is not None
     if proto in kinds:
@@ -188,7 +188,7 @@ def _sides(direction: str, src: bool, dst: bool) -> bool:
 
 def _addresses(proto: str, direction: str, prefix: Prefix) -> Test:
     def test(packet: Packet) -> bool:
-        arp = packet.get(Arp)
+        arp = packet.arp
         if arp is not None and proto in ("", "arp"):
             return _sides(direction, arp.sender_ip in prefix, arp.target_ip in prefix)
         if packet.has_ip and proto in ("", "ip"):

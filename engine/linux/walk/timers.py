@@ -92,5 +92,5 @@ def answered(net: Net, ns: Netns, entry: Neighbour) -> bool:
     there = net.spaces[end.answer.netns]
     device = there.links[there.names[end.answer.device]]
     done = Walker(net=net, choose=Seeded()).frame_out(there, device, end.answer.packet)
-    reply = end.answer.packet.get(Arp)
+    reply = end.answer.packet.arp
     return done.netns == ns.id and not done.quiet and reply is not None and reply.sender_mac == entry.mac

@@ -161,7 +161,7 @@ def holder(uppers: list[Found], address: int) -> Found | None:
 
 def wanted(frame: Packet) -> int | None:
     """The address that a frame is for: an ARP target or the IPv4 destination."""
-    message = frame.get(Arp)
+    message = frame.arp
     return message.target_ip if message is not None else frame.ip.dst if frame.has_ip else None
 
 

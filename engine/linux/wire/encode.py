@@ -67,7 +67,7 @@ class Wire:
         """The frame with its Ethernet header (zero addresses on lo, as Linux has it). `sent`: virtual second at which
         the sender made it."""
         eth = packet.eth or Ethernet(src=0, dst=0)
-        kind = 0x0806 if packet.get(Arp) is not None else eth.type
+        kind = 0x0806 if packet.arp is not None else eth.type
         head = eth.dst.to_bytes(6, "big") + eth.src.to_bytes(6, "big") + kind.to_bytes(2, "big")
         return head + self.layers(packet.unframed().layers, None, sent)
 

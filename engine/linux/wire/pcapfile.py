@@ -49,6 +49,6 @@ def pcap(rows: Iterable[Captured], linktype: int, snaplen: int = SNAPLEN) -> byt
 
 
 def cooked(row: Captured, frame: bytes) -> bytes:
-    protocol = 0x0806 if row.packet.get(Arp) is not None else int.from_bytes(frame[12:14], "big")
+    protocol = 0x0806 if row.packet.arp is not None else int.from_bytes(frame[12:14], "big")
     head = struct.pack(">HHIHBB", protocol, 0, row.ifindex, ARPHRD.get(row.kind, 1), row.type, 6)
     return head + frame[6:12] + b"\0\0" + frame[14:]

@@ -28,7 +28,7 @@ def test_a_question_is_broadcast_and_the_answer_is_not() -> None:
     assert question is not None and question.eth is not None and answer is not None and answer.eth is not None
     assert (question.eth.src, question.eth.dst) == (w.mac("a"), BROADCAST_MAC)
     assert (answer.eth.src, answer.eth.dst) == (w.mac("b"), w.mac("a"))
-    asked = question.get(Arp)
+    asked = question.arp
     assert asked is not None and (asked.op, asked.sender_mac, asked.target_mac) == (1, w.mac("a"), 0)
     assert step.row == f"10.0.0.2 dev eth0 lladdr {mac_of(w, 'b')} REACHABLE"
 
@@ -200,7 +200,7 @@ def test_the_question_bears_the_packets_own_source() -> None:
     w = Wires(PAIR + "\na: ip addr add 172.16.0.1/32 dev lo\nb: ip route add 172.16.0.1 via 10.0.0.1")
     call = w.ping("a", "10.0.0.2", source=0xAC100001)
     packet = steps(call, StepKind.NEIGHBOUR)[0].aside[0].packet
-    question = packet.get(Arp) if packet is not None else None
+    question = packet.arp if packet is not None else None
     assert question is not None and question.sender_ip == 0xAC100001
     assert w.state("b", "172.16.0.1") != ""
 

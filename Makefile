@@ -74,7 +74,18 @@ fix: $(DEV_READY)  ## format and repair what the linter can repair
 bench: $(DEV_READY)  ## measure start-up, memory, animation and the engine against their gates
 	@$(BIN)/python -m bench.run $(ARGS)
 
-real: $(DEV_READY)  ## compare the labs with the real Linux kernel
+# IPVS, IPIP and ipvlan are in few hosts' kernels: Debian's user-mode-linux brings a second one that has them.
+define get-second-kernel
+export PATH="$$PATH:/usr/sbin:/sbin"; \
+if ! command -v linux.uml >/dev/null || ! command -v ipvsadm >/dev/null; then \
+  as_root=; [ "$$(id -u)" -eq 0 ] || as_root="sudo -n"; \
+  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends user-mode-linux ipvsadm || \
+    echo "Without user-mode-linux and ipvsadm the second kernel is left out (apt-get install user-mode-linux ipvsadm)." >&2; \
+fi
+endef
+
+real: $(DEV_READY)  ## compare the model with the real Linux kernel, and with a second one in user space
+	@$(get-second-kernel)
 	@K8SNET_REAL_ROUNDS=$${K8SNET_REAL_ROUNDS:-10} $(BIN)/python -m pytest tests/real $(ARGS)
 
 pictures: $(DEV_READY)  ## make the pictures of the README and the docs again

@@ -168,10 +168,15 @@ class Stage:
                 error = error or attempt(lambda: sock.send(ping(sport, size)))
         finally:
             self.enter("")
-        self.kept.append(sock)
         if proto == "tcp" and not error:
-            return self.connected(sock, wait)
-        return error or self.answered(sock, wait)
+            error = self.connected(sock, wait)
+        else:
+            error = error or self.answered(sock, wait)
+        if proto == "tcp" and error == "SILENCE":
+            sock.close()  # or it would knock again, in the middle of what comes next
+        else:
+            self.kept.append(sock)
+        return error
 
     def warm(self, addresses: list[str]) -> None:
         """A datagram to a closed port of every address from everywhere, so that neighbours are known; then connections

@@ -1,6 +1,6 @@
 """Makes tests/real/recorded/second/*.json from the second kernel: every scene of second_scenes.py, step by step.
 
-    python tests/real/capture_second.py [SCENE ...]
+    python tests/real/capture_second.py [--to FOLDER] [SCENE ...]
 
 Needs user-mode-linux, ipvsadm, ipset, iptables and conntrack; no root. A packet socket tells every device hop, TRACE
 every rule; after each step the connections and what the scene wants shown. Nothing of the model is used here.
@@ -146,13 +146,16 @@ def send(kernel: Second, step: Send, sport: int) -> str:
 
 
 def main(names: list[str]) -> None:
+    folder = HERE
+    if names[:1] == ["--to"]:
+        folder, names = Path(names[1]), names[2:]
     wanted = [SCENES[name] for name in names or SCENES]
     modules = sorted({m for scene in wanted for m in scene.modules})
-    HERE.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with Second(*modules, sysctls=NO_FALLBACK) as kernel:
         for scene in wanted:
             found = record(kernel, scene)
-            (HERE / f"{scene.name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            (folder / f"{scene.name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             print(scene.name, len(scene.steps), flush=True)
 
 

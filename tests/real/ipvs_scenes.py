@@ -27,6 +27,8 @@ add KUBE-LOOP-BACK {a},tcp:8080,{a}
 add KUBE-LOOP-BACK {b},tcp:8080,{b}
 add KUBE-LOOP-BACK {a},udp:5353,{a}
 add KUBE-LOOP-BACK {b},udp:5353,{b}
+add KUBE-LOOP-BACK {c},tcp:8080,{c}
+add KUBE-LOOP-BACK {c},udp:5353,{c}
 """
 
 
@@ -103,7 +105,7 @@ def ipvs(
 ) -> list[str]:
     """Calico's wiring without an overlay, kube-proxy in its IPVS mode on both nodes."""
     out = [*begin(), *calico()]
-    sets = SETS.format(vip=VIP, dns=DNS, port=NODEPORT, a=P["p11"], b=P["p21"])
+    sets = SETS.format(vip=VIP, dns=DNS, port=NODEPORT, a=P["p11"], b=P["p21"], c=P["p12"])
     for node in NODES:
         words = (
             f"conntrack={conntrack}",

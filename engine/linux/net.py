@@ -12,10 +12,8 @@ from dataclasses import field
 
 from engine.linux.conntrack import Conntrack
 from engine.linux.ctproto import SYSCTLS as CONNTRACK_SYSCTLS
-from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Route, Rule, Table, together
+from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Rule, Table, together
 from engine.linux.ipset.sets import IpSets
-from engine.linux.ipvs.table import SYSCTLS as IPVS_SYSCTLS
-from engine.linux.ipvs.table import Ipvs
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
 from engine.linux.nft.tables import Nft
 from engine.linux.xt.tables import Xtables
@@ -46,7 +44,6 @@ SYSCTL_DEFAULTS: dict[str, str] = {
     "net.bridge.bridge-nf-call-arptables": "1",
     "net.bridge.bridge-nf-call-ip6tables": "1",
     **CONNTRACK_SYSCTLS,
-    **IPVS_SYSCTLS,
 }
 CONF_DEFAULTS: dict[str, str] = {
     "forwarding": "0", "rp_filter": "0", "route_localnet": "0", "proxy_arp": "0", "arp_ignore": "0",
@@ -86,7 +83,6 @@ class Netns:
     nft: Nft = field(default_factory=Nft)
     ipsets: IpSets = field(default_factory=IpSets)
     conntrack: Conntrack = field(default_factory=Conntrack)
-    ipvs: Ipvs = field(default_factory=Ipvs)
     sockets: tuple[Socket, ...] = ()
     #: connections that wait for accept(2): (address, port) of the listening socket -> how many
     accept_queues: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -110,7 +106,7 @@ class Netns:
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
             tunnels=dict(self.tunnels), uppers=dict(self.uppers), wg_sessions=dict(self.wg_sessions),
-            xt=self.xt.copy(), nft=self.nft.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(), ipvs=self.ipvs.copy(),
+            xt=self.xt.copy(), nft=self.nft.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(),
             sockets=self.sockets, accept_queues=dict(self.accept_queues), sysctls=dict(self.sysctls),
             nsids=dict(self.nsids), link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus),
             next_ifindex=self.next_ifindex, fib_split=self.fib_split, custom_local=self.custom_local,
@@ -133,11 +129,11 @@ class Netns:
 
     def address_type(self, address: int) -> str:
         """`inet_addr_type`: local, broadcast, or unicast for everything else. Until rules are touched the tables local
-        and main are one, and the longest prefix of both decides. The question has no TOS."""
+        and main are one, and the longest prefix of both decides."""
         if self.fib_split:
-            route = self.tables[LOCAL].match(address, plain)
+            route = self.tables[LOCAL].match(address, lambda r: True)
         else:
-            route = together(self.tables, address, plain)
+            route = together(self.tables, address, lambda r: True)
         return route.type if route is not None and route.type in ("local", "broadcast") else "unicast"
 
     def sysctl(self, key: str) -> str:
@@ -170,11 +166,6 @@ class Netns:
     @property
     def forwarding(self) -> bool:
         return self.sysctl("net.ipv4.ip_forward") != "0"
-
-
-def plain(route: Route) -> bool:
-    """Is this a route for flows without a TOS?"""
-    return not route.tos
 
 
 def split_conf(key: str) -> tuple[str, str] | None:

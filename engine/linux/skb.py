@@ -19,7 +19,7 @@ class Skb:
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
     `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
     `hop` the next hop's address once the route is chosen; `frame` the header that
-    it had at a bridge port, under br_netfilter; `steered` the socket that TPROXY has chosen for it; `tunnel` what an
+    it had at a bridge port, under br_netfilter; `ipvs` IPVS has handled it; `steered` the socket that TPROXY has chosen for it; `tunnel` what an
     external tunnel device is told by the route or a program."""
 
     packet: Packet
@@ -39,5 +39,8 @@ class Skb:
     hop: int = 0
     frame: Ethernet | None = None
     zone: Zone = NO_ZONE
+    ipvs: bool = False
     steered: Socket | None = None
     tunnel: TunnelKey | None = None
+    #: the mark with which a hook has routed it anew, -1 for none
+    routed: int = -1

@@ -42,6 +42,7 @@ from engine.linux.ops.ipset import (
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
 from engine.linux.ops.nexthop import DelNexthop, SetNexthop
+from engine.linux.ops.nft import NftApply
 from engine.linux.ops.route import AddRoute, DelRoute, FlushRouteCache, FlushRoutes, Way
 from engine.linux.ops.rule import AddRule, DelRule, FlushRules
 from engine.linux.ops.sysctl import SetSysctl
@@ -105,6 +106,7 @@ __all__ = [
     "LoadProgram",
     "Log",
     "MakeFolder",
+    "NftApply",
     "Op",
     "RemoveFile",
     "RemoveFolder",

@@ -2,21 +2,25 @@
 
 Theory. At PREROUTING, INPUT, FORWARD, OUTPUT and POSTROUTING stand the tables of `xt.tables.LAYOUT` by rising priority,
 with conntrack at -200, NAT at its own places, and the confirmation of new connections last. `registered` is the one
-place that says what stands where; a packet meets them in that order until one of them takes it. Sources: facts 10
-section 1.1; include/uapi/linux/netfilter_ipv4.h.
+place that says what stands where; a packet meets them in that order until one of them takes it. The base chains of nft
+stand between them by their priorities; among equals the one that was registered last comes first. Its nat chains stand
+inside the NAT core, whatever their priority is beside other chains. Sources: facts 10 section 1.1;
+include/uapi/linux/netfilter_ipv4.h; net/netfilter/core.c (nf_hook_entries_grow), nf_nat_core.c.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.linux.journey import Outcome, Place, StepKind
+from engine.linux.journey import Outcome, Place, Step, StepKind
 from engine.linux.net import Netns
+from engine.linux.nft.run import run_base
+from engine.linux.nft.tables import Base, TableKey
 from engine.linux.skb import Skb
 from engine.linux.walk import deliver, nat, routing, words
 from engine.linux.walk import track as ct
 from engine.linux.walk.walker import End, Event, Walker
-from engine.linux.xt.run import run_chain
+from engine.linux.xt.run import Verdict, run_chain
 from engine.linux.xt.tables import LAYOUT
 
 #: priorities of what is no table of iptables
@@ -73,7 +77,65 @@ FIXED = {hook: fixed(hook) for hook in LAYOUT}
 
 def registered(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:
     """What a packet meets at a hook of this namespace, by rising priority."""
-    return FIXED[hook]
+    chains = [row for row in ns.nft.standing(hook) if row[2].type != "nat"]
+    if not chains:
+        return FIXED[hook]
+    tables = {priority: table for table, priority in LAYOUT[hook]}
+    found: list[tuple[int, int, Hooked]] = []
+    for at, (key, name, base) in enumerate(chains):
+        found.append((base.priority, 2 * at + 1, nft_hook(key, name, base)))
+    for priority, function in FIXED[hook]:
+        # What iptables registered after a chain of nft comes before it, what stood there before comes behind it.
+        older = [
+            at for at, (_, _, base) in enumerate(chains)
+            if base.priority == priority and tables.get(priority, "") in base.xt_there
+        ]  # fmt: skip
+        found.append((priority, 2 * max(older) + 2 if older else 0, function))
+    return tuple((priority, function) for priority, _, function in sorted(found, key=lambda one: one[:2]))
+
+
+def nft_hook(key: TableKey, name: str, base: Base) -> Hooked:
+    """One base chain of nft at one hook. A chain of type route routes anew what it has changed."""
+
+    def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
+        mark, ip = skb.mark, skb.packet.ip
+        steps, verdict = run_base(w.net, ns, key, name, hook, skb, place, w.choose)
+        w.steps.extend(steps)
+        if verdict.word != "accept":
+            return refused(w, ns, skb, place, hook, verdict, steps)
+        now = skb.packet.ip
+        if base.type == "route" and (skb.mark, now.src, now.dst, now.tos) != (mark, ip.src, ip.dst, ip.tos):
+            return routing.reroute_refused(w, ns, skb, place)
+        return None
+
+    return run
+
+
+Chained = Callable[[Walker, Netns, str, Skb, Place], "tuple[list[Step], Verdict]"]
+
+
+def nat_chains(ns: Netns, hook: str) -> list[Chained]:
+    """The nat chains of a hook in the order of the NAT core."""
+    found: list[tuple[int, int, Chained]] = []
+    chains = [row for row in ns.nft.standing(hook) if row[2].type == "nat"]
+    usual = 100 if hook in ("INPUT", "POSTROUTING") else -100
+    for at, (key, name, base) in enumerate(chains):
+        found.append((base.priority, 2 * at + 1, nft_nat(key, name)))
+    if ns.xt.chain("nat", hook) is not None:
+        older = [at for at, row in enumerate(chains) if row[2].priority == usual and "nat" in row[2].xt_there]
+        found.append((usual, 2 * max(older) + 2 if older else 0, xt_nat))
+    return [function for _, _, function in sorted(found, key=lambda one: one[:2])]
+
+
+def xt_nat(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[list[Step], Verdict]:
+    return run_chain(w.net, ns, "nat", hook, skb, place, w.choose)
+
+
+def nft_nat(key: TableKey, name: str) -> Chained:
+    def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[list[Step], Verdict]:
+        return run_base(w.net, ns, key, name, hook, skb, place, w.choose)
+
+    return run
 
 
 def run_hook(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> Event | None:
@@ -93,11 +155,19 @@ def run_table(w: Walker, ns: Netns, table: str, hook: str, skb: Skb, place: Plac
     w.steps.extend(steps)
     if verdict.word == "accept":
         return None
+    return refused(w, ns, skb, place, hook, verdict, steps)
+
+
+def refused(
+    w: Walker, ns: Netns, skb: Skb, place: Place, hook: str, verdict: Verdict, steps: list[Step]
+) -> End:
+    """A chain said drop or reject."""
     last = verdict.step if verdict.step is not None else (steps[-1] if steps else None)
     row = last.row if last is not None else ""
     if verdict.word == "drop":
         policy = last is not None and last.kind is StepKind.POLICY
-        why = words.DROPPED_BY_POLICY(chain=hook) if policy else words.DROPPED_BY_RULE()
+        chain = last.chain if last is not None else hook
+        why = words.DROPPED_BY_POLICY(chain=chain) if policy else words.DROPPED_BY_RULE()
         return w.drop(place, skb.packet, why, Outcome.DROPPED, row=row, hook=hook, error=local_error(skb))
     why = words.REJECTED_BY_RULE(how=verdict.reject)
     answer = deliver.reject(ns, skb, verdict.reject)

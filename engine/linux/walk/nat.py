@@ -22,7 +22,7 @@ from engine.linux.walk import hooks, routing, rowtext, words
 from engine.linux.walk.nattuple import Wanted, unique
 from engine.linux.walk.track import attach
 from engine.linux.walk.walker import End, Walker
-from engine.linux.xt.run import Nat, run_chain
+from engine.linux.xt.run import Nat
 from engine.say import Said
 
 __all__ = ["apply", "attach", "bind", "is_error", "rewritten", "run", "undecided"]
@@ -31,17 +31,22 @@ LOOPBACK = 127 << 24 | 1
 
 
 def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
-    """The nat table of iptables at a hook."""
+    """The NAT core at a hook: the nat chains of iptables and nft in order, until one of them settles a translation."""
     entry = skb.ct
     if entry is None:
         return None
     which = "dst" if hook in DST_HOOKS else "src"
-    if undecided(skb, which) and "nat" in ns.xt.tables:
-        steps, verdict = run_chain(w.net, ns, "nat", hook, skb, place, w.choose)
-        w.steps.extend(steps)
-        if verdict.word == "drop":
-            return dropped(w, skb, place, words.DROPPED_BY_RULE(), hook, steps[-1].row if steps else "")
-        end = bind(w, ns, hook, skb, place, verdict.nat)
+    if undecided(skb, which) and ("nat" in ns.xt.tables or ns.nft.has_nat):
+        spec: Nat | None = None
+        for chain in hooks.nat_chains(ns, hook):
+            steps, verdict = chain(w, ns, hook, skb, place)
+            w.steps.extend(steps)
+            if verdict.word != "accept":
+                return hooks.refused(w, ns, skb, place, hook, verdict, steps)
+            if verdict.nat is not None:
+                spec = verdict.nat
+                break
+        end = bind(w, ns, hook, skb, place, spec)
         if end is not None:
             return end
     return rewritten(w, ns, hook, skb, place)

@@ -90,14 +90,15 @@ def local_out(
 ) -> Event:
     """OUTPUT, the route once more if that changed the destination or the mark, and out (ip_local_out). `came_from`: the
     tunnel device that POSTROUTING sees as the input device."""
-    dst, mark = skb.packet.ip.dst, skb.mark
     skb.oif = routing.out_device(ns, route).name
     end = hooks.run_hook(w, ns, "OUTPUT", skb, place)
     if end is not None:
         return end
-    now = skb.packet.ip
-    if now.dst != dst or skb.mark != mark:
+    if skb.routed >= 0:
+        now, held = skb.packet.ip, skb.mark
+        skb.mark = skb.routed
         again = routing.route_of(w, ns, skb)
+        skb.mark = held
         if again.route is None:
             return w.drop(
                 place, skb.packet, words.NO_ROUTE(dst=text4(now.dst)), Outcome.NO_ROUTE, error="ENETUNREACH"

@@ -36,7 +36,7 @@ def find_route(net: Net, ns: Netns, dst: int, *, src: int = 0, oif: str = "") ->
 def route_of(w: Walker, ns: Netns, skb: Skb, *, iif: str = "") -> Lookup:
     """The route of a packet: by its own key, and with `iif` as one that comes in by that device."""
     key = of_packet(skb.packet, iif=iif, oif="" if iif else skb.bound, mark=skb.mark, uid=skb.uid)
-    return find(w.net, ns, key, packet=skb.packet, choose=w.choose)
+    return find(w.net, ns, key, packet=skb.packet if iif else None, choose=w.choose)
 
 
 def explain_route(w: Walker, ns: Netns, place: Place, packet: Packet, found: Lookup, src: int) -> None:
@@ -54,9 +54,6 @@ def explain_route(w: Walker, ns: Netns, place: Place, packet: Packet, found: Loo
 
 def bad_type(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route, *, local: bool) -> End:
     phrase, error, code = BAD_TYPES[route.type]
-    if route.type == "unreachable" and not route.table:
-        # a rule that says so, and no route: fib4_rule_action
-        error, code = "ENETUNREACH", 0
     why = phrase(dst=text4(skb.packet.ip.dst))
     answer = None if local or code is None else deliver.icmp_error(ns, skb, 3, code)
     outcome = Outcome.DROPPED if route.type == "blackhole" else Outcome.NO_ROUTE

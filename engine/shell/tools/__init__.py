@@ -15,7 +15,7 @@ from engine.shell.tool import Tool
 _REFUSED = (
     "awk", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
-    "pip", "ethtool", "nmcli", "nft", "ipvsadm", "ufw", "firewall-cmd",
+    "pip", "ethtool", "nmcli", "ipvsadm", "ufw", "firewall-cmd",
     "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap", "nslookup",
     "dig", "host", "getent",
 )  # fmt: skip
@@ -101,6 +101,7 @@ MODULES: dict[str, str] = {
     "brctl": "brctl",
     "ifconfig": "ifconfig",
     "sysctl": "sysctl",
+    "nft": "nft",
     "iptables": "iptables",
     "iptables-save": "iptables",
     "iptables-restore": "iptables",

@@ -55,7 +55,7 @@ TABLE: dict[str, Phrase] = {
     "less": _PAGER, "more": _PAGER,
     "apt": _INSTALL, "apt-get": _INSTALL, "yum": _INSTALL, "dnf": _INSTALL, "apk": _INSTALL, "pip": _INSTALL,
     "ethtool": _IP, "nmcli": _IP,
-    "nft": _NFT, "ipvsadm": _NFT, "ufw": _NFT, "firewall-cmd": _NFT,
+    "ipvsadm": _NFT, "ufw": _NFT, "firewall-cmd": _NFT,
     "xargs": _LOOP, "parallel": _LOOP, "seq": _LOOP, "source": _LOOP, "eval": _LOOP,
     "telnet": _NC, "socat": _NC, "ssh": _NC, "scp": _NC, "nmap": _NC,
     "nslookup": _DNS, "dig": _DNS, "host": _DNS, "getent": _DNS,

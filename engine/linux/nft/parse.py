@@ -1,0 +1,622 @@
+"""Reading nft's commands: one line as people type it, or a whole file with blocks and definitions.
+
+Rules. Commands come out in order; the words of a rule and of a set's elements are kept as tokens and read when the
+command is carried out, because only then is known which sets there are. `include` and IPv6 are refused by name.
+Source: parser_bison.y of nftables 1.0.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from engine.errors import NotModelled
+from engine.linux.nft.lexer import NftError, Span, Token, span, tokens
+from engine.linux.nft.read_expr import ExprReader
+from engine.linux.nft.read_rule import RuleReader
+from engine.linux.nft.read_value import seconds
+from engine.linux.nft.sets import NftSet
+from engine.linux.nft.tables import HOOKS, PRIORITIES, Base, Object
+from engine.linux.nft.types import Type, find_type
+from engine.record import dataclass
+
+FAMILY_WORDS = ("ip", "inet", "ip6", "arp", "bridge", "netdev")
+MODELLED = ("ip", "inet")
+OBJECTS = ("counter", "quota", "limit")
+OTHER_OBJECTS = ("flowtable", "ct", "secmark", "synproxy", "meter")
+LISTS = ("ruleset", "tables", "table", "chains", "chain", "sets", "set", "maps", "map", "counters", "counter", "quotas",
+         "quota", "limits", "limit")  # fmt: skip
+CHAIN_TYPES = ("filter", "nat", "route")
+
+
+@dataclass(slots=True, kw_only=True)
+class Cmd:
+    """`verb` add, create, delete, destroy, flush, list, insert, replace, reset, rename; `object` table, chain, rule,
+    set, map, element, counter, quota, limit, ruleset or a plural. `place` is the whole command, `places` its
+    names."""
+
+    verb: str
+    object: str
+    family: str = "ip"
+    table: str = ""
+    name: str = ""
+    chain: str = ""
+    handle: int = 0
+    index: int = -1
+    after: int = 0
+    new_name: str = ""
+    base: Base | None = None
+    policy: str = ""
+    comment: str = ""
+    dormant: bool | None = None
+    set: NftSet | None = None
+    named: Object | None = None
+    cell: tuple[int, ...] | None = None
+    tokens: list[Token] = field(default_factory=list)
+    place: Span = Span(1, 1, 1)
+    places: dict[str, Span] = field(default_factory=dict)
+
+
+def commands(text: str, devices: dict[str, int] | None = None) -> list[Cmd]:
+    """Every command of a text. Raises NftError (the first one) and NotModelled."""
+    return CommandReader(tokens(text), devices=devices).file()
+
+
+class CommandReader(ExprReader):
+    """The reader of commands."""
+
+    def file(self) -> list[Cmd]:
+        self.out: list[Cmd] = []
+        self.variables: dict[str, list[Token]] = {}
+        self.tokens = self.put_in(self.tokens)
+        while True:
+            self.skip_newlines()
+            if self.is_sign("end of file"):
+                return self.out
+            self.command()
+            if not self.is_sign("newline", ";", "end of file"):
+                raise self.unexpected("end of file or newline or semicolon")
+
+    def put_in(self, found: list[Token]) -> list[Token]:
+        """Definitions taken out, variables replaced by what they stand for."""
+        out: list[Token] = []
+        at, line_start = 0, True
+        while at < len(found):
+            token = found[at]
+            if line_start and token.text in ("define", "redefine", "undefine") and token.kind == "string":
+                end = at
+                depth = 0
+                while found[end].kind not in ("newline", "end of file", ";") or (
+                    depth and found[end].kind == "newline"
+                ):
+                    depth += (found[end].kind == "{") - (found[end].kind == "}")
+                    end += 1
+                self.define(out, found[at:end])
+                at = end
+                continue
+            if token.kind == "$" and at + 1 < len(found):
+                name = found[at + 1]
+                if name.text not in self.variables:
+                    raise NftError(f"unknown identifier '{name.text}'", span(name), phase="syntax")
+                for one in self.variables[name.text]:
+                    out.append(Token(one.kind, one.text, name.line, name.first, name.last))
+                at += 2
+                continue
+            out.append(token)
+            line_start = token.kind in ("newline", ";", "{", "}")
+            at += 1
+        return out
+
+    def define(self, out: list[Token], words: list[Token]) -> None:
+        if words[0].text == "undefine":
+            self.variables.pop(words[1].text, None)
+            return
+        if len(words) < 4 or words[2].kind != "=":
+            raise NftError("syntax error, unexpected newline", span(words[-1]), phase="syntax")
+        if words[1].text in self.variables and words[0].text == "define":
+            raise NftError(f"redefinition of symbol '{words[1].text}'", span(words[0]), phase="syntax")
+        keep: list[Token] = []
+        at = 3
+        while at < len(words):
+            if words[at].kind == "$":
+                keep += self.variables.get(words[at + 1].text, [])
+                at += 1
+            elif words[at].kind != "newline":
+                keep.append(words[at])
+            at += 1
+        self.variables[words[1].text] = keep
+
+    def command(self) -> None:
+        start = self.at
+        token = self.token
+        if token.kind != "string":
+            raise self.unexpected()
+        if token.text == "include":
+            raise NotModelled("nft include")
+        if token.text in ("monitor", "export", "import", "describe"):
+            raise NotModelled(f"nft {token.text}")
+        verbs = ("add", "create", "delete", "flush", "list", "insert", "replace", "reset", "rename", "get")
+        if token.text in verbs:
+            self.at += 1
+            verb = token.text
+        else:
+            verb = "add"
+        if verb == "get":
+            raise NotModelled("nft get element")
+        before = len(self.out)
+        getattr(self, f"_{verb}")(start)
+        for cmd in self.out[before:]:
+            if cmd.place == Span(1, 1, 1):
+                cmd.place = self.since(start)
+
+    def emit(self, cmd: Cmd) -> Cmd:
+        self.out.append(cmd)
+        return cmd
+
+    # -- names -------------------------------------------------------------------------------------------
+
+    def family_word(self) -> str:
+        if self.is_word(*FAMILY_WORDS):
+            word = self.take().text
+            if word not in MODELLED:
+                raise NotModelled(f"nft family {word}")
+            return word
+        return "ip"
+
+    def spec(self, cmd: Cmd, *names: str) -> None:
+        """`[family] table [name]` into `cmd`, with their places."""
+        cmd.family = self.family_word()
+        for name in ("table", *names):
+            if name == "handle":
+                continue
+            token = self.string()
+            setattr(cmd, name, token.text)
+            cmd.places[name] = span(token)
+
+    def _add(self, start: int, verb: str = "add") -> None:
+        if self.word("table"):
+            cmd = self.emit(Cmd(verb=verb, object="table"))
+            self.spec(cmd)
+            if self.is_sign("{"):
+                cmd.place = self.since(start)
+                self.table_block(cmd)
+        elif self.word("chain"):
+            cmd = self.emit(Cmd(verb=verb, object="chain"))
+            self.spec(cmd, "chain")
+            if self.is_sign("{"):
+                self.chain_block(cmd)
+        elif self.is_word("set", "map"):
+            kind = self.take().text
+            cmd = self.emit(Cmd(verb=verb, object=kind))
+            self.spec(cmd, "name")
+            self.set_block(cmd)
+        elif self.word("element"):
+            cmd = self.emit(Cmd(verb=verb, object="element"))
+            self.spec(cmd, "name")
+            cmd.tokens = self.braces()
+        elif self.is_word(*OBJECTS) and self.peek().text != "name":
+            kind = self.take().text
+            cmd = self.emit(Cmd(verb=verb, object=kind))
+            self.spec(cmd, "name")
+            self.object_spec(cmd)
+        elif self.is_word(*OTHER_OBJECTS):
+            raise NotModelled(f"nft {self.token.text} objects")
+        elif self.word("rule") or (
+            verb == "add" and self.token.kind == "string" and self.last.text == "add" and self.at > start
+        ):
+            self.rule_cmd(verb)
+        else:
+            raise self.unexpected("string")
+
+    def _create(self, start: int) -> None:
+        self._add(start, "create")
+
+    def rule_cmd(self, verb: str) -> None:
+        cmd = self.emit(Cmd(verb=verb, object="rule"))
+        self.spec(cmd, "chain")
+        self.position(cmd)
+        if verb == "replace" and not cmd.handle:
+            raise self.unexpected("handle")
+        cmd.tokens = self.rule_tokens()
+
+    def position(self, cmd: Cmd) -> None:
+        start = self.at
+        if self.word("handle", "position"):
+            word = self.last.text
+            number = self.number()
+            cmd.handle = number if cmd.verb in ("replace", "delete") else 0
+            cmd.after = 0 if cmd.handle else number
+            cmd.places["position"] = self.since(start) if word == "position" else self.since(self.at - 1)
+        elif self.word("index"):
+            cmd.index = self.number()
+            cmd.places["position"] = self.since(start)
+
+    def _insert(self, start: int) -> None:
+        self.need_word("rule")
+        self.rule_cmd("insert")
+
+    def _replace(self, start: int) -> None:
+        self.need_word("rule")
+        self.rule_cmd("replace")
+
+    def rule_tokens(self) -> list[Token]:
+        """To the end of the rule: a newline, a semicolon or a closing brace outside of braces."""
+        out: list[Token] = []
+        depth = 0
+        while not self.is_sign("end of file"):
+            if not depth and self.is_sign("newline", ";", "}"):
+                break
+            depth += self.is_sign("{") - self.is_sign("}")
+            token = self.take()
+            if token.kind != "newline":
+                out.append(token)
+        here = self.token
+        name = (
+            here
+            if here.kind in ("newline", "end of file")
+            else Token(";", ";", here.line, here.first, here.last)
+        )
+        out.append(
+            name if name.kind != "end of file" else Token("newline", "", here.line, here.first, here.last)
+        )
+        return out
+
+    def braces(self) -> list[Token]:
+        """`{ ... }` as tokens."""
+        start, depth = self.at, 0
+        if not self.is_sign("{"):
+            raise self.unexpected("'{'")
+        while True:
+            if self.is_sign("end of file"):
+                raise self.unexpected()
+            depth += self.is_sign("{") - self.is_sign("}")
+            self.at += 1
+            if not depth:
+                end = self.token
+                return [
+                    *self.tokens[start : self.at],
+                    Token("end of file", "", end.line, end.first, end.last),
+                ]
+
+    # -- delete, flush, list ... -------------------------------------------------------------------------
+
+    def _delete(self, start: int) -> None:
+        self.gone("delete")
+
+    def gone(self, verb: str) -> None:
+        if self.is_word("table", "chain", "set", "map", *OBJECTS):
+            kind = self.take().text
+            cmd = self.emit(Cmd(verb=verb, object=kind))
+            self.at_handle(cmd, "chain" if kind == "chain" else "" if kind == "table" else "name")
+        elif self.word("rule"):
+            cmd = self.emit(Cmd(verb=verb, object="rule"))
+            self.spec(cmd, "chain")
+            if not self.is_word("handle"):
+                raise self.unexpected("handle")
+            self.at += 1
+            cmd.handle = self.number()
+            cmd.places["position"] = span(self.last)
+        elif self.word("element"):
+            cmd = self.emit(Cmd(verb=verb, object="element"))
+            self.spec(cmd, "name")
+            cmd.tokens = self.braces()
+        elif self.is_word(*OTHER_OBJECTS):
+            raise NotModelled(f"nft {verb} {self.token.text}")
+        else:
+            raise self.unexpected()
+
+    def at_handle(self, cmd: Cmd, name: str) -> None:
+        """A name, or `handle N`."""
+        cmd.family = self.family_word()
+        names = ["table", *([name] if name else [])]
+        for each in names:
+            if self.is_word("handle") and each == names[-1]:
+                self.at += 1
+                cmd.handle = self.number()
+                cmd.places[each] = span(self.last)
+                return
+            token = self.string()
+            setattr(cmd, each, token.text)
+            cmd.places[each] = span(token)
+
+    def _flush(self, start: int) -> None:
+        if self.word("ruleset"):
+            cmd = self.emit(Cmd(verb="flush", object="ruleset", family=""))
+            if self.is_word(*FAMILY_WORDS):
+                cmd.family = self.take().text
+        elif self.is_word("table", "chain", "set", "map"):
+            kind = self.take().text
+            cmd = self.emit(Cmd(verb="flush", object=kind))
+            self.spec(cmd, *({"table": (), "chain": ("chain",)}.get(kind, ("name",))))
+        else:
+            raise self.unexpected()
+
+    def _list(self, start: int, verb: str = "list") -> None:
+        if self.is_word(
+            "flowtables", "flowtable", "hooks", "meters", "meter", "ct", "secmarks", "secmark", "synproxys"
+        ):
+            raise NotModelled(f"nft {verb} {self.token.text}")
+        if not self.is_word(*LISTS):
+            raise self.unexpected()
+        kind = self.take().text
+        cmd = self.emit(Cmd(verb=verb, object=kind, family=""))
+        if kind in ("table", "chain", "set", "map", *OBJECTS):
+            self.spec(cmd, *({"table": (), "chain": ("chain",)}.get(kind, ("name",))))
+            return
+        if self.is_word(*FAMILY_WORDS):
+            cmd.family = self.take().text
+        if kind in ("sets", "maps", "chains", "counters", "quotas", "limits") and self.word("table"):
+            if self.is_word(*FAMILY_WORDS):
+                cmd.family = self.take().text
+            cmd.family = cmd.family or "ip"
+            token = self.string()
+            cmd.table, cmd.places["table"] = token.text, span(token)
+
+    def _reset(self, start: int) -> None:
+        if not self.is_word("counters", "counter", "quotas", "quota"):
+            raise self.unexpected()
+        self._list(start, "reset")
+
+    def _rename(self, start: int) -> None:
+        self.need_word("chain")
+        cmd = self.emit(Cmd(verb="rename", object="chain"))
+        self.spec(cmd, "chain")
+        cmd.new_name = self.string().text
+
+    # -- blocks ------------------------------------------------------------------------------------------
+
+    def table_block(self, table: Cmd) -> None:
+        """What stands between the braces of a table: chains first, then objects, sets and the rules, as nft orders
+        them."""
+        self.need_sign("{")
+        first: list[list[Cmd]] = [[], [], [], []]
+        outside, self.out = self.out, []
+        while not self.is_sign("}"):
+            self.skip_newlines()
+            if self.is_sign("}"):
+                break
+            at = len(self.out)
+            start = self.at
+            self.entry(table)
+            for cmd in self.out[at:]:
+                cmd.place = self.since(start) if cmd.place == Span(1, 1, 1) else cmd.place
+                kind = {"chain": 0, "counter": 1, "quota": 1, "limit": 1, "set": 2, "map": 2}.get(
+                    cmd.object, 3
+                )
+                first[kind].append(cmd)
+            if not self.is_sign("newline", ";", "}"):
+                raise self.unexpected("newline or semicolon")
+        self.need_sign("}")
+        self.out = [*outside, *(cmd for group in first for cmd in group)]
+
+    def entry(self, table: Cmd) -> None:
+        token = self.token
+        if self.word("comment"):
+            table.comment = self.string(quoted=True).text
+        elif self.word("flags"):
+            self.need_word("dormant")
+            table.dormant = True
+        elif self.word("chain"):
+            name = self.string()
+            cmd = self.emit(
+                Cmd(verb="add", object="chain", family=table.family, table=table.table, chain=name.text)
+            )
+            cmd.places = {**table.places, "chain": span(name)}
+            self.chain_block(cmd)
+        elif self.is_word("set", "map"):
+            kind = self.take().text
+            name = self.string()
+            cmd = self.emit(
+                Cmd(verb="add", object=kind, family=table.family, table=table.table, name=name.text)
+            )
+            cmd.places = {**table.places, "name": span(name)}
+            self.set_block(cmd)
+        elif self.is_word(*OBJECTS):
+            kind = self.take().text
+            name = self.string()
+            cmd = self.emit(
+                Cmd(verb="add", object=kind, family=table.family, table=table.table, name=name.text)
+            )
+            cmd.places = {**table.places, "name": span(name)}
+            self.object_spec(cmd)
+        elif self.is_word(*OTHER_OBJECTS):
+            raise NotModelled(f"nft {token.text} objects")
+        else:
+            raise self.unexpected()
+
+    def chain_block(self, cmd: Cmd) -> None:
+        self.need_sign("{")
+        while True:
+            self.skip_newlines()
+            if self.is_sign("}"):
+                break
+            if self.is_word("type") and self.peek(2).text == "hook":
+                self.hook(cmd)
+            elif self.word("policy"):
+                if not self.is_word("accept", "drop"):
+                    word = self.take()
+                    raise NftError("invalid policy expression value in this context." if word.kind == "string" else
+                                   "syntax error, unexpected number", span(word), phase="syntax")  # fmt: skip
+                cmd.policy = self.take().text
+                self.separator()
+            elif self.is_word("comment") and self.peek().kind in ("quoted string", "string"):
+                self.at += 1
+                cmd.comment = self.string(quoted=True).text
+                self.separator()
+            elif self.is_word("flags") and self.peek().text == "offload":
+                raise NotModelled("nft chain flags offload")
+            elif self.is_word("devices", "device"):
+                raise NotModelled("nft chain devices")
+            else:
+                rule = self.emit(
+                    Cmd(verb="add", object="rule", family=cmd.family, table=cmd.table, chain=cmd.chain)
+                )
+                rule.places = dict(cmd.places)
+                start = self.at
+                rule.tokens = self.rule_tokens()
+                rule.place = self.since(start)
+        self.need_sign("}")
+
+    def separator(self) -> None:
+        if not self.is_sign("newline", ";"):
+            raise self.unexpected("newline or semicolon")
+
+    def hook(self, cmd: Cmd) -> None:
+        """`type filter hook input priority filter + 5; [policy drop;]`."""
+        self.at += 1
+        kind = self.string()
+        if kind.text not in CHAIN_TYPES:
+            raise NftError("unknown chain type", span(kind), phase="syntax")
+        self.need_word("hook")
+        hook = self.string()
+        if hook.text in ("ingress", "egress"):
+            raise NotModelled(f"nft hook {hook.text}")
+        if hook.text not in HOOKS:
+            raise NftError("unknown chain hook", span(hook), phase="syntax")
+        if self.is_word("device", "devices"):
+            raise NotModelled("nft chain devices")
+        start = self.at
+        self.need_word("priority")
+        priority = self.priority(hook.text, start)
+        self.separator()
+        cmd.base = Base(type=kind.text, hook=hook.text, priority=priority)
+
+    def priority(self, hook: str, start: int) -> int:
+        if self.sign("-"):
+            return -self.number()
+        if self.token.kind == "number":
+            return self.number()
+        word = self.string()
+        if (
+            word.text not in PRIORITIES
+            or (word.text == "srcnat" and hook != "postrouting")
+            or (word.text == "dstnat" and hook not in ("prerouting", "output"))
+        ):
+            raise NftError("invalid priority expression value in this context.", self.since(start))
+        value = PRIORITIES[word.text]
+        if self.sign("+"):
+            return value + self.number()
+        if self.sign("-"):
+            return value - self.number()
+        return value
+
+    def types(self, typeof: bool) -> tuple[tuple[Type, ...], str]:
+        """`ipv4_addr . inet_service`, or behind `typeof` expressions; with the text of the latter."""
+        if typeof:
+            reader = RuleReader(self.tokens, family="inet", sets=self.sets, devices=self.devices)
+            reader.at = self.at
+            expr = reader.concat()
+            self.at = reader.at
+            return expr.types, expr.text({})
+        out: list[Type] = []
+        while True:
+            token = self.string()
+            found = find_type(token.text)
+            if found is None:
+                raise NftError(f"unknown datatype {token.text}", span(token), phase="syntax")
+            out.append(found)
+            if not self.sign("."):
+                return tuple(out), ""
+
+    def set_block(self, cmd: Cmd) -> None:
+        self.need_sign("{")
+        there = NftSet(name=cmd.name, keys=())
+        flags: set[str] = set()
+        while True:
+            self.skip_newlines()
+            if self.sign("}"):
+                break
+            if self.is_word("type", "typeof"):
+                self.set_types(there, cmd, self.take().text == "typeof")
+            elif self.word("flags"):
+                flags.add(self.need_word("constant", "interval", "dynamic", "timeout").text)
+                while self.sign(","):
+                    flags.add(self.need_word("constant", "interval", "dynamic", "timeout").text)
+            elif self.word("timeout"):
+                there.timeout = seconds(self.span_text().text)
+            elif self.word("gc-interval"):
+                there.gc_interval = seconds(self.span_text().text)
+            elif self.word("size"):
+                there.size = self.number()
+            elif self.word("policy"):
+                there.policy = self.need_word("performance", "memory").text
+            elif self.word("auto-merge"):
+                there.auto_merge = True
+                continue
+            elif self.word("counter"):
+                there.counter = True
+            elif self.is_word("limit", "quota"):
+                raise NotModelled(f"nft {self.token.text} at the elements of a set")
+            elif self.word("comment"):
+                there.comment = self.string(quoted=True).text
+            elif self.word("elements"):
+                self.need_sign("=")
+                cmd.tokens = self.braces()
+                continue
+            else:
+                raise self.unexpected()
+            if not self.is_sign("newline", ";"):
+                raise self.unexpected("newline or semicolon")
+        if there.timeout:
+            flags.add("timeout")
+        there.flags = frozenset(flags)
+        if not there.keys:
+            text = (
+                "map definition does not specify key"
+                if cmd.object == "map"
+                else "set definition does not specify key"
+            )
+            raise NftError(text, cmd.places["name"])
+        if cmd.object == "map" and there.kind == "set":
+            raise NftError("map definition does not specify mapping data type", cmd.places["name"])
+        cmd.set = there
+
+    def set_types(self, there: NftSet, cmd: Cmd, typeof: bool) -> None:
+        there.keys, there.typeof = self.types(typeof)
+        if not self.sign(":"):
+            return
+        if self.is_word("verdict"):
+            self.at += 1
+            there.kind = "verdict"
+            there.typeof += " : verdict" if there.typeof else ""
+        elif self.is_word(*OBJECTS):
+            there.kind, there.object = "object", self.take().text
+        elif self.is_word("interval"):
+            raise NotModelled("nft maps of intervals")
+        else:
+            there.kind = "value"
+            there.data, text = self.types(typeof)
+            there.typeof += f" : {text}" if text else ""
+
+    def object_spec(self, cmd: Cmd) -> None:
+        kind = cmd.object
+        cmd.named = Object(kind=kind, name=cmd.name)
+        if kind == "counter":
+            cmd.cell = (0, 0)
+        opened = self.sign("{")
+        comment, spec = "", None
+        reader = RuleReader(self.tokens, family="inet")
+        while opened or not self.is_sign("newline", ";", "}", "end of file"):
+            if opened:
+                self.skip_newlines()
+                if self.sign("}"):
+                    break
+            reader.at = self.at
+            if self.word("comment"):
+                comment = self.string(quoted=True).text
+                continue
+            if kind == "counter":
+                reader.need_word("packets")
+                packets = reader.number()
+                reader.need_word("bytes")
+                cmd.cell = (packets, reader.number())
+            elif kind == "quota":
+                spec, cell = reader.amount()
+                cmd.cell = cell
+            else:
+                spec = reader.rate()
+            self.at = reader.at
+            if not opened:
+                break
+        if kind != "counter" and spec is None:
+            raise self.unexpected()
+        cmd.named = Object(kind=kind, name=cmd.name, spec=spec, comment=comment)

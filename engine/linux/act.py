@@ -205,8 +205,9 @@ def echoes(act: Act, end: End) -> tuple[Walk, ...]:
     return (act.answer(end.answer)[1],) if end.answer is not None else ()
 
 
-#: ICMP type 3 codes that a connected UDP socket reports; the others are left for IP_RECVERR (icmp_err_convert.fatal)
-FATAL_CODES = (2, 3, 6, 7, 8, 9, 10, 13, 14, 15)
+#: ICMP type 3 codes that a connected UDP socket reports; the others are left for IP_RECVERR (icmp_err_convert.fatal, and
+#: fragmentation needed, which __udp4_lib_err makes a hard error)
+FATAL_CODES = (2, 3, 4, 6, 7, 8, 9, 10, 13, 14, 15)
 
 
 def error_of(done: End | None, waiting: Waiting) -> tuple[str, Icmp | None, int]:

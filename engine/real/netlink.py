@@ -73,6 +73,8 @@ def header(packet: bytes) -> dict[str, Any]:
         "proto": proto, "src": socket.inet_ntoa(packet[12:16]), "dst": socket.inet_ntoa(packet[16:20]),
         "ttl": packet[8],
     }  # fmt: skip
+    if proto == 17 and len(l4) >= 30 and l4[8:12] == b"\x08\0\0\0" and l4[15] == 0 and l4[28:30] == b"\x08\x06":
+        return {}  # ARP inside VXLAN: ARP is not compared
     if proto in (6, 17) and len(l4) >= 4:
         out["sport"], out["dport"] = struct.unpack(">HH", l4[:4])
     if proto == 6 and len(l4) >= 14:

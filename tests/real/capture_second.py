@@ -24,8 +24,6 @@ from tests.real.wirings import LAN, NODES, SPACES
 
 HERE = Path(__file__).parent / "recorded" / "second"
 FIRST_PORT = 40001
-#: a namespace has no tunl0 of its own, as if the module came later
-NO_FALLBACK = {"net/core/fb_tunnels_only_for_init_net": "2"}
 BUILTIN = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 #: conntrack -L: seconds to live and the use count are left out
 SECONDS, USE = re.compile(r"^(\S+ +\d+) \d+ "), re.compile(r" use=\d+$")
@@ -152,7 +150,7 @@ def main(names: list[str]) -> None:
     wanted = [SCENES[name] for name in names or SCENES]
     modules = sorted({m for scene in wanted for m in scene.modules})
     folder.mkdir(parents=True, exist_ok=True)
-    with Second(*modules, sysctls=NO_FALLBACK) as kernel:
+    with Second(*modules) as kernel:
         for scene in wanted:
             found = record(kernel, scene)
             (folder / f"{scene.name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -19,7 +19,7 @@ from engine.linux.addr import text4
 from engine.linux.packet import Ethernet, Geneve, Icmp, IPv4, Packet, Tcp, Udp, Vxlan
 
 PROTOCOLS = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 132: "sctp"}
-VXLAN_PORTS, GENEVE_PORT = (4789, 8472), 6081
+VXLAN_PORTS, GENEVE_PORTS = (4789, 8472), (6081, 6082)
 ETH_IPV4 = 0x0800
 
 
@@ -41,7 +41,7 @@ def from_bytes(packet: bytes) -> str:
     if proto in (6, 17) and len(l4) >= 4:
         sport, dport = struct.unpack(">HH", l4[:4])
         ports = f"{sport} {dport}"
-        if proto == 17 and len(l4) > 16 and dport in (*VXLAN_PORTS, GENEVE_PORT):
+        if proto == 17 and len(l4) > 16 and dport in (*VXLAN_PORTS, *GENEVE_PORTS):
             inner = tunnelled(l4[8:], dport)
     if proto == 6 and len(l4) >= 14:
         after = f"[{''.join(c for bit, c in enumerate('FSRPA') if l4[13] >> bit & 1)}]"
@@ -56,7 +56,7 @@ def from_bytes(packet: bytes) -> str:
 
 def tunnelled(data: bytes, port: int) -> str:
     """What VXLAN or Geneve carries: the network's number and the packet in the frame in it."""
-    options = (data[0] & 63) * 4 if port == GENEVE_PORT else 0
+    options = (data[0] & 63) * 4 if port in GENEVE_PORTS else 0
     frame = data[8 + options :]
     head = f"vni {int.from_bytes(data[4:7], 'big')}"
     if len(frame) < 34 or frame[12:14] != struct.pack(">H", ETH_IPV4):

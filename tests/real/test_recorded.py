@@ -49,10 +49,9 @@ def by_connection(rows: dict[str, list[str]]) -> dict[str, list[str]]:
         for line in lines:
             by_way.setdefault(line.split(" reply ")[0], []).append(line)
         for _, kept in sorted(by_way.items()):
-            plain = [line.partition(" mark ")[0] for line in kept[:-1]] + kept[-1:]
-            out.setdefault(name, []).extend(
-                line for at, line in enumerate(plain) if plain[at - 1 : at] != [line]
-            )
+            plain = [line.partition(" mark ")[0] for line in kept]
+            changes = [line for at, line in enumerate(plain) if plain[at - 1 : at] != [line]]
+            out.setdefault(name, []).extend([*changes[:-1], kept[-1]])
     return out
 
 

@@ -10,9 +10,10 @@ linux       A Linux box's network; standard library only.
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py nft.py ipset.py ipsetwords.py
             conntrack.py box.py commands.py
-  xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py target.py
-            target_more.py target_nat.py seen.py run.py, then the command: options.py extensions.py names.py
-            vocabulary.py reader.py parse.py check.py refused.py command.py restore.py text.py
+  xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py match_header.py
+            match_ct.py match_rate.py match_host.py match_set.py target.py
+            target_more.py target_nat.py target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py names.py
+            vocabulary.py wordreader.py reader.py parse.py check.py refused.py command.py restore.py text.py
   nft/      types.py seen.py keys.py jhash.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then
             the language: lexer.py reader.py read_value.py read_expr.py context.py read_rule.py parse.py check.py
             suggest.py batch.py text.py command.py

@@ -18,6 +18,7 @@ from engine.linux.ipset.expand import elements
 from engine.linux.ipset.refused import VERSION, IpsetRefused, Problem, render, syntax, usage
 from engine.linux.ipset.rows import Asked, Beside
 from engine.linux.ipset.sets import IpSet, chosen_initval
+from engine.linux.ipset.spell import set_name
 from engine.linux.net import Net
 from engine.linux.ops.base import Op
 from engine.linux.ops.ipset import (
@@ -156,7 +157,7 @@ def act(net: Net, netns: str, asking: Asking, do: Do) -> Result:
     if command == "create":
         do(read_create(netns, asking))
         return "", "", 0
-    checked = [read.set_name(name) for name in names]
+    checked = [set_name(name) for name in names]
     nothing_more(asking)
     if command in ("destroy", "flush"):
         kind = IpsetDestroy if command == "destroy" else IpsetFlush
@@ -178,7 +179,7 @@ def nothing_more(asking: Asking) -> None:
 
 
 def read_create(netns: str, asking: Asking) -> IpsetCreate:
-    name = read.set_name(asking.names[0])
+    name = set_name(asking.names[0])
     kind = read.kind_of(asking.names[1])
     values = read.options(kind, asking.words)
     options = read.rounded(kind, values, chosen_initval(netns, name) if kind.is_hash else 0)
@@ -187,7 +188,7 @@ def read_create(netns: str, asking: Asking) -> IpsetCreate:
 
 def read_element(net: Net, netns: str, asking: Asking) -> tuple[IpSet, Asked, Beside]:
     """The set of add, del or test, its element, and what stands beside it."""
-    name = read.set_name(asking.names[0])
+    name = set_name(asking.names[0])
     one = net.spaces[netns].ipsets.sets.get(name)
     if one is None:
         raise IpsetRefused("ENOENT")
@@ -241,7 +242,7 @@ def is_in(one: IpSet, asked: Asked, beside: Beside, now: float) -> bool:
 def show(net: Net, netns: str, asking: Asking) -> str:
     """list and save."""
     ns, now = net.spaces[netns], net.clock
-    names = [read.set_name(name) for name in asking.names]
+    names = [set_name(name) for name in asking.names]
     nothing_more(asking)
     if names and names[0] not in ns.ipsets.sets:
         raise IpsetRefused("ENOENT")

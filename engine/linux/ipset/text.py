@@ -146,7 +146,8 @@ def rows(one: IpSet, now: float, *, ordered: bool) -> list[tuple[str, Entry]]:
     """(an element with what stands beside it, its entry) in the order of the listing."""
     found = [(element(one.kind, e.element) + words(beside_pairs(one, e, now)), e) for e in one.listed(now)]
     if ordered and one.kind.is_hash:
-        found.sort(key=cmp_to_key(lambda a, b: compare(a[0], b[0])))
+        order = cmp_to_key(compare)
+        found.sort(key=lambda row: order(row[0]))
     return found
 
 

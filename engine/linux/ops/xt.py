@@ -156,6 +156,9 @@ def _jumps(net: Net, op: XtOp, rules: tuple[XtRule, ...]) -> None:
     """The chains that the rules jump to exist."""
     table = _table(net, op)
     for rule in rules:
+        for name in rule.sets:
+            if name not in net.spaces[op.netns].ipsets.sets:
+                raise XtRefused("ENOENT", "check", f"Set {name} doesn't exist.\n")
         if rule.jumps_to and rule.jumps_to not in table:
             if rule.jumps_to in builtin(op.table):
                 raise kernel("ENOENT", "RULE_APPEND", f"rule in chain {getattr(op, 'chain', '')}")

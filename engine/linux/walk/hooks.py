@@ -99,7 +99,7 @@ def nft_hook(key: TableKey, name: str, base: Base) -> Hooked:
 
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
         mark, ip = skb.mark, skb.packet.ip
-        steps, verdict = run_base(w.net, ns, key, name, hook, skb, place, w.choose)
+        steps, verdict = run_base(w.net, ns, key, name, hook, skb, place, w.choose, w.waiting)
         w.steps.extend(steps)
         if verdict.word != "accept":
             return refused(w, ns, skb, place, hook, verdict, steps)
@@ -128,12 +128,12 @@ def nat_chains(ns: Netns, hook: str) -> list[Chained]:
 
 
 def xt_nat(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[list[Step], Verdict]:
-    return run_chain(w.net, ns, "nat", hook, skb, place, w.choose)
+    return run_chain(w.net, ns, "nat", hook, skb, place, w.choose, w.waiting)
 
 
 def nft_nat(key: TableKey, name: str) -> Chained:
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[list[Step], Verdict]:
-        return run_base(w.net, ns, key, name, hook, skb, place, w.choose)
+        return run_base(w.net, ns, key, name, hook, skb, place, w.choose, w.waiting)
 
     return run
 
@@ -151,7 +151,7 @@ def run_table(w: Walker, ns: Netns, table: str, hook: str, skb: Skb, place: Plac
     """One table of a hook; DROP and REJECT end the packet."""
     if table not in ns.xt.tables:
         return None
-    steps, verdict = run_chain(w.net, ns, table, hook, skb, place, w.choose)
+    steps, verdict = run_chain(w.net, ns, table, hook, skb, place, w.choose, w.waiting)
     w.steps.extend(steps)
     if verdict.word == "accept":
         return None

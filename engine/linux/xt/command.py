@@ -40,7 +40,15 @@ SEE_MAN = Phrase(en="`help iptables` lists what is.", ko="쓸 수 있는 것은 
 
 def run(net: Net, netns: str, argv: Sequence[str], do: Do) -> Result:
     """(stdout, stderr, exit code) of `iptables ARGV` in a namespace."""
-    return _run(argv, lambda command: act(net, netns, command, do))
+    return _run(argv, lambda command: act(net, netns, with_sets(net, netns, command), do))
+
+
+def with_sets(net: Net, netns: str, command: Command) -> Command:
+    """The command, if every ipset that it names is there: iptables looks while it reads. Raises Problem."""
+    for name in (name for rule in command.rules for name in rule.sets):
+        if name not in net.spaces[netns].ipsets.sets:
+            raise Problem(f"Set {name} doesn't exist.\n")
+    return command
 
 
 def dry(argv: Sequence[str]) -> Result:
@@ -68,7 +76,7 @@ def _run(argv: Sequence[str], then: Callable[[Command], str]) -> Result:
         return "", text, code
     except XtRefused as error:
         text, code = error.render(PROGRAM)
-        return "", text, code
+        return error.spoken, text, code
 
 
 def run_line(net: Net, netns: str, text: str, do: Do) -> None:
@@ -90,7 +98,12 @@ def act(net: Net, netns: str, c: Command, do: Do) -> str:
     if c.command == "C":
         return check(xt, c)
     out = verbose_text(xt, c)
-    do(op_of(netns, c))
+    try:
+        do(op_of(netns, c))
+    except XtRefused as error:
+        if error.shape == "kernel":
+            error.spoken = out  # iptables has spoken before it hears the kernel
+        raise
     return out
 
 

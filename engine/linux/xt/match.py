@@ -8,6 +8,8 @@ when they are equal. Sources: man iptables-extensions; output measured with ipta
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from engine.linux.addr import mask, text4
 from engine.linux.xt.names import protocol_name
 from engine.linux.xt.seen import Seen
@@ -26,7 +28,10 @@ def bang(invert: bool) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Base of all matches."""
+    """Base of all matches. `tables`, `hooks` are where the kernel takes it, () = everywhere (check.py)."""
+
+    tables: ClassVar[tuple[str, ...]] = ()
+    hooks: ClassVar[tuple[str, ...]] = ()
 
     def test(self, seen: Seen) -> bool:
         """Does the packet fulfil it?"""
@@ -53,6 +58,11 @@ class Match:
     def sets(self) -> tuple[str, ...]:
         """The ipsets that it asks."""
         return ()
+
+    @property
+    def remembers(self) -> tuple[str, str] | None:
+        """What it keeps for the whole namespace (Xtables.memory), as (kind, name)."""
+        return None
 
     @property
     def stateful(self) -> bool:

@@ -41,6 +41,8 @@ TCP_FLAGS = Phrase("of the TCP flags {mask} exactly {set}", "TCP 플래그 {mask
 NOT_TCP_FLAGS = Phrase(
     "of the TCP flags {mask} not exactly {set}", "TCP 플래그 {mask} 중 {set}만 켜진 것이 아님"
 )
+TCP_OPTION = Phrase("with TCP option {option}", "TCP 옵션 {option} 있음")
+NOT_TCP_OPTION = Phrase("without TCP option {option}", "TCP 옵션 {option} 없음")
 ANY_TCP = Phrase("TCP", "TCP")
 ANY_UDP = Phrase("UDP", "UDP")
 SEPARATE = Phrase("{first}, {rest}", "{first}, {rest}")
@@ -78,9 +80,16 @@ def _listed(word: str, ports: tuple[int, int], invert: bool, proto: str, numeric
     return f" {word}:{mark}{low}" if ports[0] == ports[1] else f" {word}s:{mark}{low}:{high}"
 
 
+def tcp_options(l4: object) -> tuple[int, ...]:
+    """The kinds of option that Linux puts into a segment: MSS, SACK, timestamps, padding and window scale into a SYN,
+    padding and timestamps into the others, none into a RST."""
+    assert isinstance(l4, Tcp)
+    return (2, 4, 8, 1, 3) if "S" in l4.flags else () if "R" in l4.flags else (1, 8)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpMatch(Match):
-    """`-m tcp`. `flags` is (mask, set bits); a mask of 0 asks nothing."""
+    """`-m tcp`. `flags` is (mask, set bits); a mask of 0 asks nothing, nor does `option` 0."""
 
     sport: tuple[int, int] = ALL_PORTS
     dport: tuple[int, int] = ALL_PORTS
@@ -88,6 +97,8 @@ class TcpMatch(Match):
     not_dport: bool = False
     flags: tuple[int, int] = (0, 0)
     not_flags: bool = False
+    option: int = 0
+    not_option: bool = False
 
     def test(self, seen: Seen) -> bool:
         if seen.kind != "tcp":
@@ -99,12 +110,17 @@ class TcpMatch(Match):
         if self.flags[0] or self.not_flags:
             assert isinstance(seen.l4, Tcp)
             bits = sum(_LETTERS.get(c, 0) for c in seen.l4.flags)
-            return (bits & self.flags[0] == self.flags[1]) is not self.not_flags
+            if (bits & self.flags[0] == self.flags[1]) is self.not_flags:
+                return False
+        if self.option or self.not_option:
+            return (self.option in tcp_options(seen.l4)) is not self.not_option
         return True
 
     def words(self) -> list[str]:
         out = ["-m", "tcp", *_saved("--sport", self.sport, self.not_sport)]
         out += _saved("--dport", self.dport, self.not_dport)
+        if self.option or self.not_option:
+            out += [*bang(self.not_option), "--tcp-option", str(self.option)]
         if self.flags[0] or self.not_flags:
             out += [*bang(self.not_flags), "--tcp-flags", flag_text(self.flags[0]), flag_text(self.flags[1])]
         return out
@@ -112,6 +128,8 @@ class TcpMatch(Match):
     def listing(self, numeric: bool, proto: int) -> str:
         out = " tcp" + _listed("spt", self.sport, self.not_sport, "tcp", numeric)
         out += _listed("dpt", self.dport, self.not_dport, "tcp", numeric)
+        if self.option or self.not_option:
+            out += f" option={'!' if self.not_option else ''}{self.option}"
         if self.flags[0] or self.not_flags:
             mask, value = self.flags
             text = f"0x{mask:02X}/0x{value:02X}" if numeric else f"{flag_text(mask)}/{flag_text(value)}"
@@ -120,6 +138,8 @@ class TcpMatch(Match):
 
     def why(self) -> Said:
         parts = port_whys(self.sport, self.not_sport, self.dport, self.not_dport)
+        if self.option or self.not_option:
+            parts.append(asks(TCP_OPTION, NOT_TCP_OPTION, self.not_option, option=self.option))
         if self.flags == SYN_ONLY:
             parts.append(asks(TCP_SYN, NOT_TCP_SYN, self.not_flags))
         elif self.flags[0] or self.not_flags:
@@ -205,7 +225,14 @@ def _flag_bits(text: str) -> int:
 
 
 def _tcp_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
-    if option.id == "flags":
+    if option.id == "option":
+        if "option" in p.values:
+            raise Problem("Only one `--tcp-option' allowed")
+        value = strtoui(arg, 1, 255)
+        if value is None:
+            raise Problem(f'Bad TCP option "{arg}"')
+        p.values["option"] = value
+    elif option.id == "flags":
         if "flags" in p.values:
             raise Problem("Only one of `--syn' or `--tcp-flags'  allowed")
         if option.name == "syn":
@@ -237,6 +264,7 @@ def _tcp_build(p: Parsing) -> TcpMatch:
     return TcpMatch(
         sport=get("sport", ALL_PORTS), dport=get("dport", ALL_PORTS), flags=get("flags", (0, 0)),
         not_sport=no("sport", False), not_dport=no("dport", False), not_flags=no("flags", False),
+        option=get("option", 0), not_option=no("option", False),
     )  # fmt: skip
 
 
@@ -246,7 +274,7 @@ TCP = Extension(
         Option("source-port", "sport", ANY, invert=True), Option("sport", "sport", ANY, invert=True),
         Option("destination-port", "dport", ANY, invert=True), Option("dport", "dport", ANY, invert=True),
         Option("syn", "flags", None, invert=True), Option("tcp-flags", "flags", ANY, invert=True),
-        Option("tcp-option", "option", ANY, invert=True, modelled=False),
+        Option("tcp-option", "option", ANY, invert=True),
     ),
     take=_tcp_option, build=_tcp_build,
 )  # fmt: skip

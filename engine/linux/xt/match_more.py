@@ -194,9 +194,8 @@ class NthMatch(Match):
     invert: bool = False
 
     def test(self, seen: Seen) -> bool:
-        assert seen.chain is not None
-        count = seen.chain.states[seen.index]
-        seen.chain.states[seen.index] = (count + 1) % self.every
+        count = seen.recall(self, 0)
+        seen.remember(self, (count + 1) % self.every)
         return (count == self.packet) is not self.invert
 
     def words(self) -> list[str]:

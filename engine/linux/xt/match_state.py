@@ -1,6 +1,6 @@
 """Matches on what the kernel keeps beside the packet: conntrack state, marks, bridge ports, the sending socket.
 
-Rules. As in match.py. `-m conntrack` with anything but --ctstate is refused by name.
+Rules. As in match.py. `-m conntrack` with more than --ctstate: match_ct.py.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class CtState(Match):
         return True
 
 
-def _states(arg: str, known: tuple[str, ...], word: str) -> tuple[str, ...]:
+def read_states(arg: str, known: tuple[str, ...], word: str) -> tuple[str, ...]:
     """A comma list; a beginning of a name is enough, in the order in which the source tests them."""
     order = ("INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED", "SNAT", "DNAT")
     got, rest = set(), arg
@@ -72,37 +72,8 @@ def _states(arg: str, known: tuple[str, ...], word: str) -> tuple[str, ...]:
         rest = after
 
 
-def _conntrack_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
-    p.values["states"], p.inverted["states"] = _states(arg, CT_STATES, "ctstate"), invert
-
-
-def _conntrack_check(p: Parsing) -> None:
-    if not p.used:
-        raise Problem("conntrack: At least one option is required")
-
-
-def _conntrack_build(p: Parsing) -> CtState:
-    return CtState(states=p.values["states"], invert=p.inverted["states"])
-
-
-CONNTRACK = Extension(
-    name="conntrack",
-    options=(
-        Option("ctstate", "ctstate", STRING, invert=True),
-        *(
-            Option(name, name, STRING, invert=True, modelled=False)
-            for name in (
-                "ctproto", "ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst", "ctorigsrcport", "ctorigdstport",
-                "ctreplsrcport", "ctrepldstport", "ctstatus", "ctexpire", "ctdir",
-            )
-        ),
-    ),
-    take=_conntrack_option, check=_conntrack_check, build=_conntrack_build,
-)  # fmt: skip
-
-
 def _state_option(p: Parsing, option: Option, arg: str, invert: bool) -> None:
-    p.values["states"], p.inverted["states"] = _states(arg, CT_STATES[:5], "state"), invert
+    p.values["states"], p.inverted["states"] = read_states(arg, CT_STATES[:5], "state"), invert
 
 
 def _state_build(p: Parsing) -> CtState:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import field, replace
 from typing import Any
 
-from engine.errors import EngineError, NotModelled
+from engine.errors import EngineError, InputError, NotModelled
+from engine.linux.addr import ip4
 from engine.linux.xt.names import LOG_LEVELS
 from engine.record import dataclass
 from engine.say import plain
@@ -102,6 +103,40 @@ def LEVEL(extension: str, option: Option, text: str) -> int:
     if value is None:
         raise Problem(f'log level "{text}" unknown\n')
     return value
+
+
+def _dotted(text: str) -> int:
+    try:
+        return ip4(text)
+    except (InputError, NotModelled):
+        raise Problem("getaddrinfo: Name or service not known\n") from None
+
+
+def HOST(extension: str, option: Option, text: str) -> int:
+    """An address."""
+    return _dotted(text)
+
+
+def PLENMASK(extension: str, option: Option, text: str) -> int:
+    """A prefix length, or a mask that is one."""
+    length = strtoui(text, 0, 32)
+    if length is None and text.isdigit():
+        raise NotModelled(f"iptables {extension} with the mask {text}")
+    if length is None and text.count(".") == 3:
+        bits = _dotted(text)
+        length = bin(bits).count("1")
+        if bits != 0xFFFFFFFF << (32 - length) & 0xFFFFFFFF:
+            raise NotModelled(f"iptables {extension} with the mask {text}")
+    if length is None:
+        what = "neither a valid network mask nor valid CIDR (0-32)"
+        raise Problem(f'{extension}: bad value for option "--{option.name}", {what}.\n')
+    return length
+
+
+def HOSTMASK(extension: str, option: Option, text: str) -> tuple[int, int]:
+    """`address[/length]`, host bits kept."""
+    host, slash, bits = text.partition("/")
+    return _dotted(host), PLENMASK(extension, option, bits) if slash else 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class XtRefused(OpError):
         self.word = word
         self.line = line
         self.whole = False
+        self.spoken = ""
         super().__init__(errno, frame("iptables", shape, word, line)[0].rstrip("\n"))
 
     def at(self, line: int) -> XtRefused:

@@ -14,7 +14,7 @@ from engine.errors import NotModelled, OpError
 from engine.linux.net import Net
 from engine.linux.ops.xt import XtOp
 from engine.linux.ops.xtrestore import Restored, XtRestore
-from engine.linux.xt.command import Do, Result, op_of
+from engine.linux.xt.command import Do, Result, op_of, with_sets
 from engine.linux.xt.options import Problem
 from engine.linux.xt.parse import (
     BadArgument,
@@ -102,7 +102,7 @@ class Reader:
                     raise Problem(f"Bad line {number}: need ]")
                 found = _COUNTERS.fullmatch(f"[{inside}]")
                 given = (int(found[1]), int(found[2])) if found else None
-            command = parse(split(text), restore=True, table=self.table)
+            command = with_sets(self.net, self.netns, parse(split(text), restore=True, table=self.table))
         except Problem as problem:
             raise Stop(*problem_text(problem, PROGRAM, number)) from None
         except BadArgument as error:

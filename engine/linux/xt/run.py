@@ -7,11 +7,13 @@ nobody has used does not exist, and no packet meets it. Text is only made for ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from engine.linux.choose import Choose, Seeded
 from engine.linux.journey import Fidelity, Place, Step, StepKind
 from engine.linux.net import Net, Netns
+from engine.linux.packet import Packet
 from engine.linux.skb import Skb
 from engine.linux.xt.seen import Seen
 from engine.linux.xt.tables import Chain
@@ -46,10 +48,12 @@ _PASS = Verdict(word="accept")
 
 
 def run_chain(
-    net: Net, ns: Netns, table: str, hook: str, skb: Skb, place: Place, choose: Choose | None = None
-) -> tuple[list[Step], Verdict]:
-    """Run `table`'s built-in chain for `hook`. Counts, changes `skb.mark` and the connection's mark, writes LOG lines;
-    returns one step a matched rule (and one for the policy), and the verdict. `choose` decides `statistic`."""
+    net: Net, ns: Netns, table: str, hook: str, skb: Skb, place: Place, choose: Choose | None = None,
+    waiting: Sequence[Any] = (),
+) -> tuple[list[Step], Verdict]:  # fmt: skip
+    """Run `table`'s built-in chain for `hook`. Counts, changes `skb.mark` and the connection's mark, writes LOG
+    lines; returns one step a matched rule (and one for the policy), and the verdict. `choose` decides `statistic`;
+    `waiting` are the sockets of this act that have a connection (-m socket, TPROXY)."""
     xt = ns.xt
     if xt.chain(table, hook) is None:
         return [], _PASS
@@ -58,7 +62,7 @@ def run_chain(
     size = skb.packet.ip_length()
     tried = 0  # rules tried so far, in all chains
     if base.rules:
-        seen = Seen(net, ns, table, hook, skb, choose or Seeded(0))
+        seen = Seen(net, ns, table, hook, skb, choose or Seeded(0), waiting)
         chain, at, start = base, iter(base.plan.candidates(seen.dst)), 0
         stack: list[tuple[Chain, Iterator[int], int]] = []
         while True:
@@ -74,9 +78,10 @@ def run_chain(
                 else:
                     chain.packets[i] += 1
                     chain.bytes[i] += size
+                    before = skb.packet
                     if target is not None:
                         act = target.run(seen)
-                    steps.append(_step(chain, i, table, hook, skb, place, tried + i + 1 - start))
+                    steps.append(_step(chain, i, table, hook, skb, place, tried + i + 1 - start, before))
                     if act is not None:
                         tried, start = tried + i + 1 - start, i + 1
                         break
@@ -119,10 +124,12 @@ def run_chain(
     return steps, Verdict(word=base.policy.lower(), step=steps[-1])
 
 
-def _step(chain: Chain, i: int, table: str, hook: str, skb: Skb, place: Place, visited: int) -> Step:
+def _step(
+    chain: Chain, i: int, table: str, hook: str, skb: Skb, place: Place, visited: int, before: Packet
+) -> Step:
     rule = chain.rules[i]
     return Step(
-        kind=StepKind.RULE, place=place, before=skb.packet, after=skb.packet, hook=hook, table=table, chain=chain.name,
+        kind=StepKind.RULE, place=place, before=before, after=skb.packet, hook=hook, table=table, chain=chain.name,
         number=i + 1, verdict=rule.verdict(), row=chain.row(i), mark=skb.mark, iif=skb.iif, oif=skb.oif,
         visited=visited, why=rule.why(), fidelity=Fidelity.KERNEL_CHECKED,
     )  # fmt: skip

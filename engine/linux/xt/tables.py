@@ -6,8 +6,8 @@ rows and its counters in lists beside them. Copies share chains until one of the
 (nf_tables), a built-in chain exists in the kernel from its first use on: until then the tools print it as empty
 with policy ACCEPT, and no packet meets it.
 
-Rules. Who changes a chain, or counts in it, takes it by `Xtables.own`. Its rules change only through its methods, which
-keep counters, states and caches in step; after a change of rules the caller says `Xtables.changed()`.
+Rules. Who changes a chain, or counts in it, takes it by `Xtables.own`. Its rules change only through its methods,
+which keep counters, states and caches in step; after a change of rules the caller says `Xtables.changed()`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.linux.xt.match import Destination
 from engine.linux.xt.rule import XtRule
@@ -81,9 +81,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Chain:
-    """`policy` is ACCEPT or DROP for a built-in chain and "" for a user chain. `packets[i]`, `bytes[i]` count rule i,
-    `states[i]` is what a match of it remembers (statistic nth); `policy_packets`, `policy_bytes` count what reached
-    the end. `_plan` and `_texts` are made from the rules when they are first needed. `owner` is whose it is."""
+    """`policy` is ACCEPT or DROP for a built-in chain and "" for a user chain. `packets[i]`, `bytes[i]` count rule
+    i, `states[i]` is what its matches remember (statistic, limit), a dict that is never changed; `policy_packets`,
+    `policy_bytes` count what reached the end. `_plan` and `_texts` are made from the rules when they are first
+    needed. `owner` is whose it is."""
 
     name: str
     policy: str = ""
@@ -92,7 +93,7 @@ class Chain:
     bytes: list[int] = field(default_factory=list)
     policy_packets: int = 0
     policy_bytes: int = 0
-    states: list[int] = field(default_factory=list)
+    states: list[dict[Any, Any] | None] = field(default_factory=list)
     _plan: Plan | None = field(default=None, compare=False, repr=False)
     _texts: list[str] | None = field(default=None, compare=False, repr=False)
     owner: object = field(default=None, compare=False, repr=False)
@@ -107,8 +108,9 @@ class Chain:
         """Put rules in before index `at`, in their order."""
         new = tuple(rules)
         self.rules = (*self.rules[:at], *new, *self.rules[at:])
-        for counts, value in ((self.packets, packets), (self.bytes, bytes), (self.states, 0)):
+        for counts, value in ((self.packets, packets), (self.bytes, bytes)):
             counts[at:at] = [value] * len(new)
+        self.states[at:at] = [None] * len(new)
         self._plan = self._texts = None
 
     def extend(self, rules: Iterable[tuple[XtRule, int, int]]) -> None:
@@ -117,13 +119,12 @@ class Chain:
         self.rules = (*self.rules, *(r for r, _, _ in new))
         self.packets += [p for _, p, _ in new]
         self.bytes += [b for _, _, b in new]
-        self.states += [0] * len(new)
+        self.states += [None] * len(new)
         self._plan = self._texts = None
 
     def remove(self, at: int) -> None:
         self.rules = (*self.rules[:at], *self.rules[at + 1 :])
-        for counts in (self.packets, self.bytes, self.states):
-            del counts[at]
+        del self.packets[at], self.bytes[at], self.states[at]
         self._plan = self._texts = None
 
     def replace(self, at: int, rule: XtRule, packets: int = 0, bytes: int = 0) -> None:
@@ -171,10 +172,13 @@ class Xtables:
     _tracks: bool | None = field(default=None, compare=False, repr=False)
     #: Chains with this owner are nobody else's; making a copy gives both sides a new one.
     token: object = field(default_factory=object, compare=False, repr=False)
+    #: what matches keep for the whole namespace: (kind, name) -> its rows (the lists of -m recent)
+    memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
 
     def copy(self) -> Xtables:
         self.token = object()
-        return Xtables({t: dict(chains) for t, chains in self.tables.items()}, self._tracks)
+        memory = {key: dict(rows) for key, rows in self.memory.items()}
+        return Xtables({t: dict(chains) for t, chains in self.tables.items()}, self._tracks, memory=memory)
 
     def own(self, table: str, name: str) -> Chain:
         """The chain, to be written to: a copy of its own when it is shared."""
@@ -218,6 +222,9 @@ class Xtables:
     def changed(self) -> None:
         """Some rule came or went."""
         self._tracks = None
+        if self.memory:
+            used = {m.remembers for rule in self.rules() for m in rule.matches}
+            self.memory = {key: rows for key, rows in self.memory.items() if key in used}
 
     @property
     def tracks(self) -> bool:

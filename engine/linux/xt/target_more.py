@@ -334,27 +334,8 @@ class Notrack(Target):
         return NOTRACK_WHY()
 
 
-def _ct_build(p: Parsing) -> Notrack:
-    if "notrack" not in p.used:
-        from engine.errors import NotModelled
-
-        raise NotModelled("iptables -j CT without --notrack")
-    return Notrack()
-
-
 def _notrack_build(p: Parsing) -> Notrack:
     return Notrack(old=True)
 
 
-CT = Extension(
-    name="CT",
-    options=(
-        Option("notrack", "notrack", None),
-        *(
-            Option(name, name, STRING, modelled=False)
-            for name in ("helper", "timeout", "ctevents", "expevents", "zone-orig", "zone-reply", "zone")
-        ),
-    ),
-    build=_ct_build,
-)  # fmt: skip
 NOTRACK = Extension(name="NOTRACK", build=_notrack_build)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from engine.linux.addr import text4
 from engine.linux.xt.match import Destination, InDevice, OutDevice, Protocol, Source, range_text
+from engine.linux.xt.match_header import Fragment
 from engine.linux.xt.names import protocol_name
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.tables import Chain, Xtables
@@ -58,6 +59,12 @@ def _address(match: Source | Destination | None, numeric: bool) -> str:
     return f"{'!' if match is not None and match.invert else ' '}{text:<19} "
 
 
+def fragment_word(rule: XtRule) -> str:
+    """The opt column."""
+    found = next((m for m in rule.matches if isinstance(m, Fragment)), None)
+    return "--" if found is None else "!f" if found.invert else "-f"
+
+
 def line(
     rule: XtRule, number: int, packets: int, bytes_: int, *,
     numeric: bool, verbose: bool, exact: bool, numbers: bool,
@@ -83,7 +90,7 @@ def line(
     value = proto.number if proto is not None else 0
     name = None if numeric else protocol_name(value)
     name = "all" if value == 0 and not numeric else name
-    out += f"{name or value:<4} -- "
+    out += f"{name or value:<4} {fragment_word(rule)} "
     if verbose:
         nothing = "*" if numeric else "any"
         for device, lead in ((incoming, " "), (outgoing, "")):
@@ -105,7 +112,8 @@ def spoken(rule: XtRule) -> str:
     dest = next((m for m in rule.matches if isinstance(m, Destination)), None)
     value = proto.number if proto is not None else 0
     name = (protocol_name(value, own=True) if value else "all") or value
-    out = f"{'' if rule.target is None else rule.target.name()} {'!' if proto and proto.invert else ' '}{name} opt -- "
+    target = "" if rule.target is None else rule.target.name()
+    out = f"{target} {'!' if proto and proto.invert else ' '}{name} opt {fragment_word(rule)} "
     for word, device in (("in", incoming), ("out", outgoing)):
         out += f"{word} {'!' if device and device.invert else ''}{device.name if device else '*'} "
     for lead, match in (("", source), ("-> ", dest)):

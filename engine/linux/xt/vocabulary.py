@@ -13,7 +13,6 @@ from engine.linux.xt.extensions import OTHER_TARGETS, PLAIN, TARGETS
 from engine.linux.xt.options import Problem, strtoui
 from engine.linux.xt.rule import XtRule
 from engine.record import dataclass
-from engine.say import Phrase
 
 NAME_MAX = 28
 #: letter -> how it takes a word: "" never, "1" always, "2" only glued to it
@@ -38,7 +37,6 @@ ILLEGAL = {
     **dict.fromkeys("FZNXES", "nsdpjxio0cf"), "P": "nsdpjxio0f",
 }  # fmt: skip
 ORDER = "nsdpjvxio0cf"
-FRAGMENTS = Phrase(en="Packets are never fragmented here.", ko="여기서는 패킷이 단편화되지 않습니다.")
 
 
 @dataclass(slots=True, kw_only=True)

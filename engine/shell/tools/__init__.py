@@ -114,6 +114,7 @@ MODULES: dict[str, str] = {
     "ip6tables-restore": "iptables",
     "conntrack": "conntrack",
     "ipset": "ipset",
+    "ipset":
     "bpftool": "bpftool",
     # containers and the cluster
     "docker": "docker",

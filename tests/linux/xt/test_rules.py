@@ -117,9 +117,9 @@ def test_other_targets_are_refused_by_name(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "-m conntrack --ctorigdst 10.0.0.1", "-p tcp --tcp-option 5", "-p sctp --dport 80", "-m owner --suppl-groups",
-        "-j CT --zone 3", "-p tcp -j DNAT --to-destination 1.1.1.1:80-90/5", "-s 10.0.0.0/255.0.255.0", "-f",
-        "-j CONNMARK --left-shift-mark 3",
+        "-p sctp --dport 80", "-m owner --suppl-groups", "-j CT --helper ftp", "-j CONNMARK --left-shift-mark 3",
+        "-p tcp -j DNAT --to-destination 1.1.1.1:80-90/5", "-s 10.0.0.0/255.0.255.0", "-j SET --map-set a src --map-prio",
+        "-m pkttype --pkt-type otherhost",
     ],
 )  # fmt: skip
 def test_parts_that_are_not_modelled_stop(text: str) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from statistics import median
 
 from bench.table import Line, spread
@@ -90,7 +92,7 @@ def lines(times: int = 11) -> list[Line]:
         for what in case.targets:
             net, ports = case.net.copy(), iter(range(20000, 60000))
             case.send(net, what, 19999)
-            traced[what] = milliseconds(lambda n=net, w=what, p=ports: case.send(n, w, next(p)), 200)  # type: ignore[misc]
+            traced[what] = milliseconds(partial(case.again, net, what, ports), 200)
             rate = 1000 / median(traced[what])
             out.append(
                 Line(
@@ -154,7 +156,6 @@ def against_kernel(case: Case, built: float, traced: dict[str, list[float]], tim
 
 
 def flow_words(flow: Flow) -> dict[str, object]:
-    from dataclasses import asdict
 
     return {**asdict(flow), "patience": 1}
 

@@ -70,6 +70,10 @@ class Case:
             apply(net, op)
         return net
 
+    def again(self, net: Net, what: str, ports: Iterator[int]) -> None:
+        """The same from the next port."""
+        self.send(net, what, next(ports))
+
     def send(self, net: Net, what: str, sport: int) -> None:
         address, port = self.targets[what]
         udp_call(

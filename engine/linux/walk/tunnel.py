@@ -10,6 +10,7 @@ without connection, and with its mark only inside one namespace. Sources: net/ip
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 from engine.linux.addr import text4
@@ -18,7 +19,7 @@ from engine.linux.conntrack import tuple_of
 from engine.linux.flow import FlowKey
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.multipath import find
-from engine.linux.net import Netns
+from engine.linux.net import Netns, PathMtu
 from engine.linux.packet import Ethernet, IPv4, Layer, Packet, Proto, Udp
 from engine.linux.rows import Link, Port
 from engine.linux.skb import Skb
@@ -48,7 +49,10 @@ def source_port(w: Walker, ns: Netns, inner: Packet, ports: tuple[int, int], out
     if not low and not high:
         low, high = (int(x) for x in ns.sysctl("net.ipv4.ip_local_port_range").split())
     flow: object = tuple_of(inner.unframed())
-    if flow is None and inner.has_ip:
+    if not inner.has_ip:
+        # Frames without IP have a hash too, but nobody compares where ARP goes.
+        return low + zlib.crc32(repr((ns.box, inner.eth)).encode()) % max(high - low, 1)
+    if flow is None:
         flow = (int(inner.ip.proto), inner.ip.src, 0, inner.ip.dst, 0)
     key = (ns.box, low, high, flow)
     port = w.net.flow_ports.get(key)
@@ -153,7 +157,7 @@ def too_big(
     known = ns.path_mtus.get(packet.ip.dst)
     if (known is None or known[0] > mtu) and mtu >= int(ns.sysctl("net.ipv4.route.min_pmtu")):
         until = w.net.clock + float(ns.sysctl("net.ipv4.route.mtu_expires"))
-        ns.path_mtus[packet.ip.dst] = (mtu, until)
+        ns.path_mtus[packet.ip.dst] = PathMtu(mtu, until)
     if not packet.ip.df or not strict:
         return None
     asker = Skb(packet=packet, iif=skb.iif, ct=skb.ct, ctdir=skb.ctdir, ctstate=skb.ctstate)

@@ -101,7 +101,7 @@ def to_remote(
         asked = FlowKey(dst=remote.dst, src=info.local, oif=oif, mark=skb.mark, proto=Proto.UDP)
         found = find_route(w.net, there, asked, choose=w.choose).route
         if found is not None and found.type == "local":
-            return bypass(w, there, link, frame, remote.dst, port, vni, place, row)
+            return bypass(w, there, skb, frame, remote.dst, port, vni, place, row)
     phrase = words.VXLAN_TO if named else words.VXLAN_DEFAULT
     why = phrase(dev=link.name, mac=mac, remote=text4(remote.dst), port=port, vni=vni)
     df = info.df == "set" or (info.df == "inherit" and (not frame.has_ip or frame.ip.df))
@@ -122,9 +122,10 @@ def outer_tos(tos: int, frame: Packet) -> int:
 
 
 def bypass(
-    w: Walker, there: Netns, link: Link, frame: Packet, dst: int, port: int, vni: int, place: Place, row: str
+    w: Walker, there: Netns, skb: Skb, frame: Packet, dst: int, port: int, vni: int, place: Place, row: str
 ) -> Event:
-    """The remote is this host: the frame goes straight to the device with that VNI (vxlan_encap_bypass)."""
+    """The remote is this host: the frame goes straight to the device with that VNI (vxlan_encap_bypass). It keeps the
+    route that it left by, so a packet of this host's own is discarded by IP (dst_discard); a bridged frame has none."""
     found = by_vni(w, there.tunnels.get((17, port), ()), vni)
     if found is None:
         return w.drop(place, frame, words.VXLAN_NO_DEVICE(vni=vni, port=port), Outcome.DROPPED, row=row)
@@ -137,6 +138,11 @@ def bypass(
         end = snoop(w, ns, into, frame, 0x7F000001, vni)
         if end is not None:
             return end
+    if frame.has_ip and skb.hop:
+        at = w.at(ns, into.name, "in")
+        w.step(StepKind.RECEIVE, at, frame, why=words.UNWRAPPED(dev=into.name))
+        outcome = Outcome.DROPPED if skb.local else Outcome.NOT_MODELLED
+        return w.drop(at, frame, words.BYPASS_OLD_ROUTE(dev=into.name), outcome)
     return Arrive(netns=ns.id, ifindex=into.ifindex, frame=frame)
 
 

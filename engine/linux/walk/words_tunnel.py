@@ -43,6 +43,10 @@ VXLAN_BYPASS = Phrase(
     "{remote} is this very host: the frame goes straight to {dev}, not through UDP",
     "{remote}은(는) 바로 이 호스트이므로 프레임이 UDP를 거치지 않고 {dev}(으)로 바로 들어갑니다",
 )
+BYPASS_OLD_ROUTE = Phrase(
+    "it reaches {dev} with the route that it left by, which leads out, not in: the kernel discards it",
+    "패킷이 나갈 때 쓴 경로를 그대로 지닌 채 {dev}에 도착합니다. 들어오는 경로가 아니므로 커널이 버립니다",
+)
 NO_METADATA = Phrase(
     "{dev} is external: without a tunnel key from a route or a program it does not know where to send: dropped",
     "{dev}은(는) external 장치라 경로나 프로그램이 터널 정보를 주지 않으면 보낼 곳을 몰라 버립니다",

@@ -19,6 +19,8 @@ from engine.linux.ipvs.states import ACTIVE, TIMEOUTS
 from engine.record import dataclass
 
 CONN_TABLE = 4096
+#: the port of what nobody shall find
+NO_PORT = 0xFFFF
 #: sysctls net.ipv4.vs.* and their defaults
 SYSCTLS = {
     f"net.ipv4.vs.{key}": value
@@ -136,6 +138,16 @@ class Ipvs:
     def update(self, conn: Conn) -> Conn:
         self.conns[conn.id] = conn
         return conn
+
+    def invalidate(self, template: Conn) -> None:
+        """A template whose server takes no more connections waits for its timer under ports that nobody asks for
+        (ip_vs_check_template)."""
+        self.by_in.pop(template.in_key, None)
+        nowhere = replace(
+            template, client=End(template.client.addr, 0), virtual=End(template.virtual.addr, NO_PORT),
+            real=End(template.real.addr, NO_PORT),
+        )  # fmt: skip
+        self.by_in[nowhere.in_key] = self.update(nowhere).id
 
     def moved(self, conn: Conn, state: str) -> Conn:
         """A connection in its new state; the server's active connections follow."""

@@ -136,7 +136,7 @@ def row_of(ns: Netns, conn: Conn) -> str:
     """The command that made the connection's server."""
     svc = ns.ipvs.services.get(conn.svc)
     dest = svc.dest(conn.dest) if svc is not None else None
-    return dest_text(svc, dest) if svc is not None and dest is not None else ""
+    return dest_text(conn.svc, dest) if dest is not None else ""
 
 
 def scheduled(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> Conn | Event | None:
@@ -213,7 +213,7 @@ def by_template(
     if dest is not None and dest.weight == 0 and setting(ns, "expire_quiescent_template"):
         dest = None
     if found is not None and dest is None:
-        table.by_in.pop(found.in_key, None)  # it waits for its timer, and nobody finds it any more
+        table.invalidate(found)
         found = None
     if found is None:
         dest = pick(ns, svc, client, virtual)

@@ -42,7 +42,7 @@ ERRNO_TEXT = {
 }
 INSTEAD = {
     "route": "ip route", "arp": "ip neigh", "tcp": "ss -tan", "udp": "ss -uan", "dev": "ip -s link",
-    "fib_trie": "ip route show table all", "nf_conntrack": "conntrack -L", "snmp": "nstat",
+    "fib_trie": "ip route show table all", "snmp": "nstat",
 }  # fmt: skip
 #: where named network namespaces are mounted; the second is the path that the runtimes write
 NETNS_FOLDERS = ("/run/netns", "/var/run/netns")
@@ -294,6 +294,10 @@ class Files:
     def _special_read(self, path: str) -> str:
         parts = path.split("/")[1:]
         if len(parts) > 2 and parts[0] == "proc" and parts[1] != "sys" and "net" in parts[1:3]:
+            from engine.shell.procnet import READERS
+
+            if parts[-1] in READERS:
+                return READERS[parts[-1]](self.world.net, self.ns)
             tool = INSTEAD.get(parts[-1], "ip")
             raise NotModelled(path, USE_TOOLS(tool=tool))
         kind = self._special_kind(path)

@@ -39,6 +39,17 @@ from engine.linux.ops.ipset import (
     IpsetRename,
     IpsetSwap,
 )
+from engine.linux.ops.ipvs import (
+    IpvsAddDest,
+    IpvsAddService,
+    IpvsClear,
+    IpvsDelDest,
+    IpvsDelService,
+    IpvsEditDest,
+    IpvsEditService,
+    IpvsTimeouts,
+    IpvsZero,
+)
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
 from engine.linux.ops.nexthop import DelNexthop, SetNexthop
@@ -100,6 +111,15 @@ __all__ = [
     "IpsetFlush",
     "IpsetRename",
     "IpsetSwap",
+    "IpvsAddDest",
+    "IpvsAddService",
+    "IpvsClear",
+    "IpvsDelDest",
+    "IpvsDelService",
+    "IpvsEditDest",
+    "IpvsEditService",
+    "IpvsTimeouts",
+    "IpvsZero",
     "KillProc",
     "Listen",
     "LoadModule",

@@ -31,12 +31,24 @@ from engine.linux.ops.box import AddNetns, DelNetns
 from engine.linux.ops.ipset import IpsetOp
 from engine.linux.ops.ipsetwords import ipset_words
 from engine.linux.ops.device import AddDevice, LoadModule, SetDevice
+from engine.linux.ops.ipvs import (
+    IpvsAddDest,
+    IpvsAddService,
+    IpvsClear,
+    IpvsDelDest,
+    IpvsDelService,
+    IpvsEditDest,
+    IpvsEditService,
+    IpvsTimeouts,
+    IpvsZero,
+)
 from engine.linux.ops.link import PORT_FLAGS, AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
 from engine.linux.ops.nexthop import DelNexthop, SetNexthop
 from engine.linux.ops.route import AddRoute, DelRoute, FlushRouteCache, FlushRoutes, Way
 from engine.linux.ops.rule import AddRule, DelRule, FlushRules
 from engine.linux.ops.vxlanfdb import FlushVxlanFdb, SetVxlanFdb
+from engine.linux.text.ipvs import dest_text, key_text, peer_text, service_text
 from engine.linux.text.route import dst_text, table_name
 from engine.linux.text.rule import proto_text, range_text
 
@@ -475,3 +487,48 @@ def _(op: IpsetOp, place: Place) -> tuple[Words, ...]:
     inside = place(op.netns)
     head = ("ip", "netns", "exec", inside, "ipset") if inside else ("ipset",)
     return ((*head, *ipset_words(op)),)
+
+
+def ipvsadm(netns: str, place: Place, *words: str) -> tuple[Words, ...]:
+    inside = place(netns)
+    head = ("ip", "netns", "exec", inside, "ipvsadm") if inside else ("ipvsadm",)
+    return ((*head, *" ".join(words).split()),)
+
+
+@to_command.register(IpvsAddService)
+@to_command.register(IpvsEditService)
+def _(op: IpvsAddService | IpvsEditService, place: Place) -> tuple[Words, ...]:
+    text = service_text(op.service)
+    return ipvsadm(op.netns, place, text if isinstance(op, IpvsAddService) else text.replace("-A", "-E", 1))
+
+
+@to_command.register
+def _(op: IpvsDelService, place: Place) -> tuple[Words, ...]:
+    return ipvsadm(op.netns, place, "-D", key_text(op.key))
+
+
+@to_command.register
+def _(op: IpvsClear, place: Place) -> tuple[Words, ...]:
+    return ipvsadm(op.netns, place, "-C")
+
+
+@to_command.register(IpvsAddDest)
+@to_command.register(IpvsEditDest)
+def _(op: IpvsAddDest | IpvsEditDest, place: Place) -> tuple[Words, ...]:
+    text = dest_text(op.key, op.dest)
+    return ipvsadm(op.netns, place, text if isinstance(op, IpvsAddDest) else text.replace("-a", "-e", 1))
+
+
+@to_command.register
+def _(op: IpvsDelDest, place: Place) -> tuple[Words, ...]:
+    return ipvsadm(op.netns, place, "-d", key_text(op.key), "-r", peer_text(*op.dest))
+
+
+@to_command.register
+def _(op: IpvsTimeouts, place: Place) -> tuple[Words, ...]:
+    return ipvsadm(op.netns, place, "--set", str(op.tcp), str(op.tcpfin), str(op.udp))
+
+
+@to_command.register
+def _(op: IpvsZero, place: Place) -> tuple[Words, ...]:
+    return ipvsadm(op.netns, place, "-Z", key_text(op.key) if op.key is not None else "")

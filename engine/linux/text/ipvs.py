@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from engine.errors import InputError, Problem
 from engine.linux.addr import ip4, text4
-from engine.linux.ipvs.rows import FULL_MASK, Dest, Service
+from engine.linux.ipvs.rows import FULL_MASK, Dest, Service, SvcKey
 from engine.linux.packet import Proto
 from engine.say import Phrase
 
@@ -28,11 +28,10 @@ def peer_text(addr: int, port: int) -> str:
     return f"{text4(addr)}:{port}"
 
 
-def where_text(svc: Service) -> str:
+def key_text(key: SvcKey) -> str:
     """`-t 10.96.0.10:80`, `-f 7`."""
-    if svc.fwmark:
-        return f"-f {svc.fwmark}"
-    return f"{PROTO_LETTERS[Proto(svc.proto)]} {peer_text(svc.addr, svc.port)}"
+    proto, addr, port = key
+    return f"{PROTO_LETTERS[Proto(proto)]} {peer_text(addr, port)}" if proto else f"-f {addr}"
 
 
 def flags_text(svc: Service) -> str:
@@ -42,7 +41,7 @@ def flags_text(svc: Service) -> str:
 
 
 def service_text(svc: Service) -> str:
-    words = ["-A", where_text(svc), "-s", svc.scheduler]
+    words = ["-A", key_text(svc.key), "-s", svc.scheduler]
     if svc.timeout:
         words += ["-p", str(svc.timeout)]
         if svc.netmask != FULL_MASK:
@@ -54,8 +53,8 @@ def service_text(svc: Service) -> str:
     return " ".join(words)
 
 
-def dest_text(svc: Service, dest: Dest) -> str:
-    words = ["-a", where_text(svc), "-r", peer_text(dest.addr, dest.port), METHOD_LETTERS[dest.method]]
+def dest_text(key: SvcKey, dest: Dest) -> str:
+    words = ["-a", key_text(key), "-r", peer_text(dest.addr, dest.port), METHOD_LETTERS[dest.method]]
     words += ["-w", str(dest.weight)]
     if dest.method == "tunnel":
         words += ["--tun-type", "ipip"]
@@ -64,17 +63,6 @@ def dest_text(svc: Service, dest: Dest) -> str:
     if dest.lower:
         words += ["-y", str(dest.lower)]
     return " ".join(words)
-
-
-def sorted_services(services: list[Service]) -> list[Service]:
-    """ipvsadm's own order: by protocol, then by the address's bytes as the machine reads them, then by port."""
-
-    def key(svc: Service) -> tuple[int, int, int, int]:
-        order = svc.proto if not svc.fwmark else 1 << 16
-        swapped = int.from_bytes(svc.addr.to_bytes(4, "big"), "big")
-        return (order, svc.fwmark, swapped, svc.port)
-
-    return sorted(services, key=key)
 
 
 def parse_service(line: str) -> Service:

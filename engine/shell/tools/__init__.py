@@ -15,7 +15,7 @@ from engine.shell.tool import Tool
 _REFUSED = (
     "awk", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
-    "pip", "ethtool", "nmcli", "ipvsadm", "ufw", "firewall-cmd",
+    "pip", "ethtool", "nmcli", "ufw", "firewall-cmd",
     "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap", "nslookup",
     "dig", "host", "getent",
 )  # fmt: skip
@@ -114,7 +114,9 @@ MODULES: dict[str, str] = {
     "ip6tables-restore": "iptables",
     "conntrack": "conntrack",
     "ipset": "ipset",
-    "ipset":
+    "ipvsadm": "ipvsadm",
+    "ipvsadm-save": "ipvsadm",
+    "ipvsadm-restore": "ipvsadm",
     "bpftool": "bpftool",
     # containers and the cluster
     "docker": "docker",

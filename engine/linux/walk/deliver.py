@@ -15,11 +15,9 @@ from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, Icmp, IPv4, Packet, Proto, Tcp, Udp
 from engine.linux.skb import Skb
-from engine.linux.walk import tunnel, words
+from engine.linux.walk import routing, tunnel, words
 from engine.linux.walk.walker import Answering, End, Event, Waiting, Walker
 
-#: how long a path MTU is believed (net.ipv4.route.mtu_expires)
-PATH_MTU_SECONDS = 600.0
 #: --reject-with -> ICMP code of type 3
 REJECT_CODES = {
     "icmp-net-unreachable": 0, "icmp-host-unreachable": 1, "icmp-proto-unreachable": 2, "icmp-port-unreachable": 3,
@@ -40,7 +38,7 @@ def icmp_error(ns: Netns, skb: Skb, type: int, code: int, *, mtu: int = 0) -> An
     if isinstance(l4, Icmp) and l4.is_error:
         return None
     ip = packet.ip
-    if ip.src == 0:
+    if ip.src == 0 or ip.offset:
         return None
     source = ip.dst if ns.owns(ip.dst) else 0
     quoted = packet.unframed()
@@ -91,7 +89,7 @@ def find_waiting(
 
 def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> Event:
     """Hand the packet to whoever it is for; a tunnel's own socket is asked first."""
-    if ns.tunnels:
+    if ns.tunnels or skb.packet.ip.proto == Proto.IPIP:
         event = tunnel.receive(w, ns, skb, place)
         if event is not None:
             return event
@@ -160,7 +158,7 @@ def to_icmp(w: Walker, ns: Netns, skb: Skb, l4: Icmp, place: Place) -> End:
             local, remote = (quoted.src, quoted.sport), (quoted.dst, quoted.dport)
             found = find_waiting(w, ns, quoted.proto, local, remote)
             if l4.code == 4 and l4.type == 3 and l4.mtu:
-                ns.path_mtus[quoted.dst] = (l4.mtu, w.net.clock + PATH_MTU_SECONDS)
+                routing.learn_mtu(w, ns, quoted.dst, l4.mtu)
             if found is not None or quoted.proto == Proto.ICMP:
                 w.step(StepKind.SOCKET, place, packet, why=words.ICMP_ERROR_IN())
                 return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)

@@ -19,7 +19,7 @@ from engine.linux.conntrack import tuple_of
 from engine.linux.flow import FlowKey
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.multipath import find
-from engine.linux.net import Netns, PathMtu
+from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, IPv4, Layer, Packet, Proto, Udp
 from engine.linux.rows import Link, Port
 from engine.linux.skb import Skb
@@ -117,10 +117,7 @@ def send_outer(
         why = words.OUTER_CIRCLE(dst=text4(dst), dev=link.name)
         return w.drop(place, inner, why, Outcome.LOOP, row=row)
     src = src or routing.choose_source(there, route, dst)
-    out = routing.out_device(there, route)
-    refused = too_big(
-        w, ns, skb, inner, place, routing.path_mtu(w, there, dst, route.mtu or out.mtu) - room, strict
-    )
+    refused = too_big(w, ns, skb, inner, place, routing.way_mtu(w, there, route, dst).mtu - room, strict)
     if refused is not None:
         return refused
     w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1
@@ -154,10 +151,7 @@ def too_big(
     if not inner.has_ip or inner.ip_length() <= mtu:
         return None
     packet = inner.unframed()
-    known = ns.path_mtus.get(packet.ip.dst)
-    if (known is None or known[0] > mtu) and mtu >= int(ns.sysctl("net.ipv4.route.min_pmtu")):
-        until = w.net.clock + float(ns.sysctl("net.ipv4.route.mtu_expires"))
-        ns.path_mtus[packet.ip.dst] = PathMtu(mtu, until)
+    routing.learn_mtu(w, ns, packet.ip.dst, mtu)
     if not packet.ip.df or not strict:
         return None
     asker = Skb(packet=packet, iif=skb.iif, ct=skb.ct, ctdir=skb.ctdir, ctstate=skb.ctstate)
@@ -176,7 +170,7 @@ def receive(w: Walker, ns: Netns, skb: Skb, place: Place) -> Event | None:
     if packet.ip.proto == Proto.IPIP:
         from engine.linux.walk import ipip
 
-        return ipip.receive(w, ns, skb, place) if (4, 0) in ns.tunnels else None
+        return ipip.receive(w, ns, skb, place) if "ipip" in w.net.boxes[ns.box].modules else None
     l4 = packet.l4
     if not isinstance(l4, Udp):
         return None

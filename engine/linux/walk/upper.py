@@ -19,10 +19,10 @@ from engine.linux.journey import Fidelity, Outcome, StepKind
 from engine.linux.linkinfo import Ipvlan, Macvlan
 from engine.linux.multipath import find
 from engine.linux.net import Netns
-from engine.linux.packet import Arp, Packet
+from engine.linux.packet import Packet
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
-from engine.linux.walk import l2, outbound, routing
+from engine.linux.walk import deliver, hooks, l2, outbound, routing
 from engine.linux.walk import words_tunnel as words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 
@@ -250,6 +250,21 @@ def ipvlan_in(w: Walker, ns: Netns, link: Link, frame: Packet, uppers: list[Foun
     assert address is not None
     why = words.IPVLAN_IN(ip=text4(address), dev=target[1].name, lower=link.name)
     w.step(StepKind.BRIDGE, place, frame, why=why, fidelity=Fidelity.DOCUMENTED)
-    if frame.eth.dst == link.mac and frame.has_ip and frame.eth.dst != target[1].mac:
-        frame = frame.framed(replace(frame.eth, dst=target[1].mac))
+    info = target[1].info
+    if isinstance(info, Ipvlan) and info.mode == "l3s" and frame.has_ip:
+        return symmetric_in(w, ns, link, frame, target)
     return arrive(target, frame)(w)
+
+
+def symmetric_in(w: Walker, ns: Netns, link: Link, frame: Packet, target: Found) -> Event:
+    """l3s: the packet goes through PREROUTING and INPUT of the lower device's namespace, as its own, and then to the
+    socket behind the ipvlan (ipvlan_l3_rcv, ipvlan_nf_input)."""
+    place = w.at(ns, link.name, "in")
+    skb = Skb(packet=frame.unframed(), iif=link.name)
+    for hook in ("PREROUTING", "INPUT"):
+        event = hooks.run_hook(w, ns, hook, skb, place)
+        if event is not None:
+            return event
+    there, device = target
+    skb = Skb(packet=skb.packet, iif=device.name)
+    return deliver.deliver(w, there, skb, w.at(there, device.name, "in"))

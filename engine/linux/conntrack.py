@@ -194,6 +194,12 @@ class Conntrack:
         for entry in [e for e in self.entries.values() if e.deadline <= now]:
             self.remove(entry)
 
+    def forget_masqueraded(self, ifindex: int, address: int = 0) -> None:
+        """A device went down, or lost an address (0 = all of it): connections that MASQUERADE gave its address end
+        (nf_nat_masquerade.c)."""
+        for entry in [e for e in self.entries.values() if e.masq == ifindex and address in (0, e.reply.dst)]:
+            self.remove(entry)
+
     def shown(self, now: float) -> list[CtEntry]:
         """What the tools list: living entries; one that only answers use is hidden, as in the kernel."""
         return [e for e in self.entries.values() if e.deadline > now and not e.clash]

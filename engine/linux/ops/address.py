@@ -106,6 +106,7 @@ def drop_address(ns: Netns, link: Link, row: Address) -> None:
             for heir in heirs:
                 insert_address(ns, link, replace(heir, secondary=False))
         forget_address(ns, link, gone, made)
+        ns.conntrack.forget_masqueraded(link.ifindex, gone.addr)
     if not ns.addresses[link.ifindex]:
         del ns.addresses[link.ifindex]
 

@@ -60,6 +60,7 @@ def set_link_down(ns: Netns, link: Link) -> None:
     down_device(ns, link.ifindex)
     forget_neighbours(ns, link.ifindex)
     forget_learned(ns, link.ifindex)
+    ns.conntrack.forget_masqueraded(link.ifindex)
 
 
 def forget_neighbours(ns: Netns, ifindex: int, *, keep_permanent: bool = False) -> None:
@@ -190,6 +191,7 @@ def take_out(net: Net, ns: Netns, link: Link) -> None:
     before = watch(net, ns, link)
     strip(net, ns, link)
     forget_entries(ns, link.ifindex)
+    ns.conntrack.forget_masqueraded(link.ifindex)
     take_from_above(net, ns, link)
     del ns.links[link.ifindex]
     del ns.names[link.name]

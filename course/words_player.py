@@ -39,3 +39,14 @@ LAST = Phrase("end", "끝")
 LAST_ABOUT = Phrase("to the last hop", "마지막 홉으로 갑니다")
 ROW = Phrase("row", "행")
 ROW_ABOUT = Phrase("type the command that prints the deciding row", "결정한 행을 출력하는 명령을 입력합니다")
+CHAINS = Phrase("chains", "체인")
+CHAINS_ABOUT = Phrase(
+    "open the chains that the packet meets here, rule by rule",
+    "패킷이 여기서 만나는 체인을 규칙 하나하나까지 엽니다",
+)
+CHAIN = Phrase("chain", "체인")
+CHAIN_ABOUT = Phrase("the next or previous chain", "다음이나 이전 체인으로 갑니다")
+RULE = Phrase("rule", "규칙")
+RULE_ABOUT = Phrase("the next or previous rule", "다음이나 이전 규칙으로 갑니다")
+FOLLOW = Phrase("follow", "따라가기")
+FOLLOW_ABOUT = Phrase("into the chain that the rule jumps to", "규칙이 점프하는 체인으로 들어갑니다")

@@ -135,8 +135,9 @@ def _when_bridged(steps: Sequence[Step]) -> str:
     return ""
 
 
-def _tables(hook: str, used: set[str]) -> list[str]:
-    """The stages of a hook: its tables by priority with conntrack between; `security` only where a rule is."""
+def _tables(hook: str, used: Sequence[str]) -> list[str]:
+    """The stages of a hook: its tables by priority with conntrack between; `security` only where a rule is. What else
+    stands there (a table of nft) is shown where it was met, behind what was met before it."""
     names: list[str] = []
     tracked = hook not in ("PREROUTING", "OUTPUT")
     for table, priority in LAYOUT[hook]:
@@ -145,6 +146,13 @@ def _tables(hook: str, used: set[str]) -> list[str]:
             tracked = True
         if table != "security" or f"{hook} security" in used:
             names.append(table)
+    at = 0
+    for key in used:
+        section, _, table = key.partition(" ")
+        if section == hook and table:
+            if table not in names:
+                names.insert(at, table)
+            at = names.index(table) + 1
     return names
 
 
@@ -178,7 +186,7 @@ def diagram(steps: Sequence[Step], current: Step | None, lang: str) -> list[Sect
     ]
     names: list[tuple[str, str, str, bool]] = []
     for section, hook, away in order:
-        for table in _tables(hook, set(met)) if hook else [section]:
+        for table in _tables(hook, list(met)) if hook else [section]:
             names.append((section, table, f"{hook} {table}" if hook else section, away))
     reached = max((i for i, (_, _, key, _) in enumerate(names) if key in met), default=-1)
     out: list[Section] = []

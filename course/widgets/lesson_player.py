@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from course import words_player as words
@@ -28,6 +29,7 @@ class LessonPlayer(Player):
         Command(
             action="zoom", keys=("enter", "z"), label=words.ZOOM, about=words.ZOOM_ABOUT, bar=6, shown="z"
         ),
+        Command(action="chain", keys=("c", "f12"), label=words.CHAINS, about=words.CHAINS_ABOUT, bar=0),
         Command(action="view", keys=("v", "f6"), label=words.LADDER, about=words.LADDER_ABOUT, bar=6),
         Command(
             action="faster(1)",
@@ -44,3 +46,23 @@ class LessonPlayer(Player):
         Command(action="last", keys=("end",), label=words.LAST, about=words.LAST_ABOUT),
         Command(action="choose_row", keys=("o",), label=words.ROW, about=words.ROW_ABOUT),
     )
+
+    #: while a chain is open: what the arrows and Enter do then
+    CHAIN: ClassVar[tuple[Command, ...]] = (
+        Command(
+            action="down(1)", keys=("down",), label=words.RULE, about=words.RULE_ABOUT, bar=8, shown="↑↓"
+        ),
+        Command(
+            action="step(1)", keys=("right",), label=words.CHAIN, about=words.CHAIN_ABOUT, bar=7, shown="← →"
+        ),
+        Command(action="enter", keys=("enter",), label=words.FOLLOW, about=words.FOLLOW_ABOUT, bar=7),
+    )
+
+    def actions_now(self) -> tuple[Command, ...]:
+        """The keys as they are now: another set while a chain is open; `c` is shown in the zoom."""
+        out = [
+            replace(c, bar=8 if self.zoomed else 0) if c.action == "chain" else c
+            for c in self.ACTIONS
+            if not (self.chained and c.keys[0] in ("right", "left", "enter"))
+        ]
+        return (*(self.CHAIN if self.chained else ()), *out)

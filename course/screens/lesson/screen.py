@@ -207,6 +207,11 @@ class LessonScreen(LessonSteps):
             self._go("see")
         self.see.play_pause()
 
+    @on(Player.KeysChanged)
+    @on(Player.ViewChanged)
+    def _keys_changed(self) -> None:
+        self.show_keys()
+
     @on(Player.RowChosen)
     def _row(self, event: Player.RowChosen) -> None:
         """Type the command that prints the row, where it decides."""

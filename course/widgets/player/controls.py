@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from course.keys import aliases
 from course.render.playback import Playback
+from course.widgets.player.zoom import Zoom
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0)
 
@@ -34,13 +35,17 @@ class PlayerControls(Widget):
         Binding("end", "last", "end", show=False),
         Binding("plus,equals_sign,f10", "faster(1)", "faster", show=False),
         Binding("minus,f9", "faster(-1)", "slower", show=False),
-        Binding("enter," + aliases("z"), "zoom", "zoom"),
+        Binding("enter", "enter", "zoom", show=False),
+        Binding(aliases("z"), "zoom", "zoom"),
         Binding(aliases("v") + ",f6", "view", "ladder/scene"),
         Binding(aliases("r") + ",f5", "replay", "replay", show=False),
         Binding(aliases("a") + ",f7", "arp", "ARP detail", show=False),
         Binding(aliases("m") + ",f8", "later", "later packets", show=False),
         Binding(aliases("g") + ",number_sign", "goto", "go to hop", show=False),
         Binding(aliases("o"), "choose_row", "use the row", show=False),
+        Binding(aliases("c") + ",f12", "chain", "chain", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
     ]
 
     playback: Playback
@@ -86,6 +91,37 @@ class PlayerControls(Widget):
     def _recut(self) -> None:
         raise NotImplementedError
 
+    @property
+    def zoom(self) -> Zoom:
+        raise NotImplementedError
+
+    @property
+    def chained(self) -> bool:
+        """Is a chain open in the zoom? Then the arrows move in it."""
+        return self._zoomed and self.zoom.chain is not None
+
+    def action_chain(self) -> None:
+        """Open the chains of the node that the hop crosses, and close them again."""
+        if self.chained:
+            self.zoom.close()
+        elif self.playback.now is not None:
+            self._stop()
+            if not self._zoomed:
+                self.action_zoom()
+            if not self.zoom.open():
+                self._say_no_chain()
+        self._redraw_keys()
+
+    def action_page(self, by: int) -> None:
+        if self.chained:
+            self.zoom.move(by * self.zoom.page())
+
+    def _say_no_chain(self) -> None:
+        raise NotImplementedError
+
+    def _redraw_keys(self) -> None:
+        raise NotImplementedError
+
     def action_play_pause(self) -> None:
         if self.playing:
             self.pause()
@@ -93,13 +129,18 @@ class PlayerControls(Widget):
             self.play()
 
     def action_step(self, by: int) -> None:
+        if self.chained:
+            self.zoom.turn(by)
+            return
         self._stop()
         self.playback.step(by)
         self._show()
 
     def action_down(self, by: int) -> None:
         """Down and up: the next hop in the ladder and the scene, the next step in the zoom."""
-        if self._zoomed:
+        if self.chained:
+            self.zoom.move(by)
+        elif self._zoomed:
             self.action_inside(by)
         else:
             self.action_step(by)
@@ -110,10 +151,16 @@ class PlayerControls(Widget):
         self._show()
 
     def action_first(self) -> None:
-        self.seek(0, 0.0)
+        if self.chained:
+            self.zoom.move(-(10**9))
+        else:
+            self.seek(0, 0.0)
 
     def action_last(self) -> None:
-        self.seek(self.playback.last)
+        if self.chained:
+            self.zoom.move(10**9)
+        else:
+            self.seek(self.playback.last)
 
     def action_faster(self, by: int) -> None:
         index = SPEEDS.index(self.speed) if self.speed in SPEEDS else 1
@@ -125,9 +172,18 @@ class PlayerControls(Widget):
         if self._typed is not None:
             self._go_typed()
             return
+        if self.chained:
+            self.zoom.close()
         self._stop()
         self._zoomed = not self._zoomed and self.playback.now is not None
         self._arrange()
+
+    def action_enter(self) -> None:
+        """Enter: into the hop, and in a chain to where its rule leads."""
+        if self._typed is None and self.chained:
+            self.zoom.follow()
+        else:
+            self.action_zoom()
 
     def action_view(self) -> None:
         self._view = "scene" if self.view == "ladder" else "ladder"
@@ -157,7 +213,9 @@ class PlayerControls(Widget):
             if event.key == "escape" and self._zoomed:
                 event.stop()
                 event.prevent_default()
-                self.action_zoom()
+                if not (self.chained and self.zoom.back()):
+                    self.action_zoom()
+                self._redraw_keys()
             return
         event.stop()
         event.prevent_default()

@@ -21,6 +21,7 @@ from textual.message import Message
 
 from course.render.caption import NARROW, panel
 from course.render.cast import bridge_ports
+from course.render.chains import NO_CHAINS
 from course.render.frames import Beat, Film, film
 from course.render.glyphs import glyphs
 from course.render.playback import Playback
@@ -86,6 +87,13 @@ class Player(PlayerControls):
         @property
         def control(self) -> Player:
             return self.player
+
+    class KeysChanged(Message):
+        """The keys mean something else now."""
+
+        def __init__(self, player: Player) -> None:
+            super().__init__()
+            self.player = player
 
     class ViewChanged(Message):
         """The scene, the ladder or the zoom stands there now."""
@@ -334,7 +342,7 @@ class Player(PlayerControls):
         if self._ready and self._net is not None:
             self.query_one(PlayerScene).set_film(self._net, playback)
             self.query_one(Ladder).set_film(playback)
-            self.query_one(Zoom).set_film(playback)
+            self.query_one(Zoom).set_film(playback, self._net)
         self._show()
 
     def on_mount(self) -> None:
@@ -438,6 +446,16 @@ class Player(PlayerControls):
             moment = beat.moments[self.playback.shown()]
             if moment.row:
                 self.post_message(self.RowChosen(self, moment.row, moment.step.place, moment.step))
+
+    @property
+    def zoom(self) -> Zoom:
+        return self.query_one(Zoom)
+
+    def _say_no_chain(self) -> None:
+        self.zoom.say(NO_CHAINS().text(self._lang))
+
+    def _redraw_keys(self) -> None:
+        self.post_message(self.KeysChanged(self))
 
     def on_ladder_asked(self, event: Ladder.Asked) -> None:
         event.stop()

@@ -47,7 +47,11 @@ def test_every_kind_has_a_clause(kind: StepKind) -> None:
         english, korean = (words.clause(step).text(lang) for lang in ("en", "ko"))
         assert english and korean
         assert "{" not in english + korean
-        assert any("가" <= c <= "힣" for c in korean) or kind in (StepKind.CONNTRACK, StepKind.RULE)
+        assert any("가" <= c <= "힣" for c in korean) or kind in (
+            StepKind.CONNTRACK,
+            StepKind.RULE,
+            StepKind.BPF,
+        )
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -13,7 +13,7 @@ from textual.geometry import Region
 from course.widgets.player import Player
 from course.widgets.player.paint import LOOKS, ROLES, Painted
 from course.widgets.player.scene import PlayerScene
-from engine.linux.journey import Journey, Outcome
+from engine.linux.journey import Journey, Outcome, StepKind
 from engine.linux.net import Net
 from tests.course.render import labs
 
@@ -436,3 +436,45 @@ async def test_an_empty_player_is_quiet() -> None:
             "space", "right", "left", "end", "home", "enter", "v", "a", "m", "g", "r", "o", "plus"
         )
         assert not app.query_one(Player).playing
+
+
+async def test_the_chains_of_a_hop_are_opened_scrolled_followed_and_left() -> None:
+    from course.catalog import LESSONS
+    from engine.grade.course import Course
+    from engine.grade.story import Story
+
+    played = Story(Course.load(LESSONS).lesson("01-containers")).play(0, 1)
+    app = Alone(view="scene")
+    async with app.run_test(size=(80, 24)) as pilot:
+        player = app.player
+        player.load(played.journey, played.lab.world.net)
+        at = next(
+            i
+            for i, b in enumerate(player.film.beats)
+            if any(m.step.kind is StepKind.FORWARD for m in b.moments)
+        )
+        player.seek(at)
+        await pilot.press("c")
+        await pilot.pause()
+        assert player.zoomed and player.chained
+        first = player.zoom.chain
+        await pilot.press("right")
+        assert player.zoom.chain != first and player.playback.beat == at
+        await pilot.press("left")
+        assert player.zoom.chain == first
+        while player.zoom.chain is not None and player.zoom.chain.chain != "FORWARD":
+            await pilot.press("right")
+        await pilot.press("home", "down", "enter")
+        inside = player.zoom.chain
+        assert inside is not None and inside.chain.startswith("DOCKER")
+        await pilot.press("escape")
+        assert player.zoom.chain is not None and player.zoom.chain.chain == "FORWARD"
+        await pilot.press("escape")
+        assert player.zoomed and not player.chained
+        await pilot.press("ㅊ", "right")
+        assert player.chained
+        await pilot.press("z")
+        assert not player.zoomed and player.playback.beat == at
+        player.seek(0)
+        await pilot.press("c", "right")
+        assert player.zoomed and not player.chained and player.playback.beat == 1

@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 CLONE_NEWNET = 0x40000000
-IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO, IP_PKTINFO = 10, 0, 2, 8
+IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_PKTINFO = 10, 2, 8
 LIBC = ctypes.CDLL(None, use_errno=True)
 #: what a namespace must not wait for: the kernel's budgets of ICMP errors
 BUDGETS = {
@@ -157,7 +157,7 @@ class Stage:
         wait: float = 0.3,
     ) -> str:  # fmt: skip
         """One TCP handshake (it stays open), one datagram or one ping: "" when something came back, else the errno's
-        name, or SILENCE."""
+        name, or SILENCE. `df`: a datagram that does not fit is refused, not cut."""
         self.enter(name)
         try:
             sock = self.opened(proto, sport, df)
@@ -172,7 +172,7 @@ class Stage:
             error = self.connected(sock, wait)
         else:
             error = error or self.answered(sock, wait)
-        if proto == "tcp" and error == "SILENCE":
+        if proto == "tcp" and error:
             sock.close()  # or it would knock again, in the middle of what comes next
         else:
             self.kept.append(sock)
@@ -199,8 +199,8 @@ class Stage:
             sock = socket.socket(socket.AF_INET, kind)
             sock.bind(("0.0.0.0", sport))
         sock.setblocking(False)
-        if proto != "tcp":
-            sock.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO if df else IP_PMTUDISC_DONT)
+        if proto != "tcp" and df:
+            sock.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
         return sock
 
     def connected(self, sock: socket.socket, wait: float) -> str:

@@ -280,5 +280,5 @@ IPVS_SCENES = [
         ],
         flags=" -p 600",
     ),
-    ipvs_scene("ipvs-no-conntrack", [*ROUND, dns("p12"), dns("n1")], conntrack=0),
+    ipvs_scene("ipvs-no-conntrack", [*ROUND[:4], dns("p12"), dns("n1"), tcp("sw", *NP)], conntrack=0),
 ]

@@ -73,20 +73,31 @@ class Recorded(Seeded):
 
 def call(
     net: Net, name: str, proto: str, dst: str, dport: int, sport: int, choose: Choose, *, size: int = 1,
-    df: bool = False, echo: bool = False,
+    df: bool = False, echo: bool = False, wait: float = 1.0,
 ) -> Call:  # fmt: skip
     """The packet of one recorded flow; a datagram is answered when the recording's servers echo."""
     id = space(net, name).id
     if proto == "icmp":
-        return ping_call(net, id, ip4(dst), choose=choose, ident=sport, size=size, df=df)
+        return ping_call(net, id, ip4(dst), choose=choose, ident=sport, size=size, df=df, timeout=wait)
     if proto == "udp":
 
         def serve(delivery: Delivery) -> Answer:
             return Answer(payload=delivery.request if echo else None)
 
         request = Payload(protocol="echo", text="x" * size, size=size)
-        return udp_call(net, id, ip4(dst), dport, choose=choose, sport=sport, request=request, serve=serve)
-    return tcp_call(net, id, ip4(dst), dport, choose=choose, sport=sport, stay=True)
+        return udp_call(
+            net,
+            id,
+            ip4(dst),
+            dport,
+            choose=choose,
+            sport=sport,
+            request=request,
+            serve=serve,
+            timeout=wait,
+            strict=df,
+        )
+    return tcp_call(net, id, ip4(dst), dport, choose=choose, sport=sport, stay=True, timeout=wait)
 
 
 def lines(net: Net, walks: Iterable[Walk]) -> dict[str, list[str]]:

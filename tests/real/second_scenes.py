@@ -5,7 +5,9 @@ from __future__ import annotations
 from tests.real.ipvs_scenes import IPVS_SCENES
 from tests.real.scene import Scene
 from tests.real.tunnel_scenes import DUMMY_SCENES, GENEVE_SCENES, IPIP_SCENES, IPVLAN_SCENES
+from tests.real.wiring_scenes import WIRING_SCENES
 
 SCENES: dict[str, Scene] = {
-    scene.name: scene for scene in (*IPVS_SCENES, *IPIP_SCENES, *GENEVE_SCENES, *IPVLAN_SCENES, *DUMMY_SCENES)
+    scene.name: scene
+    for scene in (*IPVS_SCENES, *IPIP_SCENES, *GENEVE_SCENES, *IPVLAN_SCENES, *DUMMY_SCENES, *WIRING_SCENES)
 }

@@ -35,6 +35,9 @@ VERDICT = re.compile(r"(#\d+)=\S+")
 EXPIRES = re.compile(r"^(\w+ ) *\d+:\d+ +")
 #: a tunnel's own source port: a hash with a secret of each kernel's
 TUNNEL = re.compile(r"^(\w+ \S+ udp [0-9.]+):\d+ (> [0-9.]+:\d+ ttl \d+ \| vni )")
+#: ports that somebody chose by hand; the senders' are from 40001 on
+KNOWN = (0, 7, 9, 22, 53, 54, 80, 81, 5353, 6081, 6082, 8080, 8472, 30080, 65535)
+CHOSEN = re.compile(r"(sport|dport)=(\d+)")
 SECONDS, USE = re.compile(r"^(\S+ +\d+) \d+ "), re.compile(r" use=\d+$")
 
 
@@ -50,6 +53,16 @@ def table(text: str) -> list[str]:
     """Lines of a tool as they can be compared: without times; a list of connections in any order."""
     lines = [EXPIRES.sub(r"\1", line) for line in text.splitlines()]
     return sorted(lines) if text.startswith("IPVS connection") else lines
+
+
+def connections(rows: list[str]) -> list[str]:
+    """Lines of `conntrack -L` in any order, without times; a port that the kernel chose is `*`."""
+
+    def port(found: re.Match[str]) -> str:
+        known = int(found[2]) in KNOWN or 40001 <= int(found[2]) < 40100
+        return found[0] if known else f"{found[1]}=*"
+
+    return sorted(CHOSEN.sub(port, USE.sub("", SECONDS.sub(r"\1 ", row))) for row in rows)
 
 
 class Replay:
@@ -71,22 +84,20 @@ class Replay:
             choose = model.Recorded(truth["lines"], model.names(self.net))
             call = model.call(
                 self.net, step.netns, step.proto, step.dst, step.dport, truth["sport"], choose,
-                size=step.size, df=step.df, echo=True,
+                size=step.size, df=step.df, echo=True, wait=step.wait,
             )  # fmt: skip
             error = "SILENCE" if call.error == "ETIMEDOUT" else call.error
             out = {
-                name: [plain(r) for r in rows]
+                name: [TUNNEL.sub(r"\1 \2", plain(r)) for r in rows]
                 for name, rows in model.lines(self.net, call.leg.walks()).items()
             }
             if step.proto != "icmp":
                 out["answer"] = [error]
         for id, name in model.names(self.net).items():
-            rows = [
-                USE.sub("", SECONDS.sub(r"\1 ", conntrack_text.to_text(e, self.net.clock)))
-                for e in self.net.spaces[id].conntrack.shown(self.net.clock)
-            ]
+            entries = self.net.spaces[id].conntrack.shown(self.net.clock)
+            rows = [conntrack_text.to_text(entry, self.net.clock) for entry in entries]
             if rows:
-                out[f"{name} conntrack"] = sorted(rows)
+                out[f"{name} conntrack"] = connections(rows)
         for name, line in self.scene.shown:
             out[f"{name}: {line}"] = table(self.shell.run(f"ip netns exec {name} {line}").stdout)
         return out
@@ -96,7 +107,7 @@ def truth_of(step: Send | str, truth: dict[str, Any]) -> dict[str, list[str]]:
     out = {name: [TUNNEL.sub(r"\1 \2", row) for row in rows] for name, rows in truth["lines"].items()}
     if isinstance(step, Send) and step.proto != "icmp":
         out["answer"] = [truth["error"]]
-    out |= {f"{name} conntrack": rows for name, rows in truth["conntrack"].items()}
+    out |= {f"{name} conntrack": connections(rows) for name, rows in truth["conntrack"].items()}
     return out | {key: table(text) for key, text in truth.get("shown", {}).items()}
 
 
@@ -106,22 +117,7 @@ def replay(name: str, folder: Path = HERE) -> tuple[str, int, int]:
     recorded = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["steps"]
     side = Replay(scene)
     packets = lines = 0
-    fixed = {
-        *range(40001, 40001 + len(recorded)),
-        80,
-        53,
-        22,
-        7,
-        9,
-        81,
-        54,
-        8080,
-        5353,
-        30080,
-        4789,
-        6081,
-        6082,
-    }
+    fixed = {*range(40001, 40001 + len(recorded)), *KNOWN}
     for number, (step, truth) in enumerate(zip(scene.steps, recorded, strict=True)):
         theirs = named_ports(truth_of(step, truth), fixed)
         ours = named_ports(side.step(step, truth), fixed)

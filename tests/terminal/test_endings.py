@@ -10,11 +10,12 @@ import pytest
 
 from course import words_lesson as say
 from engine.grade.lesson import ExerciseRef
-from tests.terminal.test_first_lesson import Learner, folder
+from tests.terminal.learner import Learner, folder
 from tests.terminal.tmux import Tmux
 
 pytestmark = pytest.mark.needs("tmux")
 SIZE = (80, 24)
+FIRST = "01-containers"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -46,9 +47,9 @@ def test_without_a_terminal_it_says_one_line(tmp_path: Path) -> None:
 
 def test_kill_9_loses_nothing_that_was_graded(tmp_path: Path) -> None:
     options = ("--data-dir", str(tmp_path / "kept"), "--lang", "en")
-    first = next(b.id for b in folder().lesson.steps[0].en if isinstance(b, ExerciseRef))
+    first = next(b.id for b in folder(FIRST).lesson.steps[0].en if isinstance(b, ExerciseRef))
     with Tmux(tmp_path, SIZE) as terminal:
-        learner = Learner(terminal, "en")
+        learner = Learner(terminal, "en", FIRST)
         terminal.start(*options, "--lesson", "1")
         terminal.wait(r"1/\d")
         learner.solve(first)
@@ -59,7 +60,7 @@ def test_kill_9_loses_nothing_that_was_graded(tmp_path: Path) -> None:
         terminal.wait(r"▸ +1 ")
         terminal.keys("Enter")
         terminal.wait("✔")
-        terminal.wait(Learner(terminal, "en").text(say.SOLVED))
+        terminal.wait(Learner(terminal, "en", FIRST).text(say.SOLVED))
 
 
 def test_ctrl_c_says_how_to_quit_and_keeps_running(tmp_path: Path) -> None:

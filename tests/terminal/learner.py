@@ -1,45 +1,54 @@
-"""The first lesson, from the first key to the last exercise, in a real terminal; then a second sitting finds it all.
+"""Somebody who does a lesson by keys in a real terminal, and reads the key bar.
 
-The right answers come from the engine: the test poses the same exercises with the same seed. It waits for what a
-person would wait for, so it also proves that each next key is on the screen.
+The right answers come from the engine: the same exercises are posed with the same seed. It waits for what a person
+would wait for, so it also proves that each next key is on the screen.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
-
-import pytest
 
 from course import words_lesson as say
-from course.catalog import LESSONS, entries
+from course.catalog import LESSONS
 from engine.grade.course import Course, Folder
-from engine.grade.lesson import ExerciseRef
 from engine.grade.pose import Posed
+from engine.grade.predict import Question
+from engine.grade.story import Story
 from engine.lab.deeds import Deed
 from engine.say import Phrase, Said
 from tests.terminal.tmux import Tmux
 
-FIRST = next(e for e in entries() if e.ready)
 SEED = 1
 
 
 @cache
-def folder() -> Folder:
-    return Course.load(LESSONS).lesson(FIRST.id)
+def folder(lesson: str) -> Folder:
+    return Course.load(LESSONS).lesson(lesson)
 
 
 @cache
-def posed(id: str) -> Posed:
-    return folder().pose(id, SEED)
+def posed(lesson: str, id: str) -> Posed:
+    return folder(lesson).pose(id, SEED)
+
+
+@cache
+def story(lesson: str) -> Story:
+    return Story(folder(lesson))
+
+
+def asked(lesson: str, at: tuple[int, int]) -> Question:
+    """The question of a play."""
+    question = story(lesson).play(*at).question
+    assert question is not None
+    return question
 
 
 class Learner:
     """Somebody who reads the key bar."""
 
-    def __init__(self, terminal: Tmux, lang: str) -> None:
-        self.t, self.lang = terminal, lang
+    def __init__(self, terminal: Tmux, lang: str, lesson: str) -> None:
+        self.t, self.lang, self.lesson = terminal, lang, lesson
 
     def text(self, what: Phrase | Said, cells: int = 200) -> str:
         """A pattern for the beginning of what is said; a line of the screen may not hold more."""
@@ -53,7 +62,7 @@ class Learner:
             self.t.wait_bar(r"(^|[^^])\bq ")
 
     def open(self, id: str) -> Posed:
-        exercise = posed(id)
+        exercise = posed(self.lesson, id)
         self.t.keys("e")
         # The title at the left edge, where only the exercise pane has it; the text of the step names it in mid-line.
         self.t.wait(rf"(?m)^ (✔ )?{self.text(exercise.title, 14)}")
@@ -116,36 +125,13 @@ class Learner:
                 self.t.keys("Enter")
         self.t.keys("F9")
 
-
-@pytest.mark.needs("tmux")
-@pytest.mark.parametrize("lang", ["en", "ko"])
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-def test_first_lesson_by_keys(size: tuple[int, int], lang: str, tmp_path: Path) -> None:
-    options = ("--data-dir", str(tmp_path / "kept"), "--lang", lang)
-    steps = folder().lesson.steps
-    with Tmux(tmp_path, size) as terminal:
-        learner = Learner(terminal, lang)
-        terminal.start(*options)
-        terminal.keys("Enter")
-        for number, step in enumerate(steps, 1):
-            terminal.wait(f"{number}/{len(steps)}")
-            terminal.wait(learner.text(step.title, 20))
-            for block in step.en:
-                if isinstance(block, ExerciseRef):
-                    learner.solve(block.id)
-            if number < len(steps):
-                terminal.wait_bar(r"\bn ")
-                terminal.keys("n")
-        marks = "✔" * len(folder().lesson.exercises)
-        terminal.wait(marks)
-        terminal.keys("q")
-        terminal.wait("code=0")
-        assert not terminal.alternate()
-
-        terminal.start(*options)
-        terminal.wait(f"✔ +{FIRST.number} ")
-        terminal.keys("Home", "Enter")
-        terminal.wait(f"{len(steps)}/{len(steps)}")
-        terminal.wait(marks)
-        terminal.keys("q")
-        terminal.wait(r"code=0\s+(.*\s)*.*code=0|code=0")
+    def predict(self, at: tuple[int, int]) -> None:
+        """Answer the question of the packet that stands in See, and let it move."""
+        question = asked(self.lesson, at)
+        self.t.wait_bar(rf"p {self.text(say.PREDICT)}")
+        self.t.keys("p")
+        title = say.ASKS[question.ask](field=question.field)
+        self.t.wait(rf"[╭─] {self.text(title, 20)}")
+        self.pick([o.id for o in question.options], question.right.id)
+        self.t.wait(rf"[╭─] {self.text(title, 20)}", gone=True)
+        self.t.wait_bar(r"(^|[^^])\bq ")

@@ -29,7 +29,7 @@ from engine.record import dataclass
 class Flow:
     """What is sent: from a namespace to an address; `sport` is bound on both sides. `size` is a datagram's data in
     bytes,
-    sent with DF as all of a worker's packets are."""
+    sent with DF, or with `cut` without it where they are too large."""
 
     netns: str
     proto: str
@@ -37,6 +37,7 @@ class Flow:
     dport: int
     sport: int
     size: int = 1
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,8 @@ def model_call(net: Net, flow: Flow, choose: Choose) -> Call:
     if flow.proto == "udp":
         request = Payload(protocol="echo", text="x" * flow.size, size=flow.size)
         return udp_call(
-            net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=echo
+            net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=echo,
+            strict=not flow.cut,
         )
     return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, stay=True)
 
@@ -145,7 +147,7 @@ def compare(kernel: Kernel, net: Net, flow: Flow) -> Compared:
 
 class Pair:
     """The kernel's namespaces and the Net that they were built from. What rules remember from packet to packet
-    (`recent`, `nth`) is carried on both sides; all else is as it was before each flow."""
+    (`recent`, `nth`, sets that nft fills) is carried on both sides; all else is as it was before each flow."""
 
     def __init__(self, kernel: Kernel, net: Net) -> None:
         self.kernel, self.net = kernel, net
@@ -173,7 +175,7 @@ class Pair:
         found = judge(self.net, copy, flow, answer, call, counts, tape)
         carried = self.net.copy()
         for id, ns in carried.spaces.items():
-            ns.xt = copy.spaces[id].xt
+            ns.xt, ns.nft = copy.spaces[id].xt, copy.spaces[id].nft
         self.net = carried
         return found
 
@@ -250,7 +252,7 @@ def connections(net: Net, kernel: Mapping[str, Sequence[Mapping[str, Any]]]) -> 
     mine: Lines = {}
     theirs: Lines = {}
     for id, ns in net.spaces.items():
-        if id not in kernel or not ns.xt.tracks:
+        if id not in kernel or not (ns.xt.tracks or ns.nft.tracks):
             continue
         mine[id] = tuple(sorted(model_connection(e) for e in ns.conntrack.entries.values()))
         theirs[id] = tuple(sorted(kernel_connection(row) for row in kernel[id] if row["orig"][0] != IGMP))

@@ -12,6 +12,7 @@ from typing import Any
 from engine.linux.addr import mac_text, text4
 from engine.linux.fib import DEFAULT_RULES, LOCAL, NexthopObject, Route
 from engine.linux.net import Net, Netns
+from engine.linux.nft.text import Style, table_text
 from engine.linux.ops.ports import PORT_DEFAULTS
 from engine.linux.text import nexthop as nexthop_text
 from engine.linux.text import route as route_text
@@ -28,6 +29,7 @@ BASE_SYSCTLS = {
     "net/ipv6/conf/all/disable_ipv6": "1",
     "net/ipv6/conf/default/disable_ipv6": "1",
     "net/ipv4/ip_forward": "0",
+    "net/ipv4/tcp_synack_retries": "0",
     "net/ipv4/icmp_ratelimit": "0",
     "net/ipv4/icmp_msgs_per_sec": "1000000",
     "net/ipv4/icmp_msgs_burst": "1000000",
@@ -150,10 +152,16 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
     fdb += devices.table_lines(ns)
     return {
         "id": ns.id, "name": name, "sysctl": sysctls(ns), "ip": ip, "late": late, "bridge": fdb,
-        "iptables": restore_text(ns.xt),
+        "iptables": restore_text(ns.xt), "nft": nft_text(ns),
         "bridges": any(link.kind == "bridge" for link in ns.links.values()),
         "listen": [[s.proto, text4(s.addr), s.port] for s in ns.sockets],
     }  # fmt: skip
+
+
+def nft_text(ns: Netns) -> str:
+    """The tables of nft as `nft -f` reads them."""
+    style = Style(names={i: link.name for i, link in ns.links.items()})
+    return "".join(table_text(table, style) for table in ns.nft.tables.values())
 
 
 def restore_text(xt: Xtables) -> str:

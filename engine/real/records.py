@@ -14,6 +14,7 @@ from engine.linux.addr import text4
 from engine.linux.journey import Journey, Leg, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Icmp, Packet, Tcp, Udp
+from engine.linux.walk import words
 from engine.record import dataclass
 
 IGMP = 2
@@ -40,6 +41,8 @@ def packet_header(packet: Packet) -> dict[str, Any]:
     """The same fields as netlink.header reads from bytes."""
     ip, l4 = packet.ip, packet.l4
     out: dict[str, Any] = {"proto": int(ip.proto), "src": text4(ip.src), "dst": text4(ip.dst), "ttl": ip.ttl}
+    if ip.is_fragment:
+        out["fragment"] = f"{ip.offset}+{packet.ip_length()}{'+' if ip.mf else ''}"
     if isinstance(l4, Tcp | Udp):
         out["sport"], out["dport"] = l4.sport, l4.dport
     if isinstance(l4, Tcp):
@@ -65,7 +68,10 @@ def model_records(walks: Iterable[Walk]) -> dict[str, list[Record]]:
             what = step_word(step)
             packet = step.before
             if what and packet is not None and packet.has_ip:
-                out.setdefault(step.place.netns, []).append(Record(what, freeze(packet_header(packet))))
+                header = packet_header(packet)
+                if " " in step.table and step.kind in (StepKind.RULE, StepKind.POLICY):
+                    header.pop("quoted", None)  # a trace of nft holds 20 bytes behind the IP header
+                out.setdefault(step.place.netns, []).append(Record(what, freeze(header)))
             for id, copies in model_records(step.copies).items():
                 out.setdefault(id, []).extend(copies)
     return out
@@ -82,6 +88,8 @@ def flooded(walks: Iterable[Walk]) -> bool:
 def step_word(step: Step) -> str:
     if step.kind in DEVICE and step.place.device != "lo":
         return f"{DEVICE[step.kind]} {step.place.device}"
+    if step.kind is StepKind.DROP and step.why is not None and step.why.phrase is words.NO_CARRIER:
+        return f"out {step.place.device}"  # the log stands before the queue, which throws it away
     if step.kind is StepKind.RULE:
         return f"{step.table}:{step.chain}#{step.number}"
     if step.kind is StepKind.POLICY:
@@ -124,6 +132,9 @@ def kernel_word(
     if prefix.startswith("DEV:"):
         _, way, device = prefix.split(":", 2)
         return f"{way} {device}"
+    if prefix.startswith("NFT:"):
+        _, kind, table, chain, number = prefix.split(":", 4)
+        return f"{table}:{chain} policy" if kind == "policy" else f"{table}:{chain}#{number}"
     if not prefix.startswith("TRACE: "):
         return ""
     table, chain, kind, number = prefix[len("TRACE: ") :].rsplit(":", 3)

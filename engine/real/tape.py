@@ -17,6 +17,10 @@ from typing import Any
 
 from engine.linux.addr import ip4
 from engine.linux.choose import OfConnection, OfRoute, Seeded
+from engine.linux.nft.exprs import Lookup, Numgen
+from engine.linux.nft.seen import Seen as NftSeen
+from engine.linux.nft.sets import Element, Verdict
+from engine.linux.nft.statements import Vmap
 from engine.linux.packet import Packet, Proto
 from engine.linux.xt.seen import Seen
 from engine.linux.xt.tables import HOOKS
@@ -99,6 +103,7 @@ class Tape:
         self.chains: dict[str, dict[tuple[str, str], list[Traversal]]] = {}
         self.lacking: list[str] = []
         self.played = 0
+        self.used: set[tuple[str, int]] = set()
         self.unseen = Seeded(1)
 
     def answer(self, value: int | None, what: str, about: object, other: int) -> int:
@@ -121,6 +126,8 @@ class Tape:
             value = None if value is None else value - about.low
         elif isinstance(about, OfRoute):
             value = self.left_by(about)
+        elif isinstance(about, NftSeen):
+            value = self.generated(about, count)
         if value is not None and not 0 <= value < count:
             value = None
         return self.answer(value, what, about, 0)
@@ -151,6 +158,42 @@ class Tape:
             if fits and one.reached(number):
                 one.asked.add(number)
                 return number in one.hits
+        return None
+
+    def generated(self, seen: NftSeen, count: int) -> int | None:
+        """Which number numgen gave: the one whose element has the verdict, or the address, that the kernel went on with."""
+        number = seen.chain.at(seen.rule) + 1
+        word = f"NFT:rule:{seen.family} {seen.table.name}:{seen.chain.name}:{number}"
+        header = dict(packet_header(seen.skb.packet))
+        header.pop("quoted", None)
+        for at, event in enumerate(self.raw.get(seen.ns.id, ())):
+            if event["prefix"] == word and (seen.ns.id, at) not in self.used and event["header"] == header:
+                self.used.add((seen.ns.id, at))
+                return self.number_of(seen, number - 1, count, event["verdict"])
+        return None
+
+    def number_of(self, seen: NftSeen, index: int, count: int, verdict: str) -> int | None:
+        for statement in seen.chain.rules[index].statements:
+            if isinstance(statement, Vmap) and isinstance(statement.of, Numgen):
+                offset = statement.of.offset
+                for number in range(count):
+                    found = statement.source.find(seen, (number + offset,))[1]
+                    if isinstance(found, Element) and isinstance(found.data, Verdict) and found.data.text() == verdict:
+                        return number
+            address = getattr(statement, "address", None)
+            ct = seen.skb.ct
+            if isinstance(address, Lookup) and isinstance(address.of, Numgen) and ct is not None:
+                rows = self.connections.get(seen.ns.id, ())
+                ends = [
+                    (ip4(row["reply"][1]), int(row["reply"][2])) for row in rows
+                    if [row["orig"][0], ip4(row["orig"][1]), row["orig"][2], ip4(row["orig"][3])]
+                    == [ct.orig.proto, ct.orig.src, ct.orig.sport, ct.orig.dst]
+                ]  # fmt: skip
+                for number in range(count):
+                    found = address.source.find(seen, (number + address.of.offset,))[1]
+                    data = found.data if isinstance(found, Element) else None
+                    if isinstance(data, tuple) and any(end[: len(data)] == data for end in ends):
+                        return number
         return None
 
     def translated(self, what: str, about: OfConnection) -> int | None:
@@ -199,4 +242,6 @@ def describe(about: object) -> str:
     if isinstance(about, Seen):
         chain = about.chain.name if about.chain is not None else "?"
         return f"{about.ns.id} {about.table}:{chain}#{about.index + 1}"
+    if isinstance(about, NftSeen):
+        return f"{about.ns.id} {about.family} {about.table.name}:{about.chain.name} handle {about.rule}"
     return repr(about) if about is not None else "-"

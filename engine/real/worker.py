@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from engine.real import getroute, netlink, tables
+from engine.real import getroute, netlink, nfttrace, tables
 
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
@@ -51,6 +51,11 @@ class Worker:
         self.devices: dict[str, dict[int, str]] = {}
         self.listeners: list[tuple[str, socket.socket]] = []
         self.tracing: set[str] = set()
+        #: namespaces with tables of nft, their trace sockets and what these have said, the numbers of their rules
+        self.nft: set[str] = set()
+        self.traces: dict[str, socket.socket] = {}
+        self.told: dict[str, list[dict[str, Any]]] = {}
+        self.numbers: dict[str, dict[tuple[str, str, int], tuple[str, int]]] = {}
         #: namespaces of which the plan has said whether they have rules, and has traced them
         self.planned: set[str] = set()
         self.open: list[socket.socket] = []
@@ -106,6 +111,9 @@ class Worker:
                 self.run(id, ["bridge", "-batch", "-"], "\n".join(space["bridge"]) + "\n")
             if space["iptables"]:
                 self.run(id, ["iptables-legacy-restore"], space["iptables"])
+            if space["nft"]:
+                self.run(id, ["nft", "-f", "-"], space["nft"])
+                self.nft.add(id)
             if "traced" in space:
                 self.planned.add(id)
                 if space["traced"]:
@@ -166,9 +174,13 @@ class Worker:
             self.logs[id] = netlink.open_log()
             self.devices[id] = {i: n for i, n in socket.if_nameindex()}
             self.enter("")
+            if id in self.nft:
+                self.trace_nft(id)
             chains = []
             for i, device in enumerate(n for n in self.devices[id].values() if n != "lo"):
                 log = "meta protocol ip log group 0 prefix"
+                if id in self.nft:
+                    log = log.replace(" log", " meta nftrace set 1 log")
                 for way, hook, priority in (("in", "ingress", -500), ("out", "egress", 500)):
                     head = f'chain {way}{i} {{ type filter hook {hook} device "{device}" priority {priority};'
                     chains.append(f'{head} {log} "DEV:{way}:{device}"; }}')
@@ -176,6 +188,18 @@ class Worker:
                 self.run(id, ["nft", "-f", "-"], "table netdev tap {\n" + "\n".join(chains) + "\n}\n")
             self.trace_rules(id)
         return {}
+
+    def trace_nft(self, id: str) -> None:
+        """Hear every rule of nft that a packet matches here, and make packets of this host be traced too."""
+        self.numbers[id] = nfttrace.numbers(self.run(id, ["nft", "-a", "list", "ruleset"]))
+        self.enter(id)
+        try:
+            self.traces[id] = nfttrace.open_trace()
+        finally:
+            self.enter("")
+        self.told[id] = []
+        self.run(id, ["nft", "-f", "-"], nfttrace.TAP_TEXT)
+        self.tracing.add(id)
 
     def trace_rules(self, id: str) -> None:
         """TRACE goes first in raw, where it changes nothing for the other rules; it is taken out of the numbers."""
@@ -204,6 +228,9 @@ class Worker:
                     pass
             else:
                 out[id] += rows
+        for id, sock in self.traces.items():
+            heard = list(nfttrace.read_trace(sock))
+            self.told[id] = [] if discard else self.told[id] + heard
         return out
 
     def drain(self, deadline: float) -> dict[str, list[dict[str, Any]]]:
@@ -249,7 +276,8 @@ class Worker:
         sock = socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP if kind == socket.SOCK_RAW else 0)
         sock.setblocking(False)
         if act["proto"] in ("icmp", "udp"):
-            sock.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+            if not act.get("cut"):
+                sock.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if act.get("mark"):
@@ -303,6 +331,8 @@ class Worker:
                 result, known = self.learned(act, sock), True
             self.serve()
             self.take(out)
+        for id, told in self.told.items():
+            out[id] = nfttrace.merged(told, out[id], self.numbers[id])
         return result if known else "SILENCE", out
 
     @staticmethod
@@ -313,7 +343,7 @@ class Worker:
         if act["proto"] == "tcp":
             return errno.errorcode.get(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "")
         try:
-            sock.recv(4096)
+            sock.recv(65536)
         except OSError as problem:
             return errno.errorcode.get(problem.errno or 0, "")
         return ""
@@ -329,10 +359,16 @@ class Worker:
                 if proto == "tcp":
                     self.open.append(sock.accept()[0])
                 else:
-                    data, extra, _, peer = sock.recvmsg(4096, 64)
+                    data, extra, _, peer = sock.recvmsg(65536, 64)
                     sock.sendmsg([data], [(socket.SOL_IP, IP_PKTINFO, answer_from(extra))], 0, peer)
             except OSError:
                 continue
+
+    def answer(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Serve what waits now, while somebody else sends."""
+        self.serve()
+        self.open = [sock for sock in self.open if not ended(sock)]
+        return {}
 
     def connections(self, id: str) -> tables.Connections:
         """The namespace's connection table, opened once."""
@@ -418,6 +454,22 @@ def checksum(data: bytes) -> int:
     return int(~total & 0xFFFF)
 
 
+def ended(sock: socket.socket) -> bool:
+    """Echo what a connection has sent; close it when its other end has."""
+    sock.setblocking(False)
+    try:
+        data = sock.recv(65536)
+        if data:
+            sock.send(data)
+            return False
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    sock.close()
+    return True
+
+
 def quietly_close(sock: socket.socket) -> None:
     """Close without a word on the wire (TCP_REPAIR), so that no RST or FIN is seen in the next record."""
     if sock.type == socket.SOCK_STREAM:
@@ -430,7 +482,7 @@ def main() -> None:
     worker = Worker()
     verbs = {
         "build": worker.build, "watch": worker.watch, "send": worker.send, "read": worker.read,
-        "reload": worker.reload, "routes": worker.routes, "try": worker.attempt_tool, "sysctl": worker.set_sysctls,
+        "reload": worker.reload, "serve": worker.answer, "routes": worker.routes, "try": worker.attempt_tool, "sysctl": worker.set_sysctls,
     }  # fmt: skip
     for line in sys.stdin:
         request = json.loads(line)

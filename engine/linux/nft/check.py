@@ -1,4 +1,4 @@
-"""What the kernel refuses of a rule where it stands: NAT or reject at the wrong hook, a loop, too many jumps.
+"""What the kernel refuses of a rule where it stands: NAT or reject at the wrong hook, a question to the routing table too, a loop, too many jumps.
 
 Theory. After each batch nft_table_validate() walks from every base chain through everything that it reaches, rules and
 verdict maps: no deeper than 16, never back to where it came from; dnat, snat, masquerade, redirect and reject look at
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.linux.nft.changes import NatTo
+from engine.linux.nft.exprs import Bits, Concat, Expr, Fib, Hash, Lookup
 from engine.linux.nft.rule import Rule
 from engine.linux.nft.sets import Verdict
 from engine.linux.nft.statements import Reject
@@ -20,6 +21,7 @@ NAT_HOOKS = {
     "dnat": ("prerouting", "output"), "redirect": ("prerouting", "output"), "snat": ("postrouting", "input"),
     "masquerade": ("postrouting",),
 }  # fmt: skip
+FIB_IN, FIB_OUT = ("prerouting", "input", "forward"), ("output", "postrouting", "forward")
 REJECT_HOOKS = ("prerouting", "input", "forward", "output")
 
 
@@ -30,7 +32,29 @@ def unfit(rule: Rule, base: Base) -> bool:
             return True
         if isinstance(s, Reject) and base.hook not in REJECT_HOOKS:
             return True
+        for expr in s.exprs():
+            for fib in fibs(expr):
+                if base.hook not in fib_hooks(fib):
+                    return True
     return False
+
+
+def fibs(expr: Expr) -> Iterator[Fib]:
+    if isinstance(expr, Fib):
+        yield expr
+    for part in getattr(expr, "parts", ()) if isinstance(expr, Concat) else ():
+        yield from fibs(part)
+    if isinstance(expr, Bits | Lookup | Hash):
+        yield from fibs(expr.of)
+
+
+def fib_hooks(fib: Fib) -> tuple[str, ...]:
+    """Where a question to the routing table may be asked (nft_fib_validate)."""
+    if fib.result != "type":
+        return FIB_IN if "iif" in fib.flags else ("prerouting",)
+    if "iif" in fib.flags:
+        return FIB_IN
+    return FIB_OUT if "oif" in fib.flags else ("prerouting", "input", "forward", "output", "postrouting")
 
 
 def targets(table: Table, rule: Rule) -> Iterator[str]:
@@ -47,7 +71,7 @@ def targets(table: Table, rule: Rule) -> Iterator[str]:
 
 def wrong(table: Table, chain: str, rule: Rule) -> str:
     """The errno with which the kernel refuses `rule` in `chain`, or ""."""
-    picky = any(isinstance(s, NatTo | Reject) for s in rule.statements)
+    picky = any(isinstance(s, NatTo | Reject) or any(fibs(e) for e in s.exprs()) for s in rule.statements)
     if not picky and not any(True for _ in targets(table, rule)):
         return ""
     for base in table.chains.values():

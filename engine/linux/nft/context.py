@@ -122,11 +122,6 @@ class Listed:
         if self.family == "ip":
             if statement.kind == "tcp" and "transport" in self.deps:
                 self.release("transport")
-        elif statement.kind == "tcp" and self.transport != "tcp":
-            from engine.linux.nft.exprs import Field as Asked
-
-            self.out.append(Match(left=Asked(name="meta l4proto"), right=(6,)))
-            self.transport = "tcp"
         elif statement.kind == "icmp" and "network" in self.deps:
             self.release("network")
 
@@ -216,9 +211,42 @@ def _join(out: list[Statement], start: int, end: int) -> None:
     out[start:end] = [out[i] for i in order]
 
 
+def unequal_together(statements: tuple[Statement, ...], at: int) -> int:
+    """How many statements from `at` on are one comparison by `!=` of neighbouring fields. nft joins them, and then asks
+    whether all of them together differ: one that differs is enough, though each is written as a question of its own."""
+    end = total = 0
+    for number, s in enumerate(statements[at:]):
+        plain = isinstance(s, Match) and s.op == "!=" and isinstance(s.left, Field) and isinstance(s.right, tuple)
+        if not plain or not isinstance(s, Match) or not isinstance(s.left, Field):
+            break
+        place = PLACES.get(s.left.name)
+        if place is None or isinstance(s.right[0], tuple) or s.left.row.layer != statements[at].left.row.layer:  # type: ignore[index, attr-defined]
+            break
+        if total and place[0] != end or total + place[1] > 4:
+            break
+        end, total = place[0] + place[1], total + place[1]
+        if number == len(statements) - at - 1:
+            return number + 1
+    return number if total else 0
+
+
+def refuses_tcp(statements: list[Statement]) -> bool:
+    """Is there a `reject with tcp reset` before which nothing asks for TCP? nft puts the question at the rule's beginning."""
+    for statement in statements:
+        if known_by(statement) == ("transport", "tcp"):
+            return False
+        if any(row.layer == "transport" and row.proto == "tcp" for row in statement.fields()):
+            return False
+        if isinstance(statement, Reject) and statement.kind == "tcp":
+            return True
+    return False
+
+
 def listed(statements: list[Statement], family: str) -> tuple[Statement, ...]:
     """The statements as `nft list` prints them."""
     form = Listed(family)
+    if refuses_tcp(statements):
+        statements = [Match(left=Field(name="meta l4proto"), right=(6,)), *statements]
     for statement in named(joined(named(statements))):
         form.add(statement)
     return form.statements()

@@ -181,7 +181,7 @@ class Numgen(Expr):
 
     def value(self, s: Seen) -> Value | None:
         if self.mode == "random":
-            return s.choose.pick("numgen", self.modulus) + self.offset
+            return s.choose.pick("numgen", self.modulus, s) + self.offset
         cell = (s.rule, "numgen")
         number = s.chain.cells.get(cell, (0,))[0]
         s.chain.cells[cell] = ((number + 1) % self.modulus,)
@@ -242,7 +242,7 @@ class SymHash(Expr):
         return (TYPES["integer"],)
 
     def value(self, s: Seen) -> Value | None:
-        return s.choose.pick("symhash", self.modulus) + self.offset
+        return s.choose.pick("symhash", self.modulus, s) + self.offset
 
     def text(self, names: Names) -> str:
         return f"symhash mod {self.modulus}" + (f" offset {self.offset}" if self.offset else "")
@@ -254,7 +254,7 @@ def padded(type: Type, part: object, *, alone: bool) -> bytes:
     if isinstance(part, str):
         return part.encode().ljust(16, b"\0")
     assert isinstance(part, int)
-    data = part.to_bytes(size, "big" if type.big else "little")
+    data = (part & (1 << 8 * size) - 1).to_bytes(size, "big" if type.big else "little")
     return data if alone else data.ljust(-(-size // 4) * 4, b"\0")
 
 

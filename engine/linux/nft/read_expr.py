@@ -27,7 +27,7 @@ from engine.linux.nft.exprs import (
 from engine.linux.nft.exprs import Source as SetSource
 from engine.linux.nft.keys import HEADERS, KEYS, OTHER, UNQUALIFIED
 from engine.linux.nft.lexer import NftError, Span, Token
-from engine.linux.nft.read_value import ValueReader, merged
+from engine.linux.nft.read_value import ValueReader, clash, merged
 from engine.linux.nft.sets import NftSet
 from engine.linux.nft.tables import Object
 from engine.linux.nft.types import TYPES, Type
@@ -286,6 +286,8 @@ class ExprReader(ValueReader):
             if kind == "set" and len(keys) == 1 and not wild and keys[0].name != "ifname":
                 rows = merged(rows)
         for e in rows:
+            if clash(content, e) is not None:
+                raise NftError("conflicting intervals specified", place or span(self.last))
             content.put(e)
         return AnonSet(content=content)
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from engine.errors import NotModelled
 from engine.linux.nft.changes import LOG_LEVELS, Log, NatTo, Notrack, Remember, SetField, UseObject
 from engine.linux.nft.context import known_by, listed
-from engine.linux.nft.exprs import Bits, Const, Expr, Field, Lookup, Numgen, SetRef
-from engine.linux.nft.keys import KEYS
+from engine.linux.nft.exprs import AnonSet, Bits, Const, Expr, Field, Lookup, Numgen, SetRef
+from engine.linux.nft.keys import KEYS, TRANSPORTS
 from engine.linux.nft.lexer import NftError, Span
 from engine.linux.nft.read_expr import ExprReader
 from engine.linux.nft.read_value import seconds
@@ -91,6 +91,9 @@ class RuleReader(ExprReader):
         """What the statement settles about the transport; two that cannot both be true are refused."""
         wanted = [row.proto for row in statement.fields() if row.layer == "transport" and row.proto != "th"]
         layer, header = known_by(statement)
+        guessed = last_of_set(statement)
+        if guessed:
+            self.transport = guessed
         if (
             layer == "network"
             or "icmp" in wanted
@@ -445,6 +448,16 @@ class RuleReader(ExprReader):
         if mask is not None:
             return Match(left=left, op="!=" if op == "!=" else "", right=(value,), mask=mask)
         return Match(left=left, op=op, right=(value,))
+
+
+def last_of_set(statement: Statement) -> str:
+    """`meta l4proto { tcp, udp }`: nft then takes the protocol for the last one of the set (relational_expr_pctx_update)."""
+    if not isinstance(statement, Match) or not isinstance(statement.left, Field) or statement.op == "!=":
+        return ""
+    if statement.left.row.says != "transport" or not isinstance(statement.right, AnonSet):
+        return ""
+    keys = [key[0] for key in statement.right.content.elements if not isinstance(key[0], tuple)]
+    return TRANSPORTS.get(keys[-1], f"protocol {keys[-1]}") if keys else ""  # type: ignore[call-overload]
 
 
 def merged_one(reader: ExprReader, start: int) -> bool:

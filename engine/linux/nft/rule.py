@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.linux.nft.context import unequal_together
 from engine.linux.nft.exprs import Field, Names
 from engine.linux.nft.keys import TRANSPORTS
 from engine.linux.nft.statements import Match, Reject, Statement, Vmap
@@ -48,7 +49,7 @@ class Rule:
     def compiled(self) -> tuple[Step, ...]:
         """(index of the statement, function); -1 for what is implied."""
         out: list[Step] = []
-        known = ""
+        known, skip = "", 0
         for at, statement in enumerate(self.statements):
             for row in statement.fields():
                 if row.layer == "transport" and row.proto in NUMBERS and known != row.proto:
@@ -61,6 +62,13 @@ class Rule:
                 right = statement.right
                 if statement.left.row.says == "transport" and statement.op == "" and isinstance(right, tuple):
                     known = TRANSPORTS.get(right[0], "other")  # type: ignore[call-overload]
+            if at < skip:
+                continue
+            together = unequal_together(self.statements, at)
+            if together > 1:
+                skip = at + together
+                out.append((at, _any_differs(self.statements[at:skip])))
+                continue
             out.append((at, statement.run))
         return tuple(out)
 
@@ -94,6 +102,21 @@ def _asks(statement: Statement, names: Names) -> str:
     if isinstance(statement, Vmap):
         return statement.of.text(names)
     return statement.text(names, stateless=True)
+
+
+def _any_differs(statements: tuple[Statement, ...]) -> Callable[[Seen, int], bool | None]:
+    def test(s: Seen, at: int) -> bool | None:
+        """None (go on) when one of them differs."""
+        for statement in statements:
+            assert isinstance(statement, Match)
+            value = statement.left.value(s)
+            if value is None:
+                return False
+            if value != statement.right[0]:  # type: ignore[index]
+                return None
+        return False
+
+    return test
 
 
 def _is_proto(number: int) -> Callable[[Seen, int], bool | None]:

@@ -16,6 +16,7 @@ from engine.linux.nft.seen import Seen
 from engine.linux.nft.sets import Verdict as MapVerdict
 from engine.linux.nft.statements import Vmap, verdict_why
 from engine.linux.nft.tables import Chain, Table, TableKey, priority_text
+from engine.linux.packet import Packet
 from engine.linux.skb import Skb
 from engine.linux.xt.run import Verdict
 from engine.linux.xt.target import Act
@@ -60,7 +61,7 @@ def run_base(
             handle, tests = plan[at]
             at += 1
             tried += 1
-            seen.rule, seen.decided = handle, ""
+            seen.rule, seen.decided, before = handle, "", skb.packet
             for index, test in tests:
                 result = test(seen, index)
                 if result is None:
@@ -72,7 +73,7 @@ def run_base(
                 result = None
             if result is False:
                 continue
-            steps.append(_step(chain, at - 1, shown, hook, seen, place, tried, act, names))
+            steps.append(_step(chain, at - 1, shown, hook, seen, place, tried, act, names, before))
             if act is not None:
                 break
         if act is not None and act.word in ("jump", "goto"):
@@ -110,7 +111,7 @@ def base_text(chain: Chain, family: str) -> str:
 
 def _step(
     chain: Chain, at: int, shown: str, hook: str, seen: Seen, place: Place, visited: int, act: Act | None,
-    names: dict[int, str],
+    names: dict[int, str], before: Packet,
 ) -> Step:  # fmt: skip
     rule: Rule = chain.rules[at]
     packet = seen.skb.packet
@@ -121,7 +122,7 @@ def _step(
     if act is not None and any(isinstance(s, Vmap) for s in rule.statements):
         then = verdict_why(MapVerdict(word=act.word, chain=act.chain))
     return Step(
-        kind=StepKind.RULE, place=place, before=packet, after=packet, hook=hook, table=shown, chain=chain.name,
+        kind=StepKind.RULE, place=place, before=before, after=packet, hook=hook, table=shown, chain=chain.name,
         number=at + 1, verdict=verdict, row=rule.text(names, chain.cells, handle=True), mark=seen.skb.mark,
         visited=visited, why=rule.why(names, seen.decided, then), fidelity=Fidelity.KERNEL_CHECKED,
     )  # fmt: skip

@@ -224,6 +224,8 @@ def element_text(
 ) -> str:
     """`KEY [counter ...] [timeout T expires T] [comment "..."] [: DATA]`."""
     out = key_text(s.keys, e.key, names)
+    if s.keys[0].bitmask:
+        out = out.replace(",", " | ")
     if e.counter is not None:
         out += " counter" if stateless else f" counter packets {e.counter[0]} bytes {e.counter[1]}"
     if e.timeout:

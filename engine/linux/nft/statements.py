@@ -324,7 +324,7 @@ class Quota(Statement):
 
     def spend(self, cell: Cell | None, size: int) -> tuple[Cell, bool]:
         used = (cell or (0,))[0] + size
-        return (used,), used > self.limit
+        return (used,), used >= self.limit
 
     def run(self, s: Seen, at: int) -> bool | Act | None:
         cell, exceeded = self.spend(s.chain.cells.get((s.rule, at)), s.skb.packet.ip_length())
@@ -335,7 +335,7 @@ class Quota(Statement):
         number, word = rate_text(self.limit)
         out = f"quota {'over ' if self.over else ''}{number} {word}"
         if cell and cell[0] and not stateless:
-            number, word = rate_text(cell[0])
+            number, word = rate_text(min(cell[0], self.limit))
             out += f" used {number} {word}"
         return out
 

@@ -58,7 +58,7 @@ def object_text(o: Object, cell: tuple[int, ...] | None, style: Style) -> str:
         number, word = rate_text(o.spec.limit)
         out += f"\t\t{'over ' if o.spec.over else ''}{number} {word}"
         if cell and cell[0] and not style.stateless:
-            number, word = rate_text(cell[0])
+            number, word = rate_text(min(cell[0], o.spec.limit))
             out += f" used {number} {word}"
         out += "\n"
     else:

@@ -1,7 +1,7 @@
 """Netfilter's hooks: who is registered at each, in the kernel's order, and what their verdicts do to the packet.
 
 Theory. At PREROUTING, INPUT, FORWARD, OUTPUT and POSTROUTING stand the tables of `xt.tables.LAYOUT` by rising priority,
-with conntrack at -200, NAT at its own places, and the confirmation of new connections last. `registered` is the one
+with the collector of fragments at -400 and conntrack at -200, NAT at its own places, and the confirmation of new connections last. `registered` is the one
 place that says what stands where; a packet meets them in that order until one of them takes it. The base chains of nft
 stand between them by their priorities; among equals the one that was registered last comes first. Its nat chains stand
 inside the NAT core, whatever their priority is beside other chains. Sources: facts 10 section 1.1;
@@ -17,7 +17,7 @@ from engine.linux.net import Netns
 from engine.linux.nft.run import run_base
 from engine.linux.nft.tables import Base, TableKey
 from engine.linux.skb import Skb
-from engine.linux.walk import deliver, nat, routing, words
+from engine.linux.walk import deliver, fragments, ipvs, nat, routing, words
 from engine.linux.walk import track as ct
 from engine.linux.walk.walker import End, Event, Walker
 from engine.linux.xt.run import Verdict, run_chain
@@ -65,6 +65,8 @@ def table_hook(table: str, hook: str) -> Hooked:
 def fixed(hook: str) -> tuple[tuple[int, Hooked], ...]:
     """(priority, function) of what every kernel has at this hook, in order."""
     found = [(priority, table_hook(table, hook)) for table, priority in LAYOUT[hook]]
+    if hook == "PREROUTING":
+        found.append((fragments.DEFRAG_PRIORITY, fragments.defrag))
     if hook in ("PREROUTING", "OUTPUT"):
         found.append((CONNTRACK_PRIORITY, track))
     if hook in ("POSTROUTING", "INPUT"):
@@ -73,18 +75,26 @@ def fixed(hook: str) -> tuple[tuple[int, Hooked], ...]:
 
 
 FIXED = {hook: fixed(hook) for hook in LAYOUT}
+#: the same with IPVS, which registers with its first virtual service
+WITH_IPVS = {
+    hook: tuple(sorted((*found, *ipvs.PLACES.get(hook, ())), key=lambda one: one[0])) for hook, found in FIXED.items()
+}
+
+
+def built_in(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:
+    return (WITH_IPVS if ns.ipvs.services else FIXED)[hook]
 
 
 def registered(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:
     """What a packet meets at a hook of this namespace, by rising priority."""
     chains = [row for row in ns.nft.standing(hook) if row[2].type != "nat"]
     if not chains:
-        return FIXED[hook]
+        return built_in(ns, hook)
     tables = {priority: table for table, priority in LAYOUT[hook]}
     found: list[tuple[int, int, Hooked]] = []
     for at, (key, name, base) in enumerate(chains):
         found.append((base.priority, 2 * at + 1, nft_hook(key, name, base)))
-    for priority, function in FIXED[hook]:
+    for priority, function in built_in(ns, hook):
         # What iptables registered after a chain of nft comes before it, what stood there before comes behind it.
         older = [
             at for at, (_, _, base) in enumerate(chains)
@@ -99,7 +109,7 @@ def nft_hook(key: TableKey, name: str, base: Base) -> Hooked:
 
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
         mark, ip = skb.mark, skb.packet.ip
-        steps, verdict = run_base(w.net, ns, key, name, hook, skb, place, w.choose, w.waiting)
+        steps, verdict = run_base(w.net, ns, key, name, hook, skb, place, w.choose)
         w.steps.extend(steps)
         if verdict.word != "accept":
             return refused(w, ns, skb, place, hook, verdict, steps)
@@ -133,7 +143,7 @@ def xt_nat(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[lis
 
 def nft_nat(key: TableKey, name: str) -> Chained:
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[list[Step], Verdict]:
-        return run_base(w.net, ns, key, name, hook, skb, place, w.choose, w.waiting)
+        return run_base(w.net, ns, key, name, hook, skb, place, w.choose)
 
     return run
 
@@ -171,6 +181,8 @@ def refused(
         return w.drop(place, skb.packet, why, Outcome.DROPPED, row=row, hook=hook, error=local_error(skb))
     why = words.REJECTED_BY_RULE(how=verdict.reject)
     answer = deliver.reject(ns, skb, verdict.reject)
+    if verdict.reject == "tcp-reset" and answer is not None:
+        ct.closing(w, ns, skb)
     return w.drop(
         place, skb.packet, why, Outcome.REJECTED, row=row, hook=hook, answer=answer, error=local_error(skb)
     )

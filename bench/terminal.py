@@ -68,16 +68,20 @@ class Terminal:
         self._seen = (self._seen + data)[-400_000:]
         return len(data)
 
-    def wait_for(self, text: str, timeout: float = 30.0) -> float:
-        """Seconds from the spawn until the text is on the screen."""
+    def wait_for(self, *texts: str, timeout: float = 30.0) -> float:
+        """Seconds from the spawn until one of the texts is on the screen."""
         end = time.perf_counter() + timeout
         while time.perf_counter() < end and not self._gone:
-            if self._read(end - time.perf_counter()) and text.encode() in STYLE.sub(b"", self._seen):
+            if not self._read(end - time.perf_counter()):
+                continue
+            seen = STYLE.sub(b"", self._seen)
+            if any(text.encode() in seen for text in texts):
                 return time.perf_counter() - self.started
         shown = re.sub(rb"\x1b\[[0-9;?]*[ -/]*[@-~]", b" ", self._seen)[-600:].decode(errors="replace")
         end_of_wait = "the program ended" if self._gone else f"{timeout:.0f} s passed"
+        wanted = " or ".join(map(repr, texts))
         raise NotSeen(
-            f"{end_of_wait} before {text!r} was seen; the last that came: {' '.join(shown.split())}"
+            f"{end_of_wait} before {wanted} was seen; the last that came: {' '.join(shown.split())}"
         )
 
     def press(self, keys: str) -> None:

@@ -23,8 +23,6 @@ TIMES = 20
 LESSON = "1"
 #: the first of these words that is painted ends a wait
 VERDICTS = tuple(phrase().text("en") for phrase in (say.RIGHT, say.NOT_RIGHT, say.REACHED, say.NOT_YET))
-#: seconds that a drawn task gets to be painted, and a step to be opened, before the time runs
-SETTLE = 0.6
 #: name -> (steps to go on from the first, the key that has the answer checked)
 CASES: dict[str, tuple[int, str]] = {
     "Enter on a prediction, to its verdict": (0, "\r"),
@@ -51,18 +49,18 @@ def _waits(environment: Mapping[str, str], folder: Path, steps: int, key: str, t
     waits = []
     with Terminal(argv, environment, columns=120, rows=40) as terminal:
         terminal.wait_for("F1")
-        terminal.watch(2.0)
+        terminal.settle(1.5)
         for _ in range(steps):
             terminal.press("n")
-            terminal.watch(SETTLE)
+            terminal.settle()
         terminal.press("e")
         terminal.wait_for(say.HINT.en)
         for _ in range(times):
             terminal.press("r")
-            terminal.watch(SETTLE)
+            terminal.settle()
             start = time.perf_counter()
             terminal.press(key)
             terminal.wait_for(*VERDICTS)
             waits.append(time.perf_counter() - start)
-            terminal.watch(SETTLE / 3)
+            terminal.settle()
     return waits

@@ -95,6 +95,12 @@ class Terminal:
             drawn += self._read(left)
         return drawn
 
+    def settle(self, silence: float = 0.5, timeout: float = 20.0) -> None:
+        """Until nothing has been drawn for `silence` seconds."""
+        end = time.perf_counter() + timeout
+        while time.perf_counter() < end and not self._gone and self._read(silence):
+            pass
+
     def cpu_seconds(self) -> float:
         """CPU time that the process has used, all threads."""
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()

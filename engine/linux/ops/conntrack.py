@@ -1,6 +1,8 @@
-"""Ops on the connections that a namespace tracks: what `conntrack -D` and `-F` do."""
+"""Ops on the connections that a namespace tracks: what `conntrack -D`, `-F`, `-I`, `-U` and `-z` do."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from engine.linux.conntrack import CtEntry
 from engine.linux.net import Net
@@ -35,3 +37,37 @@ class CtFlush(Op):
 def _ct_flush(net: Net, op: CtFlush) -> None:
     for entry in list(net.spaces[op.netns].conntrack.entries.values()):
         net.spaces[op.netns].conntrack.remove(entry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtInsert(Op):
+    """`conntrack -I` (an entry with id 0) and `-U` (one that is there)."""
+
+    netns: str
+    entry: CtEntry
+
+
+@handles(CtInsert)
+def _ct_insert(net: Net, op: CtInsert) -> None:
+    table = net.spaces[op.netns].conntrack
+    if op.entry.id:
+        table.update(op.entry)
+    else:
+        table.confirm(op.entry)
+        table.count("insert")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtZero(Op):
+    """`conntrack -L -z`: the counters of these entries begin anew."""
+
+    netns: str
+    ids: tuple[int, ...]
+
+
+@handles(CtZero)
+def _ct_zero(net: Net, op: CtZero) -> None:
+    table = net.spaces[op.netns].conntrack
+    for id in op.ids:
+        if id in table.entries and table.entries[id].counts is not None:
+            table.update(replace(table.entries[id], counts=(0, 0, 0, 0)))

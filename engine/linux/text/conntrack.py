@@ -91,6 +91,41 @@ def identifier(entry: CtEntry) -> int:
     return (entry.id * 2654435761 + 0x9E3779B9) & 0xFFFFFFFF
 
 
+def save_text(entry: CtEntry, now: float) -> str:
+    """`-o save`: the words of the -A that makes the entry again."""
+    o, r = entry.orig, entry.reply
+    status = [w for w, on in (("SEEN_REPLY", entry.seen_reply), ("ASSURED", entry.assured)) if on]
+    words = ["-A", "-t", str(max(0, int(entry.deadline - now))), "-u", ",".join(status) or "UNSET"]
+    if entry.zone.id:
+        words += [
+            {"": "-w", "orig": "--orig-zone", "reply": "--reply-zone"}[entry.zone.way],
+            str(entry.zone.id),
+        ]
+    words += ["-s", text4(o.src), "-d", text4(o.dst)]
+    words += ["-g" if entry.dnat and r.src != o.dst else "-r", text4(r.src)]
+    words += [
+        "-n" if entry.snat and r.dst != o.src else "-q",
+        text4(r.dst),
+        "-p",
+        PROTO_TEXT.get(o.proto, str(o.proto)),
+    ]
+    if o.proto == 1:
+        words += [
+            "--icmp-type",
+            str(o.dport >> 8),
+            "--icmp-code",
+            str(o.dport & 255),
+            "--icmp-id",
+            str(o.sport),
+        ]
+    elif o.proto in (6, 17, 33, 132, 136):
+        words += ["--sport", str(o.sport), "--dport", str(o.dport)]
+        words += ["--reply-port-src", str(r.sport), "--reply-port-dst", str(r.dport)]
+    if entry.state:
+        words += ["--state", entry.state]
+    return " ".join(words)
+
+
 _TUPLE = r"src=(\S+) dst=(\S+)(?: sport=(\d+) dport=(\d+)| type=(\d+) code=(\d+) id=(\d+)| srckey=(\S+) dstkey=(\S+))?"
 _LINE = re.compile(
     r"(?:ipv4 +2 +)?\w+ +(?P<proto>\d+) (?P<left>\d+)(?: (?P<state>[A-Z_0-9]+))? "

@@ -1,8 +1,9 @@
 """conntrack: the connections that this network namespace tracks (conntrack-tools 1.4.7).
 
-Rules. -L, -D, -F and -C are here with their filters; -E, -I, -U, -G and -S are refused by name. The line of an
-entry is made in engine/linux/text/conntrack.py; the sentence with the number goes to stderr, as with the real tool.
-Entries stand in the order in which they began (a kernel prints them in the order of its hash table).
+Rules. -E (events), labels, secmarks and -o xml are refused by name. The line of an entry is made in
+engine/linux/text/conntrack.py; the sentence with the number goes to stderr, as with the real tool. Entries stand in
+the order in which they began (a kernel prints them in the order of its hash table). What -I and -U make of their words
+is in conntrack_make.py.
 """
 
 from __future__ import annotations
@@ -12,18 +13,17 @@ from dataclasses import field
 
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import Prefix, ip4
-from engine.linux.conntrack import CtEntry
-from engine.linux.ops import CtDelete, CtFlush
-from engine.linux.text.conntrack import to_text
+from engine.linux.conntrack import COUNTERS, CtEntry
+from engine.linux.ops.conntrack import CtDelete, CtFlush, CtInsert, CtZero
+from engine.linux.text.conntrack import save_text, to_text
 from engine.linux.xt.names import service_port
 from engine.record import dataclass
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
+from engine.shell.tools import conntrack_make as make
+from engine.shell.tools.conntrack_words import ROOT, VERSION, bad
 from engine.shell.tools.iptables import may_administer
 
-VERSION = "conntrack v1.4.7 (conntrack-tools)"
-TRY = "Try `conntrack -h' or 'conntrack --help' for more information."
-ROOT = "Operation failed: sorry, you must be root or get CAP_NET_ADMIN capability to do this"
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1}
 OTHER_PROTOCOLS = ("udplite", "sctp", "dccp", "gre", "icmpv6")
 TCP_STATES = (
@@ -40,19 +40,15 @@ LONG = {
     "stats": "S", "add": "A", "version": "V", "help": "h", "src": "s", "orig-src": "s", "dst": "d", "orig-dst": "d",
     "reply-src": "r", "reply-dst": "q", "protonum": "p", "family": "f", "src-nat": "n", "dst-nat": "g", "any-nat": "j",
     "mark": "m", "status": "u", "output": "o", "zero": "z", "timeout": "t", "zone": "w", "label": "l",
-    "buffer-size": "b", "secmark": "c", "event-mask": "e",
+    "buffer-size": "b", "secmark": "c", "event-mask": "e", "orig-zone": "orig-zone", "reply-zone": "reply-zone",
 }  # fmt: skip
 TAKES = "sdrqpfmuotwlbce"
 MAY_TAKE = "ngj"
-REFUSED = {"E": "-E", "I": "-I", "U": "-U", "G": "-G", "S": "-S", "A": "-A"}
+REFUSED = {"E": "-E"}
 PORTS = {
     "sport": ("orig", "sport"), "orig-port-src": ("orig", "sport"), "dport": ("orig", "dport"),
     "orig-port-dst": ("orig", "dport"), "reply-port-src": ("reply", "sport"), "reply-port-dst": ("reply", "dport"),
 }  # fmt: skip
-
-
-def bad(text: str) -> Fail:
-    return Fail(f"{VERSION}: {text}\n{TRY}", 2)
 
 
 @dataclass(slots=True)
@@ -63,7 +59,12 @@ class Request:
     kind: str = "conntrack"
     tests: list[Test] = field(default_factory=list)
     extended: bool = False
+    save: bool = False
+    id: bool = False
+    ktimestamp: bool = False
     proto: int = 0
+    #: what was given, by letter or name: for the commands that make or find one entry
+    given: dict[str, str] = field(default_factory=dict)
 
 
 def _prefix(text: str) -> Prefix:
@@ -133,6 +134,15 @@ def _status_test(text: str) -> Test:
     return lambda e: all(test(e) for test in chosen)
 
 
+def _zone_test(key: str, number: int) -> Test:
+    """-w asks for the zone of both directions, the others for one direction's."""
+    if key == "w":
+        return lambda e: e.zone.id == number and not e.zone.way
+    if key == "orig-zone":
+        return lambda e: e.zone.orig == number
+    return lambda e: e.zone.reply == number
+
+
 def _port_test(name: str, text: str, proto: int) -> Test:
     number = int(text) & 0xFFFF if text.isdigit() else service_port({6: "tcp", 17: "udp"}.get(proto), text)
     if number is None:
@@ -190,7 +200,7 @@ class Reader:
             glued = self.rest.pop(0)
         if key in MAY_TAKE and glued is None and self.rest and not self.rest[0].startswith("-"):
             glued = self.rest.pop(0)
-        if key in "LDFCEIUGSAVh":
+        if key in tuple("LDFCEIUGSAVh"):
             self.command(key)
             return
         self.filter(key, name, glued)
@@ -202,18 +212,17 @@ class Reader:
         out.command = key
         if key in "LDFC" and self.rest and not self.rest[0].startswith("-"):
             out.kind = self.rest.pop(0)
-            if out.kind in ("dying", "unconfirmed"):
-                raise NotModelled(f"conntrack -{key} {out.kind}")
-            if out.kind not in ("conntrack", "expect"):
+            if out.kind not in ("conntrack", "expect", "dying", "unconfirmed"):
                 raise bad(f"unknown type `{out.kind}'")
 
     def filter(self, key: str, name: str, text: str | None) -> None:
         out = self.out
+        out.given[key if len(key) > 1 or name not in PORTS else name] = text or ""
         if key in MAY_TAKE:
             out.tests.append(_nat_test(key, text))
             return
         if key == "z":
-            raise NotModelled("conntrack -z")
+            return
         assert text is not None
         if key in "sdrq":
             out.tests.append(_address_test(key, text))
@@ -230,6 +239,12 @@ class Reader:
             out.tests.append(_status_test(text))
         elif key == "o":
             self.output(text)
+        elif key in ("w", "orig-zone", "reply-zone"):
+            out.tests.append(_zone_test(key, _number(text)))
+        elif key == "t":
+            _number(text)
+        elif key == "b":
+            raise NotModelled("conntrack -b")
         elif key == "state":
             state = text.upper()
             if state not in TCP_STATES:
@@ -262,9 +277,11 @@ class Reader:
 
     def output(self, text: str) -> None:
         for word in text.split(","):
-            if word == "extended":
-                self.out.extended = True
-            elif word in ("xml", "save", "id", "timestamp", "ktimestamp", "labels", "userspace"):
+            if word in ("extended", "save", "id", "ktimestamp"):
+                setattr(self.out, word, True)
+            elif word == "timestamp":
+                continue  # of events
+            elif word in ("xml", "labels", "userspace"):
                 raise NotModelled(f"conntrack -o {word}")
             else:
                 raise bad(f"Bad parameter `{word}'")
@@ -289,20 +306,71 @@ def _run(ctx: Context, argv: list[str]) -> Out:
     if want.kind == "expect":
         return _expectations(want.command)
     ns, now = ctx.ns, ctx.net.clock
-    entries = [e for e in ns.conntrack.entries.values() if e.deadline > now]
+    entries = ns.conntrack.shown(now)
     if want.command == "C":
         return Out(stdout=f"{len(entries)}\n")
+    if want.command == "S":
+        row = " ".join(f"{name}={ns.conntrack.stats.get(name, 0)}" for name in COUNTERS)
+        return Out(stdout=f"cpu=0   \t{row} \n")
     if want.command == "F":
         ctx.do(CtFlush(netns=ctx.spot.netns))
         return Out(stderr=f"{VERSION}: connection tracking table has been emptied.\n")
-    chosen = [e for e in entries if all(test(e) for test in want.tests)]
-    lead = "ipv4     2 " if want.extended else ""
-    stdout = "".join(f"{lead}{to_text(e, now)}\n" for e in chosen)
+    if want.command in ("I", "A"):
+        return _insert(ctx, want)
+    if want.command == "G":
+        return _get(ctx, want)
+    if want.command == "U":
+        return _update(ctx, want)
+    chosen = [e for e in entries if all(test(e) for test in want.tests)] if want.kind == "conntrack" else []
     done = "deleted" if want.command == "D" else "shown"
+    stdout = "".join(f"{_line(want, e, now)}\n" for e in chosen)
     if want.command == "D" and chosen:
         ctx.do(CtDelete(netns=ctx.spot.netns, ids=tuple(e.id for e in chosen)))
+    if "z" in want.given and chosen:
+        ctx.do(CtZero(netns=ctx.spot.netns, ids=tuple(e.id for e in chosen)))
     code = 1 if want.command == "D" and not chosen else 0
     return Out(stdout=stdout, stderr=f"{VERSION}: {len(chosen)} flow entries have been {done}.\n", code=code)
+
+
+def _line(want: Request, entry: CtEntry, now: float) -> str:
+    if want.save:
+        return save_text(entry, now)
+    lead = "ipv4     2 " if want.extended else ""
+    return lead + to_text(entry, now, id=want.id, ktimestamp=want.ktimestamp)
+
+
+def _insert(ctx: Context, want: Request) -> Out:
+    """-I and -A: the entry that the words describe; -A is content when there is one."""
+    fresh = make.entry(want.given, want.proto, ctx.net.clock)
+    table, now = ctx.ns.conntrack, ctx.net.clock
+    if table.find(fresh.orig, now, fresh.zone) or table.find(fresh.reply, now, fresh.zone):
+        if want.command == "A":
+            return Out(stderr=f"{VERSION}: 0 flow entries have been added.\n")
+        raise Fail(f"{VERSION}: Operation failed: Such conntrack exists, try -U to update")
+    ctx.do(CtInsert(netns=ctx.spot.netns, entry=fresh))
+    done = "added" if want.command == "A" else "created"
+    return Out(stderr=f"{VERSION}: 1 flow entries have been {done}.\n")
+
+
+def _get(ctx: Context, want: Request) -> Out:
+    """-G: one entry by its tuple."""
+    found = ctx.ns.conntrack.find(make.wanted(want.given, want.proto), ctx.net.clock, make.zone(want.given))
+    if found is None:
+        raise Fail(f"{VERSION}: Operation failed: such conntrack doesn't exist")
+    line = _line(want, found[0], ctx.net.clock).replace("use=1", "use=2")
+    return Out(stdout=f"{line}\n", stderr=f"{VERSION}: 1 flow entries have been shown.\n")
+
+
+def _update(ctx: Context, want: Request) -> Out:
+    """-U: mark, status, timeout of the entries whose tuple fits."""
+    filters = [e for e in ctx.ns.conntrack.shown(ctx.net.clock) if make.fits(e, want.given, want.proto)]
+    out = ""
+    for entry in filters:
+        changed = make.updated(entry, want.given, ctx.net.clock)
+        ctx.do(CtInsert(netns=ctx.spot.netns, entry=changed))
+        out += f"{_line(want, changed, ctx.net.clock)}\n"
+    code = 0 if filters else 1
+    return Out(stdout=out, stderr=f"{VERSION}: {len(filters)} flow entries have been updated.\n", code=code)
 
 
 def _expectations(command: str) -> Out:
@@ -325,9 +393,9 @@ def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:
     if last in ("-u", "--status"):
         return ["ASSURED", "SEEN_REPLY", "UNREPLIED", "SRC_NAT", "DST_NAT"]
     if last in ("-o", "--output"):
-        return ["extended"]
+        return ["extended", "id", "save", "ktimestamp"]
     names = ("orig-src", "orig-dst", "reply-src", "reply-dst", "src-nat", "dst-nat", "any-nat", *PORTS)
-    return [f"-{letter}" for letter in "LDFCpsdrqngjumo"] + [f"--{name}" for name in names]
+    return [f"-{letter}" for letter in "LDFCSIAUGpsdrqngjumowtz"] + [f"--{name}" for name in names]
 
 
 TOOL = Tool(
@@ -342,17 +410,11 @@ TOOL = Tool(
     usage=(
         "conntrack -L [FILTER ...] [-o extended]",
         "conntrack -D [FILTER ...]",
-        "conntrack -F | -C",
+        "conntrack -I|-A -p PROTO -s SRC -d DST [PORTS] -t SECONDS [--state S] [-m MARK] [-u STATUS] [-w ZONE]",
+        "conntrack -U FILTER [-m MARK] [-u STATUS] [-t SECONDS]        conntrack -G -p PROTO -s SRC -d DST [PORTS]",
+        "conntrack -F | -C | -S",
         "FILTER: -p PROTO -s SRC -d DST -r REPLY-SRC -q REPLY-DST --sport N --dport N --state S",
-        "        -n|-g|-j [NAT-IP] -u STATUS -m MARK",
+        "        -n|-g|-j [NAT-IP] -u STATUS -m MARK -w ZONE; -o extended,id,save,ktimestamp",
     ),
-    opts=(
-        Opt(("-E",), "", Phrase(en="follow events", ko="이벤트 지켜보기"), refused=True),
-        Opt(
-            ("-I", "-U", "-G", "-S"),
-            "",
-            Phrase(en="create, update, get, statistics", ko="생성, 변경, 조회, 통계"),
-            refused=True,
-        ),
-    ),
+    opts=(Opt(("-E",), "", Phrase(en="follow events", ko="이벤트 지켜보기"), refused=True),),
 )

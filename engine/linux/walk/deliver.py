@@ -35,7 +35,8 @@ def icmp_error(ns: Netns, skb: Skb, type: int, code: int, *, mtu: int = 0) -> An
     the packet's connection, confirmed or not (icmp_glue_bits calls nf_ct_attach)."""
     packet = skb.packet
     l4 = packet.l4
-    if isinstance(l4, Icmp) and l4.is_error:
+    if isinstance(l4, Icmp) and (l4.is_error or (l4.type == 0 and skb.local)):
+        # an echo reply leaves under the lock of the very socket that errors are sent by (icmp_xmit_lock)
         return None
     ip = packet.ip
     if ip.src == 0 or ip.offset:
@@ -72,7 +73,9 @@ def reset(ns: Netns, packet: Packet, ct_of: Skb | None = None) -> Answering | No
 
 
 def reject(ns: Netns, skb: Skb, how: str) -> Answering | None:
-    """What REJECT sends back."""
+    """What REJECT sends back. Nothing about a fragment: its checksum cannot be verified (nf_ip_checksum)."""
+    if skb.packet.ip.is_fragment:
+        return None
     if how == "tcp-reset":
         return reset(ns, skb.packet, ct_of=skb)
     return icmp_error(ns, skb, 3, REJECT_CODES[how])

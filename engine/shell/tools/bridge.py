@@ -16,7 +16,7 @@ from engine.linux.text import link as link_text
 from engine.linux.text.linkinfo import port_cost
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
-from engine.shell.tools import ip_netns, ip_usage
+from engine.shell.tools import batch, ip_netns, ip_usage
 from engine.shell.tools.bridge_fdb import fdb
 from engine.shell.tools.ip_args import USAGE, Ip, Words, duplicate, matches, no_device
 
@@ -51,6 +51,7 @@ def run_bridge(ip: Ip, argv: Sequence[str]) -> Out:
 
 def options(ip: Ip, rest: list[str]) -> list[str]:
     while rest and rest[0].startswith("-"):
+        words = list(rest)
         typed = rest.pop(0)
         if typed == "--":
             break
@@ -83,15 +84,20 @@ def options(ip: Ip, rest: list[str]) -> list[str]:
         elif matches(opt, "-compressvlans"):
             raise NotModelled("bridge -compressvlans")
         elif matches(opt, "-force"):
-            raise NotModelled("bridge -force")
+            ip.force = True
+            continue
         elif matches(opt, "-json"):
             ip.json = True
         elif matches(opt, "-pretty"):
             ip.pretty = True
         elif matches(opt, "-batch"):
-            raise NotModelled("bridge -batch")
+            if not rest:
+                raise ip_usage.usage("bridge")
+            ip.batch = rest.pop(0)
+            continue
         else:
             raise Fail(f'Option "{opt}" is unknown, try "bridge help".', USAGE)
+        ip.kept += words[: len(words) - len(rest)]
     return rest
 
 
@@ -152,6 +158,15 @@ def port_state(ip: Ip, port: Link) -> str:
     return "forwarding" if port_live(ip.net, ip.ns, ip.ns.links[port.master], port) else "disabled"
 
 
+def name_and_link(ip: Ip, port: Link) -> str:
+    """The name as `bridge` prints it: the number of the other end is looked up among this namespace's own devices, even
+    where the other end is in another one (iproute2 6.1, print_name_and_link; the kernel showed `veth-p11@eth0`)."""
+    shown = link_text.shown_name(ip.net, ip.ns, port)
+    name, at, number = shown.partition("@if")
+    here = ip.ns.links.get(int(number)) if at and number.isdigit() else None
+    return f"{name}@{here.name}" if here is not None else shown
+
+
 def link_show(ip: Ip, words: Words) -> None:
     device = ""
     while words.more:
@@ -169,7 +184,7 @@ def link_show(ip: Ip, words: Words) -> None:
             continue
         bridge = ip.ns.links[port.master].name
         line = (
-            f"{index}: {link_text.shown_name(ip.net, ip.ns, port)}: <{','.join(flags(ip.net, ip.ns, port))}> "
+            f"{index}: {name_and_link(ip, port)}: <{','.join(flags(ip.net, ip.ns, port))}> "
             f"mtu {port.mtu} master {bridge} state {port_state(ip, port)} priority 32 cost {port_cost(ip.net, port)} "
         )
         obj = link_text.to_json(ip.net, ip.ns, port)
@@ -178,6 +193,10 @@ def link_show(ip: Ip, words: Words) -> None:
             for k in ("ifindex", "link", "link_index", "ifname", "flags", "mtu", "master")
             if k in obj
         }
+        here = ip.ns.links.get(obj.get("link_index", 0))
+        if here is not None:
+            obj = {**{k: v for k, v in obj.items() if k in ("ifindex",)}, "link": here.name, **obj}
+            del obj["link_index"]
         obj |= {"state": port_state(ip, port), "priority": 32, "cost": port_cost(ip.net, port)}
         if ip.details:
             line += ip.break_ + "    " + "".join(f"{k} {v} " for k, v in details(port))
@@ -210,10 +229,17 @@ def run(net: Net, netns: str, argv: Sequence[str], do: Callable[[Op], None]) -> 
 
 
 def _run(ctx: Context, argv: list[str]) -> Out:
-    try:
-        return run_bridge(Ip(net=ctx.net, ns=ctx.ns, carry_out=ctx.do, tool="bridge"), argv)
-    except OpError as error:
-        raise Fail(error.tool_text, USAGE) from error
+    def one(words: Sequence[str]) -> Out:
+        try:
+            return run_bridge(Ip(net=ctx.net, ns=ctx.ns, carry_out=ctx.do, tool="bridge"), words)
+        except OpError as error:
+            raise Fail(error.tool_text, USAGE) from error
+
+    asked = Ip(net=ctx.net, ns=ctx.ns, carry_out=ctx.do, tool="bridge")
+    options(asked, list(argv))
+    if asked.batch:
+        return batch.run(ctx, asked.batch, lambda words: one([*asked.kept, "--", *words]), force=asked.force)
+    return one(argv)
 
 
 def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:

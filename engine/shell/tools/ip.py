@@ -15,6 +15,7 @@ from engine.linux.ops import Op
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools import (
+    batch,
     ip_addr,
     ip_link,
     ip_neigh,
@@ -50,6 +51,7 @@ def options(ip: Ip, argv: list[str]) -> list[str]:
         return rest.pop(0)
 
     while rest and rest[0].startswith("-"):
+        before = len(rest)
         typed = rest.pop(0)
         if typed == "--":
             break
@@ -87,9 +89,11 @@ def options(ip: Ip, argv: list[str]) -> list[str]:
         elif matches(opt, "-Version"):
             raise Fail("", 0, VERSION + "\n")
         elif matches(opt, "-force"):
-            raise NotModelled("ip -force")
+            ip.force = True
+            continue
         elif matches(opt, "-batch"):
-            raise NotModelled("ip -batch")
+            ip.batch = value()
+            continue
         elif matches(opt, "-brief"):
             ip.brief = True
         elif matches(opt, "-json"):
@@ -125,6 +129,7 @@ def options(ip: Ip, argv: list[str]) -> list[str]:
             raise NotModelled("ip -echo")
         else:
             raise Fail(f'Option "{opt}" is unknown, try "ip -help".', USAGE)
+        ip.kept += argv[len(argv) - before : len(argv) - len(rest)]
     return rest
 
 
@@ -167,7 +172,14 @@ def run(
 
 
 def _run(ctx: Context, argv: list[str]) -> Out:
-    return run_ip(Ip(net=ctx.net, ns=ctx.ns, carry_out=ctx.do, run_in=ctx.in_netns), argv)
+    def one(words: Sequence[str]) -> Out:
+        return run_ip(Ip(net=ctx.net, ns=ctx.ns, carry_out=ctx.do, run_in=ctx.in_netns), words)
+
+    asked = Ip(net=ctx.net, ns=ctx.ns, carry_out=ctx.do)
+    options(asked, argv)
+    if asked.batch:
+        return batch.run(ctx, asked.batch, lambda words: one([*asked.kept, "--", *words]), force=asked.force)
+    return one(argv)
 
 
 SUBCOMMANDS = {

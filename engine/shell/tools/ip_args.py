@@ -102,6 +102,10 @@ class Ip:
     objects: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     dumped: bool = False
+    #: the file of -batch ("-" is the input), whether -force goes on behind an error, and the options beside these
+    batch: str = ""
+    force: bool = False
+    kept: list[str] = field(default_factory=list)
 
     @property
     def break_(self) -> str:

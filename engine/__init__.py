@@ -21,7 +21,7 @@ linux       A Linux box's network; standard library only.
             command.py
   ipvs/     rows.py states.py table.py sched.py hashing.py
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py programs.py
-            words_tunnel.py tunnel.py vxlan.py ipip.py wireguard.py upper.py devices.py inbound.py outbound.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
+            words_tunnel.py tunnel.py vxlan.py ipip.py wireguard.py upper.py devices.py inbound.py outbound.py fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
             then, over the walker: act.py tcp.py datagram.py exchange.py
   text/     linkinfo.py link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py conntrack.py ipvs.py ipvsadm.py
   wire/     dns.py encode.py pcapfile.py

@@ -50,8 +50,9 @@ def udp_call(
     connected: bool = True,
     ttl: int = 0,
     depth: int = 0,
+    strict: bool = False,
 ) -> Call:
-    """Send one datagram and wait for one answer. A program that says nothing leaves the outcome delivered, with the
+    """Send one datagram and wait for one answer. `strict`: it must not be cut (IP_PMTUDISC_DO). A program that says nothing leaves the outcome delivered, with the
     error ETIMEDOUT for a caller that expected words."""
     started = net.clock
     ns = net.spaces[netns]
@@ -67,7 +68,7 @@ def udp_call(
         netns=netns, proto=Proto.UDP, local=(address, sport), remote=(dst, port) if connected else None
     )
     act.waiting.append(waiting)
-    how: dict[str, Any] = {"who": who, "uid": uid, "bound": bound, "mark": mark}
+    how: dict[str, Any] = {"who": who, "uid": uid, "bound": bound, "mark": mark, "cuttable": not strict}
     first = packet_of(address, dst, Proto.UDP, Udp(sport=sport, dport=port), request, ttl=ttl)
     end, there = act.walk(netns, first, prelude=wanted.steps, **how)
     sock = (address, sport)
@@ -100,7 +101,7 @@ def udp_call(
     words = packet_of(
         server_ip, client_ip, Proto.UDP, Udp(sport=server_port, dport=client_port), answer.payload
     )
-    done, back = act.walk(end.netns, words, who=name, uid=uid_of(end.proc))
+    done, back = act.walk(end.netns, words, who=name, uid=uid_of(end.proc), cuttable=True)
     ok = done.waiting == waiting
     rest = () if ok else echoes(act, done)
     peer = (0, 0)

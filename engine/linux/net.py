@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
+from typing import NamedTuple
 
 from engine.linux.conntrack import Conntrack
 from engine.linux.ctproto import SYSCTLS as CONNTRACK_SYSCTLS
-from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Rule, Table, together
+from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Route, Rule, Table, together
 from engine.linux.ipset.sets import IpSets
+from engine.linux.ipvs.table import SYSCTLS as IPVS_SYSCTLS
+from engine.linux.ipvs.table import Ipvs
+from engine.linux.fragment import Key
+from engine.linux.packet import Packet
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
 from engine.linux.nft.tables import Nft
 from engine.linux.xt.tables import Xtables
@@ -44,6 +49,7 @@ SYSCTL_DEFAULTS: dict[str, str] = {
     "net.bridge.bridge-nf-call-arptables": "1",
     "net.bridge.bridge-nf-call-ip6tables": "1",
     **CONNTRACK_SYSCTLS,
+    **IPVS_SYSCTLS,
 }
 CONF_DEFAULTS: dict[str, str] = {
     "forwarding": "0", "rp_filter": "0", "route_localnet": "0", "proxy_arp": "0", "arp_ignore": "0",
@@ -51,6 +57,15 @@ CONF_DEFAULTS: dict[str, str] = {
     "promote_secondaries": "0", "arp_accept": "0", "arp_filter": "0", "drop_gratuitous_arp": "0",
     "ignore_routes_with_linkdown": "0", "proxy_arp_pvlan": "0", "shared_media": "1", "src_valid_mark": "0",
 }  # fmt: skip
+
+
+class PathMtu(NamedTuple):
+    """What an ICMP error has taught about the way to a destination. `locked`: it said less than
+    net.ipv4.route.min_pmtu, so packets of that size are sent without DF."""
+
+    mtu: int
+    until: float
+    locked: bool = False
 
 
 @dataclass(slots=True)
@@ -83,6 +98,7 @@ class Netns:
     nft: Nft = field(default_factory=Nft)
     ipsets: IpSets = field(default_factory=IpSets)
     conntrack: Conntrack = field(default_factory=Conntrack)
+    ipvs: Ipvs = field(default_factory=Ipvs)
     sockets: tuple[Socket, ...] = ()
     #: connections that wait for accept(2): (address, port) of the listening socket -> how many
     accept_queues: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -91,8 +107,10 @@ class Netns:
     link_stats: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
     next_ifindex: int = 1
     #: path MTUs that ICMP has taught: destination -> (mtu, virtual time when it is forgotten)
-    path_mtus: dict[int, tuple[int, float]] = field(default_factory=dict)
+    path_mtus: dict[int, PathMtu] = field(default_factory=dict)
     fib_split: bool = False
+    #: fragments that wait for the rest of their datagram, with the virtual time of the first (walk/fragments.py)
+    fragments: dict[Key, tuple[tuple[Packet, ...], float]] = field(default_factory=dict)
     #: somebody has made a route of type local: sources are then always looked up (fib_validate_source)
     custom_local: bool = False
     nexthops: dict[int, NexthopObject] = field(default_factory=dict)
@@ -106,11 +124,11 @@ class Netns:
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
             tunnels=dict(self.tunnels), uppers=dict(self.uppers), wg_sessions=dict(self.wg_sessions),
-            xt=self.xt.copy(), nft=self.nft.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(),
+            xt=self.xt.copy(), nft=self.nft.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(), ipvs=self.ipvs.copy(),
             sockets=self.sockets, accept_queues=dict(self.accept_queues), sysctls=dict(self.sysctls),
             nsids=dict(self.nsids), link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus),
             next_ifindex=self.next_ifindex, fib_split=self.fib_split, custom_local=self.custom_local,
-            nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
+            fragments=dict(self.fragments), nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
         )  # fmt: skip
 
     def link(self, name: str) -> Link | None:
@@ -129,11 +147,11 @@ class Netns:
 
     def address_type(self, address: int) -> str:
         """`inet_addr_type`: local, broadcast, or unicast for everything else. Until rules are touched the tables local
-        and main are one, and the longest prefix of both decides."""
+        and main are one, and the longest prefix of both decides. The question has no TOS."""
         if self.fib_split:
-            route = self.tables[LOCAL].match(address, lambda r: True)
+            route = self.tables[LOCAL].match(address, plain)
         else:
-            route = together(self.tables, address, lambda r: True)
+            route = together(self.tables, address, plain)
         return route.type if route is not None and route.type in ("local", "broadcast") else "unicast"
 
     def sysctl(self, key: str) -> str:
@@ -166,6 +184,11 @@ class Netns:
     @property
     def forwarding(self) -> bool:
         return self.sysctl("net.ipv4.ip_forward") != "0"
+
+
+def plain(route: Route) -> bool:
+    """Is this a route for flows without a TOS?"""
+    return not route.tos
 
 
 def split_conf(key: str) -> tuple[str, str] | None:

@@ -188,8 +188,21 @@ class WireGuard:
         return WIREGUARD_SIZES.get(self.message, 32 + self.pad)
 
 
-Layer = Ethernet | Arp | IPv4 | Tcp | Udp | Icmp | Payload | Vxlan | Geneve | WireGuard
-L = TypeVar("L", Ethernet, Arp, IPv4, Tcp, Udp, Icmp, Payload, Vxlan, Geneve, WireGuard)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """The bytes from `start` to `start + size` of what stood behind the IPv4 header of a datagram that was cut: `whole`
+    are its layers there, from the transport header on."""
+
+    whole: Packet
+    start: int
+    size: int
+
+    def header_length(self) -> int:
+        return self.size
+
+
+Layer = Ethernet | Arp | IPv4 | Tcp | Udp | Icmp | Payload | Fragment | Vxlan | Geneve | WireGuard
+L = TypeVar("L", Ethernet, Arp, IPv4, Tcp, Udp, Icmp, Payload, Fragment, Vxlan, Geneve, WireGuard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +322,8 @@ def layer_json(layer: Layer) -> dict[str, Any]:
             value = mac_text(value)
         elif (isinstance(layer, IPv4) and f.name in ("src", "dst")) or f.name in _IPS:
             value = text4(value)
+        elif isinstance(layer, Fragment) and f.name == "whole":
+            continue
         elif isinstance(value, Packet):
             value = value.to_json()
         elif value is None or (isinstance(layer, Icmp) and f.name == "mtu" and not value) or (isinstance(layer, IPv4) and f.name in ("mf", "offset") and not layer.is_fragment):

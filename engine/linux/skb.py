@@ -19,7 +19,8 @@ class Skb:
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
     `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
     `hop` the next hop's address once the route is chosen; `frame` the header that
-    it had at a bridge port, under br_netfilter; `ipvs` IPVS has handled it; `steered` the socket that TPROXY has chosen for it; `tunnel` what an
+    it had at a bridge port, under br_netfilter; `came` the frame that it came in by; `pieces` the bytes of data in each fragment that it was made of, in
+    order, none when it came whole; `ipvs` IPVS has handled it; `steered` the socket that TPROXY has chosen for it; `tunnel` what an
     external tunnel device is told by the route or a program."""
 
     packet: Packet
@@ -38,6 +39,8 @@ class Skb:
     untracked: bool = False
     hop: int = 0
     frame: Ethernet | None = None
+    came: Ethernet | None = None
+    pieces: tuple[int, ...] = ()
     zone: Zone = NO_ZONE
     ipvs: bool = False
     steered: Socket | None = None

@@ -73,6 +73,12 @@ def header(packet: bytes) -> dict[str, Any]:
         "proto": proto, "src": socket.inet_ntoa(packet[12:16]), "dst": socket.inet_ntoa(packet[16:20]),
         "ttl": packet[8],
     }  # fmt: skip
+    flags, total = int.from_bytes(packet[6:8], "big"), int.from_bytes(packet[2:4], "big")
+    if flags & 0x3FFF:
+        # A fragment: where its data stand, how long it is, whether more follow. Only the first shows what it carries.
+        out["fragment"] = f"{(flags & 0x1FFF) * 8}+{total}{'+' if flags & 0x2000 else ''}"
+        if flags & 0x1FFF:
+            return out
     if proto == 17 and len(l4) >= 30 and l4[8:12] == b"\x08\0\0\0" and l4[15] == 0 and l4[28:30] == b"\x08\x06":
         return {}  # ARP inside VXLAN: ARP is not compared
     if proto in (6, 17) and len(l4) >= 4:

@@ -16,7 +16,7 @@ from engine.linux.packet import Packet
 from engine.linux.routeget import validate_source
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
-from engine.linux.walk import deliver, hooks, outbound, routing, rowtext, words
+from engine.linux.walk import deliver, fragments, hooks, outbound, routing, rowtext, words
 from engine.linux.walk.walker import End, Event, LoopBack, Walker
 from engine.say import Said
 
@@ -31,7 +31,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, prerouted: Skb | No
         skb = prerouted
         skb.packet, skb.iif = frame.unframed(), link.name
     else:
-        skb = Skb(packet=frame.unframed(), iif=link.name, mark=mark)
+        skb = Skb(packet=frame.unframed(), iif=link.name, mark=mark, came=frame.eth)
         end = hooks.run_hook(w, ns, "PREROUTING", skb, place)
         if end is not None:
             return end
@@ -125,7 +125,11 @@ def refused_source(
 
 
 def local_in(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route | None) -> Event:
-    """INPUT, then the socket."""
+    """The whole datagram, INPUT, then the socket."""
+    if skb.packet.ip.is_fragment:
+        held = fragments.collect(w, ns, skb, place, "local")
+        if held is not None:
+            return held
     row = rowtext.route(ns, route) if route is not None else ""
     w.step(StepKind.LOCAL, place, skb.packet, why=words.IS_LOCAL(dst=text4(skb.packet.ip.dst)), row=row)
     end = hooks.run_hook(w, ns, "INPUT", skb, place)
@@ -135,16 +139,15 @@ def local_in(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route | None) 
 def forward(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place, route: Route) -> Event:
     """TTL, MTU, FORWARD, POSTROUTING, out."""
     packet = skb.packet
+    if skb.steered is not None:
+        return w.drop(place, packet, words.STEERED(), Outcome.DROPPED)
     out = ns.links[route.oif]
     if packet.ip.ttl <= 1:
         outcome = Outcome.LOOP if w.revisited else Outcome.TTL_EXCEEDED
         return w.drop(place, packet, words.TTL_ZERO(), outcome, answer=deliver.icmp_error(ns, skb, 11, 0))
-    mtu = route.mtu or out.mtu
-    if packet.ip_length() > mtu:
+    mtu = routing.way_mtu(w, ns, route, packet.ip.dst, forwarded=True).mtu
+    if packet.ip_length() > mtu and packet.ip.df:
         size = packet.ip_length()
-        if not packet.ip.df:
-            why = words.FRAGMENTS(size=size, oif=out.name, mtu=mtu)
-            return w.drop(place, packet, why, Outcome.NOT_MODELLED)
         why = words.MTU_EXCEEDED(size=size, oif=out.name, mtu=mtu)
         answer = deliver.icmp_error(ns, skb, 3, 4, mtu=mtu)
         return w.drop(place, packet, why, Outcome.TOO_BIG, answer=answer)

@@ -17,7 +17,7 @@ from engine.linux.net import Netns
 from engine.linux.packet import Arp, Ethernet, Packet
 from engine.linux.rows import FdbEntry, Link
 from engine.linux.skb import Skb
-from engine.linux.walk import arp, devices, hooks, inbound, programs, routing, rowtext, timers, upper, words
+from engine.linux.walk import arp, devices, fragments, hooks, inbound, programs, routing, rowtext, timers, upper, words
 from engine.linux.walk import words_tunnel as tunnel_words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 
@@ -37,6 +37,10 @@ def carrier(w: Walker, link: Link) -> Netns | None:
         return None
     far = other.links.get(link.peer[1])
     return other if far is not None and far.up else None
+
+
+#: what a device takes above its MTU: a VLAN tag (is_skb_forwardable)
+VLAN_ROOM = 4
 
 
 def transmit(
@@ -64,6 +68,10 @@ def transmit(
         if far is None or link.peer is None:
             return w.drop(place, frame, words.NO_CARRIER(dev=link.name), Outcome.DROPPED)
         w.step(StepKind.TRANSMIT, place, frame, why=words.OUT_OF(dev=link.name))
+        mtu = far.links[link.peer[1]].mtu
+        if frame.ip_length() > mtu + VLAN_ROOM:
+            why = words.TOO_LONG_FOR_PEER(size=frame.ip_length(), dev=far.links[link.peer[1]].name, mtu=mtu)
+            return w.drop(place, frame, why, Outcome.DROPPED)
         count(ns, link, frame, tx=True)
         return Arrive(netns=far.id, ifindex=link.peer[1], frame=frame)
     w.step(StepKind.TRANSMIT, place, frame, why=words.OUT_OF(dev=link.name))
@@ -131,7 +139,7 @@ def up(
 
 def bridge_port(w: Walker, ns: Netns, bridge: Link, port: Link, frame: Packet, mark: int = 0) -> Event:
     """A frame enters a bridge by a port: br_netfilter first, then learning, then the decision."""
-    skb = Skb(packet=frame.unframed(), iif=bridge.name, physin=port.name, mark=mark)
+    skb = Skb(packet=frame.unframed(), iif=bridge.name, physin=port.name, mark=mark, came=frame.eth)
     if frame.has_ip and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0":
         skb.frame = frame.eth
         old = skb.packet.ip.dst
@@ -338,6 +346,13 @@ def port_out(
             return end
         assert frame.eth is not None
         frame = skb.packet.framed(frame.eth)
+        header: Ethernet = frame.eth
+        pieces = [] if skb.packet.ip.df else fragments.pieces_of(skb, out.mtu)
+        if len(pieces) > 1:
+            # What netfilter has put together is cut again (br_nf_dev_queue_xmit).
+            return fragments.each(w, w.at(ns, out.name, "out"), skb.packet, pieces, out.mtu, lambda one, piece: transmit(
+                one, ns, out, piece.framed(header), mark=skb.mark, skb=replace(skb, packet=piece)
+            ))  # fmt: skip
     if frame.ip_length() > out.mtu:
         why = words.MTU_EXCEEDED(size=frame.ip_length(), oif=out.name, mtu=out.mtu)
         return w.drop(w.at(ns, out.name, "out"), frame, why, Outcome.DROPPED)

@@ -6,15 +6,16 @@ POSTROUTING, neighbour, device. Source: facts 10 section 1.1; net/ipv4/ip_output
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.linux.addr import is_multicast, text4
 from engine.linux.fib import Route
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
-from engine.linux.packet import Ethernet, Packet, describe
+from engine.linux.packet import describe, Ethernet, Packet, Proto
 from engine.linux.skb import Skb
-from engine.linux.walk import arp, deliver, hooks, l2, routing, rowtext, track, words
+from engine.linux.walk import arp, deliver, fragments, hooks, l2, routing, rowtext, track, words
 from engine.linux.walk.walker import End, Event, LoopBack, Walker
 
 
@@ -28,9 +29,11 @@ def send(
     uid: int = -1,
     bound: str = "",
     ct_of: Skb | None = None,
+    cuttable: bool = False,
 ) -> Event:
     """A packet is made in `ns`. Its source may be 0 (the route chooses), and its TTL (ip_default_ttl).
-    `who` names the program, "" the kernel."""
+    `who` names the program, "" the kernel. `cuttable`: a socket that asks for DF where the packet fits and lets it be
+    cut where it does not (IP_PMTUDISC_WANT, what a datagram's socket does when nobody says otherwise)."""
     skb = Skb(packet=packet, mark=mark, uid=uid, gid=uid, local=True, bound=bound)
     place = w.at(ns, program=who or "kernel")
     w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1
@@ -67,22 +70,32 @@ def send(
         )
     else:
         routing.explain_route(w, ns, place, packet, found, src=src)
-    skb.packet = packet = packet.with_ip(src=src)
+    packet = packet.with_ip(src=src)
+    skb.packet = packet = with_df(w, ns, route, packet, cuttable)
     phrase = (
         words.SENT(who=who, packet=describe(packet)) if who else words.KERNEL_SENT(packet=describe(packet))
     )
     w.step(StepKind.SEND, place, packet, why=phrase)
     oif = routing.out_device(ns, route)
-    mtu = routing.path_mtu(w, ns, dst, route.mtu or oif.mtu)
-    if packet.ip_length() > mtu:
-        why = words.MTU_EXCEEDED(size=packet.ip_length(), oif=oif.name, mtu=mtu)
-        if packet.ip.df:
-            return w.drop(place, packet, why, Outcome.TOO_BIG, error="EMSGSIZE")
-        why = words.FRAGMENTS(size=packet.ip_length(), oif=oif.name, mtu=mtu)
-        return w.drop(place, packet, why, Outcome.NOT_MODELLED)
+    size, known = packet.ip_length(), routing.way_mtu(w, ns, route, dst)
+    if packet.ip.df and size > known.mtu:
+        why = words.MTU_EXCEEDED(size=size, oif=oif.name, mtu=known.mtu)
+        return w.drop(place, packet, why, Outcome.TOO_BIG, error="EMSGSIZE")
     if ct_of is not None and ct_of.ct is not None:
         track.attach(skb, ct_of)
     return local_out(w, ns, skb, route, place)
+
+
+def with_df(w: Walker, ns: Netns, route: Route, packet: Packet, cuttable: bool) -> Packet:
+    """DF as the sender's kernel sets it (ip_dont_fragment): not on a locked way, not where path MTUs are not to be
+    discovered, and not on a datagram that must be cut."""
+    if not packet.ip.df:
+        return packet
+    known = routing.way_mtu(w, ns, route, packet.ip.dst)
+    wants = cuttable or packet.ip.proto == Proto.TCP
+    if wants and (known.locked or ns.sysctl("net.ipv4.ip_no_pmtu_disc") != "0"):
+        return packet.with_ip(df=False)
+    return packet.with_ip(df=False) if cuttable and packet.ip_length() > known.mtu else packet
 
 
 def local_out(
@@ -126,12 +139,33 @@ def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
             return w.drop(at, skb.packet, words.DEVICE_DOWN(dev=out.name), Outcome.DROPPED)
         w.step(StepKind.TRANSMIT, at, skb.packet, why=words.OUT_OF(dev=out.name))
         return LoopBack(netns=ns.id, skb=skb)
+    mtu = routing.way_mtu(w, ns, route, skb.packet.ip.dst, forwarded=not skb.local).mtu
+    if skb.packet.length() > mtu and skb.packet.ip.df:
+        why = words.MTU_EXCEEDED(size=skb.packet.length(), oif=out.name, mtu=mtu)
+        answer = None if skb.local else deliver.icmp_error(ns, skb, 3, 4, mtu=mtu)
+        error = "EMSGSIZE" if skb.local else ""
+        return w.drop(at, skb.packet, why, Outcome.TOO_BIG, error=error, answer=answer)
+    pieces = fragments.pieces_of(skb, mtu)
     if out.headerless:
-        return l2.transmit(w, ns, out, skb.packet, mark=skb.mark, skb=skb)
+        return away(w, at, skb, pieces, mtu, lambda one, piece: l2.transmit(
+            one, ns, out, piece, mark=skb.mark, skb=replace(skb, packet=piece)
+        ))  # fmt: skip
     entry, event = arp.resolve(w, ns, out, hop, skb.packet, at)
     if entry is None:
         assert isinstance(event, End)
         if not skb.local:
             return replace(event, answer=deliver.icmp_error(ns, skb, 3, 1), error="")
         return event
-    return l2.transmit(w, ns, out, skb.packet.framed(Ethernet(src=out.mac, dst=entry.mac)), mark=skb.mark, skb=skb)
+    header = Ethernet(src=out.mac, dst=entry.mac)
+    return away(w, at, skb, pieces, mtu, lambda one, piece: l2.transmit(
+        one, ns, out, piece.framed(header), mark=skb.mark, skb=replace(skb, packet=piece)
+    ))  # fmt: skip
+
+
+def away(
+    w: Walker, place: Place, skb: Skb, pieces: list[Packet], mtu: int, send: Callable[[Walker, Packet], Event]
+) -> Event:
+    """The packet as it is, or its fragments one by one."""
+    if len(pieces) == 1:
+        return send(w, pieces[0])
+    return fragments.each(w, place, skb.packet, pieces, mtu, send)

@@ -12,7 +12,7 @@ from engine.linux.fib import TABLE_NAMES, Lookup, Route
 from engine.linux.flow import FlowKey, of_packet
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.multipath import find
-from engine.linux.net import Net, Netns
+from engine.linux.net import Net, Netns, PathMtu
 from engine.linux.packet import Packet
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
@@ -36,7 +36,7 @@ def find_route(net: Net, ns: Netns, dst: int, *, src: int = 0, oif: str = "") ->
 def route_of(w: Walker, ns: Netns, skb: Skb, *, iif: str = "") -> Lookup:
     """The route of a packet: by its own key, and with `iif` as one that comes in by that device."""
     key = of_packet(skb.packet, iif=iif, oif="" if iif else skb.bound, mark=skb.mark, uid=skb.uid)
-    return find(w.net, ns, key, packet=skb.packet if iif else None, choose=w.choose)
+    return find(w.net, ns, key, packet=skb.packet, choose=w.choose)
 
 
 def explain_route(w: Walker, ns: Netns, place: Place, packet: Packet, found: Lookup, src: int) -> None:
@@ -54,6 +54,9 @@ def explain_route(w: Walker, ns: Netns, place: Place, packet: Packet, found: Loo
 
 def bad_type(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route, *, local: bool) -> End:
     phrase, error, code = BAD_TYPES[route.type]
+    if route.type == "unreachable" and not route.table:
+        # a rule that says so, and no route: fib4_rule_action
+        error, code = "ENETUNREACH", 0
     why = phrase(dst=text4(skb.packet.ip.dst))
     answer = None if local or code is None else deliver.icmp_error(ns, skb, 3, code)
     outcome = Outcome.DROPPED if route.type == "blackhole" else Outcome.NO_ROUTE
@@ -61,15 +64,32 @@ def bad_type(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route, *, loca
     return w.drop(place, skb.packet, why, outcome, error=error if local else "", answer=answer, row=row)
 
 
-def path_mtu(w: Walker, ns: Netns, dst: int, mtu: int) -> int:
-    """The smaller of the device's MTU and what an ICMP error has taught about the way to `dst` (ten minutes long)."""
+def way_mtu(w: Walker, ns: Netns, route: Route, dst: int, *, forwarded: bool = False) -> PathMtu:
+    """`ip_dst_mtu_maybe_forward`: the MTU of a way and whether it is locked. What ICMP errors have taught counts for own
+    packets, and for forwarded ones where ip_forward_use_pmtu says so; then the route's own, then the device's."""
     known = ns.path_mtus.get(dst)
-    if known is None:
-        return mtu
-    if known[1] <= w.net.clock:
+    if known is not None and known.until <= w.net.clock:
         del ns.path_mtus[dst]
-        return mtu
-    return min(mtu, known[0])
+        known = None
+    trusted = not forwarded or route.mtu_lock or ns.sysctl("net.ipv4.ip_forward_use_pmtu") != "0"
+    plain = route.mtu or out_device(ns, route).mtu
+    if known is not None and trusted and route.type != "local":
+        return known._replace(mtu=min(known.mtu, plain), locked=known.locked or route.mtu_lock)
+    return PathMtu(plain, 0.0, route.mtu_lock)
+
+
+def learn_mtu(w: Walker, ns: Netns, dst: int, mtu: int) -> None:
+    """`__ip_rt_update_pmtu`: what an ICMP error says about the way to `dst`. Less than min_pmtu is not believed but
+    locks the way at that; a locked route learns nothing, and ip_no_pmtu_disc 2 and 3 do not listen."""
+    route = find_route(w.net, ns, dst).route
+    if route is None or route.mtu_lock or ns.sysctl("net.ipv4.ip_no_pmtu_disc") in ("2", "3"):
+        return
+    least = int(ns.sysctl("net.ipv4.route.min_pmtu"))
+    until = w.net.clock + float(ns.sysctl("net.ipv4.route.mtu_expires"))
+    old = way_mtu(w, ns, route, dst).mtu
+    if old < mtu or route.type not in ("unicast", "local"):
+        return
+    ns.path_mtus[dst] = PathMtu(min(old, least), until, True) if mtu < least else PathMtu(mtu, until)
 
 
 def reroute_refused(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:

@@ -208,6 +208,9 @@ class Walker:
         )  # fmt: skip
         return End(outcome=outcome, netns=place.netns, packet=packet, error=error, answer=answer, quiet=quiet)
 
+    def amend_step(self, at: int, change: Callable[[Step], Step]) -> None:
+        self.steps[at] = change(self.steps[at])
+
     def amend_last(self, change: Callable[[Step], Step]) -> None:
         self.steps[-1] = change(self.steps[-1])
 

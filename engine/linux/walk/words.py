@@ -37,6 +37,10 @@ NO_FORWARDING = Phrase(
     "the packet is for another host and net.ipv4.ip_forward is 0: dropped in silence",
     "다른 곳으로 가는 패킷인데 net.ipv4.ip_forward가 0이라 아무 응답 없이 버려집니다",
 )
+STEERED = Phrase(
+    "TPROXY gave it to a socket here, but routing leads onward: a packet that has a socket is not forwarded",
+    "TPROXY가 이 머신의 소켓에 넘겼지만 라우팅은 다른 곳을 가리킵니다. 소켓이 정해진 패킷은 전달하지 않습니다",
+)
 FORWARDED = Phrase(
     "not for this host: forwarded from {iif} to {oif}, TTL {old} becomes {new}",
     "이 호스트로 온 것이 아니므로 {iif}에서 {oif}(으)로 포워딩합니다. TTL이 {old}에서 {new}(으)로 줄어듭니다",
@@ -48,9 +52,21 @@ MTU_EXCEEDED = Phrase(
     "{size} bytes do not fit into {oif} (MTU {mtu}) and the packet must not be fragmented",
     "{size}바이트는 {oif}의 MTU {mtu}보다 크고, DF가 켜져 있어 단편화할 수도 없습니다",
 )
-FRAGMENTS = Phrase(
-    "{size} bytes exceed the MTU {mtu} of {oif}; fragments are not modelled, only DF packets are",
-    "{size}바이트가 {oif}의 MTU {mtu}을(를) 넘습니다. 단편화는 모델에 없고 DF가 켜진 패킷만 다룹니다",
+TOO_LONG_FOR_PEER = Phrase(
+    "{size} bytes are more than {dev} at the other end of the wire takes (MTU {mtu}): it throws the frame away in silence",
+    "{size}바이트는 반대쪽 끝 {dev}의 MTU {mtu}보다 커서, 받는 쪽이 아무 말 없이 버립니다",
+)
+FRAGMENTED = Phrase(
+    "{size} bytes exceed the MTU {mtu} and DF is not set: it is cut into {count} fragments; only the first has the ports",
+    "{size}바이트가 MTU {mtu}을(를) 넘고 DF가 꺼져 있어 {count}개로 단편화합니다. 포트는 첫 조각에만 있습니다",
+)
+FRAGMENT_HELD = Phrase(
+    "a fragment: it waits here for the rest of its datagram ({count} so far)",
+    "단편입니다. 데이터그램의 나머지가 올 때까지 여기서 기다립니다(지금까지 {count}개)",
+)
+REASSEMBLED = Phrase(
+    "the last of {count} fragments: the datagram of {size} bytes is whole again",
+    "{count}개 단편 가운데 마지막이 도착해 {size}바이트 데이터그램이 다시 합쳐졌습니다",
 )
 RP_STRICT = Phrase(
     "rp_filter is 1 and the route back to {src} does not leave by {iif}",

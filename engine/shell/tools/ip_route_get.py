@@ -151,9 +151,10 @@ def show(ip: Ip, asked: FlowKey, answer: Answer, source_given: bool) -> None:
         dict(route_text.metrics(route)) if route is not None and not (iif and answer.type == "local") else {}
     )
     lock = route is not None and route.mtu_lock
-    learned, until = ip.ns.path_mtus.get(dst, (0, 0.0))
-    if until > ip.net.clock and not iif and answer.type == "unicast":
-        obj["expires"] = int(until - ip.net.clock)
+    known = ip.ns.path_mtus.get(dst)
+    if known is not None and known.until > ip.net.clock and not iif and answer.type == "unicast":
+        learned, lock = known.mtu, lock or known.locked
+        obj["expires"] = int(known.until - ip.net.clock)
         line += f"expires {obj['expires']}sec "
         numbers = {
             "mtu": min(numbers.get("mtu", learned), learned),

@@ -425,10 +425,44 @@ def test_a_way_that_swallows_icmp_is_a_black_hole() -> None:
     assert (big.outcome, big.icmp, big.error) == (Outcome.TOO_BIG, None, "ETIMEDOUT")
 
 
-def test_fragments_are_not_modelled_and_say_so() -> None:
-    """DESIGN section 2, law 2: unknown means stop."""
+def test_fragments_are_cut_and_put_together() -> None:
+    """RFC 791 3.2: without DF a large packet goes in pieces and arrives whole. The walk follows the last one."""
     w = Wires(LINE)
-    assert w.ping("a", "10.0.1.2", size=1500, df=False).outcome is Outcome.NOT_MODELLED
+    call = w.ping("a", "10.0.1.2", size=3000, df=False)
+    assert (call.outcome, call.error) == (Outcome.DELIVERED, "")
+    steps = [s for s in call.leg.forward.steps() if s.verdict in ("fragments", "whole")]
+    assert [s.verdict for s in steps] == ["fragments", "whole"]
+    cut, whole = steps
+    assert cut.after is not None and cut.after.ip.offset == 2960 and len(cut.copies) == 2
+    assert whole.after is not None and whole.after.ip_length() == 3028
+    assert all(walk.steps().__next__().before.ip.mf for walk in cut.copies)  # type: ignore[union-attr]
+
+
+def test_a_lost_fragment_loses_the_datagram() -> None:
+    """A firewall that asks for ports meets only the first fragment; REJECT says nothing of a fragment (measured)."""
+    for verdict in ("DROP", "REJECT"):
+        w = Wires(LINE + f"r: iptables -A FORWARD -p icmp -m icmp --icmp-type 8 -j {verdict}")
+        call = w.ping("a", "10.0.1.2", size=3000, df=False)
+        assert (call.error, call.icmp) == ("ETIMEDOUT", None)
+        assert call.leg.forward.outcome in (Outcome.DROPPED, Outcome.REJECTED)
+
+
+def test_tracking_puts_fragments_together_and_cuts_them_as_they_came() -> None:
+    """nf_defrag_ipv4: the hooks of a namespace that tracks see the whole."""
+    w = Wires(LINE + "r: iptables -A FORWARD -m conntrack --ctstate NEW -j ACCEPT")
+    call = w.ping("a", "10.0.1.2", size=3000, df=False)
+    assert call.error == ""
+    verdicts = [(s.place.namespace, s.verdict) for s in call.leg.forward.steps() if s.kind is StepKind.MTU]
+    assert verdicts == [("a", "fragments"), ("r", "whole"), ("r", "fragments"), ("b", "whole")]
+
+
+@pytest.mark.parametrize(("least", "shown"), [("552", "sec mtu 1400"), ("1450", "mtu lock 1450")])
+def test_a_learned_path_mtu_is_shown(least: str, shown: str) -> None:
+    """net.ipv4.route.min_pmtu: less is not believed, but locks the way there."""
+    w = Wires(NARROW + f"\na: sysctl -w net.ipv4.route.min_pmtu={least}")
+    w.ping("a", "10.0.1.2", size=1400)
+    assert shown in w.one("a: ip route get 10.0.1.2")
+    assert "mtu" not in w.one("a: ip route flush cache") + w.one("a: ip route get 10.0.1.2")
 
 
 @pytest.mark.parametrize("to", ["224.0.0.1", "255.255.255.255", "10.0.0.255"])

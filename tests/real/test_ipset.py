@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -79,7 +80,7 @@ def check(seeds: range) -> int:
 
 
 @pytest.mark.parametrize("group", range(4 * ROUNDS))
-def test_random_lines(group: int, record_property: pytest.RecordProperty) -> None:
+def test_random_lines(group: int, record_property: Callable[[str, object], None]) -> None:
     size = SEEDS // 4
     count = check(range(group * size, (group + 1) * size))
     record_property("ipset lines compared", count)

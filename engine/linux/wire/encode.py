@@ -180,7 +180,7 @@ def udp_bytes(udp: Udp, ip: IPv4, data: bytes) -> bytes:
 
 
 def icmp_bytes(icmp: Icmp, data: bytes) -> bytes:
-    if icmp.type in (0, 8):
+    if icmp.type in (0, 8, 13, 14, 15, 16, 17, 18):
         rest = struct.pack(">HH", icmp.ident & 0xFFFF, icmp.seq & 0xFFFF)
     elif icmp.type == 5:
         rest = struct.pack(">I", icmp.ident)  # the better gateway

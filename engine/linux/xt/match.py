@@ -60,9 +60,9 @@ class Match:
         return ()
 
     @property
-    def remembers(self) -> tuple[str, str] | None:
-        """What it keeps for the whole namespace (Xtables.memory), as (kind, name)."""
-        return None
+    def remembers(self) -> tuple[tuple[tuple[str, str], dict[int, int]], ...]:
+        """What it keeps for the whole namespace (Xtables.memory), as ((kind, name), what it begins with)."""
+        return ()
 
     @property
     def stateful(self) -> bool:

@@ -278,7 +278,7 @@ class Pkttype(Match):
     invert: bool = False
 
     def test(self, seen: Seen) -> bool:
-        frame = seen.skb.frame or seen.skb.packet.eth
+        frame = seen.skb.came or seen.skb.packet.eth
         if seen.iif == "lo" or seen.skb.local:
             kind = "multicast" if is_multicast(seen.dst) else "unicast"
         elif frame is None:
@@ -399,7 +399,7 @@ class Mac(Match):
     invert: bool = False
 
     def test(self, seen: Seen) -> bool:
-        frame = seen.skb.frame or seen.skb.packet.eth
+        frame = seen.skb.came or seen.skb.packet.eth
         return frame is not None and (frame.src == self.mac) is not self.invert
 
     def words(self) -> list[str]:

@@ -212,9 +212,12 @@ class Recent(Match):
     invert: bool = False
 
     def test(self, seen: Seen) -> bool:
-        met: dict[int, Met] = seen.ns.xt.memory.setdefault(("recent", self.name), {})
+        memory = seen.ns.xt.remembered()
+        # The rule that made the list has given it its mask.
+        cut = memory["recent mask", self.name][0]
+        met: dict[int, Met] = memory["recent", self.name]
         now = seen.net.clock
-        address = (seen.dst if self.dest else seen.src) & self.mask
+        address = (seen.dst if self.dest else seen.src) & cut
         ttl = seen.skb.packet.ip.ttl
         if seen.oif and not seen.skb.local:
             ttl += 1  # as it was before it was forwarded
@@ -279,8 +282,8 @@ class Recent(Match):
         return asks(RECENT, NOT_RECENT, self.invert, side=side, name=self.name, how=how)
 
     @property
-    def remembers(self) -> tuple[str, str] | None:
-        return "recent", self.name
+    def remembers(self) -> tuple[tuple[tuple[str, str], dict[int, int]], ...]:
+        return ((("recent mask", self.name), {0: self.mask}), (("recent", self.name), {}))
 
 
 def _recent_option(p: Parsing, option: Option, value: Any, invert: bool) -> None:

@@ -44,6 +44,11 @@ class XtRule:
         return asked + (self.target.sets if self.target is not None else ())
 
     @property
+    def remembers(self) -> tuple[tuple[tuple[str, str], dict[int, int]], ...]:
+        """What its matches keep for the whole namespace."""
+        return tuple(one for m in self.matches for one in m.remembers)
+
+    @property
     def proto(self) -> int:
         """The number of -p; 0 without one or with a negated one."""
         return next((m.number for m in self.matches if isinstance(m, Protocol) and not m.invert), 0)

@@ -174,6 +174,7 @@ class Xtables:
     token: object = field(default_factory=object, compare=False, repr=False)
     #: what matches keep for the whole namespace: (kind, name) -> its rows (the lists of -m recent)
     memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
+    _known: bool = field(default=False, compare=False, repr=False)
 
     def copy(self) -> Xtables:
         self.token = object()
@@ -222,9 +223,17 @@ class Xtables:
     def changed(self) -> None:
         """Some rule came or went."""
         self._tracks = None
-        if self.memory:
-            used = {m.remembers for rule in self.rules() for m in rule.matches}
-            self.memory = {key: rows for key, rows in self.memory.items() if key in used}
+        self._known = False
+
+    def remembered(self) -> dict[tuple[str, str], dict[Any, Any]]:
+        """`memory`, without what no rule asks for any more, and with what the rules begin with."""
+        if not self._known:
+            kept: dict[tuple[str, str], dict[Any, Any]] = {}
+            for rule in self.rules():
+                for key, begins in rule.remembers:
+                    kept.setdefault(key, self.memory.get(key, dict(begins)))
+            self.memory, self._known = kept, True
+        return self.memory
 
     @property
     def tracks(self) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from engine.linux.addr import mac_text, text4
-from engine.linux.packet import Icmp, Packet, Tcp, Udp
+from engine.linux.packet import Ethernet, Icmp, Packet, Tcp, Udp
+from engine.linux.wire.encode import tcp_options
 from engine.linux.xt.match_more import quoted
 from engine.linux.xt.names import LOG_LEVEL_NAMES
 from engine.linux.xt.options import (
@@ -224,16 +225,25 @@ class Log(Target):
         out = [f"{self.prefix}IN={skb.iif}", f"OUT={skb.oif}"]
         out += [f"PHYSIN={skb.physin}"] if skb.physin else []
         out += [f"PHYSOUT={skb.physout}"] if skb.physout else []
-        if skb.iif:
-            eth = packet.eth
-            kind = f"{eth.type >> 8:02x}:{eth.type & 255:02x}" if eth else ""
-            out.append(f"MAC={mac_text(eth.dst)}:{mac_text(eth.src)}:{kind}" if eth else "MAC=")
+        out += self.link(seen)
         out += self.headers(packet)
         if self.flags & 8 and skb.uid >= 0:
             out += [f"UID={skb.uid}", f"GID={skb.gid}"]
         if skb.mark:
             out.append(f"MARK=0x{skb.mark:x}")
         return " ".join(out) + " "
+
+    def link(self, seen: Seen) -> list[str]:
+        """The frame that it came in by: destination, source, type; zeros on lo."""
+        skb = seen.skb
+        if not skb.iif:
+            return []
+        eth = Ethernet(src=0, dst=0) if skb.iif == "lo" else skb.came or skb.packet.eth
+        if eth is None:
+            return ["MAC="]
+        if self.flags & 32 and skb.iif != "lo":
+            return [f"MACSRC={mac_text(eth.src)}", f"MACDST={mac_text(eth.dst)}", f"MACPROTO={eth.type:04x}"]
+        return [f"MAC={mac_text(eth.dst)}:{mac_text(eth.src)}:{eth.type >> 8:02x}:{eth.type & 255:02x}"]
 
     def headers(self, packet: Packet) -> list[str]:
         """The words of an IPv4 packet; an ICMP error has those of the packet that it quotes in brackets."""
@@ -246,11 +256,17 @@ class Log(Target):
             f"ID={ip.ident}",
         ]
         out += ["DF"] if ip.df else []
+        out += ["MF"] if ip.mf else []
+        if ip.offset:
+            name = {6: "TCP", 17: "UDP", 1: "ICMP"}.get(ip.proto)
+            return [*out, f"FRAG:{ip.offset // 8}", f"PROTO={name or ip.proto}"]
         if isinstance(l4, Tcp):
             out += ["PROTO=TCP", f"SPT={l4.sport}", f"DPT={l4.dport}"]
             out += [f"SEQ={l4.seq}", f"ACK={l4.ack}"] if self.flags & 1 else []
             names = (("U", "URG"), ("A", "ACK"), ("P", "PSH"), ("R", "RST"), ("S", "SYN"), ("F", "FIN"))
             out += ["WINDOW=64240", "RES=0x00", *(n for c, n in names if c in l4.flags), "URGP=0"]
+            if self.flags & 2 and (options := tcp_options(l4, 0.0, 1460)):
+                out.append(f"OPT ({options.hex().upper()})")
         elif isinstance(l4, Udp):
             out += ["PROTO=UDP", f"SPT={l4.sport}", f"DPT={l4.dport}", f"LEN={packet.ip_length() - 20}"]
         elif isinstance(l4, Icmp):

@@ -79,7 +79,7 @@ def parse_service(line: str) -> Service:
             timeout=int(values.get("-p", "0")), netmask=ip4(values["-M"]) if "-M" in values else FULL_MASK,
             flags=flags, ops="-o" in values,
         )  # fmt: skip
-    except (IndexError, KeyError, ValueError):
+    except (IndexError, KeyError, ValueError, StopIteration):
         raise InputError([Problem(where="", said=NOT_A_LINE(line=line, example=EXAMPLE))]) from None
 
 

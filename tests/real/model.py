@@ -61,14 +61,14 @@ class Recorded(Seeded):
     """The choices of a recording: a `statistic` rule matches when its chain is in the record with that number; ports
     and ids are the model's own (they are named, not compared)."""
 
-    def __init__(self, lines: dict[str, list[str]], known: dict[str, str], picks: Iterable[int] = ()) -> None:
-        super().__init__(1)
-        self.lines, self.known, self.picks = lines, known, list(picks)
+    def __init__(self, lines: dict[str, list[str]], known: dict[str, str], seed: int = 1) -> None:
+        super().__init__(seed)
+        self.lines, self.known = lines, known
 
     def chance(self, what: str, probability: float, about: object = None) -> bool:
         assert isinstance(about, Seen) and about.chain is not None, f"the record says nothing about {what}"
-        word = f" {about.chain.name}#{about.index + 1}="
-        return any(word in line for line in self.lines.get(self.known[about.ns.id], ()))
+        word = re.compile(rf" {about.chain.name}#{about.index + 1}(=|\s|$)")
+        return any(word.search(line) for line in self.lines.get(self.known[about.ns.id], ()))
 
 
 def call(

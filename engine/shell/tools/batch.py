@@ -1,8 +1,8 @@
 """`ip -batch FILE` and `bridge -batch FILE`: one command a line, the first error ends it unless -force is given.
 
-Theory. Lines are cut into words at blanks; quotes hold words together, `#` begins a comment, a backslash at the end of a
-line goes on with the next. An error that the tool says itself ends the batch on the spot; one that the kernel says is
-followed by `Command failed FILE:LINE`. Source: iproute2 6.1 lib/utils.c (do_batch, getcmdline, makeargs).
+Theory. Lines are cut into words at blanks; quotes hold words together, `#` begins a comment, a backslash at the end
+of a line goes on with the next. An error that the tool says itself ends the batch on the spot; one that the kernel says
+is followed by `Command failed FILE:LINE`. Source: iproute2 6.1 lib/utils.c (do_batch, getcmdline, makeargs).
 """
 
 from __future__ import annotations

@@ -74,11 +74,15 @@ def head(net: Net, ns: Netns, link: Link, *, mode: bool = True) -> str:
 
 def second(net: Net, ns: Netns, link: Link) -> str:
     """The line with the hardware address."""
-    out = f"    {hardware(link)}"
+    return f"    {hardware(link)}{link_netns(net, ns, link)}"
+
+
+def link_netns(net: Net, ns: Netns, link: Link) -> str:
+    """Where the other end is, when that is another namespace; `ip -4 addr` has it on the first line."""
     where = netns_of_peer(net, ns, link)
-    if where is not None:
-        out += f" link-netns {where[1]}" if where[1] else f" link-netnsid {where[0]}"
-    return out
+    if where is None:
+        return ""
+    return f" link-netns {where[1]}" if where[1] else f" link-netnsid {where[0]}"
 
 
 def stats(ns: Netns, link: Link) -> list[str]:

@@ -191,15 +191,17 @@ def limits(link: Link) -> tuple[int, int]:
     return 68, 65535
 
 
-def sizes(net: Net, link: Link) -> tuple[int, int, int]:
-    """(transmit queues, receive queues, largest TSO frame)."""
+def sizes(net: Net, ns: Netns, link: Link) -> tuple[int, int, int]:
+    """(transmit queues, receive queues, largest TSO frame); a bridge has the smallest of its ports'."""
     if link.kind == "veth":
         return 2, 2, 524280
     if link.kind in ("loopback", "macvlan", "ipvlan", "ifb"):
         return 1, 1, 524280
     if link.kind == "vxlan" and link.lower is not None and link.lower[1]:
         below = lower_of(net, link)
-        return 1, 1, sizes(net, below[1])[2] if below is not None else 65536
+        return 1, 1, sizes(net, *below)[2] if below is not None else 65536
+    if link.kind == "bridge":
+        return 1, 1, min((sizes(net, ns, port)[2] for port in ns.ports(link.ifindex)), default=65536)
     return 1, 1, 65536
 
 
@@ -214,7 +216,7 @@ def promiscuity(net: Net, ns: Netns, link: Link) -> tuple[int, int]:
 
 def common_text(net: Net, ns: Netns, link: Link) -> str:
     """What follows the kind's line without a break."""
-    tx, rx, tso = sizes(net, link)
+    tx, rx, tso = sizes(net, ns, link)
     modes = "" if isinstance(link.info, Ipip) and link.info.fallback else "addrgenmode eui64 "
     return (
         f"{modes}numtxqueues {tx} numrxqueues {rx} gso_max_size 65536 gso_max_segs 65535 tso_max_size {tso} "
@@ -308,7 +310,7 @@ def details_json(net: Net, ns: Netns, link: Link) -> dict[str, Any]:
     """The fields that `ip -j -d link` adds."""
     count, multi = promiscuity(net, ns, link)
     low, high = limits(link)
-    tx, rx, tso = sizes(net, link)
+    tx, rx, tso = sizes(net, ns, link)
     out: dict[str, Any] = {"promiscuity": count, "allmulti": multi, "min_mtu": low, "max_mtu": high}
     kind: dict[str, Any] = {}
     if link.kind not in ("loopback", "physical"):

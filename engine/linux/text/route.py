@@ -124,13 +124,13 @@ def single(ns: Netns, row: Route) -> tuple[int, int, bool]:
 
 def to_text(
     ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False,
-    lost: Collection[int] = (), join: str = " \n",
+    lost: Collection[int] = (), join: str = " \n", details: bool = False,
 ) -> str:  # fmt: skip
-    """`hide` drops fields by ip's selector names (dev, via, proto, scope, src, metric, type); `table` shows a table
+    """`details` (`ip -d`) tells also what is usual; `hide` drops fields by ip's selector names (dev, via, proto, scope, src, metric, type); `table` shows a table
     other than main; `down` adds the flag linkdown, `lost` adds it to the ways by these devices. The ways of a route with
     several follow it, each after `join` and a tab."""
     words: list[str] = []
-    if row.type != "unicast":
+    if row.type != "unicast" or details:
         words.append(row.type)
     words.append(dst_text(row.dst))
     if row.tos and "tos" not in hide:
@@ -144,9 +144,9 @@ def to_text(
         words += ["dev", device_name(ns, oif)]
     if table and row.table != MAIN:
         words += ["table", table_name(row.table)]
-    if row.proto != "boot" and "proto" not in hide:
+    if (row.proto != "boot" or details) and "proto" not in hide:
         words += ["proto", row.proto]
-    if row.scope != "global" and "scope" not in hide:
+    if (row.scope != "global" or details) and "scope" not in hide:
         words += ["scope", row.scope]
     if row.src and "src" not in hide:
         words += ["src", text4(row.src)]
@@ -167,11 +167,11 @@ def to_text(
 
 def to_json(
     ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False,
-    lost: Collection[int] = (),
+    lost: Collection[int] = (), details: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """The object of `ip -j route`, keys in the tool's order."""
     out: dict[str, Any] = {}
-    if row.type != "unicast":
+    if row.type != "unicast" or details:
         out["type"] = row.type
     out["dst"] = dst_text(row.dst)
     if row.tos and "tos" not in hide:
@@ -185,9 +185,9 @@ def to_json(
         out["dev"] = device_name(ns, oif)
     if table and row.table != MAIN:
         out["table"] = table_name(row.table)
-    if row.proto != "boot" and "proto" not in hide:
+    if (row.proto != "boot" or details) and "proto" not in hide:
         out["protocol"] = row.proto
-    if row.scope != "global" and "scope" not in hide:
+    if (row.scope != "global" or details) and "scope" not in hide:
         out["scope"] = row.scope
     if row.src and "src" not in hide:
         out["prefsrc"] = text4(row.src)

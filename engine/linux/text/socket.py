@@ -42,9 +42,9 @@ class Shown:
 
 
 def listed(net: Net, ns: Netns) -> list[Shown]:
-    """All sockets of a namespace, udp first, each by port and address."""
+    """All sockets of a namespace, udp first, each by port and address; the kernel's own for its tunnels too."""
     procs = net.boxes[ns.box].procs
-    rows = sorted(ns.sockets, key=lambda s: (s.proto != "udp", s.port, s.addr))
+    rows = sorted([*ns.sockets, *kernel_sockets(ns)], key=lambda s: (s.proto != "udp", s.port, s.addr))
     return [
         Shown(
             socket=s, procs=tuple(p for p in [procs.get(s.pid)] if p is not None),
@@ -52,6 +52,12 @@ def listed(net: Net, ns: Netns) -> list[Shown]:
         )
         for s in rows
     ]  # fmt: skip
+
+
+def kernel_sockets(ns: Netns) -> list[Socket]:
+    """The UDP sockets that nobody's process holds: of tunnels that are up."""
+    ports = sorted(port for proto, port in ns.tunnels if proto == 17)
+    return [Socket(proto="udp", addr=0, port=port, pid=0, state="UNCONN") for port in ports]
 
 
 def port_text(socket: Socket, numeric: bool) -> str:

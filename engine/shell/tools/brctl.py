@@ -132,6 +132,8 @@ def show(ns: Netns, words: list[str]) -> tuple[str, str]:
         out += [f"\t\t\t\t\t\t\t{name}" for name in ports[1:]]
     if words and not bridges:
         raise Fail(err.rstrip("\n"), 1)
+    if not bridges:
+        return "", err
     return "".join(line + "\n" for line in out), err
 
 

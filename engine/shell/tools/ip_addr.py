@@ -213,6 +213,8 @@ def show_device(ip: Ip, device: Link, chosen: list[Address], rows: Filter, *, li
     parts: list[str] = []
     if head_wanted and not (rows.label and not fnmatchcase(device.name, rows.label)):
         parts.append(link_text.head(ip.net, ip.ns, device, mode=link))
+        if not lower:
+            parts[-1] += link_text.link_netns(ip.net, ip.ns, device)
         if lower:
             parts.append(link_text.second(ip.net, ip.ns, device))
             if ip.details:

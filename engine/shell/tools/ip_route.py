@@ -348,16 +348,17 @@ def show(ip: Ip, words: Words) -> None:
     if rows.table and (table is None or (rows.table == DEFAULT and not table.lengths)):
         raise Fail("Error: ipv4: FIB table does not exist.\nDump terminated", 2)
     for row in chosen(ip, rows):
-        if ip.details:
-            raise NotModelled("ip -details route")
+        if ip.details and row.nhid:
+            raise NotModelled("ip -details route with nhid")
         down, lost = downs(ip, row)
         told = not rows.table
         ip.emit(
             route_text.to_text(
-                ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost, join=f" {ip.break_}"
+                ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost, join=f" {ip.break_}",
+                details=ip.details,
             )
             + " ",
-            route_text.to_json(ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost),
+            route_text.to_json(ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost, details=ip.details),
         )
 
 

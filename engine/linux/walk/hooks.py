@@ -109,7 +109,7 @@ def nft_hook(key: TableKey, name: str, base: Base) -> Hooked:
 
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
         mark, ip = skb.mark, skb.packet.ip
-        steps, verdict = run_base(w.net, ns, key, name, hook, skb, place, w.choose, w.waiting)
+        steps, verdict = run_base(w.net, ns, key, name, hook, skb, place, w.choose)
         w.steps.extend(steps)
         if verdict.word != "accept":
             return refused(w, ns, skb, place, hook, verdict, steps)
@@ -143,7 +143,7 @@ def xt_nat(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[lis
 
 def nft_nat(key: TableKey, name: str) -> Chained:
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[list[Step], Verdict]:
-        return run_base(w.net, ns, key, name, hook, skb, place, w.choose, w.waiting)
+        return run_base(w.net, ns, key, name, hook, skb, place, w.choose)
 
     return run
 

@@ -115,6 +115,7 @@ MODULES: dict[str, str] = {
     "conntrack": "conntrack",
     "ipset": "ipset",
     "ipset":
+    "ipset":
     "ipvsadm": "ipvsadm",
     "ipvsadm-save": "ipvsadm",
     "ipvsadm-restore": "ipvsadm",

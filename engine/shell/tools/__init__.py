@@ -114,8 +114,6 @@ MODULES: dict[str, str] = {
     "ip6tables-restore": "iptables",
     "conntrack": "conntrack",
     "ipset": "ipset",
-    "ipset":
-    "ipset":
     "ipvsadm": "ipvsadm",
     "ipvsadm-save": "ipvsadm",
     "ipvsadm-restore": "ipvsadm",

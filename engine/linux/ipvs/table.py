@@ -10,9 +10,9 @@ Rules. Rows are frozen; `Ipvs` finds, stores, counts and expires. Who chooses is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import field, replace
 
+from engine.linux.conntrack import Conntrack, Tuple
 from engine.linux.ipvs.rows import Conn, Dest, DestKey, End, Load, Service, Stats, SvcKey
 from engine.linux.ipvs.sched import Mark
 from engine.linux.ipvs.states import ACTIVE, TIMEOUTS
@@ -194,7 +194,7 @@ class Ipvs:
             self.loads.pop(key, None)
             self.dest_stats.pop(key, None)
 
-    def expire(self, now: float, ended: Callable[[Conn], None] | None = None) -> list[Conn]:
+    def expire(self, now: float) -> list[Conn]:
         """End what is over, oldest first. A template with connections lives for another minute. Gives what ended."""
         out: list[Conn] = []
         while True:
@@ -207,3 +207,18 @@ class Ipvs:
                     continue
                 self.remove(conn)
                 out.append(conn)
+
+
+def forget(conntrack: Conntrack, conns: list[Conn], now: float) -> None:
+    """Connections that ended take their conntrack entries with them (ip_vs_conn_drop_conntrack)."""
+    for conn in conns:
+        if conn.nfct and not conn.template:
+            found = conntrack.find(Tuple(conn.proto, *conn.client, *conn.virtual), now)
+            if found is not None and found[1] == "original":
+                conntrack.remove(found[0])
+
+
+def settle(ipvs: Ipvs, conntrack: Conntrack, now: float) -> None:
+    """End what is over by now."""
+    if ipvs.conns:
+        forget(conntrack, ipvs.expire(now), now)

@@ -13,10 +13,9 @@ from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL
 from engine.linux.ipvs.rows import REFUSED, SCHEDULERS, Dest, DestKey, Service, Stats, SvcKey
 from engine.linux.ipvs.sched import Mark, changed, start
-from engine.linux.ipvs.table import Ipvs
+from engine.linux.ipvs.table import Ipvs, forget
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
-from engine.linux.packet import Proto
 from engine.record import dataclass
 
 INVALID = "Invalid operation.  Possibly wrong module version, address not unicast, ..."
@@ -164,18 +163,11 @@ def left(ns: Netns, key: SvcKey, dest: DestKey) -> None:
     if ns.sysctl("net.ipv4.vs.expire_nodest_conn") != "0":
         for conn in sorted(mine, key=lambda c: c.template):
             table.remove(conn)
-            if conn.nfct and not conn.template:
-                drop_conntrack(ns, (conn.proto, *conn.client, *conn.virtual))
+        forget(ns.conntrack, mine, float("-inf"))
         mine = []
     if not mine:
         table.loads.pop((key, dest), None)
         table.dest_stats.pop((key, dest), None)
-
-
-def drop_conntrack(ns: Netns, key: tuple[int, int, int, int, int]) -> None:
-    for entry in list(ns.conntrack.entries.values()):
-        if tuple(entry.orig) == key:
-            ns.conntrack.remove(entry)
 
 
 def store(table: Ipvs, svc: Service, dests: tuple[Dest, ...], gone: DestKey | None = None) -> None:
@@ -261,6 +253,3 @@ def _zero(net: Net, op: IpvsZero) -> None:
             if svc == key:
                 table.dest_stats[svc, dest] = Stats()
 
-
-def proto_name(proto: int) -> str:
-    return {Proto.TCP: "TCP", Proto.UDP: "UDP", 0: "IP"}.get(proto, f"IP_{proto}")

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from engine.errors import NotModelled, OpError
 from engine.linux.ctproto import SYSCTLS as CONNTRACK
+from engine.linux.ipvs.table import LIVE as IPVS_LIVE
+from engine.linux.ipvs.table import SYSCTLS as IPVS
 from engine.linux.net import CONF_DEFAULTS, SYSCTL_DEFAULTS, Net, Netns, split_conf
 from engine.linux.ops.base import Op, handles
 from engine.record import dataclass
@@ -95,18 +97,20 @@ CHECKS: dict[str, Callable[[str], str | None]] = {
     "net.bridge.bridge-nf-call-iptables": _switch,
     "net.bridge.bridge-nf-call-arptables": _switch,
     "net.bridge.bridge-nf-call-ip6tables": _switch,
-    **{key: _any for key in CONNTRACK},
+    **{key: _any for key in (*CONNTRACK, *IPVS)},
     **{f"net.netfilter.nf_conntrack_{key}": check for key, check in CONNTRACK_CHECKS.items()},
 }
 
 
+#: IPVS keys that are fixed here: defence against floods, the sync daemon, cache bypass, errors to real servers
+IPVS_FIXED = tuple(key for key in IPVS if key.rpartition(".")[2] not in IPVS_LIVE)
 #: nf_conntrack keys that are fixed here
 LIMITS = ("checksum", "events", "expect_max", "log_invalid")
 #: keys of the machine as a whole: only its root namespace writes them
 OF_MACHINE = tuple(f"net.netfilter.nf_conntrack_{k}" for k in ("max", "buckets", "expect_max"))
 #: What the model knows with one value only: SYN retries, choosy ARP questions, and of connection tracking what
 #: nobody here can see: broken checksums, events, expectations, a log of invalid packets.
-FIXED = ("net.ipv4.tcp_syn_retries", "arp_announce", *(f"net.netfilter.nf_conntrack_{k}" for k in LIMITS))
+FIXED = ("net.ipv4.tcp_syn_retries", "arp_announce", *(f"net.netfilter.nf_conntrack_{k}" for k in LIMITS), *IPVS_FIXED)
 
 
 @handles(SetSysctl)

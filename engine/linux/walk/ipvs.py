@@ -20,6 +20,7 @@ from engine.linux.ipvs.rows import Conn, Dest, Service
 from engine.linux.ipvs.rows import End as Peer
 from engine.linux.ipvs.sched import Asked, Mark, choose
 from engine.linux.ipvs.states import next_state
+from engine.linux.ipvs.table import forget, settle
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.multipath import find
 from engine.linux.net import Netns
@@ -39,16 +40,6 @@ def setting(ns: Netns, key: str) -> int:
     return int(ns.sysctl(f"net.ipv4.vs.{key}"))
 
 
-def forget(ns: Netns, conns: list[Conn]) -> None:
-    """Connections that ended take their conntrack entries with them (ip_vs_conn_drop_conntrack)."""
-    for conn in conns:
-        if conn.nfct and not conn.template:
-            for entry in list(ns.conntrack.entries.values()):
-                here = (entry.orig.proto, entry.orig.src, entry.orig.sport, entry.orig.dst, entry.orig.dport)
-                if here == (conn.proto, *conn.client, *conn.virtual):
-                    ns.conntrack.remove(entry)
-
-
 def ends(packet: Packet) -> tuple[Peer, Peer]:
     """(source, destination) with ports."""
     sport, dport = packet.ports
@@ -63,7 +54,7 @@ def into(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> Event | Non
     if skb.ipvs:
         return None
     now, table = w.net.clock, ns.ipvs
-    forget(ns, table.expire(now))
+    settle(table, ns.conntrack, now)
     packet, l4 = skb.packet, skb.packet.l4
     if isinstance(l4, Icmp) and l4.type in ERRORS:
         return error_into(w, ns, hook, skb, place)
@@ -122,7 +113,7 @@ def dismissed(w: Walker, ns: Netns, skb: Skb, place: Place, conn: Conn) -> End |
     ns.ipvs.remove(conn)
     if not old:
         return None
-    forget(ns, [conn])
+    forget(ns.conntrack, [conn], w.net.clock)
     why = said.STARTS_ANEW()
     return w.drop(place, skb.packet, why, Outcome.DROPPED, row=row_of(ns, conn), error=hooks.local_error(skb))
 
@@ -362,7 +353,7 @@ def back(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> Event | Non
     if skb.ipvs:
         return None
     now, table = w.net.clock, ns.ipvs
-    forget(ns, table.expire(now))
+    settle(table, ns.conntrack, now)
     packet, l4 = skb.packet, skb.packet.l4
     if isinstance(l4, Icmp) and l4.type in ERRORS:
         return error_back(w, ns, hook, skb, place)

@@ -12,6 +12,7 @@ from dataclasses import field, replace
 from engine.errors import InputError, NotModelled, OpError
 from engine.linux.addr import ip4
 from engine.linux.ipvs.rows import FULL_MASK, Dest, Service, Stats
+from engine.linux.ipvs.table import settle
 from engine.linux.ops.base import Op
 from engine.linux.ops.ipvs import (
     IpvsAddDest,
@@ -350,6 +351,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
 
 def shown(ctx: Context, asked: Asked) -> Out:
     given, table, now = asked.given, ctx.ns.ipvs, ctx.net.clock
+    settle(table, ctx.ns.conntrack, now)
     if "timeout" in given:
         t = table.timeouts
         return Out(stdout=f"Timeout (tcp tcpfin udp): {t['ESTABLISHED']} {t['FIN_WAIT']} {t['udp']}\n")
@@ -359,8 +361,7 @@ def shown(ctx: Context, asked: Asked) -> Out:
     if "c" in given:
         if "svc" in given:
             raise NotModelled("ipvsadm -Lc with a service")
-        living = [c for c in table.conns.values() if c.deadline > now]
-        return Out(stdout=text.connections(living, now, name))
+        return Out(stdout=text.connections(list(table.conns.values()), now, name))
     kinds = [k for k in ("stats", "rate", "thresholds", "persistent-conn") if k in given]
     if len(kinds) > 1:
         raise NotModelled(f"ipvsadm -L --{kinds[0]} with --{kinds[1]}")

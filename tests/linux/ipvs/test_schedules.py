@@ -1,4 +1,4 @@
-"""Every scheduler gives each client the server that it got in the second kernel (tests/golden/second/schedules.json)."""
+"""Every scheduler gives each client the server that it got in the second kernel (golden/second/schedules.json)."""
 
 from __future__ import annotations
 

@@ -179,6 +179,8 @@ class LessonScreen(LessonSteps):
             seconds=0.0, outcome=Outcome.PASSED if event.right else Outcome.FAILED,
         )  # fmt: skip
         self.read.refold(self._predicted())
+        if self.narrow and self.pane != "see":
+            self._go("see")  # what was said stands above the packet
         self.show_keys()
 
     @on(SeePane.Skipped)

@@ -12,7 +12,11 @@ import pytest
 from course.catalog import LESSONS
 from course.plain import LETTERS, run_plain
 from course.progress import Progress
+from course.words_lesson import ASKS
 from engine.grade.course import Course
+from engine.grade.lesson import Play
+from engine.grade.story import Story
+from engine.linux.journey import OUTCOMES
 from tests.course.progress.clock import Clock
 
 
@@ -54,3 +58,33 @@ def test_a_first_exercise_is_played_asked_and_graded(
     with Progress.open(tmp_path, Clock()) as progress:
         assert progress.exercise("01-containers", "source-on-the-wire").solved
         assert [a.outcome for a in progress.attempts()] == ["failed", "passed"]
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_a_prediction_is_asked_before_its_packet_is_told(
+    lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Course.load(LESSONS).lesson("01-containers")
+    at, play = next(
+        ((i, j), b)
+        for i, step in enumerate(folder.lesson.steps)
+        for j, b in enumerate(step.en)
+        if isinstance(b, Play) and b.ask is not None
+    )
+    played = Story(folder).play(*at)
+    assert played.question is not None and play.ask is not None
+    wrong = next(letter for letter, o in zip(LETTERS, played.question.options, strict=False) if not o.right)
+    with Progress.open(tmp_path, Clock()) as progress:
+        progress.visit("01-containers", at[0])
+    assert sit(tmp_path, f"1\n{wrong}\nq\n", monkeypatch, lang=lang) == 0
+    out = capsys.readouterr().out
+    asked = ASKS[played.question.ask](field=played.question.field).text(lang)
+    before, told = out[: out.index(asked)], out[out.index(asked) :]
+    outcome = OUTCOMES[played.journey.outcome]().text(lang)
+    assert played.journey.act in before and outcome not in before.split(played.journey.act)[-1]
+    assert outcome in told
+    finding = played.question.check(played.question.options[LETTERS.index(wrong)].id)
+    assert finding is not None and finding.said.text(lang) in told
+    assert played.question.right.text.text(lang) not in finding.said.text(lang)
+    with Progress.open(tmp_path, Clock()) as progress:
+        assert [a.outcome for a in progress.attempts()] == ["failed"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.events import Paste
 from textual.widgets import Input, OptionList, TextArea
 
@@ -13,8 +14,9 @@ from course.screens.home import HomeScreen
 from course.screens.lesson import LessonScreen
 from course.screens.picker import Picker
 from course.screens.prompt import NumberPrompt
-from course.widgets.blocks import PlayBlock, RunBlock
+from course.widgets.blocks import FoldBlock, PlayBlock, RunBlock
 from course.widgets.marklist import MarkList
+from engine.grade.lesson import Play
 from tests.course.screens.sitting import Sitting, sitting
 
 BOTH = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -417,3 +419,105 @@ async def test_the_last_step_says_that_it_is_the_last(tmp_path: Path) -> None:
         await s.until(lambda: s.lesson.step == len(s.lesson.desk.lesson.steps) - 1)  # type: ignore[union-attr]
         await s.settled()
         assert "last step" in str(s.lesson.query_one("#onward").render()).lower()
+
+
+async def to_step(s: Sitting, step: int) -> None:
+    s.lesson._step(step - s.lesson.step)
+    await s.until(lambda: s.lesson.step == step and s.lesson.loaded)
+    await s.settled()
+
+
+async def predicting(s: Sitting) -> PlayBlock:
+    """To the first step that asks what a packet will do; its play."""
+    assert s.lesson.desk is not None
+    steps = s.lesson.desk.lesson.steps
+    await to_step(
+        s, next(i for i, st in enumerate(steps) if any(isinstance(b, Play) and b.ask for b in st.en))
+    )
+    return next(b for b in s.lesson.query(PlayBlock) if b.play.ask is not None)
+
+
+def after(s: Sitting, block: PlayBlock) -> list[bool]:
+    """What of the text behind a play can be seen, the fold and the last lines left out."""
+    widgets = [w for w in s.lesson.read.children if not isinstance(w, FoldBlock) and w.id != "onward"]
+    return [bool(w.display) for w in widgets[widgets.index(block) + 1 :]]
+
+
+@BOTH
+async def test_what_follows_a_prediction_is_folded_until_it_is_answered(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with sitting(tmp_path, size=size, lesson="01-containers") as s:
+        block = await predicting(s)
+        assert after(s, block) and not any(after(s, block))
+        fold = next(f for f in s.lesson.query(FoldBlock) if f.display)
+        assert fold.at == block.at and "answer first" in str(fold.render())
+        await s.press("l", "l")
+        await s.settled()
+        block = next(b for b in s.lesson.query(PlayBlock) if b.at == block.at)
+        assert not any(after(s, block))
+        question = s.lesson.see.question
+        assert question is not None
+        wrong = next(i for i, o in enumerate(question.options) if not o.right)
+        await s.press("p", *["down"] * wrong, "enter")
+        await s.until(lambda: s.lesson.see.question is None)
+        said = str(s.lesson.see.query_one("#asked").render())
+        assert said.startswith("not ") and question.right.text.text("en") not in said
+        assert all(after(s, block)) and not any(f.display for f in s.lesson.query(FoldBlock))
+        assert s.player.playback.hidden is None and s.player.playing
+        assert "/" not in "".join(k for _, k in s.app.progress.exercises() if not k.startswith("step-"))
+        assert s.app.progress_of_lessons()["01-containers"][1] == 0
+    async with sitting(tmp_path, size=size, lesson="01-containers") as s:
+        assert all(after(s, await predicting(s)))
+        assert s.lesson.see.question is None
+
+
+async def test_a_prediction_is_skipped_from_the_text_and_by_its_key(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        block = await predicting(s)
+        fold = next(f for f in s.lesson.query(FoldBlock) if f.display)
+        fold.focus()
+        await s.press("enter")
+        await s.settled()
+        assert all(after(s, block)) and s.lesson.see.question is None and s.player.playback.hidden is None
+    async with sitting(tmp_path / "other", lesson="01-containers") as s:
+        block = await predicting(s)
+        assert "skip" in s.bar or "p" in s.bar
+        await s.press("s")
+        assert all(after(s, block)) and s.lesson.see.question is None
+
+
+async def test_each_lab_has_its_log_and_its_place(tmp_path: Path) -> None:
+    def titles() -> int:
+        return s.log.count("# the lab of")
+
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        assert titles() == 1
+        for _ in range(3):
+            await open_exercise(s, "which-veth")
+            assert titles() == 1 and "the exercise" in s.log
+            await s.press("escape", "escape")
+            await s.until(lambda: not s.lesson.do.open)
+            assert titles() == 1 and "this step" in s.log
+        await s.press("t")
+        s.terminal.go("host/laptop")
+        await s.type("echo in the step")
+        await s.press("enter")
+        await open_exercise(s, "which-veth")
+        assert "in the step" not in s.log and titles() == 1
+        await s.press("escape", "t")
+        await s.type("echo in the exercise")
+        await s.press("enter", "escape", "escape", "escape")
+        await s.until(lambda: not s.lesson.do.open)
+        assert "echo in the step" in s.log and "in the exercise" not in s.log
+        assert s.terminal.place == "host/laptop" and titles() == 2
+        await open_exercise(s, "which-veth")
+        assert "in the exercise" in s.log and "in the step" not in s.log
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+async def test_the_word_for_coming_stands_in_one_column(tmp_path: Path, lang: str) -> None:
+    word = "coming" if lang == "en" else "준비 중"
+    async with sitting(tmp_path, size=(120, 40), lang=lang) as s:
+        ends = {cell_len(line.split(word)[0]) for line in s.text().splitlines() if word in line[:60]}
+        assert len(ends) == 1

@@ -240,7 +240,7 @@ def judge(
     return Compared(
         flow=flow, model=model, kernel=real, model_error=error, kernel_error=answer["error"],
         journey=Journey(act="", outcome=call.outcome, legs=call.legs), model_table=mine, kernel_table=theirs,
-        lacking=tuple(tape.lacking), played=tape.played, compared=tuple(walks),
+        lacking=() if slow or no_route else tuple(tape.lacking), played=tape.played, compared=tuple(walks),
     )  # fmt: skip
 
 

@@ -140,6 +140,8 @@ class Tape:
             value = self.translated(what, about)
         elif isinstance(about, OfRoute):
             value = self.outer_port(about)
+            if value is None:  # the outer packet went nowhere: no record, and so no port to be equal
+                return low
         if value is not None and not low <= value <= high:
             value = None
         return self.answer(value, what, about, low)
@@ -169,10 +171,19 @@ class Tape:
         for at, event in enumerate(self.raw.get(seen.ns.id, ())):
             if event["prefix"] == word and (seen.ns.id, at) not in self.used and event["header"] == header:
                 self.used.add((seen.ns.id, at))
-                return self.number_of(seen, number - 1, count, event["verdict"])
+                return self.number_of(seen, number - 1, count, event["verdict"], at)
         return None
 
-    def number_of(self, seen: NftSeen, index: int, count: int, verdict: str) -> int | None:
+    def sent_on(self, seen: NftSeen, at: int) -> list[tuple[int, int]]:
+        """(address, port) to which the packet was going when it was seen next: its source is still what it was."""
+        header = packet_header(seen.skb.packet)
+        for event in self.raw.get(seen.ns.id, ())[at + 1 :]:
+            now = event["header"]
+            if all(now.get(k) == header.get(k) for k in ("proto", "src", "sport", "flags")):
+                return [(ip4(now["dst"]), int(now.get("dport", 0)))]
+        return []
+
+    def number_of(self, seen: NftSeen, index: int, count: int, verdict: str, at: int) -> int | None:
         for statement in seen.chain.rules[index].statements:
             if isinstance(statement, Vmap) and isinstance(statement.of, Numgen):
                 offset = statement.of.offset
@@ -181,18 +192,12 @@ class Tape:
                     if isinstance(found, Element) and isinstance(found.data, Verdict) and found.data.text() == verdict:
                         return number
             address = getattr(statement, "address", None)
-            ct = seen.skb.ct
-            if isinstance(address, Lookup) and isinstance(address.of, Numgen) and ct is not None:
-                rows = self.connections.get(seen.ns.id, ())
-                ends = [
-                    (ip4(row["reply"][1]), int(row["reply"][2])) for row in rows
-                    if [row["orig"][0], ip4(row["orig"][1]), row["orig"][2], ip4(row["orig"][3])]
-                    == [ct.orig.proto, ct.orig.src, ct.orig.sport, ct.orig.dst]
-                ]  # fmt: skip
+            if isinstance(address, Lookup) and isinstance(address.of, Numgen):
+                after = self.sent_on(seen, at)
                 for number in range(count):
                     found = address.source.find(seen, (number + address.of.offset,))[1]
                     data = found.data if isinstance(found, Element) else None
-                    if isinstance(data, tuple) and any(end[: len(data)] == data for end in ends):
+                    if isinstance(data, tuple) and any(end[: len(data)] == data for end in after):
                         return number
         return None
 

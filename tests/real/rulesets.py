@@ -235,6 +235,10 @@ def rule(draw: st.DrawFn, kind: str, node: str, table: str, chain: str, hook: st
     else:
         verdicts += nat_targets(kind, node, hook, "-p tcp" in asked or "-p udp" in asked)
     target = draw(st.sampled_from([v for v in verdicts if v == "EXTRA" or known(f"-p tcp -j {v}")]))
+    if kind == "vxlan" and target.startswith(("DNAT", "REDIRECT")) and "-p udp" not in asked and "-p " not in asked:
+        asked = f"-p icmp {asked}" if ":" not in target else asked
+    if kind == "vxlan" and "-p udp" in asked and target.startswith(("DNAT", "REDIRECT")):
+        asked = "-p udp -m udp --dport 80"  # not the tunnel's own packets: a server that gets them says nothing
     way = "-g" if target == "EXTRA" and draw(st.integers(0, 3)) == 0 else "-j"
     return " ".join(f"-A {chain} {asked} {way} {target}".split())
 

@@ -134,7 +134,8 @@ def send_outer(
     w.step(StepKind.ENCAP, place, inner, outer, why, row=row, fidelity=fidelity)
     at = w.at(there, program="kernel")
     routing.explain_route(w, there, at, outer, found, src=0)
-    fresh = Skb(packet=outer, mark=mark, local=True)
+    # The outer packet is still the sending socket's (iptunnel_xmit does not orphan it): -m owner sees it.
+    fresh = Skb(packet=outer, mark=mark, local=True, uid=skb.uid, gid=skb.gid)
     return silent(outbound.local_out(w, there, fresh, route, at, came_from=link.name))
 
 

@@ -211,6 +211,18 @@ def all_scenarios() -> None:
         "portmap-no-snat", [step("ADD", hardway), step("ADD", plain, prev=0), step("DEL", plain, prev=0)]
     )
     scenario("portmap-alone", [step("ADD", portmap)])
+    # A container's whole life on one network: two plugins, a second ADD that is refused, both taken down again.
+    whole = bridge(
+        isGateway=True, isDefaultGateway=True, ipMasq=True, hairpinMode=True, promiscMode=False, mtu=1450,
+        ipam={"routes": [{"dst": "10.244.0.0/16"}]},
+    )  # fmt: skip
+    whole["name"] = "cbr0"
+    one = {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}
+    ports_of_one = {**portmap, "name": "cbr0", "snat": True, "runtimeConfig": one}
+    scenario("whole-life", [
+        step("ADD", whole), step("ADD", ports_of_one, prev=0), step("ADD", whole), step("DEL", ports_of_one, prev=0),
+        step("DEL", whole, prev=0),
+    ])  # fmt: skip
     scenario("loopback", [
         {**step("ADD", {"cniVersion": "1.0.0", "name": "lo", "type": "loopback"}), "ifname": "lo"}
     ])  # fmt: skip

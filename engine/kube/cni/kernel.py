@@ -52,8 +52,6 @@ def ensure_bridge(changes: Changes, box: str, name: str, *, mtu: int, promisc: b
             raise CniError(
                 f'failed to create bridge "{name}": could not add "{name}": {go_error(error)}'
             ) from None
-        if mtu:
-            changes.do(SetLink(netns=box, name=name, mtu=mtu))
     elif link.kind != "bridge":
         raise CniError(f'failed to create bridge "{name}": "{name}" already exists but is not a bridge')
     if promisc:

@@ -9,7 +9,7 @@ linux       A Linux box's network; standard library only.
             skb.py choose.py behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py nft.py ipset.py ipsetwords.py ipvs.py
-            conntrack.py box.py commands.py
+            conntrack.py box.py command.py devicecommands.py commands.py
   xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py match_header.py
             match_ct.py match_rate.py match_host.py match_set.py target.py
             target_more.py target_nat.py target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py names.py
@@ -21,7 +21,7 @@ linux       A Linux box's network; standard library only.
             command.py
   ipvs/     rows.py states.py table.py sched.py hashing.py
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py programs.py
-            words_tunnel.py tunnel.py vxlan.py ipip.py wireguard.py upper.py devices.py inbound.py outbound.py fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
+            words_tunnel.py tunnel.py vxlan.py ipip.py wireguard.py upper.py suppress.py devices.py inbound.py outbound.py fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
             then, over the walker: act.py tcp.py datagram.py exchange.py
   text/     linkinfo.py link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py conntrack.py ipvs.py ipvsadm.py
   wire/     dns.py encode.py pcapfile.py
@@ -42,7 +42,7 @@ lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py
             trace.py deeds.py lab.py
 grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
             pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
-real        devices.py plan.py rows.py pairs.py netlink.py getroute.py tables.py nfttrace.py worker.py kernel.py stage.py guest.py second.py records.py
+real        devices.py plan.py rows.py pairs.py netlink.py getroute.py arpframes.py tables.py nfttrace.py worker.py kernel.py stage.py guest.py second.py records.py
             tape.py compare.py
 export      frames.py pcap.py telling.py svg.py markdown.py
 """

@@ -16,7 +16,7 @@ from engine.linux.journey import Leg, Outcome, Recorder, Step, StepKind, Walk
 from engine.linux.net import Net, Netns
 from engine.linux.packet import Icmp, IPv4, Layer, Packet, Payload, Proto, Tcp
 from engine.linux.rows import Proc, Socket
-from engine.linux.walk.walker import Answering, End, Waiting, Walker
+from engine.linux.walk.walker import Answering, Arrive, End, Waiting, Walker
 from engine.record import dataclass
 
 #: how long a TCP connect tries without any answer (tcp_syn_retries 6, kernel 6.5 and later): facts 10 section 1.5
@@ -130,7 +130,11 @@ class Act:
             )
         ns = self.net.spaces[answering.netns]
         w = Walker(net=self.net, choose=self.choose, waiting=self.waiting)
-        end = w.frame_out(ns, ns.links[ns.names[answering.device]], answering.packet)
+        link = ns.links[ns.names[answering.device]]
+        if answering.enters:
+            end = w.run(Arrive(netns=ns.id, ifindex=link.ifindex, frame=answering.packet))
+        else:
+            end = w.frame_out(ns, link, answering.packet)
         return end, w.walk(end, answering.packet)
 
 

@@ -154,11 +154,14 @@ class VxlanFdb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WgSession:
-    """Keys that two WireGuard peers agreed on at virtual time `since`; `initiator`: this end began. `sent` counts."""
+    """Keys that two WireGuard peers agreed on at virtual time `since`; `initiator`: this end began. `sent` counts the
+    data messages; `received`, `transmitted` bytes of all messages."""
 
     since: float
     initiator: bool = False
     sent: int = 0
+    received: int = 0
+    transmitted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from engine.linux.addr import mac_text, text4
 from engine.linux.linkinfo import Geneve, Ipip, Ipvlan, Macvlan, Tun, Vxlan, WireGuard
 from engine.linux.net import Net, Netns
-from engine.linux.ops.commands import info_words
+from engine.linux.ops.devicecommands import info_words
 from engine.linux.rows import Link
 
 

@@ -204,3 +204,52 @@ def test_a_remote_that_is_this_very_host(record_property: pytest.RecordProperty)
         "bridge -n p1 fdb append 00:00:00:00:00:00 dev vb dst 192.168.50.11 vni 5",
     ]
     record_property("kernel comparison", (1, 10, check(lines, ("n1", "p1"), ("10.3.0.1", "10.3.0.2"))))
+
+
+#: every MAC is in the tables from the start, as a controller writes them: nobody must have spoken first
+SUPPRESSED = [
+    *d.stretched(learning="nolearning", flags="neigh_suppress on"),
+    *[
+        f"bridge -n n{n} fdb append 02:02:00:00:00:1{far} dev vx dst 192.168.50.1{m} self"
+        for n, far, m in ((1, 2, 2), (2, 1, 1), (2, 3, 1))
+    ],
+    *[
+        f"bridge -n n{n} fdb add 02:02:00:00:00:1{far} dev vx master static"
+        for n, far in ((1, 2), (2, 1), (2, 3))
+    ],
+    *[f"bridge -n n{n} fdb add 02:02:00:00:00:1{p} dev vp{p} master static" for n, p in ((1, 1), (2, 2), (1, 3))],
+    *[
+        f"ip -n n{n} neigh add 10.2.0.{far} lladdr 02:02:00:00:00:1{far} dev br1 nud permanent"
+        for n, far in ((1, 2), (2, 1), (2, 3))
+    ],
+]
+FLAGS = {
+    "neigh_suppress": SUPPRESSED,
+    "no broadcast into the tunnel": d.stretched(flags="bcast_flood off"),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_of_a_bridge_port(name: str, record_property: pytest.RecordProperty) -> None:
+    """Where a question does not cross the tunnel, the bridge must answer it, or nobody does."""
+    steps = check(FLAGS[name], ("p1", "p2", "p3"), STRETCHED)
+    record_property("kernel comparison", (1, 45, steps))
+
+
+UNCUT = {
+    "the outer packet is cut": d.flannel("id 1 local {local} nolearning", mtu=1500, pod_mtu=1500),
+    "a port of a bridge answers": [
+        line.replace("mtu 1450 type vxlan id 7 dev eth0", "mtu 1500 type vxlan id 7").replace(
+            "mtu 1450", "mtu 1500"
+        )
+        for line in d.stretched()
+    ],
+}
+
+
+@pytest.mark.parametrize("name", UNCUT)
+def test_a_tunnel_wider_than_its_way(name: str, record_property: pytest.RecordProperty) -> None:
+    """Nobody told the device how wide the way is: what is inside still has DF, what is outside has not."""
+    sources, targets = (("p1", "p2"), PODS) if "outer" in name else (("p1", "p2"), STRETCHED[:2])
+    steps = check(UNCUT[name], sources, targets, (1, 1422, 1423, 1472))
+    record_property("kernel comparison", (1, 32, steps))

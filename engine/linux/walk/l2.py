@@ -14,10 +14,23 @@ from dataclasses import replace
 from engine.linux.addr import BROADCAST_MAC, mac_text, text4
 from engine.linux.journey import Outcome, StepKind
 from engine.linux.net import Netns
-from engine.linux.packet import Arp, Ethernet, Packet
+from engine.linux.packet import Ethernet, Packet
 from engine.linux.rows import FdbEntry, Link
 from engine.linux.skb import Skb
-from engine.linux.walk import arp, devices, fragments, hooks, inbound, programs, routing, rowtext, timers, upper, words
+from engine.linux.walk import (
+    arp,
+    devices,
+    fragments,
+    hooks,
+    inbound,
+    programs,
+    routing,
+    rowtext,
+    suppress,
+    timers,
+    upper,
+    words,
+)
 from engine.linux.walk import words_tunnel as tunnel_words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 
@@ -272,7 +285,15 @@ def flood(
     if circle in w.flooded:
         return w.drop(place, frame, words.LOOPED(), Outcome.LOOP)
     w.flooded.add(circle)
-    outs = [p for p in ns.ports(bridge.ifindex) if p.up and (broadcast or p.flood) and not may_not(port, p)]
+    kept = False
+    if frame.arp is not None and suppress.enabled(ns, bridge):
+        kept, answered = suppress.answer(w, ns, bridge, port, frame)
+        if answered is not None:
+            return answered
+    outs = [
+        p for p in ns.ports(bridge.ifindex)
+        if p.up and floods_to(frame.eth.dst, port, p) and not may_not(port, p) and not (kept and p.neigh_suppress)
+    ]  # fmt: skip
     names = ", ".join(p.name for p in outs) or "-"
     why = (
         words.BRIDGE_BROADCAST(ports=names)
@@ -298,6 +319,15 @@ def flood(
     w.steps[at] = with_copies(w.steps[at], others)
     w.steps.extend(runs[best][0].steps)
     return runs[best][1]
+
+
+def floods_to(dst: int, port: Link | None, out: Link) -> bool:
+    """The flag that lets a port have a copy; what the bridge device itself sends is not held back (br_flood)."""
+    if not dst >> 40 & 1:
+        return out.flood
+    if port is None:
+        return True
+    return out.bcast_flood if dst == BROADCAST_MAC else out.mcast_flood
 
 
 def interest(end: End, length: int) -> tuple[bool, bool, int]:

@@ -20,12 +20,12 @@ from engine.linux.flow import FlowKey
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.multipath import find
 from engine.linux.net import Netns
-from engine.linux.packet import Ethernet, IPv4, Layer, Packet, Proto, Udp
+from engine.linux.packet import Ethernet, Icmp, IPv4, Layer, Packet, Proto, Udp
 from engine.linux.rows import Link, Port
 from engine.linux.skb import Skb
 from engine.linux.walk import deliver, outbound, routing
 from engine.linux.walk import words_tunnel as words
-from engine.linux.walk.walker import Arrive, End, Event, Walker
+from engine.linux.walk.walker import Answering, Arrive, End, Event, Walker
 from engine.say import Said
 
 
@@ -117,7 +117,7 @@ def send_outer(
         why = words.OUTER_CIRCLE(dst=text4(dst), dev=link.name)
         return w.drop(place, inner, why, Outcome.LOOP, row=row)
     src = src or routing.choose_source(there, route, dst)
-    refused = too_big(w, ns, skb, inner, place, routing.way_mtu(w, there, route, dst).mtu - room, strict)
+    refused = too_big(w, ns, link, skb, inner, place, routing.way_mtu(w, there, route, dst).mtu - room, strict)
     if refused is not None:
         return refused
     w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1
@@ -145,19 +145,33 @@ def silent(event: Event) -> Event:
 
 
 def too_big(
-    w: Walker, ns: Netns, skb: Skb, inner: Packet, place: Place, mtu: int, strict: bool
+    w: Walker, ns: Netns, link: Link, skb: Skb, inner: Packet, place: Place, mtu: int, strict: bool
 ) -> End | None:
     """An inner IPv4 packet larger than what the way leaves: remember it for its destination, as a path MTU; a `strict`
-    tunnel tells the sender when it must not be cut, and so does a tunnel that is a bridge's port."""
+    tunnel tells the sender when it must not be cut. A tunnel that is a bridge's port answers in the place of the
+    destination, with a frame that enters by the tunnel (skb_tunnel_check_pmtu)."""
     if not inner.has_ip or inner.ip_length() <= mtu:
         return None
     packet = inner.unframed()
     routing.learn_mtu(w, ns, packet.ip.dst, mtu)
     if not packet.ip.df or not strict:
         return None
+    why = words.INNER_TOO_BIG(size=packet.length(), mtu=mtu)
+    if link.master and inner.eth is not None:
+        l4 = packet.l4
+        if mtu < 576 or (isinstance(l4, Icmp) and l4.is_error):
+            return None
+        reply = Packet(
+            (
+                Ethernet(src=inner.eth.dst, dst=inner.eth.src),
+                IPv4(src=packet.ip.dst, dst=packet.ip.src, proto=Proto.ICMP, ttl=64, tos=0xC0, ident=packet.ip.ident),
+                Icmp(type=3, code=4, mtu=mtu, quoted=packet),
+            )
+        )  # fmt: skip
+        back = Answering(netns=ns.id, packet=reply, device=link.name, enters=True)
+        return w.drop(place, inner, why, Outcome.TOO_BIG, answer=back)
     asker = Skb(packet=packet, iif=skb.iif, ct=skb.ct, ctdir=skb.ctdir, ctstate=skb.ctstate)
     answer = deliver.icmp_error(ns, asker, 3, 4, mtu=mtu)
-    why = words.INNER_TOO_BIG(size=packet.length(), mtu=mtu)
     return w.drop(place, inner, why, Outcome.TOO_BIG, answer=answer)
 
 

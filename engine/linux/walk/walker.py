@@ -38,13 +38,15 @@ class Waiting:
 class Answering:
     """A packet that a kernel makes because of the one just walked. A source of 0 lets routing choose;
     `ct_of` is the packet whose connection it keeps (a RST of REJECT); `device` is set for a ready frame (ARP); `mark`
-    the mark that it has from the start (WireGuard)."""
+    the mark that it has from the start (WireGuard). `enters`: the ready frame does not leave by the device but comes in
+    by it (a tunnel that answers in place of who is behind it)."""
 
     netns: str
     packet: Packet
     ct_of: Skb | None = None
     device: str = ""
     mark: int = 0
+    enters: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,10 +79,12 @@ def transmit(w: Walker, ns: Netns, link: Link, packet: Packet, skb: Skb) -> Even
     if held is None or peer.endpoint is None:
         why = words.WG_NO_ANSWER(peer=short(peer.key))
         return w.drop(place, packet, why, Outcome.DROPPED)
-    held = ns.wg_sessions[link.ifindex, peer.key] = replace(held, sent=held.sent + 1)
     size = packet.length()
     pad = min(link.mtu, -(-size // 16) * 16) - size if size <= link.mtu else -size % 16
-    head = WireGuard(sender=public(info.private), to=peer.key, counter=held.sent - 1, pad=max(pad, 0))
+    head = WireGuard(sender=public(info.private), to=peer.key, counter=held.sent, pad=max(pad, 0))
+    ns.wg_sessions[link.ifindex, peer.key] = replace(
+        held, sent=held.sent + 1, transmitted=held.transmitted + head.header_length() + size
+    )
     why = words.WG_PEER(dst=text4(packet.ip.dst), peer=short(peer.key), remote=endpoint_text(peer.endpoint))
     return send(w, ns, link, skb, packet, head, peer.endpoint, why)
 
@@ -137,7 +139,7 @@ def receive(w: Walker, ns: Netns, skb: Skb, place: Place, port: Port) -> Event:
     roam(there, link, peer, (packet.ip.src, packet.ports[0]))
     done = End(outcome=Outcome.DELIVERED, netns=there.id, packet=packet)
     if message.message == "initiation":
-        there.wg_sessions[key] = WgSession(since=w.net.clock)
+        there.wg_sessions[key] = WgSession(since=w.net.clock, received=148, transmitted=92)
         remote = endpoint_text((packet.ip.src, packet.ports[0]))
         w.step(
             StepKind.SOCKET,
@@ -154,12 +156,15 @@ def receive(w: Walker, ns: Netns, skb: Skb, place: Place, port: Port) -> Event:
         )  # fmt: skip
         return replace(done, answer=Answering(netns=ns.id, packet=response, mark=info.fwmark))
     if message.message == "response":
-        there.wg_sessions[key] = WgSession(since=w.net.clock, initiator=True)
+        there.wg_sessions[key] = WgSession(since=w.net.clock, initiator=True, received=92, transmitted=148)
         w.step(StepKind.SOCKET, at, packet, why=words.WG_READY(peer=short(peer.key)))
         return done
     inner = packet.inner
     if inner is None:
         return done
+    held = there.wg_sessions[key]
+    size = message.header_length() + inner.length()
+    there.wg_sessions[key] = replace(held, received=held.received + size)
     if allowed_key(info, inner) != peer.key:
         why = words.WG_WRONG_SOURCE(src=text4(inner.ip.src), peer=short(peer.key))
         return w.drop(at, packet, why, Outcome.DROPPED)

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.linux.addr import mac_text, text4
 from engine.linux.fib import DEFAULT_RULES, LOCAL, NexthopObject, Route
+from engine.linux.ipset.text import save as ipset_save
 from engine.linux.net import Net, Netns
 from engine.linux.nft.text import Style, table_text
 from engine.linux.ops.ports import PORT_DEFAULTS
@@ -152,7 +153,7 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
     fdb += devices.table_lines(ns)
     return {
         "id": ns.id, "name": name, "sysctl": sysctls(ns), "ip": ip, "late": late, "bridge": fdb,
-        "iptables": restore_text(ns.xt), "nft": nft_text(ns),
+        "ipset": ipset_text(ns, net.clock), "iptables": restore_text(ns.xt), "nft": nft_text(ns),
         "bridges": any(link.kind == "bridge" for link in ns.links.values()),
         "listen": [[s.proto, text4(s.addr), s.port] for s in ns.sockets],
     }  # fmt: skip
@@ -162,6 +163,12 @@ def nft_text(ns: Netns) -> str:
     """The tables of nft as `nft -f` reads them."""
     style = Style(names={i: link.name for i, link in ns.links.items()})
     return "".join(table_text(table, style) for table in ns.nft.tables.values())
+
+
+def ipset_text(ns: Netns, now: float) -> str:
+    """The ipsets as `ipset restore` reads them."""
+    sets = [ns.ipsets.sets[name] for name in ns.ipsets.names()]
+    return "".join(ipset_save(one, now) for one in sets)
 
 
 def restore_text(xt: Xtables) -> str:
@@ -240,8 +247,12 @@ def sysctls(ns: Netns) -> dict[str, str]:
             out[f"net/ipv4/conf/{device}/{last}"] = value
         elif key in CARRIED:
             out[key.replace(".", "/")] = value
+    for key, value in ns.sysctls.items():
+        if key.startswith("net.ipv4.neigh."):
+            device, _, last = key[len("net.ipv4.neigh.") :].rpartition(".")
+            out[f"net/ipv4/neigh/{device}/{last}"] = value
     for link in ns.links.values():
         # A proxy's answers wait up to 0.8 s; the model's clock does not.
-        if ns.conf("all", "proxy_arp") or ns.conf(link.name, "proxy_arp"):
+        if ns.conf("all", "proxy_arp") or ns.conf(link.name, "proxy_arp") or ns.proxies:
             out[f"net/ipv4/neigh/{link.name}/proxy_delay"] = "0"
     return out

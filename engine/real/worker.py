@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from engine.real import getroute, netlink, nfttrace, tables
+from engine.real import arpframes, getroute, netlink, nfttrace, tables
 
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
@@ -109,6 +109,8 @@ class Worker:
                 self.run(id, ["ip", "-batch", "-"], "\n".join(space["late"]) + "\n")
             if space["bridge"]:
                 self.run(id, ["bridge", "-batch", "-"], "\n".join(space["bridge"]) + "\n")
+            if space["ipset"]:
+                self.run(id, ["ipset", "restore"], space["ipset"])
             if space["iptables"]:
                 self.run(id, ["iptables-legacy-restore"], space["iptables"])
             if space["nft"]:
@@ -419,6 +421,15 @@ class Worker:
         self.sysctl(what["netns"], what["values"])
         return {}
 
+    def arp(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Put ARP messages on `device`, one after the other; what is answered to each."""
+        self.enter(what["netns"])
+        try:
+            with arpframes.open_socket(what["device"]) as sock:
+                return {"answers": [arpframes.say(sock, message, what["wait"]) for message in what["messages"]]}
+        finally:
+            self.enter("")
+
     def routes(self, what: dict[str, Any]) -> dict[str, Any]:
         """What the kernel would do with flows (see getroute.py), asked in a namespace."""
         self.enter(what["netns"])
@@ -482,7 +493,7 @@ def main() -> None:
     worker = Worker()
     verbs = {
         "build": worker.build, "watch": worker.watch, "send": worker.send, "read": worker.read,
-        "reload": worker.reload, "serve": worker.answer, "routes": worker.routes, "try": worker.attempt_tool, "sysctl": worker.set_sysctls,
+        "reload": worker.reload, "serve": worker.answer, "routes": worker.routes, "arp": worker.arp, "try": worker.attempt_tool, "sysctl": worker.set_sysctls,
     }  # fmt: skip
     for line in sys.stdin:
         request = json.loads(line)

@@ -106,8 +106,8 @@ def test_completion(shell: Shell, line: str, wanted: str) -> None:
 @pytest.mark.parametrize(
     ("line", "name"),
     [
-        ("iptables -A INPUT -m limit --limit 5/s -j LOG", "-m limit"),
-        ("iptables -A INPUT -j NFLOG", "-j NFLOG"),
+        ("iptables -A INPUT -m hashlimit --hashlimit-name x --hashlimit-upto 5/s -j LOG", "-m hashlimit"),
+        ("iptables -A INPUT -j NFQUEUE", "-j NFQUEUE"),
         ("iptables -h", "iptables -h"),
         ("ip6tables -S", "ip6tables"),
         ("iptables-legacy -S", "iptables-legacy"),
@@ -116,7 +116,7 @@ def test_completion(shell: Shell, line: str, wanted: str) -> None:
         ("sysctl net.ipv4.tcp_syncookies", "net.ipv4.tcp_syncookies"),
         ("sysctl -w vm.swappiness=10", "vm.swappiness"),
         ("sysctl --system", "--system"),
-        ("iptables-restore -v < /dev/null", "-v"),
+        ("iptables-restore -M x < /dev/null", "-M"),
     ],
 )
 def test_what_is_not_modelled_is_refused_by_name(shell: Shell, line: str, name: str) -> None:

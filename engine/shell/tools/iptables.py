@@ -26,6 +26,14 @@ LEGACY = Phrase(
     en="The rules live in nf_tables, as on Debian 12: use iptables.",
     ko="규칙은 Debian 12처럼 nf_tables에 있습니다. iptables를 쓰십시오.",
 )
+TRANSLATE = Phrase(
+    en="`nft list ruleset` shows the rules of nftables; iptables' rules stay as they are.",
+    ko="`nft list ruleset`로 nftables의 규칙을 볼 수 있습니다. iptables의 규칙은 그대로 둡니다.",
+)
+MONITOR = Phrase(
+    en="A packet's journey shows every rule that it meets.",
+    ko="패킷의 여정이 만나는 규칙을 모두 보여 줍니다.",
+)
 NO_IPV6 = Phrase(
     en="The course uses IPv4 so far: use iptables.",
     ko="이 과정은 아직 IPv4만 다룹니다. iptables를 쓰십시오.",
@@ -68,7 +76,7 @@ def _save(ctx: Context, argv: list[str]) -> Out:
 
 
 def _restore(ctx: Context, argv: list[str]) -> Out:
-    got = RESTORE.parse(argv)
+    got = RESTORE.parse(_no_waits(argv))
     if "-V" in got:
         return Out(stdout=f"iptables-restore v{VERSION_TEXT}\n")
     if len(got.words) > 1:
@@ -86,6 +94,20 @@ def _restore(ctx: Context, argv: list[str]) -> Out:
         only=got.last("-T"),
     )  # fmt: skip
     return Out(stdout=out, stderr=err, code=code)
+
+
+def _no_waits(argv: list[str]) -> list[str]:
+    """Without -w and -W: the lock is always free, and the number behind them may stand or not, in the same word too."""
+    left: list[str] = []
+    waits = False
+    for word in argv:
+        if waits and not word.startswith("-"):
+            waits = False
+            continue
+        waits = word in ("-w", "--wait", "-W", "--wait-interval")
+        if not waits and not word.startswith(("--wait=", "--wait-interval=")):
+            left.append(word)
+    return left
 
 
 def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:
@@ -106,6 +128,10 @@ def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:
         return ["tcp", "udp", "icmp", "all"]
     if last in ("-i", "-o", "--in-interface", "--out-interface", "--physdev-in", "--physdev-out"):
         return list(ctx.ns.names)
+    if last in ("--match-set", "--add-set", "--del-set", "--map-set"):
+        return ctx.ns.ipsets.names()
+    if len(argv) > 1 and argv[-2] in ("--match-set", "--add-set", "--del-set", "--map-set"):
+        return ["src", "dst", "src,dst", "dst,src", "dst,dst", "dst,dst,src"]
     if len(argv) > 1 and argv[-2] == "-P":
         return ["ACCEPT", "DROP"]
     loaded = {w for i, w in enumerate(argv) if i and argv[i - 1] in ("-m", "-p", "-j", "--match", "--jump")}
@@ -135,9 +161,10 @@ IPTABLES = Tool(
         "iptables [-t TABLE] -A|-I [N]|-D|-R N|-C CHAIN RULE    (tables: filter nat mangle raw security)",
         "iptables [-t TABLE] -L|-S [CHAIN [N]] [-n] [-v] [-x] [--line-numbers]",
         "iptables [-t TABLE] -F|-Z|-X [CHAIN] | -N CHAIN | -E OLD NEW | -P CHAIN ACCEPT|DROP",
-        "RULE: [!] -s -d -i -o -p; -m tcp udp icmp multiport conntrack state addrtype physdev mark connmark owner",
-        "      statistic comment; -j ACCEPT DROP RETURN REJECT DNAT SNAT MASQUERADE REDIRECT MARK CONNMARK LOG",
-        "      NOTRACK CT, -j CHAIN, -g CHAIN",
+        "RULE: [!] -s -d -i -o -p -f; -m tcp udp icmp multiport conntrack state addrtype physdev mark connmark owner",
+        "      statistic comment set recent rpfilter socket limit connlimit quota length ttl tos dscp pkttype iprange",
+        "      mac; -j ACCEPT DROP RETURN REJECT DNAT SNAT MASQUERADE REDIRECT NETMAP MARK CONNMARK CT NOTRACK TPROXY",
+        "      SET LOG NFLOG TRACE TTL TOS DSCP CHECKSUM CLASSIFY, -j CHAIN, -g CHAIN",
     ),
 )
 SAVE = Tool(
@@ -147,6 +174,7 @@ SAVE = Tool(
         ko="모든 규칙을 iptables-restore가 읽는 꼴로 출력합니다",
     ),
     run=_save,
+    aliases=("iptables-nft-save",),
     group=GROUP,
     opts=(
         Opt(("-t", "--table"), "TABLE", Phrase(en="only this table", ko="이 테이블만")),
@@ -166,6 +194,7 @@ RESTORE = Tool(
         en="reads rules from a text, table by table", ko="글에서 규칙을 테이블 단위로 읽어 들입니다"
     ),
     run=_restore,
+    aliases=("iptables-nft-restore",),
     group=GROUP,
     opts=(
         Opt(
@@ -178,7 +207,8 @@ RESTORE = Tool(
         Opt(("-T", "--table"), "TABLE", Phrase(en="only this table", ko="이 테이블만")),
         Opt(("-w", "--wait"), "", Phrase(en="wait for the lock (it is free)", ko="잠금을 기다림(비어 있음)")),
         Opt(("-V", "--version"), "", Phrase(en="print the version", ko="버전 출력")),
-        Opt(("-v", "--verbose"), "", refused=True),
+        Opt(("-W", "--wait-interval"), "", Phrase(en="the same", ko="같음")),
+        Opt(("-v", "--verbose"), "", Phrase(en="says nothing more", ko="더 말하는 것은 없음")),
         Opt(("-M", "--modprobe"), "PROGRAM", refused=True),
     ),
     after_unknown=("Try `iptables-restore -h' for more information.",),
@@ -200,5 +230,7 @@ TOOLS = (
         _refuse(name, LEGACY)
         for name in ("iptables-legacy", "iptables-legacy-save", "iptables-legacy-restore")
     ),
+    *(_refuse(name, TRANSLATE) for name in ("iptables-translate", "iptables-restore-translate")),
+    _refuse("xtables-monitor", MONITOR),
     *(_refuse(name, NO_IPV6) for name in ("ip6tables", "ip6tables-save", "ip6tables-restore")),
 )

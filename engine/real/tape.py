@@ -163,7 +163,8 @@ class Tape:
         return None
 
     def generated(self, seen: NftSeen, count: int) -> int | None:
-        """Which number numgen gave: the one whose element has the verdict, or the address, that the kernel went on with."""
+        """Which number numgen gave: the one whose element has the verdict, or the address, that the kernel went on
+        with."""
         number = seen.chain.at(seen.rule) + 1
         word = f"NFT:rule:{seen.family} {seen.table.name}:{seen.chain.name}:{number}"
         header = dict(packet_header(seen.skb.packet))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from pathlib import Path
 
 from engine.linux.addr import Prefix, ip4
 from engine.linux.net import Net
@@ -28,43 +29,9 @@ from engine.linux.ops import (
 )
 from engine.linux.rows import Address, Socket
 
-#: kube-proxy v1.33 in nftables mode: a ClusterIP with two endpoints, one with affinity, one without endpoints, a NodePort,
-#: a LoadBalancer with source ranges (pkg/proxy/nftables/proxier.go)
-KUBE_PROXY = """
-table ip kube-proxy {
- comment "rules for kube-proxy"
- set cluster-ips { type ipv4_addr; elements = { 10.96.0.10, 10.96.0.20, 10.96.0.66 } }
- set nodeport-ips { type ipv4_addr; elements = { 192.168.10.10 } }
- map no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict; elements = { 10.96.0.66 . tcp . 80 :
- goto reject-chain } } map no-endpoint-nodeports { type inet_proto . inet_service : verdict; } map firewall-ips { type
- ipv4_addr . inet_proto . inet_service : verdict; elements = { 203.0.113.200 . tcp . 80 : goto firewall-LB } } map
- service-ips { type ipv4_addr . inet_proto . inet_service : verdict; elements = { 10.96.0.10 . tcp . 80 : goto
- service-WEB, 10.96.0.20 . udp . 53 : goto service-DNS, 203.0.113.200 . tcp . 80 : goto external-WEB } } map
- service-nodeports { type inet_proto . inet_service : verdict; elements = { tcp . 30080 : goto external-WEB } } set
- affinity-DNS { type ipv4_addr; flags dynamic,timeout; timeout 3h; } chain filter-prerouting { type filter hook
- prerouting priority -110; ct state new jump firewall-check; } chain filter-input { type filter hook input priority
- -110; ct state new jump nodeport-endpoints-check; ct state new jump service-endpoints-check; } chain filter-forward {
- type filter hook forward priority -110; ct state new jump service-endpoints-check; ct state new jump
- cluster-ips-check; } chain filter-output { type filter hook output priority -110; ct state new jump
- service-endpoints-check; ct state new jump firewall-check; } chain filter-output-post-dnat { type filter hook output
- priority -90; ct state new jump cluster-ips-check; } chain nat-prerouting { type nat hook prerouting priority dstnat;
- jump services; } chain nat-output { type nat hook output priority -100; jump services; } chain nat-postrouting { type
- nat hook postrouting priority srcnat; jump masquerading; } chain firewall-check { ip daddr . meta l4proto . th dport
- vmap @firewall-ips; } chain reject-chain { reject; } chain nodeport-endpoints-check { ip daddr @nodeport-ips meta
- l4proto . th dport vmap @no-endpoint-nodeports; } chain service-endpoints-check { ip daddr . meta l4proto . th dport
- vmap @no-endpoint-services; } chain cluster-ips-check { ip daddr @cluster-ips reject comment "Reject traffic to
- invalid ports of ClusterIPs"; ip daddr { 10.96.0.0/16 } drop comment "Drop traffic to unallocated ClusterIPs"; }
- chain services { ip daddr . meta l4proto . th dport vmap @service-ips ; ip daddr @nodeport-ips meta l4proto . th
- dport vmap @service-nodeports; } chain mark-for-masquerade { mark set mark or 0x4000; } chain masquerading { mark and
- 0x4000 == 0 return; mark set mark xor 0x4000; masquerade fully-random; } chain external-WEB { jump
- mark-for-masquerade; goto service-WEB; } chain firewall-LB { ip saddr != { 192.168.10.20, 10.0.0.0/8 } drop; } chain
- service-WEB { ip daddr 10.96.0.10 tcp dport 80 ip saddr != 10.244.0.0/16 jump mark-for-masquerade; numgen random mod
- 2 vmap { 0 : goto endpoint-A, 1 : goto endpoint-B }; } chain service-DNS { ip saddr @affinity-DNS goto endpoint-D;
- numgen random mod 1 vmap { 0 : goto endpoint-D }; } chain endpoint-A { ip saddr 10.244.1.2 jump mark-for-masquerade;
- meta l4proto tcp dnat to 10.244.1.2:8080; } chain endpoint-B { ip saddr 10.244.1.3 jump mark-for-masquerade; meta
- l4proto tcp dnat to 10.244.1.3:8080; } chain endpoint-D { ip saddr 10.244.1.3 jump mark-for-masquerade; update
- @affinity-DNS { ip saddr }; meta l4proto udp dnat to 10.244.1.3:53; } }
-"""
+#: kube-proxy v1.33 in nftables mode: a ClusterIP with two endpoints, one with affinity, one without endpoints, a
+#: NodePort, a LoadBalancer with source ranges (pkg/proxy/nftables/proxier.go)
+KUBE_PROXY = (Path(__file__).parents[1] / "golden" / "nft" / "kube-proxy.nft").read_text()
 
 ADDRESSES = (("node", "192.168.10.10/24"), ("ext", "192.168.10.20/24"))
 PODS = (("p1", "10.244.1.2"), ("p2", "10.244.1.3"))
@@ -137,7 +104,7 @@ MATCHES = (
     "meta mark & 0xf0 == 0x10", "meta mark & 0x1 != 0x0", 'iifname "eth0"', 'iifname != "vp1"', 'oifname "vp*"',
     'oifname { "eth0", "vp1" }', 'iif "eth0"', 'oif != "vp2"', "fib daddr type local", "fib saddr type != unicast",
     "fib saddr . iif oif exists", "fib daddr . iif type local", 'fib saddr oifname "eth0"', "fib daddr oif missing",
-    "fib saddr . mark . iif oif != 0", "meta skuid 0", "meta pkttype host", "numgen inc mod 3 1",
+    "fib saddr . mark . iif oif != 0", "meta pkttype host", "numgen inc mod 3 1",
     "jhash ip saddr . ip daddr mod 4 seed 0x1234 2", "jhash ip saddr mod 2 seed 0x77 offset 5 5",
     "jhash ip saddr . tcp sport . tcp dport mod 3 seed 0xabcdef 1", "ip frag-off & 0x1fff == 0", "ip dscp cs0",
     "limit rate 1/hour burst 2 packets", "limit rate over 2/day burst 3 packets", "quota over 200 bytes",
@@ -202,7 +169,8 @@ class Rules:
 
     def rule(self, hook: str, *, user: bool = False) -> str:
         rng = self.rng
-        words = [self.pick(MATCHES) for _ in range(rng.choice((0, 1, 1, 1, 2, 2)))]
+        words = ["meta skuid 0"] if hook == "output" and rng.random() < 0.1 else []
+        words += [self.pick(MATCHES) for _ in range(rng.choice((0, 1, 1, 1, 2, 2)))]
         if rng.random() < 0.5:
             words.append("counter")
         if rng.random() < 0.4:
@@ -261,7 +229,9 @@ class Rules:
         priority = rng.choice((-300, -150, -110, 0, 0, 10, 50, 150))
         rules = [self.rule(hook) for _ in range(rng.randint(1, 5))]
         if priority == -300 and hook in ("prerouting", "output") and rng.random() < 0.3:
-            rules.insert(0, f"{self.pick(('udp dport 53', 'icmp type echo-request', 'ip saddr 10.244.1.3'))} notrack")
+            rules.insert(
+                0, f"{self.pick(('udp dport 53', 'icmp type echo-request', 'ip saddr 10.244.1.3'))} notrack"
+            )
         return f"type {kind} hook {hook} priority {priority}{policy}", rules
 
     def flow(self, number: int) -> tuple[str, str, str, int]:

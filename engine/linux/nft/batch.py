@@ -198,8 +198,6 @@ class Batch:
                 raise kernel("EOPNOTSUPP", cmd.place)
             if cmd.base.type == "nat" and cmd.base.priority <= -200:
                 raise kernel("EOPNOTSUPP", cmd.place)
-            if cmd.base.type == "nat" and cmd.policy == "drop":
-                raise kernel("EOPNOTSUPP", cmd.place)
             base = self.registered(cmd.base, cmd.policy or "accept")
         elif cmd.policy:
             raise kernel("EOPNOTSUPP", cmd.place)
@@ -223,10 +221,7 @@ class Batch:
             and (cmd.base.type, cmd.base.hook, cmd.base.priority)
             != (there.base.type, there.base.hook, there.base.priority)
         ):
-            raise kernel(
-                "EEXIST" if there.base is not None or cmd.base is not None else "EOPNOTSUPP",
-                cmd.places["chain"],
-            )
+            raise kernel("EOPNOTSUPP", cmd.place)
         if cmd.policy:
             chain = self.nft.own_chain(table.key, there.name)
             chain.base = replace(there.base, policy=cmd.policy)
@@ -240,7 +235,6 @@ class Batch:
             cmd.chain = found.name
         chain = self.chain(cmd)
         table = self.table(cmd)
-        chain.rules.clear()
         if table.references(chain.name):
             raise kernel("EBUSY", cmd.places["chain"])
         del table.chains[chain.name]
@@ -302,6 +296,7 @@ class Batch:
         reader = RuleReader(
             cmd.tokens, family=cmd.family, sets=table.sets if table is not None else {},
             objects=table.objects if table is not None else {}, devices=self.devices,
+            hint=lambda name: suggest.set_hint(self.tables(), name),
         )  # fmt: skip
         return reader.rule()
 
@@ -347,8 +342,9 @@ class Batch:
         chain = self.nft.own_chain(table.key, cmd.chain)
         at = self.place_of(cmd, chain)
         self.allowed(cmd, table, chain, read)
-        chain.forget(chain.rules[at].handle)
-        handle = table.new_handle()
+        handle = chain.rules[at].handle
+        chain.forget(handle)
+        table.new_handle()
         chain.rules[at] = replace(read.rule, handle=handle)
         for i, cell in read.cells.items():
             chain.cells[handle, i] = cell
@@ -400,6 +396,7 @@ class Batch:
         reader = ValueReader(cmd.tokens)
         reader.devices = self.devices
         rows = reader.elements(there)
+        added: set[object] = set()
         for element, place in rows:
             self.fitting(table, there, element, place)
             if any(isinstance(p, tuple) for p in element.key) and not there.interval:
@@ -414,15 +411,18 @@ class Batch:
                 continue
             bad = clash(there, element)
             if bad is not None and not there.auto_merge:
-                raise (
-                    NftError("conflicting intervals specified", place)
-                    if len(there.keys) == 1
-                    else kernel("EEXIST", place)
+                if len(there.keys) > 1:
+                    raise kernel("EEXIST", place)
+                new = bad.key in added
+                raise NftError(
+                    "conflicting intervals specified" if new else "interval overlaps with an existing one",
+                    place,
                 )
             alive = sum(1 for e in there.elements.values() if not e.expires or e.expires > self.now)
             if there.size and alive >= there.size:
                 raise kernel("ENFILE", place)
             there.put(self.timed(there, element))
+            added.add(element.key)
         if there.auto_merge and there.interval and len(there.keys) == 1 and not there.is_map:
             rest = merged(list(there.elements.values()))
             there.clear()
@@ -444,7 +444,9 @@ class Batch:
                 raise kernel("ENOENT", place)
             if target.base is not None:
                 raise kernel("EOPNOTSUPP", place)
-        if there.kind == "object" and (there.object, e.data) not in table.objects:
+        if there.is_map and e.data is None:
+            raise kernel("EINVAL", place)
+        if there.kind == "object" and (there.object_kind, e.data) not in table.objects:
             raise kernel("ENOENT", place)
         if e.timeout and "timeout" not in there.flags:
             raise kernel("EINVAL", place)
@@ -521,7 +523,7 @@ class Batch:
             isinstance(s, UseObject) and s.kind == cmd.object and s.name == cmd.name
             for c in table.chains.values() for r in c.rules for s in r.statements
         ) or any(
-            s.kind == "object" and s.object == cmd.object and any(e.data == cmd.name for e in s.elements.values())
+            s.kind == "object" and s.object_kind == cmd.object and any(e.data == cmd.name for e in s.elements.values())
             for s in table.sets.values()
         )  # fmt: skip
         if used:

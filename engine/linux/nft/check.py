@@ -1,4 +1,5 @@
-"""What the kernel refuses of a rule where it stands: NAT or reject at the wrong hook, a question to the routing table too, a loop, too many jumps.
+"""What the kernel refuses of a rule where it stands: NAT or reject at the wrong hook, a question to the routing table
+too, a loop, too many jumps.
 
 Theory. After each batch nft_table_validate() walks from every base chain through everything that it reaches, rules and
 verdict maps: no deeper than 16, never back to where it came from; dnat, snat, masquerade, redirect and reject look at
@@ -50,9 +51,7 @@ def fibs(expr: Expr) -> Iterator[Fib]:
 
 def fib_hooks(fib: Fib) -> tuple[str, ...]:
     """Where a question to the routing table may be asked (nft_fib_validate)."""
-    if fib.result != "type":
-        return FIB_IN if "iif" in fib.flags else ("prerouting",)
-    if "iif" in fib.flags:
+    if fib.result != "type" or "iif" in fib.flags:
         return FIB_IN
     return FIB_OUT if "oif" in fib.flags else ("prerouting", "input", "forward", "output", "postrouting")
 

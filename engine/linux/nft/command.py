@@ -15,6 +15,7 @@ from engine.linux.nft.lexer import NftError
 from engine.linux.nft.parse import Cmd, commands
 from engine.linux.nft.tables import Table
 from engine.linux.nft.text import Style, chain_text, object_text, set_text, table_text
+from engine.linux.nft.types import Numeric
 from engine.linux.ops.base import Op
 from engine.linux.ops.nft import NftApply
 from engine.say import Phrase
@@ -129,9 +130,10 @@ def run(net: Net, netns: str, argv: Sequence[str], do: Do, read: Callable[[str],
 
 def show(net: Net, ns: Netns, cmd: Cmd, flags: set[str]) -> str:
     """What a list command prints. Raises NftError."""
+    names = {i: link.name for i, link in ns.links.items()}
     style = Style(
         handles="a" in flags, stateless="s" in flags, terse="t" in flags, now=net.clock,
-        names={i: link.name for i, link in ns.links.items()},
+        names=Numeric(names) if "n" in flags else names,
     )  # fmt: skip
     tables = [t for t in ns.nft.tables.values() if not cmd.family or t.family == cmd.family]
     kind = cmd.object
@@ -142,9 +144,7 @@ def show(net: Net, ns: Netns, cmd: Cmd, flags: set[str]) -> str:
     if cmd.table:
         tables = [t for t in tables if t.name == cmd.table]
         if not tables:
-            raise NftError(
-                suggest.table_hint(ns.nft.tables.values(), cmd.table), cmd.places["table"], errno="ENOENT"
-            )
+            raise NftError(suggest.GONE, cmd.places["table"], errno="ENOENT")
     if kind == "table":
         return table_text(tables[0], style)
     if kind in ("chain", "set", "map", "counter", "quota", "limit"):
@@ -158,21 +158,20 @@ def head(table: Table) -> str:
 
 def one(ns: Netns, table: Table, cmd: Cmd, style: Style) -> str:
     """One chain, set, map or object, inside its table."""
-    everywhere = ns.nft.tables.values()
     if cmd.object == "chain":
         if cmd.chain not in table.chains:
-            raise NftError(suggest.chain_hint(everywhere, cmd.chain), cmd.places["chain"], errno="ENOENT")
+            raise NftError(suggest.GONE, cmd.places["chain"], errno="ENOENT")
         return head(table) + chain_text(table.chains[cmd.chain], table.family, style) + "}\n"
     if cmd.object in ("set", "map"):
         there = table.sets.get(cmd.name)
         if there is None:
-            raise NftError(suggest.set_hint(everywhere, cmd.name), cmd.places["name"], errno="ENOENT")
+            raise NftError(suggest.GONE, cmd.places["name"], errno="ENOENT")
         if there.is_map != (cmd.object == "map"):
             raise NftError(suggest.GONE, cmd.places["name"], errno="ENOENT")
         return head(table) + set_text(there, style) + "}\n"
     key = (cmd.object, cmd.name)
     if key not in table.objects:
-        raise NftError(suggest.object_hint(everywhere, cmd.name), cmd.places["name"], errno="ENOENT")
+        raise NftError(suggest.GONE, cmd.places["name"], errno="ENOENT")
     return head(table) + object_text(table.objects[key], table.cells.get(key), style) + "}\n"
 
 
@@ -189,7 +188,9 @@ def several(table: Table, kind: str, style: Style, *, only: bool) -> str:
             for k, o in table.objects.items()
             if k[0] == kind.rstrip("s")
         ]
-    return head(table) + "".join(parts) + "}\n" if parts or kind in ("sets", "maps") else head(table) + "}\n"
+        if not parts:
+            return ""
+    return head(table) + "".join(parts) + "}\n"
 
 
 def _bare(table: Table, name: str, style: Style) -> str:

@@ -190,8 +190,8 @@ def _join(out: list[Statement], start: int, end: int) -> None:
         nxt = at + 1
         total = size
         while nxt < len(rows):
-            (other, byte), width, place = rows[nxt]
-            one, two = out[home], out[place]
+            (other, byte), width, where = rows[nxt]
+            one, two = out[home], out[where]
             assert isinstance(one, Match) and isinstance(two, Match)
             if (
                 other != layer
@@ -200,7 +200,7 @@ def _join(out: list[Statement], start: int, end: int) -> None:
                 or (one.op == "!=") != (two.op == "!=")
             ):
                 break
-            moved.setdefault(home, []).append(place)
+            moved.setdefault(home, []).append(where)
             total += width
             nxt += 1
         at = nxt
@@ -214,24 +214,25 @@ def _join(out: list[Statement], start: int, end: int) -> None:
 def unequal_together(statements: tuple[Statement, ...], at: int) -> int:
     """How many statements from `at` on are one comparison by `!=` of neighbouring fields. nft joins them, and then asks
     whether all of them together differ: one that differs is enough, though each is written as a question of its own."""
-    end = total = 0
-    for number, s in enumerate(statements[at:]):
-        plain = isinstance(s, Match) and s.op == "!=" and isinstance(s.left, Field) and isinstance(s.right, tuple)
-        if not plain or not isinstance(s, Match) or not isinstance(s.left, Field):
+    end = total = count = 0
+    layer = ""
+    for s in statements[at:]:
+        if not (
+            isinstance(s, Match) and s.op == "!=" and isinstance(s.left, Field) and isinstance(s.right, tuple)
+        ):
             break
-        place = PLACES.get(s.left.name)
-        if place is None or isinstance(s.right[0], tuple) or s.left.row.layer != statements[at].left.row.layer:  # type: ignore[index, attr-defined]
+        place, row = PLACES.get(s.left.name), s.left.row
+        if place is None or isinstance(s.right[0], tuple) or (count and row.layer != layer):
             break
-        if total and place[0] != end or total + place[1] > 4:
+        if (count and place[0] != end) or total + place[1] > 4:
             break
-        end, total = place[0] + place[1], total + place[1]
-        if number == len(statements) - at - 1:
-            return number + 1
-    return number if total else 0
+        end, total, count, layer = place[0] + place[1], total + place[1], count + 1, row.layer
+    return count
 
 
 def refuses_tcp(statements: list[Statement]) -> bool:
-    """Is there a `reject with tcp reset` before which nothing asks for TCP? nft puts the question at the rule's beginning."""
+    """Is there a `reject with tcp reset` before which nothing asks for TCP? nft puts the question at the rule's
+    beginning."""
     for statement in statements:
         if known_by(statement) == ("transport", "tcp"):
             return False

@@ -288,10 +288,7 @@ class Fib(Expr):
         return name if self.result == "oifname" else s.ns.names.get(name, 0)
 
     def device_asked(self, s: Seen) -> str | None:
-        if self.result == "type":
-            order = ("iif", "oif")
-        else:
-            order = ("oif", "iif")
+        order = ("iif", "oif") if self.result == "type" else ("oif", "iif")
         for flag in order:
             if flag in self.flags:
                 return s.skb.iif if flag == "iif" else s.skb.oif

@@ -124,6 +124,8 @@ def _packet_type(s: Seen) -> Value | None:
 
 def _owner(field: str) -> Load:
     def load(s: Seen) -> Value | None:
+        if s.hook not in ("OUTPUT", "POSTROUTING"):
+            return None  # a packet that came in has no socket yet
         value: int = getattr(s.skb, field)
         return value if value >= 0 else None
 

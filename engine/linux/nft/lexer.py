@@ -34,7 +34,7 @@ _TOKEN = re.compile(
 KINDS = {"quoted": "quoted string", "mac": "string", "ip6": "string", "ip4": "string", "time": "string",
          "number": "number", "asterisk": "string with a trailing asterisk", "string": "string"}  # fmt: skip
 SIGN_NAMES = {",": "comma", ".": ".", ":": "colon", ";": "semicolon", "==": "==", "!=": "!=", "<": "<", ">": ">",
-              "<=": "<=", ">=": ">=", "/": "/", "-": "-", "*": "*", "@": "@", "=": "=", "&": "&", "|": "|", "^": "^",
+              "<=": "<=", ">=": ">=", "/": "/", "-": "-", "*": "*", "@": "@", "&": "&", "|": "|", "^": "^",
               "<<": "<<", ">>": ">>", "!": "!", "$": "$"}  # fmt: skip
 ALIASES = {"eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">=", "and": "&", "or": "|", "xor": "^",
            "lshift": "<<", "rshift": ">>", "not": "!"}  # fmt: skip
@@ -182,6 +182,8 @@ class NftError(EngineError):
 
     def render(self, lines: list[str], source: str) -> str:
         """As nft prints it; `source` is the file's name, "" for a command line."""
+        if self.message.startswith("netlink: "):
+            return f"{self.message}\n"
         place = self.places[0] if self.places else Span(1, 1, 1)
         head = f"{source}:{place.line}:{place.first}-{place.last}: " if source else ""
         line = lines[place.line - 1] if place.line <= len(lines) else ""

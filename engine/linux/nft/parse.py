@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import field
 
 from engine.errors import NotModelled
-from engine.linux.nft.lexer import NftError, Span, Token, span, tokens
+from engine.linux.nft.lexer import OUTER, NftError, Span, Token, span, tokens
 from engine.linux.nft.read_expr import ExprReader
 from engine.linux.nft.read_rule import RuleReader
 from engine.linux.nft.read_value import seconds
 from engine.linux.nft.sets import NftSet
+from engine.linux.nft.statements import Limit, Quota
 from engine.linux.nft.tables import HOOKS, PRIORITIES, Base, Object
 from engine.linux.nft.types import Type, find_type
 from engine.record import dataclass
@@ -138,8 +139,11 @@ class CommandReader(ExprReader):
         if token.text in verbs:
             self.at += 1
             verb = token.text
-        else:
+        elif token.text in (*OBJECTS, *OTHER_OBJECTS, "table", "chain", "rule", "set", "map", "element"):
             verb = "add"
+        else:
+            self.implicit_rule()
+            return
         if verb == "get":
             raise NotModelled("nft get element")
         before = len(self.out)
@@ -147,6 +151,18 @@ class CommandReader(ExprReader):
         for cmd in self.out[before:]:
             if cmd.place == Span(1, 1, 1):
                 cmd.place = self.since(start)
+                if self.is_sign("newline", ";"):
+                    cmd.place = cmd.place.to(span(self.token))
+
+    def implicit_rule(self) -> None:
+        """`t c accept`: a rule without its verb."""
+        start = self.at
+        family = self.is_word(*FAMILY_WORDS)
+        if self.peek(1 + family).kind != "string" or self.peek(1 + family).text in OUTER:
+            self.at += 1 + family
+            raise self.unexpected("string")
+        self.rule_cmd("add")
+        self.out[-1].place = self.since(start)
 
     def emit(self, cmd: Cmd) -> Cmd:
         self.out.append(cmd)
@@ -518,6 +534,7 @@ class CommandReader(ExprReader):
                 return tuple(out), ""
 
     def set_block(self, cmd: Cmd) -> None:
+        opened = self.at
         self.need_sign("{")
         there = NftSet(name=cmd.name, keys=())
         flags: set[str] = set()
@@ -565,7 +582,8 @@ class CommandReader(ExprReader):
                 if cmd.object == "map"
                 else "set definition does not specify key"
             )
-            raise NftError(text, cmd.places["name"])
+            self.at -= 1
+            raise NftError(text, self.since(opened))
         if cmd.object == "map" and there.kind == "set":
             raise NftError("map definition does not specify mapping data type", cmd.places["name"])
         cmd.set = there
@@ -579,7 +597,7 @@ class CommandReader(ExprReader):
             there.kind = "verdict"
             there.typeof += " : verdict" if there.typeof else ""
         elif self.is_word(*OBJECTS):
-            there.kind, there.object = "object", self.take().text
+            there.kind, there.object_kind = "object", self.take().text
         elif self.is_word("interval"):
             raise NotModelled("nft maps of intervals")
         else:
@@ -593,7 +611,8 @@ class CommandReader(ExprReader):
         if kind == "counter":
             cmd.cell = (0, 0)
         opened = self.sign("{")
-        comment, spec = "", None
+        comment = ""
+        spec: Quota | Limit | None = None
         reader = RuleReader(self.tokens, family="inet")
         while opened or not self.is_sign("newline", ";", "}", "end of file"):
             if opened:

@@ -6,7 +6,7 @@ Rules. What nft 1.0.6 knows and the model lacks is refused by its name; what nft
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from engine.errors import NotModelled
 from engine.linux.nft.exprs import (
@@ -67,6 +67,12 @@ OTHER_EXPRS = frozenset(
         "obrname",
     ]
 )
+#: as nft lists them for a word that it does not know
+META_KEYS = (
+    "length, protocol, priority, mark, iif, oif, iifname, oifname, iiftype, oiftype, skuid, skgid, nftrace, rtclassid, "
+    "secmark, nfproto, l4proto, ibrname, obrname, pkttype, cpu, iifgroup, oifgroup, cgroup, random, ipsec, iifkind, "
+    "oifkind, ibrpvid, ibrvproto, time, day, hour, sdif, sdifname"
+)
 CT_DIRECTIONS = ("original", "reply")
 ICMP_WORDS = {"id": "id", "sequence": "sequence", "type": "type", "code": "code", "mtu": "mtu"}
 
@@ -77,12 +83,14 @@ class ExprReader(ValueReader):
     def __init__(
         self, tokens: list[Token], *, family: str = "ip", sets: Mapping[str, NftSet] | None = None,
         objects: Mapping[tuple[str, str], Object] | None = None, devices: Mapping[str, int] | None = None,
+        hint: Callable[[str], str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(tokens)
         self.family = family
         self.sets = sets if sets is not None else {}
         self.objects = objects if objects is not None else {}
         self.devices = devices if devices is not None else {}
+        self.hint = hint
         self.transport = ""
         self.network = "ip" if family == "ip" else ""
 
@@ -156,7 +164,9 @@ class ExprReader(ValueReader):
                 return Field(name=name)
         if word in OTHER["meta"]:
             raise NotModelled(f"nft meta {word}")
-        raise self.unexpected()
+        self.at += 1
+        text = f"syntax error, unexpected {word}, known keys are {META_KEYS}"
+        raise NftError(text, self.since(start), phase="syntax")
 
     def ct(self, start: int) -> Expr:
         if self.is_word(*CT_DIRECTIONS):
@@ -256,7 +266,8 @@ class ExprReader(ValueReader):
         name = self.string().text
         there = self.sets.get(name)
         if there is None:
-            raise NftError("No such file or directory", self.since(start))
+            text = self.hint(name) if self.hint is not None else "No such file or directory"
+            raise NftError(text, self.since(start), errno="ENOENT")
         return SetRef(name=name), there
 
     def source(
@@ -266,12 +277,14 @@ class ExprReader(ValueReader):
         if self.is_sign("@"):
             start = self.at
             ref, there = self.set_named()
-            if there.kind != kind and not (kind == "value" and there.kind == "value"):
+            if kind != "set" and there.kind != kind and not (kind == "value" and there.kind == "value"):
                 what = "Expression is not a map" if kind != "set" else "Set reference expected"
                 raise NftError(what, self.since(start))
             if [t.name for t in there.keys] != [t.name for t in keys] and not fits(there.keys, keys):
                 mine, theirs = (" . ".join(t.desc for t in types) for types in (keys, there.keys))
                 text = f"datatype mismatch, expected {mine}, expression has type {theirs}"
+                if kind != "set":
+                    text = f"datatype mismatch, map expects {theirs}, mapping expression has type {mine}"
                 places = [self.since(start)] + ([place] if place is not None else [])
                 raise NftError(text, *places)
             return ref
@@ -287,7 +300,7 @@ class ExprReader(ValueReader):
                 rows = merged(rows)
         for e in rows:
             if clash(content, e) is not None:
-                raise NftError("conflicting intervals specified", place or span(self.last))
+                raise NftError("conflicting intervals specified", place or self.since(self.at - 1))
             content.put(e)
         return AnonSet(content=content)
 

@@ -39,6 +39,7 @@ OTHER_STATEMENTS = frozenset(
     ["queue", "tproxy", "dup", "fwd", "flow", "synproxy", "meter", "xt", "last", "secmark"]
 )
 SIZES = {"bytes": 1, "kbytes": 1024, "mbytes": 1024 * 1024}
+COMMENTS = ("string", "quoted string", "string with a trailing asterisk")
 RULE_ENDS = ("newline", "end of file", ";", "}")
 REJECTS = {"icmp": "icmp", "icmpx": "icmpx"}
 LOG_BITS = {"sequence": 1, "options": 2, "skuid": 8, "ether": 32}
@@ -55,6 +56,8 @@ class Read:
 class RuleReader(ExprReader):
     """Reads to the end of the rule."""
 
+    left_place = Span(1, 1, 1)
+
     def rule(self) -> Read:
         done: list[tuple[Statement, Cell | None]] = []
         ended: Span | None = None
@@ -62,7 +65,9 @@ class RuleReader(ExprReader):
         while not self.is_sign(*RULE_ENDS):
             start = self.at
             if self.word("comment"):
-                comment = self.string(quoted=True).text
+                if self.token.kind not in COMMENTS:
+                    raise self.unexpected(" or ".join(COMMENTS))
+                comment = self.take().text
                 break
             if done and self.is_sign(","):
                 raise self.unexpected()
@@ -72,7 +77,7 @@ class RuleReader(ExprReader):
                 raise NftError("Statement after terminal statement has no effect", place, ended)
             if statement.ends:
                 ended = place
-            self.note(statement, place)
+            self.note(statement, self.left_place if isinstance(statement, Match | Vmap) else place)
             done.append((statement, cell))
         if not done:
             raise self.unexpected()
@@ -131,6 +136,7 @@ class RuleReader(ExprReader):
             self.at += 1
             return self.remember(word), None
         if not self.starts_expr():
+            self.at += word != "vmap"  # a word may be a symbol; what then comes is wrong
             raise self.unexpected()
         return self.match_or_set(), None
 
@@ -260,7 +266,7 @@ class RuleReader(ExprReader):
         assert isinstance(code, int)
         if kind == "icmpx" and not inet:
             text = f"icmpx reject type not supported in {self.family} family"
-            raise NftError("conflicting network protocol specified" if not text else text, self.since(place))
+            raise NftError(text, self.since(place))
         return Reject(kind=kind, code=code, full=inet), None
 
     def network_known(self) -> bool:
@@ -291,9 +297,8 @@ class RuleReader(ExprReader):
                 raise self.unexpected()
             if not self.is_sign(":"):
                 address = self.address()
-        elif self.word("to"):
-            if not self.is_sign(":"):
-                raise self.unexpected("colon")
+        elif self.word("to") and not self.is_sign(":"):
+            raise self.unexpected("colon")
         if self.is_sign(":"):
             self.at += 1
             start = self.at
@@ -383,6 +388,7 @@ class RuleReader(ExprReader):
             self.at += 3
             return SetField(name="meta nftrace", to=Const(type=TYPES["integer"], parts=(self.number(),)))
         left = self.concat()
+        self.left_place = self.since(start)
         if self.word("set"):
             return self.setting(left, start)
         if self.word("vmap"):
@@ -451,7 +457,8 @@ class RuleReader(ExprReader):
 
 
 def last_of_set(statement: Statement) -> str:
-    """`meta l4proto { tcp, udp }`: nft then takes the protocol for the last one of the set (relational_expr_pctx_update)."""
+    """`meta l4proto { tcp, udp }`: nft then takes the protocol for the last one of the set
+    (relational_expr_pctx_update)."""
     if not isinstance(statement, Match) or not isinstance(statement.left, Field) or statement.op == "!=":
         return ""
     if statement.left.row.says != "transport" or not isinstance(statement.right, AnonSet):

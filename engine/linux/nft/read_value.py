@@ -7,6 +7,7 @@ intervals.c of nftables 1.0.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from engine.errors import NotModelled
 from engine.linux.addr import mask
@@ -16,6 +17,11 @@ from engine.linux.nft.sets import Element, Key, NftSet, Verdict, overlap
 from engine.linux.nft.types import Type, Value
 
 TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+#: words that begin a statement and are no values
+STATEMENT_WORDS = frozenset(
+    ("accept", "drop", "continue", "return", "jump", "goto", "counter", "log", "limit", "quota", "reject", "snat",
+     "dnat", "masquerade", "redirect", "notrack", "vmap")
+)  # fmt: skip
 PLAIN_VERDICTS = ("accept", "drop", "continue", "return")
 
 
@@ -40,6 +46,8 @@ class ValueReader(Reader):
     """`devices` are the namespace's devices by name."""
 
     devices: Mapping[str, int]
+    #: the last token of the key that was read last
+    key_end = 0
 
     # -- one value ---------------------------------------------------------------------------------------
 
@@ -47,6 +55,8 @@ class ValueReader(Reader):
         """One word or number as a value."""
         token = self.token
         if token.kind not in ("string", "quoted string", "number", "string with a trailing asterisk"):
+            raise self.unexpected()
+        if token.kind == "string" and token.text in STATEMENT_WORDS and token.text not in type.symbols:
             raise self.unexpected()
         self.at += 1
         return self.read(type, token)
@@ -163,12 +173,15 @@ class ValueReader(Reader):
         self.skip_lines()
         while not self.is_sign("}"):
             start = self.at
-            out.append((self.element(there), self.since(start)))
+            element = self.element(there)
+            out.append((element, span(self.tokens[start]).to(span(self.tokens[self.key_end]))))
             self.skip_lines()
             if not self.sign(","):
                 break
             self.skip_lines()
-        self.need_sign("}")
+        if not self.is_sign("}"):
+            raise self.unexpected("comma or '}'")
+        self.at += 1
         return out
 
     def skip_lines(self) -> None:
@@ -177,15 +190,15 @@ class ValueReader(Reader):
 
     def element(self, there: NftSet) -> Element:
         key = self.key(there.keys)
+        self.key_end = self.at - 1
         if there.interval and there.keys[0].name == "ifname" and len(key) == 1 and str(key[0]).endswith("*"):
             key = ((key[0], key[0]),)
         counter, timeout, left, comment = self.options(there)
         data: Verdict | tuple[object, ...] | str | None = None
         if there.is_map:
             self.skip_lines()
-            if not self.is_sign(":"):
-                raise self.unexpected()
-            self.at += 1
+            if not self.sign(":"):
+                return Element(key=key, timeout=timeout, expires=left, comment=comment, counter=counter)
             self.skip_lines()
             if there.kind == "verdict":
                 data = self.verdict()
@@ -194,7 +207,7 @@ class ValueReader(Reader):
             else:
                 data = self.key(there.data, ranges=False)
         elif self.is_sign(":"):
-            raise NftError("Error: mapping outside of map context", span(self.token))
+            raise NftError("netlink: Error: set is not a map", span(self.token), phase="kernel")
         return Element(key=key, data=data, timeout=timeout, expires=left, comment=comment, counter=counter)
 
     def options(self, there: NftSet) -> tuple[tuple[int, int] | None, float, float, str]:
@@ -228,12 +241,12 @@ def merged(elements: list[Element]) -> list[Element]:
     """Overlapping and neighbouring intervals of one field as one, as nft merges those of a set without a name."""
     rows: list[list[int]] = []
     for e in sorted(elements, key=lambda e: _low(e)):
-        part = e.key[0]
+        part: Any = e.key[0]
         low, high = part if isinstance(part, tuple) else (part, part)
-        if rows and low <= rows[-1][1] + 1:  # type: ignore[operator]
-            rows[-1][1] = max(rows[-1][1], high)  # type: ignore[type-var]
+        if rows and low <= rows[-1][1] + 1:
+            rows[-1][1] = max(rows[-1][1], high)
         else:
-            rows.append([low, high])  # type: ignore[list-item]
+            rows.append([low, high])
     return [Element(key=(low if low == high else (low, high),)) for low, high in rows]
 
 

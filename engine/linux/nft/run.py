@@ -101,11 +101,11 @@ def run_base(
     return steps, Verdict(word=policy, step=steps[-1])
 
 
-def base_text(chain: Chain, family: str) -> str:
+def base_text(chain: Chain, family: str, *, numeric: bool = False) -> str:
     """`type filter hook forward priority filter; policy accept;`."""
     base = chain.base
     assert base is not None
-    priority = priority_text(base.hook, base.priority, family)
+    priority = str(base.priority) if numeric else priority_text(base.hook, base.priority, family)
     return f"type {base.type} hook {base.hook} priority {priority}; policy {base.policy};"
 
 

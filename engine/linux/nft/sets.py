@@ -71,11 +71,11 @@ def sort_value(types: tuple[Type, ...], key: Key, *, interval: bool = False) -> 
     name is a number whose first letter weighs least, but most in a set of intervals."""
     if not key:
         return 1 << 4096
-    lows = [p[0] if isinstance(p, tuple) else p for p in key]
+    lows: list[int | str] = [p[0] if isinstance(p, tuple) else p for p in key]  # type: ignore[misc]
     if len(types) == 1:
         low = lows[0]
         if not isinstance(low, str):
-            return int(low)
+            return low
         if interval:
             return int.from_bytes(low.rstrip("*").encode().ljust(16, b"\0"), "big")
         return int.from_bytes(low.encode(), "little")
@@ -85,22 +85,22 @@ def sort_value(types: tuple[Type, ...], key: Key, *, interval: bool = False) -> 
         if isinstance(low, str):
             data += low.encode().ljust(size, b"\0")
         else:
-            data += int(low).to_bytes(size, "big" if type.big else "little")
+            data += low.to_bytes(size, "big" if type.big else "little")
     return int.from_bytes(data, "little")
 
 
 @dataclass(slots=True, kw_only=True)
 class NftSet:
     """A named set or map, or the content of an anonymous one (name ""). `keys` the types of a key's fields; `data`
-    those that a map gives, () for a set; `kind` set, verdict, value or object; `typeof` the text behind `typeof`, ""
-    where the set was declared by `type`."""
+    those that a map gives, () for a set; `kind` set, verdict, value or object (of `object_kind`); `typeof` the text
+    behind `typeof`, "" where the set was declared by `type`."""
 
     name: str = ""
     handle: int = 0
     keys: tuple[Type, ...]
     data: tuple[Type, ...] = ()
     kind: str = "set"
-    object: str = ""
+    object_kind: str = ""
     typeof: str = ""
     flags: frozenset[str] = frozenset()
     timeout: float = 0.0
@@ -182,9 +182,10 @@ class Index:
 
     def find(self, key: Key, now: float) -> Element | None:
         if self.lows and len(key) == 1:
-            at = bisect_right(self.lows, key[0]) - 1  # type: ignore[type-var]
+            at = bisect_right(self.lows, key[0]) - 1  # type: ignore[call-overload]
             if at >= 0 and within(self.rows[at].key[0], key[0]):
-                return self.rows[at]
+                found: Element = self.rows[at]
+                return found
         for exact, rows in self.groups.items():
             for e in rows.get(tuple(key[i] for i in exact), ()):
                 if all(within(p, k) for p, k in zip(e.key, key, strict=True)) and not (
@@ -229,9 +230,9 @@ def element_text(
     if e.counter is not None:
         out += " counter" if stateless else f" counter packets {e.counter[0]} bytes {e.counter[1]}"
     if e.timeout:
-        out += f" timeout {time_text(e.timeout)}"
+        out += f" timeout {time_text(e.timeout, names)}"
     if e.expires and not stateless:
-        out += f" expires {time_text(e.expires - now)}"
+        out += f" expires {time_text(e.expires - now, names)}"
     if e.comment:
         out += f' comment "{e.comment}"'
     if e.data is None:

@@ -141,7 +141,7 @@ class Match(Statement):
             # Several flags compared as one number: as an `or`, or as the number where the byte order is the network's.
             if type.big:
                 return f"{left}{op} {type.number(want)}"
-            return f"{left}{'' if op == ' ==' else op} {type.flags(want).replace(',', ' | ')}"
+            return f"{left}{'' if op == ' ==' else op} {type.text(want, names).replace(',', ' | ')}"
         return f"{left}{op} {key_text(self.left.types, self.right, names)}"
 
     def exprs(self) -> Iterator[Expr]:
@@ -373,7 +373,7 @@ class Reject(Statement):
         usual = self.code == (1 if self.kind == "icmpx" else 3)
         if usual and not (self.kind == "icmp" and self.full):
             return "reject"
-        return f"reject with {self.kind} {TYPES[f'{self.kind}_code'].text(self.code)}"
+        return f"reject with {self.kind} {TYPES[f'{self.kind}_code'].text(self.code, names)}"
 
     def why(self) -> Said | None:
         return REJECT_WHY(kind=self.how())
@@ -387,8 +387,8 @@ def asked(statement: Statement, names: Names) -> Said:
     return plain(statement.text(names, stateless=True))
 
 
-def timeout_text(seconds: float) -> str:
-    return f" timeout {time_text(seconds)}" if seconds else ""
+def timeout_text(seconds: float, names: Names) -> str:
+    return f" timeout {time_text(seconds, names)}" if seconds else ""
 
 
 def is_set(source: Source) -> NftSet | None:

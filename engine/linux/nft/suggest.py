@@ -1,7 +1,7 @@
 """`did you mean ...`: which name nft thinks of when it does not find one.
 
-Theory. misspell.c of nftables 1.0.6 fills its matrix with rows that overlap by one cell; what it suggests depends on
-that, so it is done the same way here.
+Theory. misspell.c of nftables 1.0.6 fills its matrix with rows that overlap by one cell, and compares letters one
+place too far; what it suggests depends on that, so it is done the same way here.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ def distance(a: str, b: str) -> int:
         cells[j] = j
     for i in range(1, len(a) + 1):
         for j in range(1, wide + 1):
-            cost = 0 if a[i - 1] == b[j - 1] else 1
+            cost = 0 if a[i : i + 1] == b[j : j + 1] else 1
             best = min(
                 cells[(i - 1) * wide + j] + 1,
                 cells[i * wide + j - 1] + 1,
                 cells[(i - 1) * wide + j - 1] + cost,
             )
+            if i > 1 and j > 1 and a[i : i + 1] == b[j - 1] and a[i - 1] == b[j : j + 1]:
+                best = min(best, cells[(i - 2) * wide + j - 2] + cost)
             cells[i * wide + j] = best
     return cells[len(a) * wide + wide]
 

@@ -12,7 +12,7 @@ from dataclasses import field
 from engine.linux.nft.run import base_text
 from engine.linux.nft.sets import NftSet, elements_text
 from engine.linux.nft.tables import Chain, Object, Table
-from engine.linux.nft.types import rate_text, time_text
+from engine.linux.nft.types import Numeric, rate_text, time_text
 from engine.record import dataclass
 
 FLAG_ORDER = ("constant", "dynamic", "interval", "timeout")
@@ -76,7 +76,7 @@ def set_text(s: NftSet, style: Style) -> str:
         if s.kind == "verdict":
             shown += " : verdict"
         elif s.kind == "object":
-            shown += f" : {s.object}"
+            shown += f" : {s.object_kind}"
         elif s.kind == "value":
             shown += " : " + " . ".join(t.name for t in s.data)
     out += f"\t\t{shown}\n"
@@ -87,8 +87,8 @@ def set_text(s: NftSet, style: Style) -> str:
         out += f"\t\tflags {','.join(f for f in FLAG_ORDER if f in s.flags)}\n"
     out += "\t\tcounter\n" if s.counter else ""
     out += "\t\tauto-merge\n" if s.auto_merge else ""
-    out += f"\t\ttimeout {time_text(s.timeout)}\n" if s.timeout else ""
-    out += f"\t\tgc-interval {time_text(s.gc_interval)}\n" if s.gc_interval else ""
+    out += f"\t\ttimeout {time_text(s.timeout, style.names)}\n" if s.timeout else ""
+    out += f"\t\tgc-interval {time_text(s.gc_interval, style.names)}\n" if s.gc_interval else ""
     out += f'\t\tcomment "{s.comment}"\n' if s.comment else ""
     if not style.terse and s.alive(style.now):
         out += f"\t\telements = {elements_text(s, style.now, stateless=style.stateless, names=style.names)}\n"
@@ -98,7 +98,8 @@ def set_text(s: NftSet, style: Style) -> str:
 def chain_text(chain: Chain, family: str, style: Style) -> str:
     out = f"\tchain {chain.name} {{{handle_text(style, chain.handle)}\n"
     out += f'\t\tcomment "{chain.comment}"\n' if chain.comment else ""
-    out += f"\t\t{base_text(chain, family)}\n" if chain.base is not None else ""
+    if chain.base is not None:
+        out += f"\t\t{base_text(chain, family, numeric=isinstance(style.names, Numeric))}\n"
     for rule in chain.rules:
         line = rule.text(style.names, chain.cells, stateless=style.stateless, handle=style.handles)
         out += f"\t\t{line}\n"

@@ -54,6 +54,10 @@ ADDRESS_TYPES = {
 }  # fmt: skip
 
 
+class Numeric(dict[int, str]):
+    """Devices by index for `nft -n`: nothing else is printed by a name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
     """`bits` wide; `symbols` name -> value; `desc` as errors say it; `hexed` numbers print as 0x with all digits;
@@ -80,6 +84,8 @@ class Type:
         if self.name == "iface_index":
             known = (names or {}).get(value)
             return f'"{known}"' if known else str(value)
+        if isinstance(names, Numeric):
+            return self.bare(value)
         if self.name == "inet_proto":
             return PROTOCOL_NAMES.get(value, str(value))
         if self.bitmask:
@@ -88,6 +94,11 @@ class Type:
             if number == value:
                 return name
         return self.number(value)
+
+    def bare(self, value: int) -> str:
+        """Without names, as `nft -n` prints it."""
+        bits = [f"0x{1 << i:x}" for i in range(self.bits) if value >> i & 1] if self.bitmask else []
+        return ",".join(bits) or self.number(value)
 
     def number(self, value: int) -> str:
         return f"0x{value:0{-(-self.bits // 8) * 2}x}" if self.hexed else str(value)
@@ -140,7 +151,7 @@ class Type:
 
     def unreadable(self, word: str) -> str:
         if self.name == "inet_service":
-            return "Could not resolve service: Servname not found in nft services list"
+            return "Could not resolve service: Servname not supported for ai_socktype"
         if self.name == "inet_proto":
             return "Could not resolve protocol name"
         if self.name == "uid":
@@ -268,9 +279,11 @@ def device_matches(pattern: str, name: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
-def time_text(seconds: float) -> str:
-    """A time as nft prints it: 1h30m, 5s, 250ms."""
+def time_text(seconds: float, names: Mapping[int, str] | None = None) -> str:
+    """A time as nft prints it: 1h30m, 5s, 250ms; with -n in seconds."""
     ms = round(seconds * 1000)
+    if isinstance(names, Numeric):
+        return f"{ms // 1000}s"
     out = ""
     for unit, size in (("d", 86400000), ("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 1)):
         count, ms = divmod(ms, size)

@@ -1,8 +1,8 @@
 """nft: the rules of nf_tables, as nftables 1.0.6 of Debian 12 prints and takes them.
 
-Rules. The command itself lives below the shell (engine/linux/nft/command.py), where controllers run it too; here stand only
-the shell's part: who may, files, completion, help. The tables of iptables are nft's too; they are not listed here, and
-the tool says so on stderr.
+Rules. The command itself lives below the shell (engine/linux/nft/command.py), where controllers run it too; here
+stand only the shell's part: who may, files, completion, help. The tables of iptables are nft's too; they are not
+listed here, and the tool says so on stderr.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class Stage:
 
     def build(self, lines: list[str]) -> None:
         """Run the lines as one script that ends at the first error."""
-        code, _, error = self.sh("set -e\n" + "\n".join(lines))
+        code, _, error = self.sh("set -e\n" + "\n".join(batches(lines)))
         if code:
             raise Refused(error.strip())
         self.adopt()
@@ -168,10 +168,7 @@ class Stage:
                 error = error or attempt(lambda: sock.send(ping(sport, size)))
         finally:
             self.enter("")
-        if proto == "tcp" and not error:
-            error = self.connected(sock, wait)
-        else:
-            error = error or self.answered(sock, wait)
+        error = error or (self.connected if proto == "tcp" else self.answered)(sock, wait)
         if proto == "tcp" and error:
             sock.close()  # or it would knock again, in the middle of what comes next
         else:
@@ -227,6 +224,39 @@ class Stage:
             sock.close()
         self.kept = []
         time.sleep(QUIET)
+
+
+def batches(lines: list[str]) -> list[str]:
+    """The same lines with fewer programs: what `ip -n NAME` does several times in a row goes into one `ip -batch`, and
+    several `sysctl -qw` of a namespace into one."""
+    out: list[str] = []
+    head, waiting = "", list[str]()
+
+    def close() -> None:
+        if head.endswith("sysctl -qw"):
+            out.append(" ".join([head, *waiting]))
+        elif head:
+            out.append("\n".join([f"{head} -batch - <<'END'", *waiting, "END"]))
+        waiting.clear()
+
+    for line in lines:
+        words = [] if set("|<>&;'\"\n") & set(line) else line.split()
+        if words[:2] == ["ip", "-n"]:
+            size = 3
+        elif words[:3] == ["ip", "netns", "exec"] and words[4:6] == ["sysctl", "-qw"]:
+            size = 6
+        else:
+            size = 0
+        begins = " ".join(words[:size])
+        if begins != head:
+            close()
+            head = begins
+        if size:
+            waiting.append(" ".join(words[size:]))
+        else:
+            out.append(line)
+    close()
+    return out
 
 
 def attempt(call: Any) -> str:

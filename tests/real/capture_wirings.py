@@ -1,6 +1,6 @@
 """Makes tests/real/recorded/*.json from this machine's kernel: the four wirings of wirings.py, eight flows each.
 
-    python tests/real/capture_wirings.py [WIRING ...]
+    python tests/real/capture_wirings.py [--to FOLDER] [WIRING ...]
 
 Needs Linux with user namespaces, iproute2, iptables and nftables; no root. Each wiring is built in namespaces of its
 own by its command lines; nft's trace tells every rule, NFLOG every device hop with its bytes, conntrack its events. A
@@ -209,12 +209,15 @@ def main(names: list[str]) -> None:
         command = ["unshare", "-Urnm", "--kill-child", sys.executable, here, "inside", *names]
         raise SystemExit(subprocess.run(command, env=env).returncode)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
-    for name in [n for n in names if n != "inside"] or wirings.WIRINGS:
+    wanted, folder = [n for n in names if n != "inside"], HERE
+    if wanted[:1] == ["--to"]:
+        folder, wanted = Path(wanted[1]), wanted[2:]
+    for name in wanted or wirings.WIRINGS:
         try:
             found = record(name)
         except Refused as error:
             raise SystemExit(f"{name}: {error}") from None
-        (HERE / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(name, {k: sum(len(r) for r in v["lines"].values()) for k, v in found["flows"].items()})  # type: ignore[attr-defined]
 
 

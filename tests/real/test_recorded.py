@@ -8,6 +8,9 @@ gives a frame to another of its own ports (the kernel may or may not pass the br
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
@@ -18,6 +21,7 @@ import pytest
 from engine.linux.net import Net
 from tests.real import model, wirings
 from tests.real.saying import named_ports
+from tests.tools import need
 
 HERE = Path(__file__).parent / "recorded"
 FLOWS = ("svc", "pod", "local", "np", "hair", "node", "ext", "udp")
@@ -28,8 +32,8 @@ def built(name: str) -> Net:
     return model.build(wirings.wiring(name).lines, wirings.LISTENING)
 
 
-def recorded(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+def recorded(name: str, folder: Path = HERE) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -67,10 +71,10 @@ def grid(ours: dict[str, list[str]], theirs: dict[str, list[str]]) -> str:
     return "\n".join(out)
 
 
-def compared(name: str, what: str) -> tuple[str, int]:
+def compared(name: str, what: str, folder: Path = HERE) -> tuple[str, int]:
     """(the grid of differences, how many lines were compared)."""
     wiring = wirings.wiring(name)
-    flow, truth = wirings.flows(wiring.addresses)[what], recorded(name)["flows"][what]
+    flow, truth = wirings.flows(wiring.addresses)[what], recorded(name, folder)["flows"][what]
     net = built(name).copy()
     choose = model.Recorded(truth["lines"], model.names(net))
     call = model.call(net, flow.netns, flow.proto, flow.dst, flow.dport, truth["sport"], choose)
@@ -94,3 +98,17 @@ def test_the_model_walks_as_the_kernel_was_recorded(
     differences, count = compared(name, what)
     assert differences == ""
     record_property("kernel comparison", (1 if what == FLOWS[0] else 0, 1, count))
+
+
+@pytest.mark.skipif(
+    "K8SNET_REAL_ROUNDS" not in os.environ, reason="`make real` records anew; the suite reads"
+)
+def test_the_kernel_here_walks_so_too(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+    need("userns", "ip", "iptables", "nft")
+    script = Path(__file__).with_name("capture_wirings.py")
+    subprocess.run([sys.executable, str(script), "--to", str(tmp_path)], check=True, timeout=300)
+    for name in wirings.WIRINGS:
+        for what in FLOWS:
+            differences, count = compared(name, what, tmp_path)
+            assert differences == ""
+            record_property("kernel comparison", (1 if what == FLOWS[0] else 0, 1, count))

@@ -68,6 +68,15 @@ class PathMtu(NamedTuple):
     locked: bool = False
 
 
+#: net.ipv4.neigh.DEV.*: a namespace has them for each device, and none for all or default
+NEIGH_DEFAULTS: dict[str, str] = {
+    "base_reachable_time_ms": "30000", "delay_first_probe_time": "5", "gc_stale_time": "60", "locktime": "100",
+    "mcast_solicit": "3", "proxy_delay": "80", "proxy_qlen": "64", "retrans_time_ms": "1000", "ucast_solicit": "3",
+    "unres_qlen": "101",
+}  # fmt: skip
+NEIGH = "net.ipv4.neigh."
+
+
 @dataclass(slots=True)
 class Netns:
     """One network namespace. `fib_split`: somebody has touched the rules, so that the tables local and main are two
@@ -109,6 +118,8 @@ class Netns:
     #: path MTUs that ICMP has taught: destination -> (mtu, virtual time when it is forgotten)
     path_mtus: dict[int, PathMtu] = field(default_factory=dict)
     fib_split: bool = False
+    #: `ip neigh add proxy`: (ifindex, address) that this machine answers ARP questions for
+    proxies: set[tuple[int, int]] = field(default_factory=set)
     #: fragments that wait for the rest of their datagram, with the virtual time of the first (walk/fragments.py)
     fragments: dict[Key, tuple[tuple[Packet, ...], float]] = field(default_factory=dict)
     #: somebody has made a route of type local: sources are then always looked up (fib_validate_source)
@@ -128,7 +139,7 @@ class Netns:
             sockets=self.sockets, accept_queues=dict(self.accept_queues), sysctls=dict(self.sysctls),
             nsids=dict(self.nsids), link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus),
             next_ifindex=self.next_ifindex, fib_split=self.fib_split, custom_local=self.custom_local,
-            fragments=dict(self.fragments), nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
+            proxies=set(self.proxies), fragments=dict(self.fragments), nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
         )  # fmt: skip
 
     def link(self, name: str) -> Link | None:
@@ -162,6 +173,11 @@ class Netns:
             return self.sysctls[key]
         if key in SYSCTL_DEFAULTS:
             return SYSCTL_DEFAULTS[key]
+        if key.startswith(NEIGH):
+            device, _, name = key[len(NEIGH) :].rpartition(".")
+            if device.replace("/", ".") not in self.names or name not in NEIGH_DEFAULTS:
+                raise KeyError(key)
+            return NEIGH_DEFAULTS[name]
         parts = split_conf(key)
         if (
             parts is None
@@ -180,6 +196,10 @@ class Netns:
     def conf(self, device: str, key: str) -> int:
         """A net.ipv4.conf value as an int, for `device` alone (the caller combines it with `all`)."""
         return int(self.sysctl(f"net.ipv4.conf.{device}.{key}"))
+
+    def neigh(self, device: str, key: str) -> int:
+        """A net.ipv4.neigh value of a device as an int."""
+        return int(self.sysctl(f"{NEIGH}{device.replace('.', '/')}.{key}"))
 
     @property
     def forwarding(self) -> bool:

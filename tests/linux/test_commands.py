@@ -102,6 +102,7 @@ OPS: tuple[ops.Op, ...] = (
     ops.SetNexthop(netns="h", id=1, blackhole=True, replace=True),
     ops.SetNexthop(netns="h", id=9, group=((1, 1), (2, 5))),
     ops.DelNexthop(netns="h", id=2),
+    ops.SetProxy(netns="h", device="br0", ip=ip4("10.0.0.77")),
     ops.AddRoute(netns="h", dst=TEN, nhid=1),
     ops.DelRoute(netns="h", dst=Prefix(ip4("9.8.0.0"), 16), nhid=1),
     ops.DelRule(netns="h", fwmark=7, fwmask=0xFF, table=100),

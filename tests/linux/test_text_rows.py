@@ -138,6 +138,11 @@ def test_neighbour(index: int, ip: int, mac: int, state: str) -> None:
     assert neigh.parse(NS, neigh.to_text(NS, row, hide=("dev",)), device=NS.links[index].name) == row
 
 
+@given(st.integers(2, 3), ADDRESSES)
+def test_proxied_address(index: int, ip: int) -> None:
+    assert neigh.parse_proxy(NS, neigh.proxy_text(NS, (index, ip))) == (index, ip)
+
+
 @given(MACS, st.sampled_from([(True, False), (False, True), (False, False)]))
 def test_fdb(mac: int, kind: tuple[bool, bool]) -> None:
     row = FdbEntry(bridge=2, ifindex=3, mac=mac, local=kind[0], static=kind[1])
@@ -199,6 +204,7 @@ def test_strange_lines_are_refused_in_words(line: str) -> None:
         lambda: rule.parse(line),
         lambda: nexthop.parse(NS, line),
         lambda: neigh.parse(NS, line),
+        lambda: neigh.parse_proxy(NS, line),
         lambda: fdb.parse(NS, line),
         lambda: address.parse(line),
         lambda: link.parse(line + "\n" + line),

@@ -51,7 +51,7 @@ from engine.linux.ops.ipvs import (
     IpvsZero,
 )
 from engine.linux.ops.link import AddLink, AddVeth, DelLink, SetLink, make_mac
-from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour
+from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour, SetProxy
 from engine.linux.ops.nexthop import DelNexthop, SetNexthop
 from engine.linux.ops.nft import NftApply
 from engine.linux.ops.route import AddRoute, DelRoute, FlushRouteCache, FlushRoutes, Way
@@ -138,6 +138,7 @@ __all__ = [
     "SetLink",
     "SetNeighbour",
     "SetNexthop",
+    "SetProxy",
     "SetSysctl",
     "SetVxlanFdb",
     "StartProc",

@@ -96,8 +96,7 @@ def down_device(ns: Netns, ifindex: int, *, force: bool = False, gone: bool = Fa
     remove_routes(
         ns, lambda r: not r.nexthops and not r.nhid and r.oif == ifindex and (force or r.scope != "host")
     )
-    for id in [id for id, thing in ns.nexthops.items() if thing.hop is not None and mine(thing.hop)]:
-        forget_nexthop(ns, id)
+    forget_nexthops(ns, ifindex)
 
 
 def up_device(ns: Netns, ifindex: int) -> None:
@@ -112,6 +111,12 @@ def up_device(ns: Netns, ifindex: int) -> None:
 def swap(table: Table, old: Route, new: Route) -> None:
     """`new` stands where `old` stood."""
     table.put(old.dst, tuple(new if row is old else row for row in table.at(old.dst)))
+
+
+def forget_nexthops(ns: Netns, ifindex: int) -> None:
+    """Nexthop objects through a device go when it goes down or loses its carrier."""
+    for id in [i for i, thing in ns.nexthops.items() if thing.hop is not None and thing.hop.oif == ifindex]:
+        forget_nexthop(ns, id)
 
 
 def forget_nexthop(ns: Netns, id: int) -> None:

@@ -241,6 +241,16 @@ def _set_link(net: Net, op: SetLink) -> None:
             set_link_down(ns, link)
             close_sockets(net, ns, link)
         react(net, before)
+    if op.up or op.mac is not None:
+        notify(net, ns, ns.links[link.ifindex])
+
+
+def notify(net: Net, ns: Netns, link: Link) -> None:
+    """arp_notify: a device that came up or changed its MAC tells its addresses, unasked."""
+    if link.up and (ns.conf("all", "arp_notify") or ns.conf(link.name, "arp_notify")):
+        from engine.linux.walk.arp import announce  # what goes over wires stands above the changes
+
+        announce(net, ns, link)
 
 
 def check_set(net: Net, ns: Netns, link: Link, op: SetLink) -> None:

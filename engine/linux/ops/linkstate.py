@@ -14,7 +14,7 @@ from dataclasses import replace
 from engine.linux.linkinfo import Ipvlan, Macvlan
 from engine.linux.net import Net, Netns
 from engine.linux.ops.address import drop_address, insert_address
-from engine.linux.ops.kernelroutes import add_routes, down_device, up_device
+from engine.linux.ops.kernelroutes import add_routes, down_device, forget_nexthops, up_device
 from engine.linux.ops.ports import PORT_DEFAULTS, drop_port, enslave, forget_learned, put, settle_bridge
 from engine.linux.ops.tunnels import close_sockets, forget_entries, put_above, take_from_above
 from engine.linux.rows import Address, Link
@@ -83,11 +83,12 @@ def watch(net: Net, ns: Netns, link: Link) -> list[tuple[Netns, int]]:
 
 
 def react(net: Net, had: list[tuple[Netns, int]]) -> None:
-    """After a change: devices that lost their carrier forget neighbours (arp_evict_nocarrier) and learned entries."""
+    """After a change: devices that lost their carrier forget neighbours (arp_evict_nocarrier), nexthop objects and learned entries."""
     for space, index in had:
         link = space.links.get(index)
         if link is not None and not carrier(net, space, link):
             forget_neighbours(space, index, keep_permanent=True)
+            forget_nexthops(space, index)
             if link.master:
                 forget_learned(space, index)
 

@@ -34,6 +34,16 @@ class DelNeighbour(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetProxy(Op):
+    """`ip neigh add|del proxy`: answer ARP questions for `ip` that come in by the device; `gone` takes it away."""
+
+    netns: str
+    device: str
+    ip: int
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlushNeighbours(Op):
     """`ip neigh flush`: entries that fit go. Without `states`, all but PERMANENT and NOARP, as the tool does."""
 
@@ -68,7 +78,21 @@ def _set_neighbour(net: Net, op: SetNeighbour) -> None:
         raise OpError("ENOENT", NO_ENTRY)
     if not new.mac and new.state not in ("FAILED", "INCOMPLETE", "NOARP"):
         raise OpError("EINVAL", "Error: No link layer address given.")
-    ns.neighbours[key] = replace(new, ifindex=link.ifindex, since=net.clock)
+    # An entry that is not valid has no MAC to show.
+    mac = 0 if new.state in ("FAILED", "INCOMPLETE") else new.mac
+    ns.neighbours[key] = replace(new, ifindex=link.ifindex, mac=mac, since=net.clock)
+
+
+@handles(SetProxy)
+def _set_proxy(net: Net, op: SetProxy) -> None:
+    ns = net.spaces[op.netns]
+    key = (need_device(ns, op.device).ifindex, op.ip)
+    if not op.gone:
+        ns.proxies.add(key)
+    elif key in ns.proxies:
+        ns.proxies.remove(key)
+    else:
+        raise OpError("ENOENT", NO_ENTRY)
 
 
 @handles(DelNeighbour)

@@ -14,7 +14,7 @@ from engine.errors import NotModelled, OpError
 from engine.linux.ctproto import SYSCTLS as CONNTRACK
 from engine.linux.ipvs.table import LIVE as IPVS_LIVE
 from engine.linux.ipvs.table import SYSCTLS as IPVS
-from engine.linux.net import CONF_DEFAULTS, SYSCTL_DEFAULTS, Net, Netns, split_conf
+from engine.linux.net import CONF_DEFAULTS, NEIGH, NEIGH_DEFAULTS, SYSCTL_DEFAULTS, Net, Netns, split_conf
 from engine.linux.ops.base import Op, handles
 from engine.record import dataclass
 
@@ -70,6 +70,7 @@ def _switch(text: str) -> str | None:
 
 _any = _int(-(2**31), 2**31 - 1)
 _bool = _int(0, 1)
+_count = _int(0, 2**31 - 1)
 CONNTRACK_CHECKS: dict[str, Callable[[str], str | None]] = {
     **dict.fromkeys(("acct", "checksum", "timestamp", "tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst"), _bool),
     "events": _int(0, 2), "log_invalid": _int(0, 255), "tcp_max_retrans": _int(0, 255), "max": _int(0, 2**31 - 1),
@@ -108,9 +109,13 @@ IPVS_FIXED = tuple(key for key in IPVS if key.rpartition(".")[2] not in IPVS_LIV
 LIMITS = ("checksum", "events", "expect_max", "log_invalid")
 #: keys of the machine as a whole: only its root namespace writes them
 OF_MACHINE = tuple(f"net.netfilter.nf_conntrack_{k}" for k in ("max", "buckets", "expect_max"))
-#: What the model knows with one value only: SYN retries, choosy ARP questions, and of connection tracking what
+#: What the model knows with one value only: SYN retries, private VLANs, and of connection tracking what
 #: nobody here can see: broken checksums, events, expectations, a log of invalid packets.
-FIXED = ("net.ipv4.tcp_syn_retries", "arp_announce", *(f"net.netfilter.nf_conntrack_{k}" for k in LIMITS), *IPVS_FIXED)
+FIXED = (
+    "net.ipv4.tcp_syn_retries", *(f"net.netfilter.nf_conntrack_{k}" for k in LIMITS), *IPVS_FIXED, "proxy_arp_pvlan",
+)  # fmt: skip
+#: the same of net.ipv4.neigh.DEV
+NEIGH_FIXED = ("proxy_qlen", "unres_qlen")
 
 
 @handles(SetSysctl)
@@ -120,10 +125,12 @@ def _set_sysctl(net: Net, op: SetSysctl) -> None:
         ns.sysctl(op.key)
     except KeyError:
         raise cannot_stat(op.key) from None
-    value = CHECKS.get(op.key, _any)(op.value)
+    value = CHECKS.get(op.key, _count if op.key.startswith(NEIGH) else _any)(op.value)
     closed = op.key == "net.netfilter.nf_conntrack_count" or (op.key in OF_MACHINE and op.netns != ns.box)
     if value is None or closed:
         raise OpError("EINVAL", f'sysctl: setting key "{op.key}": Invalid argument')
+    if op.key.startswith(NEIGH) and op.key.rpartition(".")[2] in NEIGH_FIXED and value != ns.sysctl(op.key):
+        raise NotModelled(f"sysctl -w {op.key}={value}")
     conf = split_conf(op.key)
     if (op.key in FIXED or (conf is not None and conf[1] in FIXED)) and value != ns.sysctl(op.key):
         raise NotModelled(f"sysctl -w {op.key}={value}")
@@ -155,6 +162,8 @@ def keep_present(ns: Netns, name: str) -> None:
 def known(ns: Netns) -> list[str]:
     """Every key that the model has in a namespace, in the order of `sysctl -a`."""
     devices = ("all", "default", *ns.names)
+    neigh = {f"{NEIGH}{d.replace('.', '/')}.{k}" for d in ns.names for k in NEIGH_DEFAULTS}
     keys = set(SYSCTL_DEFAULTS)
+    keys |= neigh
     keys |= {f"net.ipv4.conf.{d.replace('.', '/')}.{k}" for d in devices for k in CONF_DEFAULTS}
     return sorted(keys, key=lambda key: [part.lower() for part in key.split(".")])

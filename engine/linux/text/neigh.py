@@ -33,6 +33,33 @@ def to_text(ns: Netns, row: Neighbour, *, hide: Collection[str] = ()) -> str:
     return " ".join([*words, row.state])
 
 
+def proxy_text(ns: Netns, key: tuple[int, int], *, hide: Collection[str] = ()) -> str:
+    """`10.0.0.9 dev eth0 proxy`: an address that this machine answers for. `key` is (ifindex, address)."""
+    words = [text4(key[1])]
+    if "dev" not in hide:
+        words += ["dev", device_name(ns, key[0])]
+    return " ".join([*words, "proxy"])
+
+
+def proxy_json(ns: Netns, key: tuple[int, int], *, hide: Collection[str] = ()) -> dict[str, Any]:
+    """The object of `ip -j neigh show proxy`."""
+    out: dict[str, Any] = {"dst": text4(key[1])}
+    if "dev" not in hide:
+        out["dev"] = device_name(ns, key[0])
+    return {**out, "proxy": None}
+
+
+def parse_proxy(ns: Netns, text: str, where: str = "") -> tuple[int, int]:
+    """One line of `ip neigh show proxy` -> (ifindex, address). Raises InputError."""
+    words = text.split()
+    if len(words) != 4 or words[1] != "dev" or words[3] != "proxy":
+        raise InputError([Problem(where=where, said=NOT_A_NEIGHBOUR(found=text))])
+    link = ns.link(words[2])
+    if link is None:
+        raise InputError([Problem(where=where, said=NO_DEVICE(name=words[2]))])
+    return link.ifindex, ip4(words[0], where)
+
+
 def to_brief(ns: Netns, row: Neighbour, *, hide: Collection[str] = ()) -> str:
     """The line of `ip -br neigh`."""
     out = f"{text4(row.ip):<39} "

@@ -13,7 +13,7 @@ from engine.linux.flow import FlowKey, of_packet
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Packet
-from engine.linux.routeget import validate_source
+from engine.linux.routeget import localnet, validate_source
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
 from engine.linux.walk import deliver, fragments, hooks, outbound, routing, rowtext, words
@@ -94,6 +94,11 @@ def martian(ns: Netns, link: Link, packet: Packet) -> Said | None:
     if is_loopback(dst) and not localnet:
         return words.MARTIAN_DESTINATION(dst=text4(dst), iif=link.name)
     return None
+
+
+def martian_source(ns: Netns, link: Link, src: int) -> bool:
+    """May this source come in by no device at all, or only where loopback addresses may?"""
+    return src == 0xFFFFFFFF or (is_loopback(src) and not localnet(ns, link.name))
 
 
 def check_source(w: Walker, ns: Netns, link: Link, skb: Skb, place: Place, out: str = "") -> End | None:

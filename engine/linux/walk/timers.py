@@ -20,16 +20,20 @@ from engine.linux.rows import FdbEntry, Link, Neighbour
 from engine.linux.source import select_address
 from engine.linux.walk.walker import Walker
 
-REACHABLE_SECONDS = 30.0
-DELAY_SECONDS = 5.0
-#: three questions, a second apart (ucast_solicit, retrans_time)
-PROBE_SECONDS = 3.0
+#: fewer entries than this are never collected (net.ipv4.neigh.default.gc_thresh1 of the machine)
+GC_THRESHOLD = 128
 
 
 def catch_up(net: Net, ns: Netns) -> None:
     """Bring every neighbour and every learned address of a namespace to this moment."""
     for key in list(ns.neighbours):
         neighbour(net, ns, key)
+    if len(ns.neighbours) >= GC_THRESHOLD:
+        for key, row in list(ns.neighbours.items()):
+            link = ns.links.get(row.ifindex)
+            old = link is not None and net.clock - row.since > ns.neigh(link.name, "gc_stale_time")
+            if row.state == "FAILED" or (row.state == "STALE" and old):
+                del ns.neighbours[key]
     for key, entry in list(ns.fdb.items()):
         bridge = ns.links.get(entry.bridge)
         if bridge is not None and forgotten(entry, bridge, net.clock):
@@ -46,29 +50,35 @@ def neighbour(net: Net, ns: Netns, key: tuple[int, int]) -> Neighbour | None:
     entry = ns.neighbours.get(key)
     if entry is None or entry.state not in ("REACHABLE", "DELAY", "PROBE"):
         return entry
-    entry = aged(entry, net.clock)
+    link = ns.links.get(entry.ifindex)
+    if link is None:
+        return entry
+    entry = aged(ns, link, entry, net.clock)
     if entry.state in ("DELAY", "PROBE"):
-        began = entry.since + (DELAY_SECONDS if entry.state == "DELAY" else 0.0)
+        delay = float(ns.neigh(link.name, "delay_first_probe_time"))
+        began = entry.since + (delay if entry.state == "DELAY" else 0.0)
         if net.clock >= began:
-            entry = probed(net, ns, entry, began)
+            entry = probed(net, ns, link, entry, began)
     ns.neighbours[key] = entry
     return entry
 
 
-def aged(entry: Neighbour, now: float) -> Neighbour:
-    """REACHABLE becomes STALE after 30 s."""
-    if entry.state == "REACHABLE" and now - entry.since > REACHABLE_SECONDS:
-        return replace(entry, state="STALE", since=entry.since + REACHABLE_SECONDS)
+def aged(ns: Netns, link: Link, entry: Neighbour, now: float) -> Neighbour:
+    """REACHABLE becomes STALE after base_reachable_time (the kernel draws between a half and one and a half of it)."""
+    life = ns.neigh(link.name, "base_reachable_time_ms") / 1000
+    if entry.state == "REACHABLE" and now - entry.since > life:
+        return replace(entry, state="STALE", since=entry.since + life)
     return entry
 
 
-def probed(net: Net, ns: Netns, entry: Neighbour, began: float) -> Neighbour:
+def probed(net: Net, ns: Netns, link: Link, entry: Neighbour, began: float) -> Neighbour:
     """The entry after the questions that began then."""
     if answered(net, ns, entry):
-        return aged(replace(entry, state="REACHABLE", since=began), net.clock)
-    if net.clock - began < PROBE_SECONDS:
+        return aged(ns, link, replace(entry, state="REACHABLE", since=began), net.clock)
+    long = ns.neigh(link.name, "ucast_solicit") * ns.neigh(link.name, "retrans_time_ms") / 1000
+    if net.clock - began < long:
         return replace(entry, state="PROBE", since=began)
-    return replace(entry, state="FAILED", mac=0, since=began + PROBE_SECONDS)
+    return replace(entry, state="FAILED", mac=0, since=began + long)
 
 
 def answered(net: Net, ns: Netns, entry: Neighbour) -> bool:

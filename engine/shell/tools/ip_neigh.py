@@ -68,6 +68,7 @@ def modify(ip: Ip, words: Words, action: str) -> None:
     state = "PERMANENT"
     device = ""
     ip_address: int | None = None
+    proxy = False
     while words.more:
         word = words.take()
         if matches(word, "lladdr"):
@@ -82,7 +83,10 @@ def modify(ip: Ip, words: Words, action: str) -> None:
                 raise invarg("nud state is bad", value)
             state = found
         elif matches(word, "proxy"):
-            raise NotModelled("ip neigh proxy")
+            value = words.value()
+            if ip_address is not None:
+                raise duplicate("address", value)
+            ip_address, proxy = address(value, ip.family), True
         elif word == "dev":
             device = words.value()
         elif any(word == k or (k in ("extern_learn", "protocol") and matches(word, k)) for k in REFUSED):
@@ -98,6 +102,9 @@ def modify(ip: Ip, words: Words, action: str) -> None:
     link = ip.ns.link(device)
     if link is None:
         raise no_device(device)
+    if proxy:
+        ip.do(ops.SetProxy(netns=ip.ns.id, device=device, ip=ip_address, gone=action == "delete"))
+        return
     if action == "delete":
         ip.do(ops.DelNeighbour(netns=ip.ns.id, device=device, ip=ip_address))
         return
@@ -120,6 +127,7 @@ def modify(ip: Ip, words: Words, action: str) -> None:
 def read_filter(ip: Ip, words: Words, *, flush: bool) -> tuple[str, Prefix | None, set[str]]:
     """(device, prefix, states) that a listing or a flush asks for."""
     device = ""
+    proxies = False
     to: Prefix | None = None
     states = set(NUD) - ({"PERMANENT", "NOARP"} if flush else {"NOARP"})
     given = False
@@ -130,7 +138,9 @@ def read_filter(ip: Ip, words: Words, *, flush: bool) -> tuple[str, Prefix | Non
             if device:
                 raise duplicate("dev", value)
             device = value
-        elif word in ("master", "vrf", "nomaster", "unused", "proxy") or matches(word, "protocol"):
+        elif word == "proxy":
+            proxies = True
+        elif word in ("master", "vrf", "nomaster", "unused") or matches(word, "protocol"):
             raise NotModelled(f"ip neigh show {word}")
         elif word == "nud":
             value = words.value()
@@ -152,7 +162,22 @@ def read_filter(ip: Ip, words: Words, *, flush: bool) -> tuple[str, Prefix | Non
             to, _ = prefix(word, ip.family)
     if device and ip.ns.link(device) is None:
         raise no_device(device)
-    return device, to, states
+    return device, to, set() if proxies else states
+
+
+def proxies_of(ip: Ip, device: str, to: Prefix | None) -> list[tuple[int, int]]:
+    index = ip.ns.names[device] if device else 0
+    return sorted(
+        key
+        for key in ip.ns.proxies
+        if (not index or key[0] == index) and (to is None or (key[1] ^ to.addr) & mask(to.length) == 0)
+    )
+
+
+def emit_proxy(ip: Ip, key: tuple[int, int], hide: tuple[str, ...]) -> None:
+    ip.emit(
+        neigh_text.proxy_text(ip.ns, key, hide=hide) + " ", neigh_text.proxy_json(ip.ns, key, hide=hide)
+    )
 
 
 def chosen(ip: Ip, device: str, to: Prefix | None, states: set[str]) -> list[Neighbour]:
@@ -173,6 +198,10 @@ def show(ip: Ip, words: Words) -> None:
     device, to, states = read_filter(ip, words, flush=False)
     hide = ("dev",) if device else ()
     ip.dumped = True
+    if not states:
+        for key in proxies_of(ip, device, to):
+            emit_proxy(ip, key, hide)
+        return
     for row in chosen(ip, device, to, states):
         if ip.brief:
             line = neigh_text.to_brief(ip.ns, row, hide=hide)
@@ -187,6 +216,8 @@ def flush(ip: Ip, words: Words) -> None:
     if not words.more:
         raise Fail("Flush requires arguments.", 1)
     device, to, states = read_filter(ip, words, flush=True)
+    if not states:
+        raise NotModelled("ip neigh flush proxy")
     rows = chosen(ip, device, to, states)
     if ip.stats:
         raise NotModelled("ip -s neigh flush")
@@ -197,12 +228,16 @@ def flush(ip: Ip, words: Words) -> None:
 def get(ip: Ip, words: Words) -> None:
     device = ""
     wanted: int | None = None
+    proxy = False
     while words.more:
         word = words.take()
         if word == "dev":
             device = words.value()
         elif matches(word, "proxy"):
-            raise NotModelled("ip neigh get proxy")
+            value = words.value()
+            if wanted is not None:
+                raise duplicate("address", value)
+            wanted, proxy = address(value, ip.family), True
         else:
             if word == "to":
                 word = words.value()
@@ -214,6 +249,10 @@ def get(ip: Ip, words: Words) -> None:
     link = ip.ns.link(device)
     if link is None:
         raise no_device(device)
+    if proxy:
+        if (link.ifindex, wanted) not in ip.ns.proxies:
+            raise Fail("Error: Proxy neighbour entry not found.", 2)
+        return emit_proxy(ip, (link.ifindex, wanted), ())
     catch_up(ip.net, ip.ns)
     row = ip.ns.neighbours.get((link.ifindex, wanted))
     if row is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.linux.addr import BROADCAST_MAC
+from engine.linux.addr import BROADCAST_MAC, text4
 from engine.linux.journey import Outcome, StepKind
 from engine.linux.packet import Arp
 from tests.linux.walk.wires import Wires, devices, rows, steps, why
@@ -245,3 +245,61 @@ def test_every_tool_sees_the_same_age() -> None:
     w.ping("a", "10.0.0.9")
     assert "(incomplete)" in w.one("a: arp -n")
     assert w.one("a: ip neigh show nud failed").split()[0] == "10.0.0.9"
+
+
+ARP_LINE = """
+    wire a eth0 10.0.0.1/24 r ra 10.0.0.254/24
+    wire r rb 10.0.1.254/24 b eth0 10.0.1.2/24
+    r: sysctl -w net.ipv4.ip_forward=1
+"""
+
+
+def test_a_proxied_address_is_answered_for() -> None:
+    """man ip-neighbour, proxy: only where the way to it leaves by another device, and after a random delay."""
+    w = Wires(ARP_LINE + "a: ip route add 10.0.1.0/24 dev eth0\nb: ip route add default via 10.0.1.254")
+    assert w.ping("a", "10.0.1.2").outcome is Outcome.UNRESOLVED_NEIGHBOUR
+    w.type("r: ip neigh add proxy 10.0.1.2 dev ra\na: ip neigh flush all")
+    call = w.ping("a", "10.0.1.2")
+    assert (call.error, call.reply_ttl) == ("", 63)
+    assert w.one("r: ip neigh show proxy") == "10.0.1.2 dev ra proxy \n"
+
+
+def test_a_proxy_waits_a_random_while() -> None:
+    """net.ipv4.neigh.DEV.proxy_delay: hundredths of a second."""
+    for hundredths, longest in ((0, 0.05), (80, 0.85)):
+        w = Wires(ARP_LINE + "a: ip route add 10.0.1.0/24 dev eth0\nb: ip route add default via 10.0.1.254")
+        w.type(f"r: sysctl -w net.ipv4.conf.ra.proxy_arp=1 net.ipv4.neigh.ra.proxy_delay={hundredths}")
+        call = w.ping("a", "10.0.1.2")
+        assert call.error == "" and call.seconds <= longest
+
+
+def test_the_questions_last_as_long_as_the_sysctls_say() -> None:
+    """mcast_solicit questions, retrans_time apart (net/core/neighbour.c)."""
+    w = Wires(ARP_LINE)
+    w.type("a: sysctl -w net.ipv4.neigh.eth0.mcast_solicit=5 net.ipv4.neigh.eth0.retrans_time_ms=500")
+    began = w.net.clock
+    assert w.ping("a", "10.0.0.9").outcome is Outcome.UNRESOLVED_NEIGHBOUR
+    assert 2.5 <= w.net.clock - began < 2.7 + 1.0
+
+
+@pytest.mark.parametrize(("mode", "asked_as"), [("0", "10.9.9.1"), ("1", "10.0.0.1"), ("2", "10.0.0.1")])
+def test_arp_announce(mode: str, asked_as: str) -> None:
+    """ip-sysctl, arp_announce: which address a question names."""
+    w = Wires(ARP_LINE + f"a: ip addr add 10.9.9.1/32 dev lo\na: sysctl -w net.ipv4.conf.all.arp_announce={mode}")
+    w.type("a: ip route add default via 10.0.0.254 src 10.9.9.1\nr: ip route add 10.9.9.1 via 10.0.0.1")
+    call = w.ping("a", "10.0.1.2")
+    asked = steps(call, StepKind.NEIGHBOUR)[0].aside[0].packet
+    assert asked is not None
+    question = asked.get(Arp)
+    assert question is not None and text4(question.sender_ip) == asked_as
+
+
+def test_a_device_that_comes_up_tells_its_addresses() -> None:
+    """ip-sysctl, arp_notify: who has an entry takes the MAC over; arp_accept makes one."""
+    w = Wires(ARP_LINE + "a: sysctl -w net.ipv4.conf.eth0.arp_notify=1")
+    w.ping("a", "10.0.0.254")
+    w.type("a: ip link set eth0 address 02:00:00:00:00:99")
+    assert "10.0.0.1 lladdr 02:00:00:00:00:99 STALE" in w.one("r: ip neigh show dev ra")
+    w.type("r: ip neigh flush all\nr: sysctl -w net.ipv4.conf.ra.arp_accept=1\na: ip link set eth0 down")
+    w.type("a: ip link set eth0 up")
+    assert "10.0.0.1 lladdr 02:00:00:00:00:99 STALE" in w.one("r: ip neigh show dev ra")

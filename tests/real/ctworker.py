@@ -100,7 +100,7 @@ def main() -> None:
         ends = f"r{n} address {MACS[f'r{n}']} type veth peer name x{n} address {MACS[f'x{n}']}"
         run(f"ip -n r link add {ends} && ip -n r link set x{n} netns {os.getpid()}")
         run(f"ip link set x{n} up && ip -n r link set r{n} up && ip -n r addr add 10.0.{n}.254/24 dev r{n}")
-        for host in range(1, 10):
+        for host in (*range(1, 10), *range(250, 254)):
             run(f"ip -n r neigh add 10.0.{n}.{host} lladdr {MACS[f'x{n}']} dev r{n} nud permanent")
     run("ip -n r link set lo up")
     run(

@@ -57,15 +57,24 @@ SEEN_REPLY, ASSURED, SRC_NAT, DST_NAT = 2, 4, 16, 32
 RULES = (
     "-A POSTROUTING -o r1 -j MASQUERADE",
     "-A POSTROUTING -o r1 -j MASQUERADE --random-fully",
-    "-A POSTROUTING -o r1 -p tcp -j SNAT --to-source 10.0.1.254:5000-5003\n-A POSTROUTING -o r1 -j SNAT --to-source 10.0.1.254",
+    "-A POSTROUTING -o r1 -p tcp -j SNAT --to-source 10.0.1.254:5000-5003\n"
+    "-A POSTROUTING -o r1 -j SNAT --to-source 10.0.1.254",
     "-A POSTROUTING -o r1 -j SNAT --to-source 10.0.1.250-10.0.1.253",
     "-A POSTROUTING -o r1 -j SNAT --to-source 10.0.1.250-10.0.1.253 --persistent",
     "-A PREROUTING -d 10.96.0.1 -p tcp -j DNAT --to-destination 10.0.1.2:8080\n"
     "-A PREROUTING -d 10.96.0.1 -j DNAT --to-destination 10.0.1.3",
     "-A PREROUTING -d 10.96.0.1 -p tcp -j DNAT --to-destination 10.0.1.2-10.0.1.5:8080-8083\n"
     "-A PREROUTING -d 10.96.0.1 -j DNAT --to-destination 10.0.1.2-10.0.1.5\n-A POSTROUTING -o r1 -j MASQUERADE",
-    "-A PREROUTING -d 10.96.0.1 -j DNAT --to-destination 10.0.1.2\n-A POSTROUTING -o r1 -p udp -j MASQUERADE --to-ports 600-605",
+    "-A PREROUTING -d 10.96.0.1 -j DNAT --to-destination 10.0.1.2\n"
+    "-A POSTROUTING -o r1 -p udp -j MASQUERADE --to-ports 600-605",
     "-A POSTROUTING -o r9 -j MASQUERADE",
+)  # fmt: skip
+
+
+#: what raw says before the tracker looks
+RAW = (
+    "", "", "", "-A PREROUTING -j CT --zone 3", "-A PREROUTING -i r0 -j CT --zone-orig 4",
+    "-A PREROUTING -i r0 -p udp -j CT --zone 9", "-A PREROUTING -p udp -j CT --notrack",
 )  # fmt: skip
 
 
@@ -146,7 +155,7 @@ def encode(packet: Packet) -> bytes:
 class Model:
     """The same router in the model."""
 
-    def __init__(self, rules: str) -> None:
+    def __init__(self, rules: str, raw: str) -> None:
         self.wires = Wires(
             """
             wire x eth0 - r r0 10.0.0.254/24
@@ -154,12 +163,14 @@ class Model:
             r: sysctl -w net.ipv4.ip_forward=1
             """
         )
-        for side, peer in (("0", "x"), ("1", "y")):
-            for host in range(1, 10):
+        for side in ("0", "1"):
+            for host in (*range(1, 10), *range(250, 254)):
                 mac = f"02:00:00:00:0{side}:01"
                 self.wires.one(f"r: ip neigh add 10.0.{side}.{host} lladdr {mac} dev r{side} nud permanent")
         for line in rules.splitlines():
             self.wires.one(f"r: iptables -t nat {line}")
+        if raw:
+            self.wires.one(f"r: iptables -t raw {raw}")
         self.ns = self.wires.ns("r")
         self.choose = Told()
 
@@ -167,7 +178,11 @@ class Model:
         link = self.wires.link("r", f"r{side}")
         frame = packet.framed(Ethernet(src=2, dst=link.mac))
         walker = Walker(net=self.wires.net, choose=self.choose)
-        walker.run(Arrive(netns=self.ns.id, ifindex=link.ifindex, frame=frame))
+        end = walker.run(Arrive(netns=self.ns.id, ifindex=link.ifindex, frame=frame))
+        while end.answer is not None:  # what the router itself says to a packet that was for it
+            answer = end.answer
+            walker = Walker(net=self.wires.net, choose=self.choose)
+            end = walker.send(answer.netns, answer.packet, ct_of=answer.ct_of)
 
     def advance(self, seconds: float) -> None:
         if seconds > 0:
@@ -177,7 +192,8 @@ class Model:
         now = self.wires.net.clock
         return {
             words(e.orig): (
-                words(e.reply), e.state, bits(e.seen_reply, e.assured, e.snat, e.dnat), e.zone.id, e.deadline - now,
+                words(e.reply), e.state, bits(e.seen_reply, e.assured, e.snat, e.dnat),
+                0 if e.zone.way else e.zone.id, e.deadline - now,
             )
             for e in self.ns.conntrack.shown(now)
         }  # fmt: skip
@@ -297,7 +313,7 @@ class Flows:
 def check(router: Router, seed: int) -> int:
     """Packets compared; fails at the first difference."""
     pick = random.Random(seed ^ 0xC0)
-    rules = pick.choice(RULES)
+    rules, raw = pick.choice(RULES), pick.choice(RAW)
     tuned = {
         key: pick.choice(values)
         for key, values in (
@@ -306,12 +322,12 @@ def check(router: Router, seed: int) -> int:
             ("udp_timeout", ("30", "60")), ("generic_timeout", ("600", "33")),
         )
     }  # fmt: skip
-    model = Model(rules)
+    model = Model(rules, raw)
     sysctls = [f"net.netfilter.nf_conntrack_{key}={value}" for key, value in tuned.items()]
     for each in sysctls:
         model.wires.one(f"r: sysctl -w {each}")
     router.ask(shell=f"sysctl -qw {' '.join(sysctls)}")
-    answer = router.ask(rules=f"*nat\n{rules}\nCOMMIT\n")
+    answer = router.ask(rules=f"*raw\n{raw}\nCOMMIT\n*nat\n{rules}\nCOMMIT\n")
     before, table = answer["at"], answer["table"]
     flows = Flows(seed)
     log = []
@@ -340,7 +356,9 @@ def check(router: Router, seed: int) -> int:
         )
         wrong = differences(model.table(), kernel_table(table))
         story = "\n".join(line for line in log if str(packet).split()[0] in line)
-        assert not wrong, f"seed {seed}, packet {number}, {rules}, {tuned}\n{story}\n" + "\n".join(wrong)
+        assert not wrong, f"seed {seed}, packet {number}, {rules}, {raw}, {tuned}\n{story}\n" + "\n".join(
+            wrong
+        )
     return STEPS
 
 

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +31,10 @@ from course.themes import ORDER, OWN
 
 if TYPE_CHECKING:
     from course.catalog import Entry
+
+
+#: seconds that the end after a signal gets to give the terminal back
+LAST = 3.0
 
 
 class TutorApp(App[int]):
@@ -108,6 +113,10 @@ class TutorApp(App[int]):
         self.notify(words.HOW_TO_QUIT().text(self.lang), timeout=3)
 
     def _end(self, number: int) -> None:
+        # A dead terminal kills Textual's writing thread, and its full queue would then keep the end waiting for ever.
+        last = threading.Timer(LAST, os._exit, (128 + number,))
+        last.daemon = True
+        last.start()
         self.exit(return_code=128 + number)
 
     # -- what screens ask -----------------------------------------------------------------------------------

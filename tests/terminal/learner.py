@@ -74,6 +74,7 @@ class Learner:
 
     def solve(self, id: str) -> None:
         exercise = self.open(id)
+        solved = self.solved()
         if exercise.diagnosis is not None:
             question = exercise.diagnosis
             self.pick([o.id for o in question.options], question.right.id)
@@ -97,7 +98,12 @@ class Learner:
             assert exercise.solution is not None
             self.work(exercise.solution.deeds)
         self.t.wait(self.text(done))
+        self.t.wait(rf"\A[^\n]*(✔[^✔\n]*){{{solved + 1}}}")  # its mark in the line above
         self.leave_line()
+
+    def solved(self) -> int:
+        """How many exercises the line above marks as solved."""
+        return self.t.screen().split("\n", 1)[0].count("✔")
 
     def put_in_order(self, now: list[str], wanted: list[str]) -> None:
         at = 0

@@ -21,14 +21,12 @@ from textual.widgets import Static
 from course import words_lesson as words
 from course.commands import Command, bindings
 from course.widgets.exercise.answers import Answers
-from course.widgets.exercise.task import help_text, task_text
-from engine.say import Phrase, Said
+from course.widgets.exercise.task import Told, help_text, task_text, verdict_text
+from engine.say import Said
 
 if TYPE_CHECKING:
-    from engine.grade.finding import Finding, Verdict
+    from engine.grade.finding import Verdict
     from engine.grade.pose import Posed
-
-FINDING = Phrase("{mark} {flow}{said}", "{mark} {flow}{said}")
 
 
 class ExercisePane(VerticalScroll):
@@ -104,8 +102,8 @@ class ExercisePane(VerticalScroll):
         self.posed: Posed | None = None
         self.solved = False
         self.hints = 0
-        self._said: list[tuple[Said | str, str]] = []  # opened hints, the watched solution
-        self._verdict: list[tuple[Said | str, str]] = []  # of the last check
+        self._said: list[Told] = []  # opened hints, the watched solution
+        self._verdict: list[Told] = []  # of the last check
         self._diagnosed = False
         self._goal_said: list[str] = []
 
@@ -185,23 +183,17 @@ class ExercisePane(VerticalScroll):
         posed = self.posed
         if posed is None:
             return
-        told: list[tuple[Said | str, str]] = []
+        told: list[Told] = []
         self._verdict = told
         if verdict.passed and diagnosis:
             self._diagnosed = True
             told += [(words.RIGHT(), "bold $success"), (words.NOW_REPAIR(), "")]
             self.call_later(self._diagnosis_passed)
             return
-        goal = posed.kind in ("repair", "build") and not diagnosis
-        if verdict.passed:
-            self.solved = True
-            told.append(((words.REACHED if goal else words.RIGHT)(), "bold $success"))
-            told += [(posed.explain, "")] if posed.explain is not None else []
-        else:
-            told.append(((words.NOT_YET if goal else words.NOT_RIGHT)(), "bold $error"))
-            told += [(self._finding(f), "") for f in verdict.findings]
-            if any(f.journey is not None for f in verdict.findings):
-                told.append((words.SHOWN_IN_SEE(), "dim"))
+        self.solved = self.solved or verdict.passed
+        told += verdict_text(
+            posed, verdict, goal=posed.kind in ("repair", "build") and not diagnosis, ascii=self.ascii
+        )
         self._write_task()
         self._write_said()
         self.call_after_refresh(self.scroll_end, animate=False)
@@ -219,10 +211,6 @@ class ExercisePane(VerticalScroll):
         self._verdict.append((said, "$accent"))
         self._write_said()
         self.call_after_refresh(self.scroll_end, animate=False)
-
-    def _finding(self, finding: Finding) -> Said:
-        flow = f"{finding.flow}: " if finding.flow else ""
-        return FINDING(mark="x" if self.ascii else "✖", flow=flow, said=finding.said)
 
     def goal_lines(self, lines: list[str]) -> None:
         """How the goal stands now, one line a flow or state (made by the screen after each command)."""

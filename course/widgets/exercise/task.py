@@ -1,4 +1,4 @@
-"""What the exercise pane writes above and below its answer: the task with its goal, how to answer.
+"""What the exercise pane writes above and below its answer: the task with its goal, how to answer, the verdict.
 
 Rules. Pure: a `Posed` and a language give Content.
 """
@@ -12,11 +12,17 @@ from textual.content import Content
 from course import words_lesson as words
 from course.widgets.prose import prose
 from engine.grade import goal as goals
+from engine.say import Phrase, Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.grade.finding import Verdict
     from engine.grade.pose import Posed
+
+#: what is said, and its style
+Told = tuple[Said | str, str]
+FINDING = Phrase("{mark} {flow}{said}", "{mark} {flow}{said}")
 
 
 def task_text(posed: Posed, goal: Sequence[str], *, solved: bool, lang: str, ascii: bool) -> Content:
@@ -46,6 +52,20 @@ def help_text(posed: Posed, lang: str) -> Content:
     if posed.kind == "choice" and posed.many:
         phrase = words.MANY
     return Content(phrase().text(lang) if phrase is not None else "")
+
+
+def verdict_text(posed: Posed, verdict: Verdict, *, goal: bool, ascii: bool) -> list[Told]:
+    """What the check said: right and why, or every finding in order."""
+    if verdict.passed:
+        told: list[Told] = [((words.REACHED if goal else words.RIGHT)(), "bold $success")]
+        return [*told, (posed.explain, "")] if posed.explain is not None else told
+    told = [((words.NOT_YET if goal else words.NOT_RIGHT)(), "bold $error")]
+    for finding in verdict.findings:
+        flow = f"{finding.flow}: " if finding.flow else ""
+        told.append((FINDING(mark="x" if ascii else "✖", flow=flow, said=finding.said), ""))
+    if any(f.journey is not None for f in verdict.findings):
+        told.append((words.SHOWN_IN_SEE(), "dim"))
+    return told
 
 
 def goal_texts(goal: goals.Goal, lang: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The lab's terminal: `Terminal` is the widget, `CommandLine` the line that is typed in it.
 
-Reading order: log (what was printed), line (what is typed), editing (vi and kubectl edit), terminal.
+Reading order: log (what was printed), kept (the logs of other labs), line (what is typed), editing (vi and kubectl
+edit), terminal.
 """
 
 from course.widgets.terminal.line import CommandLine, heredoc

@@ -21,26 +21,14 @@ from textual.widgets import Input, Static
 from course import words_lesson as words
 from course.commands import Command
 from course.widgets.terminal.editing import Edit, edit_of
+from course.widgets.terminal.kept import Kept
 from course.widgets.terminal.line import CommandLine, completed, first_line, unfinished
-from course.widgets.terminal.log import Entry, Log
+from course.widgets.terminal.log import Log
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from engine.lab.lab import Lab
     from engine.linux.journey import Journey
-
-#: the style of a line that names a lab
-TITLE = "bold $accent"
-#: logs of labs that are kept besides the one that is shown
-KEPT_LABS = 40
-
-
-class _Kept:
-    """What comes back with a lab: its log, and where was typed in it."""
-
-    def __init__(self, lab: Lab, place: str) -> None:
-        self.lab, self.place = lab, place
-        self.entries: list[Entry] = []
 
 
 class Terminal(Widget):
@@ -90,7 +78,7 @@ class Terminal(Widget):
         self._at: int | None = None
         self._draft = ""
         self._paste: list[str] = []
-        self._kept: dict[int, _Kept] = {}
+        self._kept = Kept()
 
     def compose(self) -> ComposeResult:
         yield Log()
@@ -103,21 +91,9 @@ class Terminal(Widget):
     def attach(self, lab: Lab, place: str, title: str = "") -> None:
         """Type in this lab from now on: at `place`, or where it was typed last. The log of the lab comes back with it;
         `title` names the lab there, once for each time that something was typed in between."""
-        log = self.query_one(Log)
         if lab is not self.lab:
-            if self.lab is not None:
-                kept = self._kept.setdefault(id(self.lab), _Kept(self.lab, self.place))
-                kept.place, kept.entries = self.place, log.take()
-            back = self._kept.get(id(lab))
-            if back is not None:
-                place = back.place
-                log.bring(back.entries)
-            while len(self._kept) > KEPT_LABS:
-                del self._kept[next(iter(self._kept))]
+            place = self._kept.swap(self.query_one(Log), self.lab, self.place, lab, place, title)
             self._at, self._paste = None, []
-            last = log.last()
-            if title and (last is None or last[1] != TITLE):
-                self.say(title, TITLE)
         self.lab, self.place = lab, place
         self._prompt()
 

@@ -191,6 +191,8 @@ def resolve(
         if found is None:
             continue
         other = found[0]
+        if other.zone != entry.zone:
+            continue
         if (other.orig, other.reply) == (entry.orig, entry.reply) or (
             not entry.natted and not other.natted and (other.orig, other.reply) == (entry.reply, entry.orig)
         ):

@@ -34,9 +34,33 @@ class Found:
     literal: bool = False
 
 
+#: 0.0.0.0 as a destination is this host
+LOOPBACK = 127 << 24 | 1
+
+
 def is_address(word: str) -> bool:
     parts = word.split(".")
     return len(parts) == 4 and all(p.isascii() and p.isdigit() for p in parts)
+
+
+def aton(word: str) -> int | None:
+    """An address as inet_aton(3) reads it, None when it is a name: one to four numbers, decimal, octal (0...) or hex
+    (0x...), the last of which fills what is left: `127.1`, `0`, `0x7f.1`."""
+    parts = word.split(".")
+    if len(parts) > 4:
+        return None
+    numbers = []
+    for part in parts:
+        base = 16 if part[:2].lower() == "0x" else 8 if part[:1] == "0" and len(part) > 1 else 10
+        digits = part[2:] if base == 16 else part
+        try:
+            numbers.append(int(digits, base) if digits.isascii() and digits.isalnum() else -1)
+        except ValueError:
+            return None
+    *bytes_, last = numbers
+    if any(not 0 <= b <= 255 for b in bytes_) or not 0 <= last < 1 << 8 * (4 - len(bytes_)):
+        return None
+    return sum(b << 8 * (3 - i) for i, b in enumerate(bytes_)) | last
 
 
 def _file(ctx: Context, path: str) -> str:
@@ -66,11 +90,9 @@ def name_of(ctx: Context, address: int) -> str:
 
 def lookup(ctx: Context, name: str) -> Found:
     """The address of a name or a literal. Raises NotModelled for IPv6 literals."""
-    if is_address(name):
-        try:
-            return Found(address=ip4(name), literal=True)
-        except InputError:
-            return Found(error=NOT_FOUND)
+    number = aton(name)
+    if number is not None:
+        return Found(address=number or LOOPBACK, literal=True)
     if ":" in name:
         raise NotModelled(f"IPv6 ({name})")
     lowered = name.lower().rstrip(".")

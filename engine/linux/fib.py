@@ -16,6 +16,7 @@ from typing import Protocol
 
 from engine.linux.addr import Prefix, mask
 from engine.linux.flow import FlowKey
+from engine.linux.linkinfo import TunnelKey
 from engine.record import dataclass
 
 TABLE_NAMES = {255: "local", 254: "main", 253: "default"}
@@ -69,7 +70,8 @@ class Route:
     """A route. `oif` 0 for types that need none; `gateway` 0 for none; `src` 0 for no hint; `mtu` 0 for none,
     `mtu_lock`: it may not be learned smaller. `nexthops` are the ways of a route that has several, then `gateway` and
     `oif` are 0; `nhid` names a nexthop object, which then says the way. `advmss`, `hoplimit` as `ip route` takes them.
-    `own_gateway`: when it was made its gateway was an address of this very host, so that it is no next hop."""
+    `own_gateway`: when it was made its gateway was an address of this very host, so that it is no next hop. `encap`
+    (`encap ip id ...`) is what an external tunnel device is told."""
 
     dst: Prefix
     type: str = "unicast"
@@ -89,6 +91,7 @@ class Route:
     hoplimit: int = 0
     nexthops: tuple[Nexthop, ...] = ()
     nhid: int = 0
+    encap: TunnelKey | None = None
 
     def __post_init__(self) -> None:
         if self.type not in ROUTE_TYPES:

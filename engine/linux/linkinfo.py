@@ -35,6 +35,7 @@ class TunnelKey:
     port: int = 0
     df: bool = False
     csum: bool = False
+    key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

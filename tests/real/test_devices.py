@@ -217,7 +217,10 @@ SUPPRESSED = [
         f"bridge -n n{n} fdb add 02:02:00:00:00:1{far} dev vx master static"
         for n, far in ((1, 2), (2, 1), (2, 3))
     ],
-    *[f"bridge -n n{n} fdb add 02:02:00:00:00:1{p} dev vp{p} master static" for n, p in ((1, 1), (2, 2), (1, 3))],
+    *[
+        f"bridge -n n{n} fdb add 02:02:00:00:00:1{p} dev vp{p} master static"
+        for n, p in ((1, 1), (2, 2), (1, 3))
+    ],
     *[
         f"ip -n n{n} neigh add 10.2.0.{far} lladdr 02:02:00:00:00:1{far} dev br1 nud permanent"
         for n, far in ((1, 2), (2, 1), (2, 3))
@@ -253,3 +256,35 @@ def test_a_tunnel_wider_than_its_way(name: str, record_property: pytest.RecordPr
     sources, targets = (("p1", "p2"), PODS) if "outer" in name else (("p1", "p2"), STRETCHED[:2])
     steps = check(UNCUT[name], sources, targets, (1, 1422, 1423, 1472))
     record_property("kernel comparison", (1, 32, steps))
+
+
+EXTERNAL = [
+    *d.spaces("sw", "n1", "n2", "p1", "p2"),
+    *d.lan(),
+    *d.routed_pods(1450),
+    *[
+        line
+        for node, n in d.NUMBER.items()
+        for line in (
+            f"ip -n {node} link add vx address 02:03:00:00:00:0{n} mtu 1450 type vxlan external dstport 4789",
+            f"ip -n {node} addr add 10.1.{n}.0/32 dev vx",
+            f"ip -n {node} link set vx up",
+            f"ip -n {node} route add 10.1.{3 - n}.0/24 encap ip id {40 + n} dst {d.NODE[d.OTHER[node]]} ttl {n * 7} "
+            f"via 10.1.{3 - n}.0 dev vx onlink",
+            f"ip -n {node} neigh add 10.1.{3 - n}.0 lladdr 02:03:00:00:00:0{3 - n} dev vx nud permanent",
+        )
+    ],
+]
+KEYED = {
+    "a key from the route": EXTERNAL,
+    "no key": [line for line in EXTERNAL if "encap" not in line]
+    + [f"ip -n n{n} route add 10.1.{3 - n}.0/24 via 10.1.{3 - n}.0 dev vx onlink" for n in (1, 2)],
+}
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_external_vxlan(name: str, record_property: pytest.RecordProperty) -> None:
+    """The device knows nothing by itself: the route tells where, with which VNI and TTL; every VNI comes in."""
+    record_property(
+        "kernel comparison", (1, 42, check(KEYED[name], ("p1", "n1", "p2"), PODS, (1, 1422, 1423)))
+    )

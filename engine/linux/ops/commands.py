@@ -34,7 +34,7 @@ from engine.linux.ops.nexthop import DelNexthop, SetNexthop
 from engine.linux.ops.route import AddRoute, DelRoute, FlushRouteCache, FlushRoutes, Way
 from engine.linux.ops.rule import AddRule, DelRule, FlushRules
 from engine.linux.text.ipvs import dest_text, key_text, peer_text, service_text
-from engine.linux.text.route import dst_text, table_name
+from engine.linux.text.route import dst_text, encap_words, table_name
 from engine.linux.text.rule import proto_text, range_text
 
 __all__ = ["Place", "devicecommands", "to_command"]
@@ -155,6 +155,7 @@ def _(op: AddRoute, place: Place) -> tuple[Words, ...]:
     words = [op.type, dst_text(op.dst)] if op.type != "unicast" else [dst_text(op.dst)]
     words += ["tos", f"{op.tos:#04x}"] if op.tos else []
     words += route_words(op.gateway, op.device, op.src, op.metric, op.proto, op.scope, op.table)
+    words += encap_words(op.encap) if op.encap is not None else []
     words += ["onlink"] if op.onlink else []
     words += ["mtu", *(["lock"] if op.mtu_lock else []), str(op.mtu)] if op.mtu else []
     words += ["advmss", str(op.advmss)] if op.advmss else []

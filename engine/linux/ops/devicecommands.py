@@ -74,7 +74,7 @@ def _(op: AddDevice, place: Place) -> tuple[Words, ...]:
     if isinstance(info, Tun):
         if info.pid:
             raise NotModelled("a tun device that a program holds open, made by a command")
-        words = ("tuntap", "add", "dev", op.name, "mode", info.mode)
+        words: Words = ("tuntap", "add", "dev", op.name, "mode", info.mode)
         words += ("user", str(info.user)) if info.user >= 0 else ()
         words += ("group", str(info.group)) if info.group >= 0 else ()
         return ((*tool("ip", op.netns, place), *words),)

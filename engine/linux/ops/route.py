@@ -25,6 +25,7 @@ from engine.linux.fib import (
     ways,
 )
 from engine.linux.flow import FlowKey
+from engine.linux.linkinfo import TunnelKey
 from engine.linux.net import Net, Netns, plain
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
@@ -76,6 +77,7 @@ class AddRoute(Op):
     hoplimit: int = 0
     nexthops: tuple[Way, ...] = ()
     nhid: int = 0
+    encap: TunnelKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,7 @@ def resolve(ns: Netns, op: AddRoute) -> Route:
     route = Route(
         dst=op.dst, type=op.type, src=op.src, metric=op.metric, proto=op.proto, scope=scope,
         mtu=min(op.mtu, 65520), table=table, tos=op.tos, mtu_lock=op.mtu_lock, advmss=min(op.advmss, 65495),
-        hoplimit=min(op.hoplimit, 255),
+        hoplimit=min(op.hoplimit, 255), encap=op.encap,
     )  # fmt: skip
     if op.nhid:
         route = by_object(ns, op, route)

@@ -21,6 +21,7 @@ from engine.linux.fib import (
     ends_in_blackhole,
     ways,
 )
+from engine.linux.linkinfo import TunnelKey
 from engine.linux.net import Netns
 from engine.say import Phrase
 
@@ -94,6 +95,30 @@ def metrics(row: Route) -> list[tuple[str, int]]:
     return [(name, value) for name, value in words if value]
 
 
+def encap_words(key: TunnelKey) -> list[str]:
+    """`encap ip id 100 src 0.0.0.0 dst 192.168.50.12 ttl 0 tos 0 [key] [csum]`."""
+    words = ["encap", "ip", "id", str(key.id), "src", text4(key.src), "dst", text4(key.dst)]
+    words += ["ttl", str(key.ttl), "tos", str(key.tos)]
+    return words + [name for name in ("key", "csum") if getattr(key, name)]
+
+
+def read_encap(kind: str, words: list[str], where: str) -> TunnelKey:
+    """The words after `encap KIND`; those that are not its own stay in `words`."""
+    if kind != "ip":
+        raise NotModelled(f"encap {kind} of a route")
+    got: dict[str, Any] = {}
+    while words and words[0] in ("id", "src", "dst", "ttl", "tos", "key", "csum"):
+        name = words.pop(0)
+        if name in ("key", "csum"):
+            got[name] = True
+        elif not words:
+            raise InputError([Problem(where=where, said=NOT_A_ROUTE(found=name))])
+        else:
+            value = words.pop(0)
+            got[name] = ip4(value, where) if name in ("src", "dst") else int(value)
+    return TunnelKey(**got)
+
+
 def metric_words(row: Route) -> list[str]:
     words: list[str] = []
     for name, value in metrics(row):
@@ -137,6 +162,8 @@ def to_text(
         words += ["tos", f"{row.tos:#04x}"]
     if row.nhid:
         words += ["nhid", str(row.nhid)]
+    if row.encap is not None:
+        words += ["", *encap_words(row.encap)]
     gateway, oif, onlink = single(ns, row)
     if gateway and "via" not in hide:
         words += ["via", text4(gateway)]
@@ -165,6 +192,22 @@ def to_text(
     return out
 
 
+class Again(str):
+    """A key that stands in an object a second time: the tool tells `dst` of a route and of its encap alike."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def encap_json(key: TunnelKey) -> dict[str, Any]:
+    out: dict[str, Any] = {"encap": "ip", "id": key.id, "src": text4(key.src), Again("dst"): text4(key.dst)}
+    out |= {"ttl": key.ttl, "tos": key.tos}
+    return out | {name: True for name in ("key", "csum") if getattr(key, name)}
+
+
 def to_json(
     ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False,
     lost: Collection[int] = (), details: bool = False,
@@ -178,6 +221,8 @@ def to_json(
         out["tos"] = f"{row.tos:#04x}"
     if row.nhid:
         out["nhid"] = row.nhid
+    if row.encap is not None:
+        out |= encap_json(row.encap)
     gateway, oif, onlink = single(ns, row)
     if gateway and "via" not in hide:
         out["gateway"] = text4(gateway)
@@ -243,7 +288,9 @@ def parse(ns: Netns, text: str, *, table: int = MAIN, where: str = "") -> Route:
         if not words:
             raise bad()
         value = words.pop(0)
-        if key == "via":
+        if key == "encap":
+            got["encap"] = read_encap(value, words, where)
+        elif key == "via":
             into["gateway"] = ip4(value, where)
         elif key == "dev":
             link = ns.link(value)

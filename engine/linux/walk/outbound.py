@@ -30,10 +30,13 @@ def send(
     bound: str = "",
     ct_of: Skb | None = None,
     cuttable: bool = False,
+    unbound: bool = False,
 ) -> Event:
     """A packet is made in `ns`. Its source may be 0 (the route chooses), and its TTL (ip_default_ttl).
     `who` names the program, "" the kernel. `cuttable`: a socket that asks for DF where the packet fits and lets it be
-    cut where it does not (IP_PMTUDISC_WANT, what a datagram's socket does when nobody says otherwise)."""
+    cut where it does not (IP_PMTUDISC_WANT, what a datagram's socket does when nobody says otherwise).
+    `unbound`: the socket has no address of its own, so that the route is asked without a source (no rule's `from` holds,
+    and a hash does not see it)."""
     skb = Skb(packet=packet, mark=mark, uid=uid, gid=uid, local=True, bound=bound)
     place = w.at(ns, program=who or "kernel")
     w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1
@@ -42,7 +45,7 @@ def send(
     dst = packet.ip.dst
     if is_multicast(dst) or dst == 0xFFFFFFFF:
         return w.drop(place, packet, words.BROADCAST_NOT_MODELLED(), Outcome.NOT_MODELLED)
-    found = routing.route_of(w, ns, skb)
+    found = routing.route_of(w, ns, skb, unbound=unbound)
     route = found.route
     if route is None:
         why = words.NO_ROUTE(dst=text4(dst))
@@ -129,7 +132,7 @@ def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
     """POSTROUTING, then the neighbour and the device (or lo)."""
     out = routing.out_device(ns, route)
     hop = routing.next_hop(route, skb.packet.ip.dst)
-    skb.oif, skb.hop = out.name, hop
+    skb.oif, skb.hop, skb.tunnel = out.name, hop, route.encap or skb.tunnel
     at = w.at(ns, out.name, "out")
     end = hooks.run_hook(w, ns, "POSTROUTING", skb, at)
     if end is not None:

@@ -10,6 +10,7 @@ from engine.errors import NotModelled
 from engine.linux import ops
 from engine.linux.addr import Prefix, mask
 from engine.linux.fib import DEFAULT, MAIN, Route
+from engine.linux.linkinfo import TunnelKey
 from engine.linux.text import route as route_text
 from engine.linux.text.route import plain_number, proto_name, table_number
 from engine.record import dataclass
@@ -38,7 +39,7 @@ REFUSED = (
     ("as", False), ("from", False), ("expires", False), ("reordering", True), ("rtt", False), ("rto_min", False), ("window", True), ("cwnd", True),
     ("initcwnd", True), ("initrwnd", True), ("features", True), ("quickack", True), ("congctl", True),
     ("rttvar", True), ("ssthresh", True), ("realms", True), ("vrf", True),
-    ("pref", True), ("encap", False), ("ttl-propagate", False), ("fastopen_no_cookie", True),
+    ("pref", True), ("ttl-propagate", False), ("fastopen_no_cookie", True),
 )  # fmt: skip
 
 
@@ -132,6 +133,8 @@ def modify(ip: Ip, words: Words, action: str) -> None:
             got["table"] = table
         elif word in ("dev", "oif"):
             got["device"] = words.value()
+        elif word == "encap":
+            got["encap"] = encap(words)
         else:
             refused = next((k for k, short in REFUSED if (matches(word, k) if short else word == k)), "")
             if refused:
@@ -154,6 +157,8 @@ def modify(ip: Ip, words: Words, action: str) -> None:
         raise no_device(got["device"])
     if got.get("mtu_lock") and not got.get("mtu"):
         got.pop("mtu_lock")
+    if action == "delete" and "encap" in got:
+        raise NotModelled("encap in ip route del")
     if action == "delete":
         for key in ("onlink", "mtu", "mtu_lock", "advmss", "hoplimit"):
             got.pop(key, None)
@@ -162,6 +167,34 @@ def modify(ip: Ip, words: Words, action: str) -> None:
         raise NotModelled(f"a route of type {got['type']}")
     else:
         ip.do(ops.AddRoute(netns=ip.ns.id, mode=action, **got))
+
+
+def encap(words: Words) -> TunnelKey:
+    """`encap ip id N src A dst B ttl T tos X key csum` (lwt_parse_encap)."""
+    kind = words.value()
+    if kind != "ip":
+        if kind in ("mpls", "ip6", "bpf", "seg6", "seg6local", "rpl", "ioam6", "xfrm"):
+            raise NotModelled(f"encap {kind}")
+        raise invarg('"encap type" value is invalid\n', kind)
+    got: dict[str, Any] = {}
+    while words.more and words.now in ("id", "dst", "src", "ttl", "hoplimit", "hlim", "tos", "dsfield", "key", "csum"):
+        word = words.take()
+        if word in ("key", "csum"):
+            got[word] = True
+            continue
+        value = words.value()
+        if word in ("dst", "src"):
+            got[word] = address(value, "inet")
+            continue
+        name = {"hoplimit": "ttl", "hlim": "ttl", "dsfield": "tos"}.get(word, word)
+        top = (1 << 32) - 1 if name == "id" else 255
+        number = plain_number(value) if name != "tos" else dsfield(value)
+        if number is None or not 0 <= number <= top:
+            raise invarg(f'"{name}" value is invalid\n', value)
+        got[name] = number
+    if words.more and words.now in ("seq", "geneve_opts", "vxlan_opts", "erspan_opts"):
+        raise NotModelled(f"{words.now} in encap ip")
+    return TunnelKey(**got)
 
 
 def oif_of(ip: Ip, row: Route) -> int:

@@ -87,6 +87,8 @@ def get(ip: Ip, words: Words) -> None:
         raise Fail("Error: Unsupported ip proto.", 2)
     asked = FlowKey(dst=dst, **got)
     answer = route_get(ip.net, ip.ns, asked)
+    if answer.row is not None and answer.row.encap is not None and not fib_match:
+        raise NotModelled("ip route get by a route with encap")
     if answer.error:
         raise Fail("\n".join([*ip.warnings, f"RTNETLINK answers: {ERRNO[answer.error]}"]), 2)
     if fib_match:

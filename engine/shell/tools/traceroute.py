@@ -107,7 +107,7 @@ def _run(ctx: Context, argv: list[str]) -> Out:
         if ctx.busybox:
             text = f"traceroute: can't connect to remote host ({text4(found.address)}): {errno_text(error)}\n"
             return Out(stderr=text, code=1)
-        return Out.mixed([("out", head), ("err", f"\nconnect: {errno_text(error)}\n")], 1)
+        return Out.mixed([("out", head.rstrip("\n")), ("err", f"\nconnect: {errno_text(error)}\n")], 1)
     return _trace(ctx, plan, found, head)
 
 

@@ -69,6 +69,8 @@ def model_records(walks: Iterable[Walk]) -> dict[str, list[Record]]:
             packet = step.before
             if what and packet is not None and packet.has_ip:
                 header = packet_header(packet)
+                if " " in step.table and step.kind is StepKind.RULE and step.after is not None:
+                    header = packet_header(step.after)  # nft tells of a rule when it is done
                 if " " in step.table and step.kind in (StepKind.RULE, StepKind.POLICY):
                     header.pop("quoted", None)  # a trace of nft holds 20 bytes behind the IP header
                 out.setdefault(step.place.netns, []).append(Record(what, freeze(header)))

@@ -80,6 +80,7 @@ def world(text: str) -> Net:
             do(SetLink(netns=id, name=there, up=True))
         address(id, "eth0", f"{words}/32")
         do(SetSysctl(netns="node", key=f"net.ipv4.conf.{device}.proxy_arp", value="1"))
+        do(SetSysctl(netns="node", key=f"net.ipv4.neigh.{device}.proxy_delay", value="0"))
         route("node", f"{words}/32", device=device)
         route(id, "169.254.1.1/32", device="eth0")
         route(id, "default", "169.254.1.1")
@@ -99,7 +100,7 @@ MATCHES = (
     "meta l4proto { tcp, udp }", "meta l4proto != tcp", "ip ttl > 63", "ip ttl { 63, 64 }", "ip length < 60",
     "meta length 60", "ct state new", "ct state established,related", "ct state { new, established }",
     "ct state != new", "ct state ! new", "ct state invalid,untracked", "ct status dnat", "ct status ! seen-reply",
-    "ct direction reply", "ct mark 5", "ct mark & 0x3 == 0x1", "ct original ip daddr 10.96.0.10", "ct protocol udp",
+    "ct direction reply", "ct mark 5", "ct mark & 0x3 == 0x1", "ct original ip daddr 10.96.0.10",
     "ct reply ip saddr @addrs", "tcp dport 8080 ct original proto-dst 80", "meta mark 0x10", "meta mark 0x1-0x10",
     "meta mark & 0xf0 == 0x10", "meta mark & 0x1 != 0x0", 'iifname "eth0"', 'iifname != "vp1"', 'oifname "vp*"',
     'oifname { "eth0", "vp1" }', 'iif "eth0"', 'oif != "vp2"', "fib daddr type local", "fib saddr type != unicast",

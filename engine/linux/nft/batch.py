@@ -28,6 +28,8 @@ ERRORS = {
     "ERANGE": "Numerical result out of range", "ENFILE": "Too many open files in system",
 }  # fmt: skip
 MAX_ERRORS = 10
+#: what nft gives a set that packets fill, when nobody says how large it may become
+DYNAMIC_SIZE = 65535
 
 
 class NftRefused(OpError):
@@ -386,6 +388,8 @@ class Batch:
                 raise kernel("EEXIST", cmd.places["name"])
         else:
             new = cmd.set.copy()
+            if "dynamic" in new.flags and not new.size:
+                new.size = DYNAMIC_SIZE
             new.handle, new.owner = table.new_handle(), self.nft.token
             table.sets[cmd.name] = new
         if cmd.tokens:

@@ -284,7 +284,9 @@ class Remember(Statement):
         return None
 
     def text(self, names: Names, cell: Cell | None = None, *, stateless: bool = False) -> str:
-        inner = self.key.text(names) + timeout_text(self.timeout, names) + (" counter" if self.counter else "")
+        inner = (
+            self.key.text(names) + timeout_text(self.timeout, names) + (" counter" if self.counter else "")
+        )
         inner += f" : {self.data.text(names)}" if self.data is not None else ""
         return f"{self.op} @{self.name} {{ {inner} }}"
 

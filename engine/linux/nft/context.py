@@ -243,11 +243,25 @@ def refuses_tcp(statements: list[Statement]) -> bool:
     return False
 
 
+def refuses_ipv4(statements: list[Statement]) -> bool:
+    """Is there a `reject with icmp ...` in an inet table before which nothing asks for IPv4?"""
+    for statement in statements:
+        if known_by(statement) == ("network", "ip"):
+            return False
+        if any(row.layer == "network" or row.proto == "icmp" for row in statement.fields()):
+            return False
+        if isinstance(statement, Reject) and statement.kind == "icmp":
+            return True
+    return False
+
+
 def listed(statements: list[Statement], family: str) -> tuple[Statement, ...]:
     """The statements as `nft list` prints them."""
     form = Listed(family)
     if refuses_tcp(statements):
         statements = [Match(left=Field(name="meta l4proto"), right=(6,)), *statements]
+    if family != "ip" and refuses_ipv4(statements):
+        statements = [Match(left=Field(name="meta nfproto"), right=(2,)), *statements]
     for statement in named(joined(named(statements))):
         form.add(statement)
     return form.statements()

@@ -185,8 +185,10 @@ def _rows() -> list[KeyRow]:
     def meta(name: str, type: Type, load: Load, says: str = "", writes: str = "") -> None:
         out.append(KeyRow(name=name, type=type, load=load, says=says, writes=writes))
 
-    def ct(name: str, type: Type, load: Load, writes: str = "") -> None:
-        out.append(KeyRow(name=f"ct {name}", type=type, load=load, writes=writes, needs_conntrack=True))
+    def ct(name: str, type: Type, load: Load, writes: str = "", says: str = "") -> None:
+        out.append(
+            KeyRow(name=f"ct {name}", type=type, load=load, writes=writes, says=says, needs_conntrack=True)
+        )
 
     ip("version", integer(4), _ip_of(lambda s: 4))
     ip("hdrlength", integer(4), _ip_of(lambda s: 5))
@@ -228,15 +230,20 @@ def _rows() -> list[KeyRow]:
     ct("direction", t["ct_dir"], _ct(lambda s: int(s.skb.ctdir == "reply")))
     ct("status", t["ct_status"], _status)
     ct("mark", t["mark"], lambda s: None if s.skb.ct is None else s.skb.ct.mark, writes="ct mark")
-    ct("l3proto", t["nf_proto"], _ct(lambda s: 2))
-    ct("protocol", t["inet_proto"], lambda s: None if s.skb.ct is None else int(s.skb.ct.orig.proto))
+    ct("l3proto", t["nf_proto"], _ct(lambda s: 2), says="network")
+    ct(
+        "protocol",
+        t["inet_proto"],
+        lambda s: None if s.skb.ct is None else int(s.skb.ct.orig.proto),
+        says="transport",
+    )
     for way in ("original", "reply"):
         ct(f"{way} ip saddr", t["ipv4_addr"], _ct_tuple(way, lambda x: x.src))
         ct(f"{way} ip daddr", t["ipv4_addr"], _ct_tuple(way, lambda x: x.dst))
         ct(f"{way} proto-src", t["inet_service"], _ct_tuple(way, lambda x: x.sport))
         ct(f"{way} proto-dst", t["inet_service"], _ct_tuple(way, lambda x: x.dport))
-        ct(f"{way} l3proto", t["nf_proto"], _ct_tuple(way, lambda x: 2))
-        ct(f"{way} protocol", t["inet_proto"], _ct_tuple(way, lambda x: int(x.proto)))
+        ct(f"{way} l3proto", t["nf_proto"], _ct_tuple(way, lambda x: 2), says="network")
+        ct(f"{way} protocol", t["inet_proto"], _ct_tuple(way, lambda x: int(x.proto)), says="transport")
     return out
 
 

@@ -57,6 +57,8 @@ class RuleReader(ExprReader):
     """Reads to the end of the rule."""
 
     left_place = Span(1, 1, 1)
+    #: the transports of a set that the rule has asked for
+    any_of: tuple[str, ...] = ()
 
     def rule(self) -> Read:
         done: list[tuple[Statement, Cell | None]] = []
@@ -96,9 +98,7 @@ class RuleReader(ExprReader):
         """What the statement settles about the transport; two that cannot both be true are refused."""
         wanted = [row.proto for row in statement.fields() if row.layer == "transport" and row.proto != "th"]
         layer, header = known_by(statement)
-        guessed = last_of_set(statement)
-        if guessed:
-            self.transport = guessed
+        self.any_of = any_of_set(statement) or self.any_of
         if (
             layer == "network"
             or "icmp" in wanted
@@ -108,8 +108,9 @@ class RuleReader(ExprReader):
         if layer == "transport":
             wanted.append(header)
         for proto in wanted:
-            if self.transport and self.transport != proto:
-                text = f"conflicting protocols specified: {self.transport} vs. {proto}"
+            other = next((p for p in (self.transport, *self.any_of) if p and p != proto), "")
+            if other:
+                text = f"conflicting protocols specified: {other} vs. {proto}"
                 raise NftError(text, place)
             self.transport = proto
         if isinstance(statement, Reject) and statement.kind == "tcp":
@@ -456,15 +457,14 @@ class RuleReader(ExprReader):
         return Match(left=left, op=op, right=(value,))
 
 
-def last_of_set(statement: Statement) -> str:
-    """`meta l4proto { tcp, udp }`: nft then takes the protocol for the last one of the set
-    (relational_expr_pctx_update)."""
+def any_of_set(statement: Statement) -> tuple[str, ...]:
+    """`meta l4proto { tcp, udp }`: a later `tcp dport` is then in conflict with udp (proto_ctx_find_conflict)."""
     if not isinstance(statement, Match) or not isinstance(statement.left, Field) or statement.op == "!=":
-        return ""
+        return ()
     if statement.left.row.says != "transport" or not isinstance(statement.right, AnonSet):
-        return ""
+        return ()
     keys = [key[0] for key in statement.right.content.elements if not isinstance(key[0], tuple)]
-    return TRANSPORTS.get(keys[-1], f"protocol {keys[-1]}") if keys else ""  # type: ignore[call-overload]
+    return tuple(TRANSPORTS.get(key, f"protocol {key}") for key in keys)  # type: ignore[call-overload]
 
 
 def merged_one(reader: ExprReader, start: int) -> bool:

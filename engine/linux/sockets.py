@@ -50,7 +50,7 @@ def find(ns: Netns, proto: str, address: int, port: int, *, iif: str, choose: Ch
 
 def bind_error(ns: Netns, socket: Socket) -> str:
     """The errno of bind(2), "" when it is allowed: a foreign address needs IP_TRANSPARENT or ip_nonlocal_bind."""
-    if conflict(ns, socket) is not None:
+    if conflict(ns, socket) is not None or (socket.proto == "udp" and (17, socket.port) in ns.tunnels):
         return "EADDRINUSE"
     foreign = socket.addr and not ns.owns(socket.addr)
     if foreign and not socket.transparent and ns.sysctl("net.ipv4.ip_nonlocal_bind") == "0":

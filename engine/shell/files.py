@@ -356,10 +356,12 @@ class Files:
 
     def _device(self, name: str) -> dict[str, str]:
         from engine.linux.addr import mac_text
+        from engine.linux.status import iflink
 
         link = self.ns.links[self.ns.names[name]]
-        kind = {"loopback": "772"}.get(link.kind, "1")
-        peer = str(link.peer[1]) if link.peer is not None and link.kind == "veth" else str(link.ifindex)
+        kind = {"loopback": "772", "ipip": "768"}.get(link.kind, "65534" if link.headerless else "1")
+        other = iflink(self.ns, link)
+        peer = str(link.ifindex if other is None else other)
         return {
             "address": mac_text(link.mac), "ifindex": str(link.ifindex), "iflink": peer, "mtu": str(link.mtu),
             "operstate": "unknown" if link.kind == "loopback" else "up" if link.up else "down", "type": kind,

@@ -145,7 +145,8 @@ def brief_head(net: Net, ns: Netns, link: Link) -> str:
 
 def to_brief(net: Net, ns: Netns, link: Link) -> str:
     """The line of `ip -br link`, without its trailing space."""
-    return f"{brief_head(net, ns, link)}{address_word(link)} <{','.join(flags(net, ns, link))}>"
+    address = f"{address_word(link)} ".lstrip()
+    return f"{brief_head(net, ns, link)}{address}<{','.join(flags(net, ns, link))}>"
 
 
 def to_json(

@@ -13,7 +13,7 @@ from engine.linux.addr import is_multicast, text4
 from engine.linux.fib import Route
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.linux.net import Netns
-from engine.linux.packet import describe, Ethernet, Packet, Proto
+from engine.linux.packet import Ethernet, Packet, Proto, describe
 from engine.linux.skb import Skb
 from engine.linux.walk import arp, deliver, fragments, hooks, l2, routing, rowtext, track, words
 from engine.linux.walk.walker import End, Event, LoopBack, Walker

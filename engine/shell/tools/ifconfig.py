@@ -6,15 +6,15 @@ from engine.errors import NotModelled
 from engine.linux.addr import mac_text, mask, text4
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Address, Link
-from engine.linux.status import running
+from engine.linux.status import kind_flags, running
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 
 USE_IP = Phrase(en="Use `ip addr` and `ip link set`.", ko="`ip addr`와 `ip link set`을 쓰십시오.")
 #: the kernel's flags in ifconfig's order: (word, bit)
 FLAGS = (
-    ("UP", 1), ("BROADCAST", 2), ("LOOPBACK", 8), ("RUNNING", 0x40), ("NOARP", 0x80), ("PROMISC", 0x100),
-    ("MULTICAST", 0x1000),
+    ("UP", 1), ("BROADCAST", 2), ("LOOPBACK", 8), ("POINTOPOINT", 0x10), ("RUNNING", 0x40), ("NOARP", 0x80),
+    ("PROMISC", 0x100), ("MULTICAST", 0x1000),
 )  # fmt: skip
 
 
@@ -29,9 +29,7 @@ def by_name(ns: Netns) -> list[Link]:
 
 
 def words_of(net: Net, ns: Netns, link: Link) -> set[str]:
-    words = {"LOOPBACK"} if link.kind == "loopback" else {"BROADCAST", "MULTICAST"}
-    if link.kind == "dummy":
-        words = {"BROADCAST", "NOARP"}
+    words = set(kind_flags(link))
     if link.up:
         words.add("UP")
     if running(net, ns, link):
@@ -65,8 +63,15 @@ def block(net: Net, ns: Netns, link: Link) -> list[str]:
     main = next((row for row in rows if row.label == link.name), None)
     if main is not None:
         line = inet(main)
-        out.append(line.partition("  broadcast")[0] if link.kind == "loopback" else line)
-    if link.kind == "loopback":
+        if "POINTOPOINT" in words:
+            line = f"{line.partition('  broadcast')[0]}  destination {text4(main.addr)}"
+        bare = link.kind == "loopback" or (link.headerless and "POINTOPOINT" not in words)
+        out.append(line.partition("  broadcast")[0] if bare else line)
+    if link.kind == "ipip":
+        hard = f"        tunnel   txqueuelen {link.txqlen}  (IPIP Tunnel)"
+    elif link.headerless:
+        hard = f"        unspec {'-'.join(['00'] * 16)}  txqueuelen {link.txqlen}  (UNSPEC)"
+    elif link.kind == "loopback":
         hard = f"        loop  txqueuelen {link.txqlen}  (Local Loopback)"
     else:
         hard = f"        ether {mac_text(link.mac)}  txqueuelen {link.txqlen}  (Ethernet)"

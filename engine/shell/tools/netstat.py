@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.errors import NotModelled
 from engine.linux.net import Net
-from engine.linux.status import carrier, running
+from engine.linux.status import carrier, kind_flags, running
 from engine.linux.text.socket import listed, netstat_line
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
@@ -13,6 +13,11 @@ from engine.shell.tools.nettools_usage import USAGE
 from engine.shell.tools.route import table as route_table
 
 HEAD = "Proto Recv-Q Send-Q Local Address           Foreign Address         State      "
+
+#: the letters of the column Flg, in the tool's order
+LETTERS = (
+    ("BROADCAST", "B"), ("LOOPBACK", "L"), ("MULTICAST", "M"), ("NOARP", "O"), ("POINTOPOINT", "P"),
+)  # fmt: skip
 
 
 def table(net: Net, netns: str, argv: list[str]) -> str:
@@ -66,8 +71,8 @@ def interfaces(net: Net, netns: str, every: bool) -> str:
         if not link.up and not every:
             continue
         rx, _, tx, _ = ns.link_stats.get(link.ifindex, (0, 0, 0, 0))
-        word = "L" if link.kind == "loopback" else "B"
-        word += "" if link.kind == "loopback" else "O" if link.kind == "dummy" else "M"
+        held = kind_flags(link)
+        word = "".join(letter for name, letter in LETTERS if name in held)
         word += "R" if running(net, ns, link) and carrier(net, ns, link) else ""
         word += "U" if link.up else ""
         out.append(

@@ -31,6 +31,7 @@ from engine.linux.ops.ipvs import (
 from engine.linux.ops.link import PORT_FLAGS, AddLink, AddVeth, DelLink, SetLink, make_mac
 from engine.linux.ops.neigh import DelNeighbour, FlushNeighbours, SetFdb, SetNeighbour, SetProxy
 from engine.linux.ops.nexthop import DelNexthop, SetNexthop
+from engine.linux.ops.nft import NftApply
 from engine.linux.ops.route import AddRoute, DelRoute, FlushRouteCache, FlushRoutes, Way
 from engine.linux.ops.rule import AddRule, DelRule, FlushRules
 from engine.linux.text.ipvs import dest_text, key_text, peer_text, service_text
@@ -338,6 +339,13 @@ def _(op: SetFdb, place: Place) -> tuple[Words, ...]:
     )
     words = (mac_text(op.entry.mac), "dev", op.device, "master", *kind)
     return ((*tool("bridge", op.netns, place), "fdb", verb, *words),)
+
+
+@to_command.register
+def _(op: NftApply, place: Place) -> tuple[Words, ...]:
+    inside = place(op.netns)
+    head = ("ip", "netns", "exec", inside, "nft") if inside else ("nft",)
+    return ((*head, op.text.rstrip("\n")),)
 
 
 @to_command.register

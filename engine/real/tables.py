@@ -29,8 +29,8 @@ TCP_STATES = (
     "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE",
     "SYN_SENT2",
 )  # fmt: skip
-#: neighbours that nobody has answered for: INCOMPLETE, FAILED
-UNRESOLVED = 0x01 | 0x20
+#: neighbours that stay: NOARP, PERMANENT
+LASTING = 0x40 | 0x80
 
 
 def open_table(family: int) -> socket.socket:
@@ -136,11 +136,12 @@ def packed(kind: int, data: bytes) -> bytes:
     return struct.pack("HH", 4 + len(data), kind) + data + b"\0" * (-len(data) % 4)
 
 
-def forget_unresolved(sock: socket.socket) -> None:
-    """Delete the neighbours that nobody has answered for, with the packets that wait for them."""
+def forget_neighbours(sock: socket.socket) -> None:
+    """Delete every neighbour that was not put there by hand, with the packets that wait for it."""
     for data in list(ask(sock, GET_NEIGHBOURS, struct.pack("BxxxiHBB", socket.AF_INET, 0, 0, 0, 0), DUMP)):
         family, index, state, _, _ = struct.unpack_from("BxxxiHBB", data)
         where = dict(attributes(data[12:])).get(1)
-        if family == socket.AF_INET and state & UNRESOLVED and where is not None:
+        if family == socket.AF_INET and not state & LASTING and where is not None:
             body = struct.pack("BxxxiHBB", family, index, 0, 0, 0) + struct.pack("HH", 8, 1) + where
-            list(ask(sock, DEL_NEIGHBOUR, body, ACK))
+            with contextlib.suppress(OSError):
+                list(ask(sock, DEL_NEIGHBOUR, body, ACK))

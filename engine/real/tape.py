@@ -28,8 +28,9 @@ from engine.real.records import freeze, packet_header
 from engine.record import dataclass
 
 Header = tuple[tuple[str, Any], ...]
-#: choices that no record shows and nothing that is compared depends on
-UNSEEN = ("isn",)
+#: choices that no record shows and nothing that is compared depends on (a proxy answers at once there: the plan sets
+#: proxy_delay to 0)
+UNSEEN = ("isn", "proxy delay")
 
 
 @dataclass(slots=True)
@@ -103,6 +104,7 @@ class Tape:
         self.chains: dict[str, dict[tuple[str, str], list[Traversal]]] = {}
         self.lacking: list[str] = []
         self.played = 0
+        self.ports: dict[tuple[Any, ...], set[int]] = {}
         self.used: set[tuple[str, int]] = set()
         self.unseen = Seeded(1)
 
@@ -134,7 +136,7 @@ class Tape:
 
     def number(self, what: str, low: int, high: int, about: object = None) -> int:
         if what in UNSEEN:
-            return self.unseen.number(what, low, high)
+            return low if what == "proxy delay" else self.unseen.number(what, low, high)
         value: int | None = None
         if isinstance(about, OfConnection):
             value = self.translated(what, about)
@@ -227,14 +229,17 @@ class Tape:
         return None
 
     def outer_port(self, about: OfRoute) -> int | None:
-        """The source port of the tunnel's own packet around this one."""
+        """The source port of the tunnel's own packet: one for each flow inside, which the model asks for once, in the
+        order in which the kernel sends them."""
         assert isinstance(about.packet, Packet)
         outer = packet_header(about.packet)
+        way = (about.netns, outer["proto"], outer["src"], outer["dst"], outer.get("dport"))
+        used = self.ports.setdefault(way, set())
         for event in self.raw.get(about.netns, ()):
             header = event["header"]
-            if header.get("proto") == outer["proto"] and all(
-                header.get(k) == outer.get(k) for k in ("src", "dst", "dport")
-            ):
+            same = tuple(header.get(k) for k in ("proto", "src", "dst", "dport")) == way[1:]
+            if same and header["sport"] not in used and not event["prefix"].startswith("DEV:in"):
+                used.add(header["sport"])
                 return int(header["sport"])
         return None
 

@@ -27,6 +27,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 QUIET = 0.002
 IP_PKTINFO, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 8, 10, 2
 SO_MARK, TCP_REPAIR = 36, 19
+ICMP_ERRORS = (3, 4, 5, 11, 12)
 
 
 class Refused(Exception):
@@ -250,8 +251,8 @@ class Worker:
     def send(self, act: dict[str, Any]) -> dict[str, Any]:
         """{"netns", "proto", "dst", "dport", "sport"}: one TCP handshake, one datagram with its echo, or one ping.
         `patience` multiplies how long silence must last before the packet's way counts as ended."""
-        self.take(discard=True)
         self.flush()
+        self.take(discard=True)
         error, sock = "", None
         self.enter(act["netns"])
         try:
@@ -266,9 +267,6 @@ class Worker:
         for accepted in self.open:
             quietly_close(accepted)
         self.open = []
-        if result == "SILENCE" or result == "EHOSTUNREACH":
-            for id in self.files:
-                tables.forget_unresolved(self.route_table(id))
         return {"error": result, "records": records, "conntrack": tracked, "born": born}
 
     @staticmethod
@@ -329,8 +327,10 @@ class Worker:
             ready = {fd for fd, _ in poll.poll(quiet * 1000)}
             silent = 0 if ready else silent + 1
             if not known and sock.fileno() in ready:
-                poll.unregister(sock.fileno())
-                result, known = self.learned(act, sock), True
+                said = self.learned(act, sock)
+                if said is not None:
+                    poll.unregister(sock.fileno())
+                    result, known = said, True
             self.serve()
             self.take(out)
         for id, told in self.told.items():
@@ -338,16 +338,20 @@ class Worker:
         return result if known else "SILENCE", out
 
     @staticmethod
-    def learned(act: dict[str, Any], sock: socket.socket) -> str:
-        """What the sender's socket knows now: "" for an answer, or an errno."""
+    def learned(act: dict[str, Any], sock: socket.socket) -> str | None:
+        """What the sender's socket knows now: "" for an answer, or an errno. None: a raw socket saw another's packet."""
         import errno
 
         if act["proto"] == "tcp":
             return errno.errorcode.get(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "")
         try:
-            sock.recv(65536)
+            data = sock.recv(65536)
         except OSError as problem:
             return errno.errorcode.get(problem.errno or 0, "")
+        if act["proto"] == "icmp":
+            message = data[(data[0] & 15) * 4 :]
+            own = message[0] == 0 and int.from_bytes(message[4:6], "big") == act["sport"]
+            return "" if own or message[0] in ICMP_ERRORS else None
         return ""
 
     def outcome(self, act: dict[str, Any], sock: socket.socket, error: str) -> str:
@@ -393,8 +397,9 @@ class Worker:
         return self.neighbours[id]
 
     def flush(self) -> None:
-        """Forget what earlier packets left: conntrack entries, and path MTUs."""
+        """Forget what earlier packets left: connections, neighbours, and path MTUs."""
         for id in self.files:
+            tables.forget_neighbours(self.route_table(id))
             if id in self.tracing:
                 self.connections(id).forget()
             if id not in self.forget:

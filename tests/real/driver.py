@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from engine.errors import NotModelled, OpError
 from engine.real.compare import Compared, Pair
 from engine.real.kernel import Kernel
 from engine.real.rows import compare_rows
-from tests.real.strategies import Example
 from tests.real.clusters import Bench, wired
+from tests.real.strategies import Example, Round
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -23,20 +28,23 @@ class Tally:
     steps: int = 0
     rows: int = 0
     choices: int = 0
+    connections: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
     def take(self, one: Compared) -> None:
         self.packets += 1
         self.steps += one.count
         self.choices += one.played
+        self.connections += sum(map(len, one.model_table.values()))
         self.seen[str(one.journey.outcome)] += 1
 
 
-def ruled(base: Bench, rules: tuple[tuple[str, str], ...]) -> Bench:
-    """A copy with these rules. Raises OpError where the model's iptables-restore refuses."""
+def ruled(base: Bench, rules: tuple[tuple[str, str], ...], number: int = 0) -> Bench:
+    """A copy with these rules. Raises OpError where the model's iptables-restore refuses. A list of `recent` outlives its
+    rules in the kernel, so each round has its own."""
     bench = Bench.over(base.net.copy())
     for node, text in rules:
-        bench.restore(node, text)
+        bench.restore(node, text.replace("--name ", f"--name R{number}-"))
     return bench
 
 
@@ -48,12 +56,14 @@ def run(example: Example, tally: Tally, *, rows: bool = False) -> str:
         kernel.build(base.net)
         pair = Pair(kernel, base.net)
         if rows:
-            different = [r for r in compare_rows(kernel, base.net) if not r.same]
+            read = compare_rows(kernel, base.net)
+            tally.rows += sum(r.count for r in read)
+            different = [r for r in read if not r.same]
             if different:
                 return "\n".join(map(repr, different))
         tally.networks += 1
-        for each in example.rounds:
-            bench = ruled(base, each.rules)
+        for turn, each in enumerate(example.rounds):
+            bench = ruled(base, each.rules, turn)
             pair.reload(bench.net, [node for node, _ in each.rules])
             tally.rulesets += len(each.rules)
             for row in each.flows:
@@ -70,10 +80,56 @@ def run(example: Example, tally: Tally, *, rows: bool = False) -> str:
     return ""
 
 
+def smaller(example: Example, seconds: float = 30) -> tuple[Example, str]:
+    """A smaller example that still differs, and its difference: rounds, flows, mutations and lines of rules are left out
+    while the difference stays and time is left."""
+    end = time.monotonic() + seconds
+    best, told = example, ""
+
+    def differs(other: Example) -> bool:
+        nonlocal best, told
+        try:
+            found = run(other, Tally()) if time.monotonic() < end else ""
+        except (NotModelled, OpError):
+            return False
+        if found:
+            best, told = other, found
+        return bool(found)
+
+    def thin(rows: Sequence[T], made: Callable[[tuple[T, ...]], Example]) -> None:
+        kept, size = tuple(rows), max(1, len(rows) // 2)
+        while size:
+            at = 0
+            while at < len(kept):
+                fewer = kept[:at] + kept[at + size :]
+                if differs(made(fewer)):
+                    kept = fewer
+                else:
+                    at += size
+            size //= 2
+
+    thin(example.rounds, lambda rows: replace(best, rounds=rows))
+    thin(best.mutations, lambda rows: replace(best, mutations=rows))
+    for number in range(len(best.rounds)):
+
+        def with_round(new: Round, number: int = number) -> Example:
+            return replace(best, rounds=(*best.rounds[:number], new, *best.rounds[number + 1 :]))
+
+        thin(best.rounds[number].flows, lambda rows, n=number: with_round(replace(best.rounds[n], flows=rows), n))
+        for which in range(len(best.rounds[number].rules)):
+
+            def with_lines(rows: tuple[str, ...], n: int = number, which: int = which) -> Example:
+                rules = list(best.rounds[n].rules)
+                rules[which] = (rules[which][0], "".join(f"{line}\n" for line in rows))
+                return with_round(replace(best.rounds[n], rules=tuple(rules)), n)
+
+            thin(best.rounds[number].rules[which][1].splitlines(), with_lines)
+    return best, told
+
+
 def report(example: Example, number: int, one: Compared) -> str:
     lines = [f"{example.kind}, flow {number}", one.grid()]
     lines += [f"{netns}: {line}" for netns, line in example.mutations]
     return "\n".join(lines)
 
 
-__all__ = ["OpError", "Tally", "report", "ruled", "run"]

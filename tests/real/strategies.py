@@ -12,8 +12,8 @@ import yaml
 from hypothesis import strategies as st
 
 from engine.real.compare import Flow
-from tests.real.rulesets import rulesets
 from tests.real.clusters import NODES, OUTSIDE, PODS, SPACES, VIP, Line, addresses
+from tests.real.rulesets import rulesets
 
 #: flows of a round, and rounds of an example
 FLOWS, ROUNDS = 10, 5

@@ -48,7 +48,8 @@ def source_port(w: Walker, ns: Netns, inner: Packet, ports: tuple[int, int], out
     low, high = ports
     if not low and not high:
         low, high = (int(x) for x in ns.sysctl("net.ipv4.ip_local_port_range").split())
-    flow: object = tuple_of(inner.unframed())
+    # The hash knows addresses and ports, and nothing of ICMP (flow_keys_dissector).
+    flow: object = None if inner.has_ip and isinstance(inner.l4, Icmp) else tuple_of(inner.unframed())
     if not inner.has_ip:
         # Frames without IP have a hash too, but nobody compares where ARP goes.
         return low + zlib.crc32(repr((ns.box, inner.eth)).encode()) % max(high - low, 1)

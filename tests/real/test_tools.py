@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.linux.ops import SetSysctl
 from engine.shell.shell import Shell
 from engine.shell.world import World
 from tests.real import capture_tools as capture
@@ -49,6 +50,9 @@ def world(name: str) -> World:
     wiring = wirings.wiring(name)
     found = model.world(wiring.lines)
     shell = Shell(found, f"node/{model.HOST}")
+    for ns in found.net.spaces.values():  # as the stage of the capture does
+        for device in ns.names:
+            found.do(SetSysctl(netns=ns.id, key=f"net.ipv4.neigh.{device}.proxy_delay", value="0"))
     for where, line in capture.TRAFFIC:
         assert not shell.run(f"ip netns exec {where} {line.format(**wiring.addresses.pods)}").code
     return found

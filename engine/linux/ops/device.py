@@ -96,7 +96,7 @@ def _add_device(net: Net, op: AddDevice) -> None:
         lower = below.lower
     index = new_index(ns)
     link = Link(
-        ifindex=index, name=op.name, kind=kind, info=info, lower=lower, mtu=mtu, mac_set=bool(op.mac),
+        ifindex=index, name=op.name, kind=kind, info=info, lower=lower, mtu=mtu,
         txqlen=op.txqlen if op.txqlen >= 0 else 500 if isinstance(info, Tun) and info.mode == "tun" else 1000,
     )  # fmt: skip
     put(ns, replace(link, mac=mac_of(op, link, below)))

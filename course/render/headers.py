@@ -15,6 +15,7 @@ from engine.linux.packet import (
     ICMP_WORDS,
     Arp,
     Ethernet,
+    Fragment,
     Geneve,
     Icmp,
     IPv4,
@@ -31,7 +32,7 @@ Span = tuple[str, str]
 Line = list[Span]
 NAMES: dict[type[Layer], str] = {
     Ethernet: "Ethernet", Arp: "ARP", IPv4: "IPv4", Tcp: "TCP", Udp: "UDP", Icmp: "ICMP", Payload: "data",
-    Vxlan: "VXLAN", Geneve: "Geneve", WireGuard: "WireGuard",
+    Fragment: "fragment", Vxlan: "VXLAN", Geneve: "Geneve", WireGuard: "WireGuard",
 }  # fmt: skip
 #: A field is (word before it, text); the word "" is none, `->` stands between source and destination.
 Field = tuple[str, str]
@@ -67,6 +68,8 @@ def fields(layer: Layer) -> list[Field]:
     if isinstance(layer, WireGuard):
         sealed: list[Field] = [("", layer.message)]
         return [*sealed, ("counter", str(layer.counter))] if layer.message == "data" else sealed
+    if isinstance(layer, Fragment):
+        return [("from byte", str(layer.start)), ("", f"{layer.size} B")]
     first = layer.text.splitlines()[0] if layer.text else ""
     return [("", layer.protocol.upper()), ("", first), ("", f"{layer.size} B")]
 

@@ -69,6 +69,7 @@ def udp_call(
     )
     act.waiting.append(waiting)
     how: dict[str, Any] = {"who": who, "uid": uid, "bound": bound, "mark": mark, "cuttable": not strict}
+    how["unbound"] = not connected and not source
     first = packet_of(address, dst, Proto.UDP, Udp(sport=sport, dport=port), request, ttl=ttl)
     end, there = act.walk(netns, first, prelude=wanted.steps, **how)
     sock = (address, sport)
@@ -153,7 +154,7 @@ def ping_call(
     act.waiting.append(waiting)
     data = Payload(protocol="echo", text="", size=size)
     first = packet_of(address, dst, Proto.ICMP, Icmp(type=8, ident=ident, seq=seq), data, ttl=ttl, df=df)
-    end, there = act.walk(netns, first, who=who, bound=bound, uid=uid, mark=mark)
+    end, there = act.walk(netns, first, who=who, bound=bound, uid=uid, mark=mark, unbound=not source)
     sock = (address, ident)
     if end.outcome is not Outcome.DELIVERED or end.answer is None:
         return failed_ping(act, end, there, started, timeout, sock)

@@ -12,8 +12,8 @@ from engine.record import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowKey:
-    """`iif` "" = the packet is made here; `oif` a device that it must leave by (SO_BINDTODEVICE), "" = any. `uid` of the
-    sending socket. `scope` = only routes of this scope or narrower (an ARP table's own question)."""
+    """`iif` "" = the packet is made here; `oif` a device that it must leave by (SO_BINDTODEVICE), "" = any. `uid` of
+    the sending socket. `scope` = only routes of this scope or narrower (an ARP table's own question)."""
 
     dst: int
     src: int = 0

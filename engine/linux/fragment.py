@@ -1,9 +1,9 @@
 """Cutting a datagram into fragments, and putting them together again.
 
-Theory. Every fragment but the last carries a multiple of eight bytes, as many as the MTU lets it; the first one alone has
-the transport header. They share source, destination, protocol and ident, by which they are known; the datagram is whole
-when no byte from 0 to the one that no more fragments follow is missing. Sources: RFC 791 3.2; net/ipv4/ip_output.c
-(ip_do_fragment), ip_fragment.c.
+Theory. Every fragment but the last carries a multiple of eight bytes, as many as the MTU lets it; the first one alone
+has the transport header. They share source, destination, protocol and ident, by which they are known; the datagram is
+whole when no byte from 0 to the one that no more fragments follow is missing. Sources: RFC 791 3.2;
+net/ipv4/ip_output.c (ip_do_fragment), ip_fragment.c.
 """
 
 from __future__ import annotations
@@ -28,13 +28,17 @@ def piece(ip: IPv4, whole: Packet, start: int, size: int, more: bool) -> Packet:
     first = whole.layers[0] if whole.layers else None
     if start == 0 and isinstance(first, Tcp | Udp | Icmp) and first.header_length() <= size:
         taken = first.header_length()
-        rest: tuple[Layer, ...] = (Fragment(whole=whole, start=taken, size=size - taken),) if size > taken else ()
+        rest: tuple[Layer, ...] = (
+            (Fragment(whole=whole, start=taken, size=size - taken),) if size > taken else ()
+        )
         return Packet((header, first, *rest))
     return Packet((header, Fragment(whole=whole, start=start, size=size)))
 
 
 def cut(packet: Packet, mtu: int) -> list[Packet]:
     """The fragments of a packet (without frame) that fit into `mtu` bytes. A fragment can be cut again."""
+    if packet.length() <= mtu:
+        return [packet]
     ip = packet.ip
     inner = packet.get(Fragment) if ip.is_fragment else None
     whole = inner.whole if inner is not None else Packet(packet.layers[1:])
@@ -65,6 +69,8 @@ def cut_at(packet: Packet, sizes: Sequence[int]) -> list[Packet]:
 def joined(pieces: Sequence[Packet]) -> Packet | None:
     """The datagram that these fragments make, None while one is missing. Its header is the first fragment's."""
     rows = sorted(pieces, key=lambda p: p.ip.offset)
+    if len(rows) == 1 and not rows[0].ip.is_fragment:
+        return rows[0]
     at = 0
     for row in rows:
         if row.ip.offset > at:

@@ -236,9 +236,9 @@ def find(
     net: Net, ns: Netns, key: FlowKey, *, packet: Packet | None = None, choose: Choose | None = None,
     asked: bool = False,
 ) -> Lookup:  # fmt: skip
-    """The route that a flow takes now, one way of it. `packet` is the packet itself where there is one: what comes in by
-    `key.iif` is hashed by its headers, and a draw is about it. `asked`: a person asks by RTM_GETROUTE, where the kernel
-    hashes a packet of its own making even for what would be sent from here."""
+    """The route that a flow takes now, one way of it. `packet` is the packet itself where there is one: what comes in
+    by `key.iif` is hashed by its headers, and a draw is about it. `asked`: a person asks by RTM_GETROUTE, where the
+    kernel hashes a packet of its own making even for what would be sent from here."""
     lost = lost_in(net, ns)
     found = lookup(ns, key, lost=lost)
     return choose_way(ns, found, key, packet=packet, choose=choose, lost=lost, asked=asked)

@@ -135,12 +135,12 @@ class Netns:
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
             tunnels=dict(self.tunnels), uppers=dict(self.uppers), wg_sessions=dict(self.wg_sessions),
-            xt=self.xt.copy(), nft=self.nft.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(), ipvs=self.ipvs.copy(),
-            sockets=self.sockets, accept_queues=dict(self.accept_queues), sysctls=dict(self.sysctls),
-            nsids=dict(self.nsids), link_stats=dict(self.link_stats), path_mtus=dict(self.path_mtus),
-            next_ifindex=self.next_ifindex, fib_split=self.fib_split, custom_local=self.custom_local,
-            proxies=set(self.proxies), fragments=dict(self.fragments), nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
-        )  # fmt: skip
+            xt=self.xt.copy(), nft=self.nft.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(),
+            ipvs=self.ipvs.copy(), sockets=self.sockets, accept_queues=dict(self.accept_queues),
+            sysctls=dict(self.sysctls), nsids=dict(self.nsids), link_stats=dict(self.link_stats),
+            path_mtus=dict(self.path_mtus), next_ifindex=self.next_ifindex, fib_split=self.fib_split,
+            custom_local=self.custom_local, proxies=set(self.proxies), fragments=dict(self.fragments),
+            nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes), )  # fmt: skip
 
     def link(self, name: str) -> Link | None:
         index = self.names.get(name)

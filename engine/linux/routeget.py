@@ -213,8 +213,8 @@ def coming_in(net: Net, ns: Netns, key: FlowKey) -> Answer:
              or route.gateway == 0)
     )  # fmt: skip
     return Answer(
-        type=route.type, gateway=0 if route.own_gateway else route.gateway, device=out.name, table=table, route=route, row=found.row,
-        flags=("redirect",) if redirect else (),
+        type=route.type, gateway=0 if route.own_gateway else route.gateway, device=out.name, table=table, route=route,
+        row=found.row, flags=("redirect",) if redirect else (),
     )  # fmt: skip
 
 

@@ -19,9 +19,9 @@ class Skb:
     (id 0 while unconfirmed); `ctdir` "original" or "reply"; `ctstate` NEW ESTABLISHED RELATED INVALID UNTRACKED;
     `uid`, `gid` of the sending socket's process, -1 when there is none; `local` made in this namespace;
     `hop` the next hop's address once the route is chosen; `frame` the header that
-    it had at a bridge port, under br_netfilter; `came` the frame that it came in by; `pieces` the bytes of data in each fragment that it was made of, in
-    order, none when it came whole; `ipvs` IPVS has handled it; `steered` the socket that TPROXY has chosen for it; `tunnel` what an
-    external tunnel device is told by the route or a program."""
+    it had at a bridge port, under br_netfilter; `came` the frame that it came in by; `pieces` the bytes of data in
+    each fragment that it was made of, in order, none when it came whole; `ipvs` IPVS has handled it; `steered` the
+    socket that TPROXY has chosen for it; `tunnel` what an external tunnel device is told by the route or a program."""
 
     packet: Packet
     mark: int = 0

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import field
 
 from engine.linux.addr import mac_text, text4
-from engine.linux.packet import Arp, Geneve, Icmp, IPv4, Packet, Payload, Proto, Tcp, Udp, Vxlan
+from engine.linux.packet import PROTO_NAMES, Arp, Fragment, Geneve, Icmp, IPv4, Packet, Payload, Proto, Tcp, Udp, Vxlan
 from engine.linux.text.services import service
 from engine.linux.wire import dns
 from engine.linux.wire.encode import Wire, tcp_stamps, tcp_window
@@ -120,6 +120,10 @@ class Dissector:
             return self.tunnel(packet, l4, time) or self.udp(packet, l4, time)
         if isinstance(l4, Icmp):
             return self.icmp(l4, packet, size, time)
+        if packet.ip.offset:
+            number = int(packet.ip.proto)
+            named = PROTO_NAMES.get(Proto(number)) if number in PROTO_NAMES and self.names is not None else None
+            return named or f"ip-proto-{number}"
         if packet.ip.proto == Proto.IPIP and packet.inner is not None:
             return ("" if self.linked else "IP ") + self.ip(packet.inner, time)
         return f"ip-proto-{int(packet.ip.proto)} {size}"
@@ -203,7 +207,8 @@ class Dissector:
 
     def udp(self, packet: Packet, udp: Udp, time: float) -> str:
         data = packet.payload
-        size = packet.length() - 28
+        piece = packet.get(Fragment)
+        size = packet.length() - 28 if piece is None else piece.whole.length() - 8
         if data is not None and data.protocol == "dns" and 53 in (udp.sport, udp.dport):
             return _dns(data, dns.ident(udp), udp.dport == 53)
         return f"[udp sum ok] UDP, length {size}" if self.verbose > 1 else f"UDP, length {size}"

@@ -73,7 +73,10 @@ MULTIPATH = st.builds(
     mtu=st.just(1400), mtu_lock=st.booleans(), nexthops=st.lists(HOPS, min_size=2, max_size=5).map(tuple),
 )  # fmt: skip
 GROUPS = st.lists(
-    st.tuples(st.integers(1, 0xFFFFFFFF), st.integers(1, 256)), min_size=1, max_size=4, unique_by=lambda m: m[0]
+    st.tuples(st.integers(1, 0xFFFFFFFF), st.integers(1, 256)),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda m: m[0],
 ).map(tuple)
 OBJECTS = st.one_of(
     st.builds(NexthopObject, id=st.integers(1, 9), hop=HOPS.map(lambda hop: replace(hop, weight=1, dead=False)),

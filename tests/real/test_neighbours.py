@@ -1,5 +1,5 @@
-"""ARP held against the kernel: the same messages on the wire of a machine with random addresses, routes and sysctls; the
-same answers, and the same rows of `ip neigh` after each.
+"""ARP held against the kernel: the same messages on the wire of a machine with random addresses, routes and sysctls;
+the same answers, and the same rows of `ip neigh` after each.
 
 K8SNET_REAL_ROUNDS=10 (what `make real` sets) runs ten times as many. A failing test names its seed.
 """
@@ -46,11 +46,17 @@ def machine(rng: random.Random) -> list[str]:
         words.append(f"m: ip route add default dev {rng.choice(('eth0', 'eth1'))}")
     for _ in range(rng.randint(0, 4)):
         key = rng.choice(CONFS)
-        value = rng.choice("01238") if key == "arp_ignore" else rng.choice("012" if key in ("rp_filter", "arp_accept") else "01")
+        value = (
+            rng.choice("01238")
+            if key == "arp_ignore"
+            else rng.choice("012" if key in ("rp_filter", "arp_accept") else "01")
+        )
         words.append(f"m: sysctl -w net.ipv4.conf.{rng.choice(('all', 'eth0'))}.{key}={value}")
     for _ in range(rng.randint(0, 2)):
         state = rng.choice(("permanent", "reachable", "stale", "noarp"))
-        words.append(f"m: ip neigh replace {rng.choice(IPS[:4])} dev eth0 lladdr 02:00:00:00:0b:01 nud {state}")
+        words.append(
+            f"m: ip neigh replace {rng.choice(IPS[:4])} dev eth0 lladdr 02:00:00:00:0b:01 nud {state}"
+        )
     if rng.random() < 0.3:
         words.append("m: ip neigh replace 10.0.0.3 dev eth0 nud failed")
     if rng.random() < 0.4:
@@ -93,7 +99,9 @@ def kernel_rows(kernel: Kernel, id: str) -> list[str]:
 def model_rows(w: Wires) -> list[str]:
     ns = w.ns("m")
     index = ns.names["eth0"]
-    return sorted(neigh.to_text(ns, row, hide=("dev",)) for key, row in ns.neighbours.items() if key[0] == index)
+    return sorted(
+        neigh.to_text(ns, row, hide=("dev",)) for key, row in ns.neighbours.items() if key[0] == index
+    )
 
 
 def shown(said: list[int]) -> str:

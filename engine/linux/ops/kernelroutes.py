@@ -77,9 +77,9 @@ def remove_routes(ns: Netns, doomed: Callable[[Route], bool]) -> None:
 
 
 def down_device(ns: Netns, ifindex: int, *, force: bool = False, gone: bool = False) -> None:
-    """The device went down (fib_sync_down_dev, nexthop_flush_dev): its routes go; those of scope host stay unless `force`
-    (it lost its last address). Of a route with several ways this one dies, and the route goes with the last; all of it
-    goes when the device itself is `gone`. Nexthop objects through it go, and routes by them."""
+    """The device went down (fib_sync_down_dev, nexthop_flush_dev): its routes go; those of scope host stay unless
+    `force` (it lost its last address). Of a route with several ways this one dies, and the route goes with the last;
+    all of it goes when the device itself is `gone`. Nexthop objects through it go, and routes by them."""
 
     def mine(hop: Nexthop) -> bool:
         return hop.oif == ifindex

@@ -55,8 +55,8 @@ class Way:
 class AddRoute(Op):
     """`ip route add|replace|change|append|prepend`, by `mode`. `device` "" = by the gateway; `scope` "" = as ip
     chooses it (link without a gateway, host for local, global else); `table` 0 = local for the types local and
-    broadcast, main else. `gateway`, `src`, `metric`, `mtu` 0 = none. `nexthops` are the ways of a route that has several, in place of
-    `gateway` and `device`; `nhid` names a nexthop object instead."""
+    broadcast, main else. `gateway`, `src`, `metric`, `mtu` 0 = none. `nexthops` are the ways of a route that has
+    several, in place of `gateway` and `device`; `nhid` names a nexthop object instead."""
 
     netns: str
     dst: Prefix

@@ -151,9 +151,9 @@ def to_text(
     ns: Netns, row: Route, *, hide: Collection[str] = (), table: bool = False, down: bool = False,
     lost: Collection[int] = (), join: str = " \n", details: bool = False,
 ) -> str:  # fmt: skip
-    """`details` (`ip -d`) tells also what is usual; `hide` drops fields by ip's selector names (dev, via, proto, scope, src, metric, type); `table` shows a table
-    other than main; `down` adds the flag linkdown, `lost` adds it to the ways by these devices. The ways of a route with
-    several follow it, each after `join` and a tab."""
+    """`details` (`ip -d`) tells also what is usual; `hide` drops fields by ip's selector names (dev, via, proto,
+    scope, src, metric, type); `table` shows a table other than main; `down` adds the flag linkdown, `lost` adds it to
+    the ways by these devices. The ways of a route with several follow it, each after `join` and a tab."""
     words: list[str] = []
     if row.type != "unicast" or details:
         words.append(row.type)

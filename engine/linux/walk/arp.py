@@ -75,8 +75,8 @@ def give_up_seconds(ns: Netns, link: Link) -> float:
 
 
 def source_for(ns: Netns, link: Link, hop: int, src: int) -> int:
-    """The sender address of a question (arp_solicit): by arp_announce 0 the packet's own source if it is ours, by 1 only
-    if the one who is asked is in its subnet, by 2 never; else the device's primary address."""
+    """The sender address of a question (arp_solicit): by arp_announce 0 the packet's own source if it is ours, by 1
+    only if the one who is asked is in its subnet, by 2 never; else the device's primary address."""
     announce = max(ns.conf("all", "arp_announce"), ns.conf(link.name, "arp_announce"))
     if src and announce < 2 and ns.owns(src) and (announce == 0 or beside(ns, link, hop, src)):
         return src
@@ -139,9 +139,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
     known = ns.neighbours.get((link.ifindex, sip))
     accepts = accepts_unknown(ns, link, sip)
     told = gratuitous(ns, message) if known is not None or accepts else False
-    if known is None and not (
-        accepts and (told or (message.op == 2 and ns.address_type(sip) == "unicast"))
-    ):
+    if known is None and not (accepts and (told or (message.op == 2 and ns.address_type(sip) == "unicast"))):
         if message.op == 2:
             return ignored
         return w.drop(place, frame, silence, Outcome.DROPPED, quiet=not row, row=row)
@@ -156,8 +154,8 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
 
 
 def answered(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp, why: Said) -> Event:
-    """The answer, and what the question teaches about who asks. A proxy's answer to a broadcast waits a random while, so
-    that the owner's own comes first (proxy_delay)."""
+    """The answer, and what the question teaches about who asks. A proxy's answer to a broadcast waits a random while,
+    so that the owner's own comes first (proxy_delay)."""
     place = w.at(ns, link.name, "in")
     if message.sender_ip:
         note(w, ns, link, frame, message, "STALE", place, override=True)
@@ -199,8 +197,8 @@ def gratuitous(ns: Netns, message: Arp) -> bool:
 def note(
     w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp, state: str, place: Place, *, override: bool
 ) -> None:
-    """`neigh_update`: write what a message tells about its sender. STALE never weakens a valid entry that agrees; another
-    MAC takes its place only when it may `override`."""
+    """`neigh_update`: write what a message tells about its sender. STALE never weakens a valid entry that agrees;
+    another MAC takes its place only when it may `override`."""
     key = (link.ifindex, message.sender_ip)
     old = ns.neighbours.get(key)
     if old is not None and old.state in ("PERMANENT", "NOARP"):
@@ -211,7 +209,9 @@ def note(
         if old.mac == message.sender_mac and state == "STALE":
             return
     since = w.net.clock
-    entry = Neighbour(ifindex=link.ifindex, ip=message.sender_ip, mac=message.sender_mac, state=state, since=since)
+    entry = Neighbour(
+        ifindex=link.ifindex, ip=message.sender_ip, mac=message.sender_mac, state=state, since=since
+    )
     ns.neighbours[key] = entry
     why = words.ARP_LEARNED(ip=text4(message.sender_ip), mac=mac_text(message.sender_mac))
     w.step(StepKind.ARP, place, frame, why=why, row=rowtext.neighbour(ns, entry))
@@ -248,8 +248,8 @@ def who_answers(w: Walker, ns: Netns, link: Link, message: Arp) -> Said | bool |
 
 
 def silent_about(ns: Netns, link: Link, sip: int, tip: int) -> bool:
-    """`arp_ignore`: 0 answers for every address of this host, 1 for the device's own, 2 also only to its own subnet, 3 not
-    for addresses of scope host, 8 never."""
+    """`arp_ignore`: 0 answers for every address of this host, 1 for the device's own, 2 also only to its own subnet,
+    3 not for addresses of scope host, 8 never."""
     mode = max(ns.conf("all", "arp_ignore"), ns.conf(link.name, "arp_ignore"))
     here = ns.addresses.get(link.ifindex, ())
     if mode == 1:

@@ -35,8 +35,8 @@ def send(
     """A packet is made in `ns`. Its source may be 0 (the route chooses), and its TTL (ip_default_ttl).
     `who` names the program, "" the kernel. `cuttable`: a socket that asks for DF where the packet fits and lets it be
     cut where it does not (IP_PMTUDISC_WANT, what a datagram's socket does when nobody says otherwise).
-    `unbound`: the socket has no address of its own, so that the route is asked without a source (no rule's `from` holds,
-    and a hash does not see it)."""
+    `unbound`: the socket has no address of its own, so that the route is asked without a source (no rule's `from`
+    holds, and a hash does not see it)."""
     skb = Skb(packet=packet, mark=mark, uid=uid, gid=uid, local=True, bound=bound)
     place = w.at(ns, program=who or "kernel")
     w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1
@@ -101,9 +101,7 @@ def with_df(w: Walker, ns: Netns, route: Route, packet: Packet, cuttable: bool) 
     return packet.with_ip(df=False) if cuttable and packet.ip_length() > known.mtu else packet
 
 
-def local_out(
-    w: Walker, ns: Netns, skb: Skb, route: Route, place: Place, *, came_from: str = ""
-) -> Event:
+def local_out(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place, *, came_from: str = "") -> Event:
     """OUTPUT, the route once more if that changed the destination or the mark, and out (ip_local_out). `came_from`: the
     tunnel device that POSTROUTING sees as the input device."""
     skb.oif = routing.out_device(ns, route).name

@@ -7,6 +7,8 @@ Sources: facts 10 section 1.1; net/ipv4/{route,fib_frontend}.c.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.linux.addr import is_loopback, text4
 from engine.linux.fib import TABLE_NAMES, Lookup, Route
 from engine.linux.flow import FlowKey, of_packet
@@ -33,10 +35,11 @@ def find_route(net: Net, ns: Netns, dst: int, *, src: int = 0, oif: str = "") ->
     return find(net, ns, FlowKey(dst=dst, src=src, oif=oif))
 
 
-def route_of(w: Walker, ns: Netns, skb: Skb, *, iif: str = "") -> Lookup:
-    """The route of a packet: by its own key, and with `iif` as one that comes in by that device."""
+def route_of(w: Walker, ns: Netns, skb: Skb, *, iif: str = "", unbound: bool = False) -> Lookup:
+    """The route of a packet: by its own key, and with `iif` as one that comes in by that device. `unbound`: its socket
+    has no address yet, whatever the packet says."""
     key = of_packet(skb.packet, iif=iif, oif="" if iif else skb.bound, mark=skb.mark, uid=skb.uid)
-    return find(w.net, ns, key, packet=skb.packet, choose=w.choose)
+    return find(w.net, ns, replace(key, src=0) if unbound else key, packet=skb.packet, choose=w.choose)
 
 
 def explain_route(w: Walker, ns: Netns, place: Place, packet: Packet, found: Lookup, src: int) -> None:
@@ -65,8 +68,8 @@ def bad_type(w: Walker, ns: Netns, skb: Skb, place: Place, route: Route, *, loca
 
 
 def way_mtu(w: Walker, ns: Netns, route: Route, dst: int, *, forwarded: bool = False) -> PathMtu:
-    """`ip_dst_mtu_maybe_forward`: the MTU of a way and whether it is locked. What ICMP errors have taught counts for own
-    packets, and for forwarded ones where ip_forward_use_pmtu says so; then the route's own, then the device's."""
+    """`ip_dst_mtu_maybe_forward`: the MTU of a way and whether it is locked. What ICMP errors have taught counts for
+    own packets, and for forwarded ones where ip_forward_use_pmtu says so; then the route's own, then the device's."""
     known = ns.path_mtus.get(dst)
     if known is not None and known.until <= w.net.clock:
         del ns.path_mtus[dst]

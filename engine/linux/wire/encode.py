@@ -22,6 +22,7 @@ from engine.linux.clock import BIRTH
 from engine.linux.packet import (
     Arp,
     Ethernet,
+    Fragment,
     Geneve,
     Icmp,
     IPv4,
@@ -79,6 +80,11 @@ class Wire:
         if isinstance(first, Arp):
             return arp_bytes(first)
         if isinstance(first, IPv4):
+            piece = next((layer for layer in rest if isinstance(layer, Fragment)), None)
+            if piece is not None:
+                # The bytes of the whole datagram, and of these the fragment's.
+                body = self.layers(piece.whole.layers, first, sent)
+                return ip_bytes(first, body[first.offset :][: sum(one.header_length() for one in rest)])
             return ip_bytes(first, self.layers(rest, first, sent))
         if isinstance(first, Tcp) and ip is not None:
             return tcp_bytes(first, ip, self.layers(rest, ip, sent), sent, self.mss)

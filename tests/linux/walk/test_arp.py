@@ -285,7 +285,9 @@ def test_the_questions_last_as_long_as_the_sysctls_say() -> None:
 @pytest.mark.parametrize(("mode", "asked_as"), [("0", "10.9.9.1"), ("1", "10.0.0.1"), ("2", "10.0.0.1")])
 def test_arp_announce(mode: str, asked_as: str) -> None:
     """ip-sysctl, arp_announce: which address a question names."""
-    w = Wires(ARP_LINE + f"a: ip addr add 10.9.9.1/32 dev lo\na: sysctl -w net.ipv4.conf.all.arp_announce={mode}")
+    w = Wires(
+        ARP_LINE + f"a: ip addr add 10.9.9.1/32 dev lo\na: sysctl -w net.ipv4.conf.all.arp_announce={mode}"
+    )
     w.type("a: ip route add default via 10.0.0.254 src 10.9.9.1\nr: ip route add 10.9.9.1 via 10.0.0.1")
     call = w.ping("a", "10.0.1.2")
     asked = steps(call, StepKind.NEIGHBOUR)[0].aside[0].packet

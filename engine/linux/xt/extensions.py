@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from engine.linux.xt import (
     match_ct,
+    match_frame,
     match_header,
     match_host,
     match_l4,
@@ -30,8 +31,8 @@ MATCHES: dict[str, Extension] = {
         match_l4.TCP, match_l4.UDP, match_multi.ICMP, match_multi.MULTIPORT, match_ct.CONNTRACK,
         match_state.STATE_EXTENSION, match_state.MARK, match_state.CONNMARK, match_state.PHYSDEV, match_state.OWNER,
         match_more.ADDRTYPE, match_more.STATISTIC, match_more.COMMENT, match_set.SET, match_header.LENGTH_EXTENSION,
-        match_header.TTL, match_header.TOS, match_header.DSCP, match_header.PKTTYPE, match_header.IPRANGE,
-        match_header.MAC, match_host.RPFILTER, match_host.SOCKET, match_host.RECENT_EXTENSION, match_rate.LIMIT,
+        match_header.TTL, match_header.TOS, match_header.DSCP, match_frame.PKTTYPE, match_frame.IPRANGE,
+        match_frame.MAC, match_host.RPFILTER, match_host.SOCKET, match_host.RECENT_EXTENSION, match_rate.LIMIT,
         match_rate.CONNLIMIT, match_rate.QUOTA,
     )
 }  # fmt: skip

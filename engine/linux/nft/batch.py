@@ -323,6 +323,10 @@ class Batch:
             raise kernel("ENOENT", cmd.places["chain"])
         chain = self.nft.own_chain(table.key, cmd.chain)
         at = self.place_of(cmd, chain)
+        for statement in read.rule.statements:
+            for source in statement.sources():
+                if isinstance(source, AnonSet):
+                    table.new_handle()  # a set without a name has a number too
         handle = table.new_handle()
         self.allowed(cmd, table, chain, read)
         rule = replace(read.rule, handle=handle)
@@ -422,6 +426,8 @@ class Batch:
                     "conflicting intervals specified" if new else "interval overlaps with an existing one",
                     place,
                 )
+            if "constant" in there.flags and cmd.object == "element":
+                raise kernel("ENFILE", place)
             alive = sum(1 for e in there.elements.values() if not e.expires or e.expires > self.now)
             if there.size and alive >= there.size:
                 raise kernel("ENFILE", place)
@@ -457,8 +463,6 @@ class Batch:
 
     def add_element(self, cmd: Cmd) -> None:
         there = self.set_of(cmd)
-        if "constant" in there.flags:
-            raise kernel("EBUSY", cmd.place)
         self.put(cmd, there, create=cmd.verb == "create")
 
     def delete_element(self, cmd: Cmd) -> None:

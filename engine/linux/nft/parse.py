@@ -470,6 +470,7 @@ class CommandReader(ExprReader):
                 start = self.at
                 rule.tokens = self.rule_tokens()
                 rule.place = self.since(start)
+                self.separator()
         self.need_sign("}")
 
     def separator(self) -> None:
@@ -505,7 +506,7 @@ class CommandReader(ExprReader):
         if (
             word.text not in PRIORITIES
             or (word.text == "srcnat" and hook != "postrouting")
-            or (word.text == "dstnat" and hook not in ("prerouting", "output"))
+            or (word.text == "dstnat" and hook != "prerouting")
         ):
             raise NftError("invalid priority expression value in this context.", self.since(start))
         value = PRIORITIES[word.text]
@@ -591,6 +592,8 @@ class CommandReader(ExprReader):
     def set_types(self, there: NftSet, cmd: Cmd, typeof: bool) -> None:
         there.keys, there.typeof = self.types(typeof)
         if not self.sign(":"):
+            if cmd.object == "map":
+                raise self.unexpected("colon or .")
             return
         if self.is_word("verdict"):
             self.at += 1

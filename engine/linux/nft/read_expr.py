@@ -299,6 +299,13 @@ class ExprReader(ValueReader):
             if kind == "set" and len(keys) == 1 and not wild and keys[0].name != "ifname":
                 rows = merged(rows)
         for e in rows:
+            if kind != "set" and e.key in content.elements:
+                raise NftError(
+                    "Could not process rule: File exists",
+                    place or self.since(self.at - 1),
+                    phase="kernel",
+                    errno="EEXIST",
+                )
             if clash(content, e) is not None:
                 raise NftError("conflicting intervals specified", place or self.since(self.at - 1))
             content.put(e)

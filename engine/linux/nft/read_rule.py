@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from engine.errors import NotModelled
 from engine.linux.nft.changes import LOG_LEVELS, Log, NatTo, Notrack, Remember, SetField, UseObject
@@ -57,6 +58,7 @@ class RuleReader(ExprReader):
     """Reads to the end of the rule."""
 
     left_place = Span(1, 1, 1)
+    statement_start = 0
     #: the transports of a set that the rule has asked for
     any_of: tuple[str, ...] = ()
 
@@ -73,6 +75,7 @@ class RuleReader(ExprReader):
                 break
             if done and self.is_sign(","):
                 raise self.unexpected()
+            self.statement_start = start
             statement, cell = self.statement()
             place = self.since(start)
             if ended is not None:
@@ -115,7 +118,8 @@ class RuleReader(ExprReader):
             self.transport = proto
         if isinstance(statement, Reject) and statement.kind == "tcp":
             if self.transport not in ("", "tcp"):
-                raise NftError(f"cannot reject {self.transport} with tcp reset", place)
+                text = "you cannot use tcp reset with this protocol"
+                raise NftError(text, self.since_one(self.statement_start), self.left_place)
             self.transport = "tcp"
 
     # -- statements --------------------------------------------------------------------------------------
@@ -233,7 +237,7 @@ class RuleReader(ExprReader):
             else:
                 break
         if log.level != 4 and log.group is not None:
-            raise NftError("level and group are mutually exclusive", self.since(start - 1))
+            raise NftError("level and group are mutually exclusive", self.since_one(start - 1))
         return log, None
 
     def log_flags(self) -> int:
@@ -266,8 +270,8 @@ class RuleReader(ExprReader):
         code = self.symbol(TYPES[f"{kind}_code"])
         assert isinstance(code, int)
         if kind == "icmpx" and not inet:
-            text = f"icmpx reject type not supported in {self.family} family"
-            raise NftError(text, self.since(place))
+            text = "abstracted ICMP unreachable not supported"
+            raise NftError(text, self.since(place), self.since_one(self.statement_start))
         return Reject(kind=kind, code=code, full=inet), None
 
     def network_known(self) -> bool:
@@ -418,12 +422,8 @@ class RuleReader(ExprReader):
             one = None
             if not isinstance(source, SetRef):
                 rows = list(source.content.elements.values())
-                single = len(rows) == 1 and len(types) == 1
-                one = (
-                    rows[0].key
-                    if single and not (isinstance(rows[0].key[0], tuple) and merged_one(self, right_start))
-                    else None
-                )
+                single = len(rows) == 1 and len(types) == 1 and not merged_one(self, right_start)
+                one = rows[0].key if single else None
             if one is not None and not isinstance(left, Bits):
                 return Match(left=left, op="!=" if op == "!=" else "", right=one)
             shown = "!=" if op == "!=" else "==" if isinstance(left, Bits) else ""
@@ -468,8 +468,9 @@ def any_of_set(statement: Statement) -> tuple[str, ...]:
 
 
 def merged_one(reader: ExprReader, start: int) -> bool:
-    """Was a set of one interval written as several elements?"""
-    return any(t.kind == "," for t in reader.tokens[start : reader.at])
+    """Was a set of one element written as several?"""
+    words = [t.kind for t in reader.tokens[start : reader.at] if t.kind != "newline"]
+    return any(kind == "," and after != "}" for kind, after in pairwise(words))
 
 
 def masked(left: Bits, op: str, part: object, type: Type) -> Match:

@@ -140,8 +140,7 @@ class ValueReader(Reader):
         for type in types[1:]:
             if not self.is_sign("."):
                 raise NftError(
-                    "datatype mismatch, expected concatenation of ("
-                    + ", ".join(t.desc for t in types) + f"), expression has type {types[0].desc}",
+                    "invalid data type, expected concatenation of (" + ", ".join(t.desc for t in types) + ")",
                     span(self.last),
                 )  # fmt: skip
             self.at += 1

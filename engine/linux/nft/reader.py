@@ -17,7 +17,10 @@ class Reader:
 
     @property
     def token(self) -> Token:
-        return self.tokens[min(self.at, len(self.tokens) - 1)]
+        try:
+            return self.tokens[self.at]
+        except IndexError:
+            return self.tokens[-1]
 
     def peek(self, ahead: int = 1) -> Token:
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]

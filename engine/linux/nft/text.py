@@ -39,10 +39,7 @@ def table_text(table: Table, style: Style, *, objects: bool = True) -> str:
     out += "\tflags dormant\n" if table.dormant else ""
     out += f'\tcomment "{table.comment}"\n' if table.comment else ""
     parts: list[str] = []
-    for kind in ("counter", "quota", "limit"):
-        parts += [
-            object_text(o, table.cells.get(key), style) for key, o in table.objects.items() if o.kind == kind
-        ]
+    parts += [object_text(o, table.cells.get(key), style) for key, o in table.objects.items()]
     parts += [set_text(s, style) for s in table.sets.values()]
     parts += [chain_text(c, table.family, style) for c in table.chains.values()]
     return out + ("\n" if table.dormant and parts else "") + "\n".join(parts) + "}\n"

@@ -147,7 +147,7 @@ class Type:
             return "Service out of range"
         if self.name == "inet_proto":
             return "Protocol out of range"
-        return f"Value {word} exceeds valid range 0-{(1 << self.bits) - 1}"
+        return f"Value {whole(word)} exceeds valid range 0-{(1 << self.bits) - 1}"
 
     def unreadable(self, word: str) -> str:
         if self.name == "inet_service":

@@ -6,7 +6,7 @@ shows what it is given: outputs are run by the screen's worker.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -17,9 +17,11 @@ from textual.widgets import Static
 from course import words_lesson as words
 from course.widgets.prose import prose
 from engine.errors import EngineError
-from engine.grade.flows import Flow
-from engine.grade.lesson import ExerciseRef, Play, Run
-from engine.grade.story import Shown
+
+if TYPE_CHECKING:
+    from engine.grade.flows import Flow
+    from engine.grade.lesson import ExerciseRef, Play, Run
+    from engine.grade.story import Shown
 
 #: (step, block) in the lesson's own numbering
 At = tuple[int, int]

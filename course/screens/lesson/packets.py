@@ -5,6 +5,8 @@ Rules. `SeePane` shows and asks; here a play is made in a worker, an answer is k
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import on
 
 from course import words_lesson as say
@@ -16,7 +18,9 @@ from course.widgets.blocks import At, PlayBlock
 from course.widgets.player import Player
 from course.widgets.terminal import Terminal
 from engine.errors import EngineError
-from engine.grade.story import Played
+
+if TYPE_CHECKING:
+    from engine.grade.story import Played
 
 
 class LessonPackets(LessonSteps):

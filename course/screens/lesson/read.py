@@ -19,7 +19,6 @@ from textual.widgets import Static
 from course import words_lesson as say
 from course.commands import Command, bindings
 from course.widgets.blocks import At, DoBlock, ExerciseBlock, FoldBlock, PlayBlock, ProseBlock, RunBlock
-from engine.grade.lesson import Play, Prose, Run
 
 if TYPE_CHECKING:
     from engine.grade.lesson import Block, Lesson
@@ -47,8 +46,9 @@ class ReadPane(VerticalScroll):
 
     async def write(self, lesson: Lesson, step: int, lang: str, *, ascii: bool, done: Collection[At]) -> None:
         """The text of a step; `done` are the predictions that are no longer open."""
+        from engine.grade.lesson import Play, Prose, Run
+
         self.written = step
-        await self.remove_children()
         widgets: list[Static] = []
         if step == 0 and lesson.opening(lang):
             widgets.append(ProseBlock(lesson.opening(lang), ascii=ascii))
@@ -64,6 +64,14 @@ class ReadPane(VerticalScroll):
                     widgets.append(FoldBlock(at, lang=lang, ascii=ascii))
             else:
                 widgets.append(ExerciseBlock(block))
+        await self._replace(widgets, done)
+
+    async def write_first(self, texts: Sequence[str], *, ascii: bool) -> None:
+        """The first words of a step, whose blocks are not known yet."""
+        await self._replace([ProseBlock(text, ascii=ascii) for text in texts], ())
+
+    async def _replace(self, widgets: list[Static], done: Collection[At]) -> None:
+        await self.remove_children()
         self._fold(widgets, done)
         await self.mount(*widgets, Static(id="onward", markup=False))
 
@@ -135,6 +143,8 @@ class ReadPane(VerticalScroll):
 
 def numbered(lesson: Lesson, step: int, lang: str) -> list[tuple[Block, At]]:
     """The blocks of a step in a language, each with its (step, block) in the lesson's own numbering."""
+    from engine.grade.lesson import Prose
+
     own, used = lesson.steps[step].en, set[int]()
     out: list[tuple[Block, At]] = []
     for block in lesson.steps[step].blocks(lang):

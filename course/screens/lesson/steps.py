@@ -1,6 +1,7 @@
 """The steps of a lesson: opening one, writing its text, filling its outputs, changing its language.
 
-Theory. The text of the first step is painted before its lab is opened: reading can begin while the engine is imported.
+Theory. The first words are painted before the engine is imported, the whole text before its lab is opened: reading can
+begin while the rest is made.
 
 Rules. Whatever opens a lab or runs a command is done by `Desk` in a named exclusive worker, which hands back a value.
 """
@@ -11,15 +12,15 @@ import threading
 from typing import TYPE_CHECKING
 
 from course import words_lesson as say
-from course.screens.desk import Desk, Opened
+from course.screens.lesson.first import first_words
 from course.screens.lesson.onward import farewell, onward
 from course.screens.lesson.panes import LessonPanes
 from course.widgets.blocks import At, ExerciseBlock, RunBlock
 from engine.errors import EngineError
-from engine.grade.lesson import Play
 
 if TYPE_CHECKING:
     from course.catalog import Entry
+    from course.screens.desk import Desk, Opened
 
 #: seconds that the lab waits at most for the text to be painted
 PAINT = 0.5
@@ -45,6 +46,11 @@ class LessonSteps(LessonPanes):
 
     def _open(self) -> None:
         try:
+            painted = threading.Event()
+            self.tutor.from_thread(self._show_first(painted))
+            painted.wait(PAINT)
+            from course.screens.desk import Desk
+
             desk = Desk(self.entry, self.tutor.lang)
             painted = threading.Event()
             self.tutor.from_thread(self._show_text(desk, painted))
@@ -54,6 +60,12 @@ class LessonSteps(LessonPanes):
             self.app.call_from_thread(self._failed, error)
             return
         self.tutor.from_thread(self._show(desk, opened))
+
+    async def _show_first(self, painted: threading.Event) -> None:
+        """The first words of the step."""
+        words = first_words(self.entry.folder, self.step, self.tutor.lang)
+        await self.read.write_first(words, ascii=self.tutor.ascii)
+        self.call_after_refresh(painted.set)
 
     async def _show_text(self, desk: Desk, painted: threading.Event) -> None:
         """The text of the first step, before its lab is there."""
@@ -116,6 +128,8 @@ class LessonSteps(LessonPanes):
     def _predicted(self) -> set[At]:
         """The predictions of this step that are no longer open: answered or skipped, now or in an earlier sitting."""
         assert self.desk is not None
+        from engine.grade.lesson import Play
+
         states = self.tutor.progress.exercises()
         blocks = enumerate(self.desk.lesson.steps[self.step].en)
         asked = [(self.step, i) for i, b in blocks if isinstance(b, Play) and b.ask is not None]

@@ -11,12 +11,12 @@ from textual.content import Content
 
 from course import words_lesson as words
 from course.widgets.prose import prose
-from engine.grade import goal as goals
 from engine.say import Phrase, Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.grade import goal as goals
     from engine.grade.finding import Verdict
     from engine.grade.pose import Posed
 

@@ -252,6 +252,8 @@ class Worker:
         """{"netns", "proto", "dst", "dport", "sport"}: one TCP handshake, one datagram with its echo, or one ping.
         `patience` multiplies how long silence must last before the packet's way counts as ended."""
         self.flush()
+        if act.get("patience", 1) > 1:
+            time.sleep(0.05)  # what the first time left on its way
         self.take(discard=True)
         error, sock = "", None
         self.enter(act["netns"])

@@ -219,7 +219,9 @@ def timed(
     unacked = track.sides[0].unacked or track.sides[1].unacked
     if track.retrans >= settings.max_retrans and seconds > times["MAX_RETRANS"]:
         seconds = times["MAX_RETRANS"]
-    elif ((kind == "rst" and new == "ESTABLISHED") or unacked) and seconds > times["UNACK"]:
+    elif kind == "rst":
+        seconds = times["CLOSE"]
+    elif unacked and seconds > times["UNACK"]:
         seconds = times["UNACK"]
     elif track.last_win == 0 and seconds > times["MAX_RETRANS"]:
         seconds = times["MAX_RETRANS"]

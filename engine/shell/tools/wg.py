@@ -116,7 +116,7 @@ def set_words(ctx: Context, info: WireGuard, words: list[str]) -> WireGuard:
 
     def value(word: str) -> str:
         if not words:
-            raise Fail(f"Invalid argument: {word}\n{SET_USAGE}", 1)
+            raise Fail(f"Invalid argument: {word}", 1)
         return words.pop(0)
 
     while words:
@@ -153,7 +153,7 @@ def set_words(ctx: Context, info: WireGuard, words: list[str]) -> WireGuard:
                 peer = replace(peer, keepalive=number_of(text, 0xFFFF, what))
             info = with_peer(info, peer)
         else:
-            raise Fail(f"Invalid argument: {word}\n{SET_USAGE}", 1)
+            raise Fail(f"Invalid argument: {word}", 1)
     return info
 
 
@@ -251,8 +251,11 @@ def _run(ctx: Context, argv: list[str]) -> Out:
     if word == "set":
         if len(rest) < 2:
             raise Fail(SET_USAGE, 1)
-        link, info = device(ctx.ns, rest[0], "modify")
-        change(ctx, link.name, set_words(ctx, info, rest[1:]))
+        there = ctx.ns.link(rest[0])
+        info = there.info if there is not None and isinstance(there.info, WireGuard) else WireGuard()
+        asked = set_words(ctx, info, rest[1:])
+        link, _ = device(ctx.ns, rest[0], "modify")
+        change(ctx, link.name, asked)
         return Out()
     if word in ("setconf", "addconf", "syncconf"):
         return Out(stdout=set_conf(ctx, rest, word))

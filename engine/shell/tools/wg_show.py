@@ -83,7 +83,8 @@ def show(ctx: Context, argv: list[str]) -> str:
     if not argv or argv == ["all"]:
         return "\n".join(pretty(ctx, link, info) for link, info in devices(ctx.ns))
     if argv == ["interfaces"]:
-        return " ".join(link.name for link, _ in devices(ctx.ns)) + "\n"
+        names = [link.name for link, _ in devices(ctx.ns)]
+        return " ".join(names) + "\n" if names else ""
     if len(argv) > 2 or (len(argv) == 2 and argv[1] not in FIELDS):
         word = argv[1] if len(argv) > 1 else ""
         raise Fail(f"Invalid parameter: `{word}'\n{SHOW_USAGE}" if len(argv) == 2 else SHOW_USAGE, 1)
@@ -168,8 +169,9 @@ def showconf(ctx: Context, argv: list[str]) -> str:
     out += [f"ListenPort = {info.port}"] if info.port else []
     out += [f"FwMark = {info.fwmark:#x}"] if info.fwmark else []
     out += [f"PrivateKey = {info.private}"] if info.private else []
-    for peer in info.peers:
-        out += ["", "[Peer]", f"PublicKey = {peer.key}"]
+    out.append("")
+    for at, peer in enumerate(info.peers):
+        out += [*([""] if at else []), "[Peer]", f"PublicKey = {peer.key}"]
         out += [f"PresharedKey = {peer.preshared}"] if peer.preshared else []
         out += [f"AllowedIPs = {allowed(peer, ', ')}"] if peer.allowed else []
         out += [f"Endpoint = {endpoint(peer)}"] if peer.endpoint is not None else []

@@ -177,3 +177,21 @@ def test_words_that_wg_does_not_know() -> None:
     bad = shell.run("ip netns exec a wg set wg0 peer abc")
     assert bad.code == 1 and bad.stderr == "Key is not the correct length or format: `abc'\n"
     assert shell.run("wg show nope").stderr == "Unable to access interface: No such device\n"
+
+
+def test_errors_in_the_tools_own_words() -> None:
+    """Captured from wireguard-tools 1.0.20210914; a device that is not there is told only when the words are right."""
+    _, shell = build()
+    for line, text in (
+        ("wg set nope bogus", "Invalid argument: bogus"),
+        ("wg set nope peer abc", "Key is not the correct length or format: `abc'"),
+        ("wg genkey x", "Usage: wg genkey"),
+        ("echo bad | wg pubkey", "wg: Key is not the correct length or format"),
+        ("wg showconf", "Usage: wg showconf <interface>"),
+        ("wg setconf", "Usage: wg setconf <interface> <configuration filename>"),
+        ("wg setconf nope /nope", "fopen: No such file or directory"),
+        ("wg set nope private-key /nope", "fopen: No such file or directory"),
+    ):
+        got = shell.run(line)
+        assert (got.stdout, got.stderr, got.code) == ("", text + "\n", 1), line
+    assert shell.run("wg show interfaces").stdout == ""

@@ -184,7 +184,7 @@ def act(guest: Guest, request: dict[str, Any]) -> dict[str, Any]:
     if do == "show":
         return {"texts": [guest.sh(line, name=name)[1] for name, line in request["lines"]]}
     if do == "records":
-        return {"records": guest.records()}
+        return {"records": guest.records(), "at": time.monotonic()}
     plain: dict[str, Callable[..., None]] = {
         "load": guest.load, "fresh": guest.fresh, "build": guest.build, "adopt": guest.adopt, "watch": guest.watch,
         "listen": guest.listen, "hang_up": guest.hang_up, "warm": guest.warm,

@@ -104,17 +104,19 @@ def record(kernel: Second, scene: Scene) -> dict[str, object]:
     warm(kernel, scene)
     rules = {name: chains(kernel, name) for name in SPACES}
     steps: list[dict[str, object]] = []
+    began = kernel.ask("records")["at"]
     for sport, step in enumerate(scene.steps, FIRST_PORT):
         if isinstance(step, str):
             code, _, error = kernel.sh(step)
             if code:
                 raise SystemExit(f"{scene.name}: {step}: {error}")
             lines: dict[str, list[str]] = {}
-            said = ""
-            kernel.records()
+            said, at = "", kernel.ask("records")["at"]
         else:
             said = send(kernel, step, sport)
-            found = {name: told(rows, rules[name]) for name, rows in kernel.records().items()}
+            seen = kernel.ask("records")
+            found = {name: told(rows, rules[name]) for name, rows in seen["records"].items()}
+            at = seen["at"]
             lines = {name: rows for name, rows in sorted(found.items()) if rows}
         asked = [*((name, "conntrack -L") for name in NODES), *scene.shown]
         texts: list[str] = kernel.ask("show", lines=asked)["texts"]
@@ -126,6 +128,7 @@ def record(kernel: Second, scene: Scene) -> dict[str, object]:
         steps.append(
             {
                 "sport": sport,
+                "at": round(at - began, 2),
                 "error": said,
                 "lines": lines,
                 "conntrack": {k: v for k, v in tracked.items() if v},

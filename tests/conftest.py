@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import tools
+from tests.real import claims
 
 # No deadline: machines that run tests are shared and uneven, and a slow example is not a wrong one.
 settings.register_profile(
@@ -72,16 +73,45 @@ def recorded(terminalreporter: pytest.TerminalReporter, name: str) -> list[Any]:
     ]
 
 
-def compared(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tests record ("kernel comparison", (labs, flows, steps)) and ("route lookups", how many); a difference fails its
-    test."""
-    rows = recorded(terminalreporter, "kernel comparison")
-    lookups = sum(recorded(terminalreporter, "route lookups"))
-    if not rows and not lookups:
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A claim of kernel-checked behaviour that no comparison of this run met fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
         return
-    labs, flows, steps = (sum(row[i] for row in rows) for i in range(3))
+    found, whole = claims.of_reports(session.config, reporter.stats)
+    if found:
+        claims.report(found)
+        false, _ = claims.judge(found, whole)
+        if false and session.exitstatus == 0:
+            session.exitstatus = 1
+
+
+def compared(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tests record ("kernel comparison", (networks, packets, steps)), ("kernel detail", (rulesets, rows, choices,
+    connections)) and ("route lookups", how many). A difference fails its test."""
+    basic = recorded(terminalreporter, "kernel comparison")
+    lookups = sum(recorded(terminalreporter, "route lookups"))
+    if not basic and not lookups:
+        return
+    networks, packets, steps = (sum(row[i] for row in basic) for i in range(3))
     failed = [r for r in terminalreporter.stats.get("failed", []) if r.nodeid.startswith("tests/real/")]
     differences = f"{len(failed)} tests with differences" if failed else "0 differences"
-    counts = [f"{labs} labs", f"{flows} flows", f"{steps} steps"] if rows else []
-    counts += [f"{lookups} route lookups"] if lookups else []
-    terminalreporter.write_line(f"kernel comparison: {', '.join(counts)} compared, {differences}")
+    terminalreporter.write_line(
+        f"kernel comparison: {networks} networks, {packets} packets, {steps} steps compared, {differences}"
+    )
+    detail = recorded(terminalreporter, "kernel detail")
+    if detail or lookups:
+        rulesets, read, choices, connections = (sum(row[i] for row in detail) for i in range(4))
+        terminalreporter.write_line(
+            f"    {rulesets} random rulesets, {read} rows read back, {connections} connections, "
+            f"{choices} choices from the tape, {lookups} route lookups"
+        )
+    found, whole = claims.of_reports(terminalreporter.config, terminalreporter.stats)
+    false, new = claims.judge(found, whole)
+    for text in false:
+        terminalreporter.write_line(
+            f"    claimed in compared.txt and not met by its comparison: {text}", red=True
+        )
+    if new:
+        terminalreporter.write_line(f"    met and not claimed: {', '.join(new)}")

@@ -4,14 +4,13 @@ Exit code 0: no difference; 1: a difference; 2: bad input, or this machine canno
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from course.cli.common import Paint, Parser, guarded, make_parser, open_lab, print_json, words
 from engine.lab.lab import Lab
+from engine.linux.journey import Journey, Outcome
 from engine.say import Phrase
 
 ABOUT = (
@@ -23,14 +22,6 @@ FLOWS = Phrase(
     en="flows: {count} compared, {records} steps, {bad} differ",
     ko="흐름: {count}개 비교, {records}단계, {bad}개 다름",
 )
-KEPT = Phrase(
-    en="A shell inside the built namespaces: `ip netns list`, `ip netns exec NAME ...`, tcpdump, conntrack. `exit` "
-    "ends it "
-    "and everything vanishes.",
-    ko="만든 네임스페이스 안의 셸입니다. `ip netns list`, `ip netns exec 이름 ...`, tcpdump, conntrack을 "
-    "쓸 수 있습니다. "
-    "`exit`로 끝나고 모두 사라집니다.",
-)
 NOTHING = Phrase(
     en="no flow of this table can be sent in the real kernel",
     ko="이 표에는 실제 커널에서 보낼 수 있는 흐름이 없습니다",
@@ -40,6 +31,8 @@ NOTHING = Phrase(
 def parser() -> Parser:
     p = make_parser("real", ABOUT)
     p.add_argument("what", metavar="LAB|FLOWS", help=both_help())
+    p.add_argument("way", nargs="*", metavar="FROM TO", help=way_help())
+    p.add_argument("--proto", choices=("tcp", "udp", "icmp"), default="tcp")
     p.add_argument("--keep", action="store_true", help=keep_help())
     return p
 
@@ -48,6 +41,12 @@ def both_help() -> str:
     from course.cli.common import both
 
     return both("a lab, a lesson's id, or a flow table", "실습 환경, 레슨 id, 또는 흐름 표")
+
+
+def way_help() -> str:
+    from course.cli.common import both
+
+    return both("only this flow, written as for trace", "이 흐름만. trace와 같이 적습니다")
 
 
 def keep_help() -> str:
@@ -91,6 +90,23 @@ def table_flows(lab: Lab, rows: list[Any]) -> list[Any]:
     return out
 
 
+def chosen(lab: Lab, args: argparse.Namespace, rows: list[Any]) -> list[Any]:
+    """The flow FROM TO, or those of a table."""
+    if not args.way:
+        return table_flows(lab, rows)
+    from engine.grade.table import Flow as Row
+
+    return table_flows(lab, [Row(source=args.way[0], to=args.way[1], proto=args.proto)])
+
+
+def shown(lab: Lab, args: argparse.Namespace, results: list[Any]) -> Journey | None:
+    """The journey beside the shell: FROM TO, else the longest that arrived."""
+    if args.way:
+        return lab.trace(args.way[0], args.way[1], proto=args.proto)
+    good = [r for r in results if r.journey.outcome is Outcome.DELIVERED]
+    return max(good or results, key=lambda r: r.count).journey if results else None
+
+
 def run(argv: Sequence[str] | argparse.Namespace) -> int:
     args = words(argv, parser())
     return guarded(args, lambda: _run(args))
@@ -104,7 +120,7 @@ def _run(args: argparse.Namespace) -> int:
 
     lab, rows = open_what(args.what, args.lang)
     net = lab.world.net
-    flows = table_flows(lab, rows) if rows else all_pairs(net)
+    flows = chosen(lab, args, rows) if rows or args.way else all_pairs(net)
     paint = Paint()
     with Kernel() as kernel:
         kernel.build(net)
@@ -135,28 +151,11 @@ def _run(args: argparse.Namespace) -> int:
                 print(NOTHING().text(args.lang))
             print(ROWS(count=count, bad=len(bad_rows)).text(args.lang))
             print(FLOWS(count=len(results), records=records, bad=len(bad_flows)).text(args.lang))
-        if args.keep:
-            print(KEPT().text(args.lang))
-            keep(kernel.process.pid)
+    if args.keep:
+        from course.cli.beside import shell
+
+        shell(net, shown(lab, args, results), args.lang, paint)
     return 1 if bad_rows or bad_flows else 0
-
-
-def keep(pid: int) -> None:
-    """A shell in the worker's user, mount and network namespaces."""
-    child = _namespace_pid(pid)
-    shell = os.environ.get("SHELL", "/bin/sh")
-    subprocess.run(
-        ["nsenter", "-t", str(child), "-U", "-m", "-n", "--preserve-credentials", shell], check=False
-    )
-
-
-def _namespace_pid(pid: int) -> int:
-    """unshare --kill-child forks: the namespaces are those of its child."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        children = []
-    return int(children[0]) if children else pid
 
 
 def _row_json(r: Any) -> dict[str, Any]:

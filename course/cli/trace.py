@@ -178,7 +178,7 @@ def _step(step: Step, lang: str, paint: Paint, indent: str) -> Iterator[str]:
             yield f"{more}{before}  =>  {after}"
     if step.visited > 1:
         yield more + paint("dim", VISITED(count=step.visited).text(lang))
-    if step.fidelity in MODELLED:
-        yield more + paint("dim", f"({MODELLED[step.fidelity]().text(lang)})")
+    if step.trust in MODELLED:
+        yield more + paint("dim", f"({MODELLED[step.trust]().text(lang)})")
     for aside in step.aside:
         yield from _walk(aside, lang, paint, indent + "          ")

@@ -215,7 +215,7 @@ def _tail(why: str, step: Step, row: str, width: int, lang: str, glyphs: Glyphs,
         out.append([("   ", ""), (name + " " * (wide - cell_len(name)), "word"), (text, "why")])
     row = " ".join(row.split())
     if row:
-        trust = FIDELITY_WORDS[step.fidelity]().text(lang)
+        trust = FIDELITY_WORDS[step.trust]().text(lang)
         left: Line = [("   ", ""), (names[1] + " " * (wide - cell_len(names[1])), "word")]
         space = width - width_of(left) - cell_len(trust) - 4
         if space >= 24:

@@ -72,8 +72,8 @@ def _hop(number: int, hop: Hop, lang: str) -> Iterator[str]:
     for step in told(hop):
         by = decided(step, hop)
         notes = [code(chain(by))] if chain(by) else []
-        if step.fidelity in MODELLED:
-            notes.append(MODELLED[step.fidelity]().text(lang))
+        if step.trust in MODELLED:
+            notes.append(MODELLED[step.trust]().text(lang))
         yield f"   - {sentence(step, lang)}" + (f" ({', '.join(notes)})" if notes else "")
         changed = change(step)
         if changed is not None:

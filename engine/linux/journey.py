@@ -161,6 +161,16 @@ class Step:
     def changed(self) -> bool:
         return self.before is not None and self.after is not None and self.before != self.after
 
+    @property
+    def trust(self) -> Fidelity:
+        """How far the step can be trusted: `fidelity` is what its maker allows at most; `kernel-checked` is earned by a
+        comparison that met this very behaviour (behaviour.py)."""
+        if self.fidelity is not Fidelity.KERNEL_CHECKED:
+            return self.fidelity
+        from engine.linux import behaviour  # only who shows a step asks
+
+        return Fidelity.KERNEL_CHECKED if behaviour.compared(self) else Fidelity.DOCUMENTED
+
     def to_json(self) -> dict[str, Any]:
         out: dict[str, Any] = {"kind": str(self.kind)}
         for key in ("hook", "table", "chain", "number", "verdict", "row", "visited"):
@@ -175,7 +185,7 @@ class Step:
             out["after"] = self.after.to_json()
         if self.why is not None:
             out["why"] = self.why.text("en")
-        out["fidelity"] = str(self.fidelity)
+        out["fidelity"] = str(self.trust)
         if self.aside:
             out["aside"] = [w.to_json() for w in self.aside]
         if self.copies:

@@ -36,8 +36,47 @@ TOOL_MISSING = Phrase(
 )
 NO_USERNS = Phrase(
     "This system does not allow unprivileged user namespaces ({reason}); try it with sudo, or on another machine.",
-    "이 시스템은 권한 없는 사용자 네임스페이스를 허용하지 않습니다({reason}). sudo로 하거나 다른 머신에서 해 보십시오.",
+    "이 시스템은 권한 없는 사용자 네임스페이스를 허용하지 않습니다({reason}). sudo로 하거나 "
+    "다른 머신에서 해 보십시오.",
 )
+
+
+APPARMOR = Phrase(
+    "This system's AppArmor does not allow unprivileged user namespaces (Ubuntu 23.10 and "
+    "later). Either run it with sudo, or "
+    "allow them until the next start: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    "이 시스템은 AppArmor로 권한 없는 사용자 네임스페이스를 막고 있습니다(Ubuntu 23.10 이상). "
+    "sudo로 실행하거나, 다음 부팅 때까지 "
+    "허용하십시오: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+)
+SWITCHED_OFF = Phrase(
+    "This system has unprivileged user namespaces switched off. Either run it with sudo, or "
+    "allow them until the next start: "
+    "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+    "이 시스템은 권한 없는 사용자 네임스페이스를 꺼 두었습니다. sudo로 실행하거나, 다음 부팅 때까지 허용하십시오: "
+    "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+)
+NONE_LEFT = Phrase(
+    "This system allows no user namespaces at all (user.max_user_namespaces is 0); in a "
+    "container, ask for them where it is "
+    "started, or use another machine.",
+    "이 시스템은 사용자 네임스페이스를 하나도 허용하지 않습니다(user.max_user_namespaces가 0). "
+    "컨테이너라면 시작하는 쪽에서 "
+    "허용하거나 다른 머신에서 해 보십시오.",
+)
+#: (file, what it says when it is the reason, the sentence)
+RESTRICTED = (
+    ("/proc/sys/user/max_user_namespaces", "0", NONE_LEFT),
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", SWITCHED_OFF),
+    ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", APPARMOR),
+)
+
+
+def read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
 
 
 class Unavailable(EngineError):
@@ -58,6 +97,9 @@ def available() -> Unavailable | None:
             return Unavailable(TOOL_MISSING(tool=tool, package=package))
     done = subprocess.run(["unshare", "-Urnm", "true"], capture_output=True, text=True, timeout=10)
     if done.returncode:
+        for path, value, phrase in RESTRICTED:
+            if read(path) == value:
+                return Unavailable(phrase())
         return Unavailable(NO_USERNS(reason=done.stderr.strip()))
     return None
 

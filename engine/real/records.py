@@ -106,7 +106,12 @@ def compared_walks(leg: Leg) -> list[Walk]:
     if leg.forward.outcome in (Outcome.UNRESOLVED_NEIGHBOUR, Outcome.NO_ROUTE):
         return [leg.forward]
     walks = [leg.forward] + ([leg.back] if leg.back is not None else [])
-    return [*walks, *leg.rest]
+    out = []
+    for walk in [*walks, *leg.rest]:
+        out.append(walk)
+        if walk.outcome is Outcome.UNRESOLVED_NEIGHBOUR:
+            break
+    return out
 
 
 def journey_records(journey: Journey) -> dict[str, list[Record]]:

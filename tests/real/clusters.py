@@ -229,7 +229,7 @@ class Bench:
 
 
 def wired(kind: str, mutations: Sequence[Line] = (), ports: Sequence[int] = (8080, 81)) -> Bench:
-    """The wiring, then the mutations. A wiring that the model refuses a line of is an error; a mutation may be refused."""
+    """The wiring, then the mutations. What the model refuses of a wiring is an error; of mutations not."""
     bench = Bench()
     for netns, line in MAKERS[kind]():
         bench.run(netns, line)
@@ -238,5 +238,3 @@ def wired(kind: str, mutations: Sequence[Line] = (), ports: Sequence[int] = (808
         bench.run(netns, line)
     bench.listen(ports)
     return bench
-
-

@@ -40,8 +40,8 @@ class Tally:
 
 
 def ruled(base: Bench, rules: tuple[tuple[str, str], ...], number: int = 0) -> Bench:
-    """A copy with these rules. Raises OpError where the model's iptables-restore refuses. A list of `recent` outlives its
-    rules in the kernel, so each round has its own."""
+    """A copy with these rules. Raises OpError where the model's iptables-restore refuses. A list of `recent` outlives
+    its rules in the kernel, so each round has its own."""
     bench = Bench.over(base.net.copy())
     for node, text in rules:
         bench.restore(node, text.replace("--name ", f"--name R{number}-"))
@@ -49,7 +49,7 @@ def ruled(base: Bench, rules: tuple[tuple[str, str], ...], number: int = 0) -> B
 
 
 def run(example: Example, tally: Tally, *, rows: bool = False) -> str:
-    """"" when both sides agree everywhere, else the grid of the first difference."""
+    """ "" when both sides agree everywhere, else the grid of the first difference."""
     base = wired(example.kind, example.mutations)
     number = 0
     with Kernel() as kernel:
@@ -81,8 +81,8 @@ def run(example: Example, tally: Tally, *, rows: bool = False) -> str:
 
 
 def smaller(example: Example, seconds: float = 30) -> tuple[Example, str]:
-    """A smaller example that still differs, and its difference: rounds, flows, mutations and lines of rules are left out
-    while the difference stays and time is left."""
+    """A smaller example that still differs, and its difference: rounds, flows, mutations and lines of rules are left
+    out while the difference stays and time is left."""
     end = time.monotonic() + seconds
     best, told = example, ""
 
@@ -115,7 +115,10 @@ def smaller(example: Example, seconds: float = 30) -> tuple[Example, str]:
         def with_round(new: Round, number: int = number) -> Example:
             return replace(best, rounds=(*best.rounds[:number], new, *best.rounds[number + 1 :]))
 
-        thin(best.rounds[number].flows, lambda rows, n=number: with_round(replace(best.rounds[n], flows=rows), n))
+        thin(
+            best.rounds[number].flows,
+            lambda rows, n=number: with_round(replace(best.rounds[n], flows=rows), n),
+        )
         for which in range(len(best.rounds[number].rules)):
 
             def with_lines(rows: tuple[str, ...], n: int = number, which: int = which) -> Example:
@@ -131,5 +134,3 @@ def report(example: Example, number: int, one: Compared) -> str:
     lines = [f"{example.kind}, flow {number}", one.grid()]
     lines += [f"{netns}: {line}" for netns, line in example.mutations]
     return "\n".join(lines)
-
-

@@ -44,15 +44,22 @@ def service_rules(service: Service, kind: str) -> dict[str, list[str]]:
     """Table -> lines (`:` lines first) in kube-proxy's shape."""
     proto, count = service.proto, len(service.endpoints)
     web = f"-p {proto} -m {proto}"
-    chains = ["KUBE-MARK-MASQ", "KUBE-NODEPORTS", "KUBE-POSTROUTING", "KUBE-SERVICES", "KUBE-EXT-WEB", "KUBE-SVC-WEB"]
+    chains = [
+        "KUBE-MARK-MASQ",
+        "KUBE-NODEPORTS",
+        "KUBE-POSTROUTING",
+        "KUBE-SERVICES",
+        "KUBE-EXT-WEB",
+        "KUBE-SVC-WEB",
+    ]
     chains += [f"KUBE-SEP-{i}" for i in range(count)]
     fully = " --random-fully" if "random-fully" in service.options else ""
     outside = "" if "masquerade-all" in service.options else f"! -s {cluster_cidr(kind)} "
     nat = [f":{chain} - [0:0]" for chain in chains]
     nat += [
-        "-A PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES",
-        "-A OUTPUT -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES",
-        "-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\" -j KUBE-POSTROUTING",
+        '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+        '-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+        '-A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING',
         "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000",
         "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN",
         "-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0",
@@ -67,7 +74,9 @@ def service_rules(service: Service, kind: str) -> dict[str, list[str]]:
         "-A KUBE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ]  # fmt: skip
     if not count:
-        filters.append(f"-A KUBE-SERVICES -d {VIP}/32 {web} --dport 80 -j REJECT --reject-with icmp-port-unreachable")
+        filters.append(
+            f"-A KUBE-SERVICES -d {VIP}/32 {web} --dport 80 -j REJECT --reject-with icmp-port-unreachable"
+        )
         return {"nat": nat, "filter": filters}
     nat += [
         f"-A KUBE-NODEPORTS {web} --dport 30080 -j KUBE-EXT-WEB",
@@ -78,12 +87,16 @@ def service_rules(service: Service, kind: str) -> dict[str, list[str]]:
     ]  # fmt: skip
     affine = "affinity" in service.options
     for i in range(count if affine else 0):
-        recent = f"-m recent --rcheck --seconds 10800 --reap --name KUBE-SEP-{i} --mask 255.255.255.255 --rsource"
+        recent = (
+            f"-m recent --rcheck --seconds 10800 --reap --name KUBE-SEP-{i} --mask 255.255.255.255 --rsource"
+        )
         nat.append(f"-A KUBE-SVC-WEB {recent} -j KUBE-SEP-{i}")
     for i, address in enumerate(service.endpoints):
         left = count - i
         chance = f"-m statistic --mode random --probability {1 / left:.11f} " if left > 1 else ""
-        nat.append(f"-A KUBE-SVC-WEB -m comment --comment \"default/web -> {address}:8080\" {chance}-j KUBE-SEP-{i}")
+        nat.append(
+            f'-A KUBE-SVC-WEB -m comment --comment "default/web -> {address}:8080" {chance}-j KUBE-SEP-{i}'
+        )
         nat.append(f"-A KUBE-SEP-{i} -s {address}/32 -j KUBE-MARK-MASQ")
         recent = f"-m recent --set --name KUBE-SEP-{i} --mask 255.255.255.255 --rsource " if affine else ""
         nat.append(f"-A KUBE-SEP-{i} -p {proto} {recent}-m {proto} -j DNAT --to-destination {address}:8080")
@@ -106,13 +119,15 @@ def cni_rules(kind: str, node: str) -> dict[str, list[str]]:
                 "-A AWS-CONNMARK-CHAIN-0 -d 10.0.0.0/16 -j RETURN",
                 "-A AWS-CONNMARK-CHAIN-0 -j CONNMARK --set-xmark 0x80/0x80",
                 "-A POSTROUTING -j AWS-SNAT-CHAIN-0", "-A AWS-SNAT-CHAIN-0 -d 10.0.0.0/16 -j RETURN",
-                f"-A AWS-SNAT-CHAIN-0 ! -o vlan+ -m addrtype ! --dst-type LOCAL -j SNAT --to-source {own} --random-fully",
+                "-A AWS-SNAT-CHAIN-0 ! -o vlan+ -m addrtype ! --dst-type LOCAL "
+                f"-j SNAT --to-source {own} --random-fully",
             ],
         }  # fmt: skip
     cidr = f"10.244.{node[1]}.0/24"
     return {
         "nat": [
-            ":FLANNEL-POSTRTG - [0:0]", "-A POSTROUTING -j FLANNEL-POSTRTG",
+            ":FLANNEL-POSTRTG - [0:0]",
+            "-A POSTROUTING -j FLANNEL-POSTRTG",
             "-A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -j RETURN",
             "-A FLANNEL-POSTRTG -s 10.244.0.0/16 -d 10.244.0.0/16 -j RETURN",
             "-A FLANNEL-POSTRTG -s 10.244.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE --random-fully",
@@ -170,7 +185,9 @@ def matches(draw: st.DrawFn, kind: str, node: str, table: str, hook: str) -> str
         if hook in ("PREROUTING", "INPUT"):
             pool += ("-m addrtype --dst-type LOCAL --limit-iface-in",)
         used = " ".join(out)  # two counters in one rule are left out: the model keeps one for each rule
-        out.append(draw(st.sampled_from([x for x in pool if known(x) and not ("nth" in x and "nth" in used)])))
+        out.append(
+            draw(st.sampled_from([x for x in pool if known(x) and not ("nth" in x and "nth" in used)]))
+        )
     return " ".join(out)
 
 
@@ -192,7 +209,8 @@ L4 = {
 COMMON = (
     '-m comment --comment "a comment"', "-m mark --mark 0x10", "-m mark ! --mark 0x1/0x1", "-m mark --mark 0x80/0x80",
     "-m addrtype --dst-type LOCAL", "-m addrtype ! --src-type LOCAL", "-m addrtype --src-type UNICAST",
-    "-m statistic --mode random --probability 0.50000000000", "-m statistic --mode random ! --probability 0.25000000000",
+    "-m statistic --mode random --probability 0.50000000000",
+    "-m statistic --mode random ! --probability 0.25000000000",
     "-m statistic --mode nth --every 2 --packet 0", "-m statistic --mode nth ! --every 3 --packet 1",
     "-m recent --set --name SEEN --mask 255.255.255.255 --rsource",
     "-m recent --rcheck --name SEEN --mask 255.255.255.255 --rsource",
@@ -203,12 +221,16 @@ STATES = (
     "-m conntrack --ctstate NEW", "-m conntrack --ctstate RELATED,ESTABLISHED", "-m conntrack --ctstate INVALID",
     "-m conntrack ! --ctstate NEW", "-m conntrack --ctstate DNAT", "-m conntrack --ctstate SNAT",
     "-m conntrack --ctstate UNTRACKED", "-m conntrack --ctdir REPLY", "-m conntrack --ctstatus SEEN_REPLY",
-    "-m conntrack --ctproto 6", "-m connmark --mark 0x80/0x80", "-m connmark ! --mark 0x20", "-m conntrack --ctstatus NONE",
+    "-m conntrack --ctproto 6", "-m connmark --mark 0x80/0x80", "-m connmark ! --mark 0x20",
+    "-m conntrack --ctstatus NONE",
     f"-m conntrack --ctorigdst {VIP}", "-m conntrack --ctorigdstport 80", "-m conntrack --ctrepldst 10.244.0.0/16",
 )  # fmt: skip
 MARKS = (
-    "MARK --set-xmark 0x10/0xffffffff", "MARK --set-xmark 0x1/0x1", "MARK --set-xmark 0x4000/0x4000",
-    "MARK --set-xmark 0x0/0x80", "MARK --set-xmark 0x10/0x0",
+    "MARK --set-xmark 0x10/0xffffffff",
+    "MARK --set-xmark 0x1/0x1",
+    "MARK --set-xmark 0x4000/0x4000",
+    "MARK --set-xmark 0x0/0x80",
+    "MARK --set-xmark 0x10/0x0",
 )
 CONNMARKS = (
     "CONNMARK --set-xmark 0x20/0xffffffff", "CONNMARK --set-xmark 0x80/0x80",
@@ -236,10 +258,17 @@ def rule(draw: st.DrawFn, kind: str, node: str, table: str, chain: str, hook: st
     else:
         verdicts += nat_targets(kind, node, hook, "-p tcp" in asked or "-p udp" in asked)
     target = draw(st.sampled_from([v for v in verdicts if v == "EXTRA" or known(f"-p tcp -j {v}")]))
-    if kind == "vxlan" and target.startswith(("DNAT", "REDIRECT")) and "-p udp" not in asked and "-p " not in asked:
+    if (
+        kind == "vxlan"
+        and target.startswith(("DNAT", "REDIRECT"))
+        and "-p udp" not in asked
+        and "-p " not in asked
+    ):
         asked = f"-p icmp {asked}" if ":" not in target else asked
     if kind == "vxlan" and "-p udp" in asked and target.startswith(("DNAT", "REDIRECT")):
-        asked = "-p udp -m udp --dport 80"  # not the tunnel's own packets: a server that gets them says nothing
+        asked = (
+            "-p udp -m udp --dport 80"  # not the tunnel's own packets: a server that gets them says nothing
+        )
     way = "-g" if target == "EXTRA" and draw(st.integers(0, 3)) == 0 else "-j"
     return " ".join(f"-A {chain} {asked} {way} {target}".split())
 
@@ -299,7 +328,9 @@ def rulesets(draw: st.DrawFn, kind: str, node: str) -> str:
         chains = [":EXTRA - [0:0]"] if any(" EXTRA" in line for line in lines) else []
         names_, rules = split(tables[table])
         tables[table] = [*chains, *names_, *(lines + rules if before else rules + lines)]
-    policies = [f":{draw(st.sampled_from(HOOKS['filter']))} DROP [0:0]"] if draw(st.integers(0, 7)) == 0 else []
+    policies = (
+        [f":{draw(st.sampled_from(HOOKS['filter']))} DROP [0:0]"] if draw(st.integers(0, 7)) == 0 else []
+    )
     tables["filter"] = [*policies, *tables["filter"]]
     return text(tables)
 
@@ -309,7 +340,8 @@ def split(lines: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def text(tables: dict[str, list[str]]) -> str:
-    return "".join(f"*{name}\n" + "".join(f"{x}\n" for x in lines) + "COMMIT\n" for name, lines in tables.items() if lines)
+    bodies = {name: "".join(f"{x}\n" for x in lines) for name, lines in tables.items() if lines}
+    return "".join(f"*{name}\n{body}COMMIT\n" for name, body in bodies.items())
 
 
 __all__ = ["NODE_IP", "Service", "rulesets", "service_rules", "text"]

@@ -44,7 +44,12 @@ def dump(example: Example, note: str = "") -> str:
         {"rules": {node: text.splitlines() for node, text in r.rules}, "flows": [list(f) for f in r.flows]}
         for r in example.rounds
     ]
-    doc = {"note": note, "wiring": example.kind, "mutations": [list(m) for m in example.mutations], "rounds": rounds}
+    doc = {
+        "note": note,
+        "wiring": example.kind,
+        "mutations": [list(m) for m in example.mutations],
+        "rounds": rounds,
+    }
     return yaml.safe_dump(doc, sort_keys=False, width=200, allow_unicode=True)
 
 
@@ -64,13 +69,22 @@ def load(text: str) -> Example:
 def mutations(draw: st.DrawFn, kind: str) -> Line:
     """One change by hand: most break something."""
     node = draw(st.sampled_from(NODES))
-    where = [f"{a}/32" for a in addresses(kind).values()] + ["10.244.0.0/16", "10.0.0.0/16", f"{OUTSIDE}/32", "default"]
+    where = [f"{a}/32" for a in addresses(kind).values()] + [
+        "10.244.0.0/16",
+        "10.0.0.0/16",
+        f"{OUTSIDE}/32",
+        "default",
+    ]
     prefix = draw(st.sampled_from(where))
     gateway = {"vpccni": "10.0.0.1"}.get(kind, "192.168.50.1")
     peer = {"vpccni": "10.0.2.10" if node == "n1" else "10.0.1.10"}.get(
         kind, "192.168.50.12" if node == "n1" else "192.168.50.11"
     )
-    devices = ["eth0", *(["eth1"] if kind == "vpccni" else []), *(["cni0"] if kind in ("hostgw", "vxlan") else [])]
+    devices = [
+        "eth0",
+        *(["eth1"] if kind == "vpccni" else []),
+        *(["cni0"] if kind in ("hostgw", "vxlan") else []),
+    ]
     stem = {"calico": "cali", "vpccni": "eni"}.get(kind, "veth-")
     ports = [f"{stem}{pod}" for pod in PODS[node]]
     device = draw(st.sampled_from([*devices, *ports]))
@@ -78,7 +92,8 @@ def mutations(draw: st.DrawFn, kind: str) -> Line:
     pick = draw(st.sampled_from(MUTATIONS))
     table = draw(st.sampled_from((100, "main", 2)))
     if pick == "route":
-        how = draw(st.sampled_from((f"via {gateway}", f"via {peer}", f"dev {devices[0]}", f"via {peer} dev eth0 onlink")))
+        hows = (f"via {gateway}", f"via {peer}", f"dev {devices[0]}", f"via {peer} dev eth0 onlink")
+        how = draw(st.sampled_from(hows))
         return node, f"ip route replace {prefix} {how} table {table} metric {draw(st.integers(0, 2))}"
     if pick == "bad":
         bad = draw(st.sampled_from(("blackhole", "unreachable", "prohibit", "throw")))
@@ -96,7 +111,9 @@ def mutations(draw: st.DrawFn, kind: str) -> Line:
             )
         )  # fmt: skip
         extra = draw(st.sampled_from(("", "", "", " suppress_prefixlength 0")))
-        act = draw(st.sampled_from((f"lookup {table}", f"lookup {table}", "blackhole", "unreachable", "prohibit")))
+        act = draw(
+            st.sampled_from((f"lookup {table}", f"lookup {table}", "blackhole", "unreachable", "prohibit"))
+        )
         extra = extra if act.startswith("lookup") else ""
         return node, f"ip rule add {who} {act}{extra} prio {draw(st.integers(1, 2000))}"
     if pick == "sysctl":
@@ -104,7 +121,8 @@ def mutations(draw: st.DrawFn, kind: str) -> Line:
         dev = draw(st.sampled_from(everything))
         return node, f"sysctl {key.format(dev=dev)}={draw(st.sampled_from(values))}"
     if pick == "mtu":
-        return draw(st.sampled_from((node, "sw"))), f"ip link set {device} mtu {draw(st.sampled_from((1400, 1280, 9000)))}"
+        mtu = draw(st.sampled_from((1400, 1280, 9000)))
+        return draw(st.sampled_from((node, "sw"))), f"ip link set {device} mtu {mtu}"
     if pick == "down":
         return node, f"ip link set {device} down"
     if pick == "flag":
@@ -115,13 +133,16 @@ def mutations(draw: st.DrawFn, kind: str) -> Line:
         lladdr = draw(st.sampled_from(("02:00:00:00:00:66", "02:02:00:00:00:0c", "02:00:00:00:00:02")))
         return node, f"ip neigh replace {target} lladdr {lladdr} dev {device} nud permanent"
     if pick == "address":
-        word = draw(st.sampled_from(("add 198.51.100.7/32", f"add {VIP}/32", f"del {addresses(kind)[node]}/24")))
+        word = draw(
+            st.sampled_from(("add 198.51.100.7/32", f"add {VIP}/32", f"del {addresses(kind)[node]}/24"))
+        )
         return node, f"ip addr {word} dev {draw(st.sampled_from((*devices, 'lo')))}"
     return node, f"bridge fdb replace 02:02:00:00:00:0c dev {ports[0]} master static"
 
 
 MUTATIONS = (
-    "route", "route", "bad", "delete", "rule", "rule", "sysctl", "sysctl", "mtu", "down", "flag", "neigh", "address", "fdb",
+    "route", "route", "bad", "delete", "rule", "rule", "sysctl", "sysctl", "mtu", "down", "flag", "neigh",
+    "address", "fdb",
 )  # fmt: skip
 SYSCTLS = (
     ("net.ipv4.ip_forward", "01"), ("net.bridge.bridge-nf-call-iptables", "01"),

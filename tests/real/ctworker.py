@@ -25,7 +25,8 @@ MACS = {
 }
 libc = ctypes.CDLL(None, use_errno=True)
 TCP_STATES = (
-    "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2",
+    "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE",
+    "SYN_SENT2",
 )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ class Table:
 
     def dump(self) -> list[dict[str, Any]]:
         self.sock.send(struct.pack("IHHII", 20, (1 << 8) | 1, 0x301, 1, 0) + struct.pack("BBH", 2, 0, 0))
-        out = []
+        out: list[dict[str, Any]] = []
         while True:
             data, at = self.sock.recv(1 << 18), 0
             while at + 16 <= len(data):
@@ -103,9 +104,8 @@ def main() -> None:
         for host in (*range(1, 10), *range(250, 254)):
             run(f"ip -n r neigh add 10.0.{n}.{host} lladdr {MACS[f'x{n}']} dev r{n} nud permanent")
     run("ip -n r link set lo up")
-    run(
-        "ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.all.send_redirects=0"
-    )
+    keys = "ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.all.send_redirects=0"
+    run(f"ip netns exec r sysctl -qw net.ipv4.{keys}")
     wires = []
     for n in (0, 1):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)

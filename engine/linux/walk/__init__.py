@@ -12,7 +12,10 @@
     programs.py   what eBPF programs at a device do with a frame
     inbound.py    receive, check the source, route, forward or take in
     outbound.py   send, and put out
-    nat.py        conntrack lookup, NAT set-up and rewriting
+    track.py      conntrack: look up, begin, confirm
+    nattuple.py   which address and port a connection is translated to
+    nat.py        NAT set-up and rewriting
+    ipvs.py       virtual services (words_ipvs.py: its whys)
     deliver.py    sockets, ICMP, resets: what a kernel answers by itself
 
 Theory. One packet is one `Walker` run. Functions take a frame or an skb and return an Event: the frame's next

@@ -10,6 +10,7 @@ net/netfilter/ipvs/ip_vs_{core,xmit,nfct}.c of Linux 6.1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.linux.addr import is_loopback, text4
@@ -456,7 +457,7 @@ def error_forward(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> Ev
 
 
 #: hook -> (priority, function), from ip_vs_ops4
-PLACES = {
+PLACES: dict[str, tuple[tuple[int, Callable[[Walker, Netns, str, Skb, Place], Event | None]], ...]] = {
     "INPUT": ((98, back), (99, into)),
     "OUTPUT": ((-99, back), (-98, into)),
     "FORWARD": ((99, error_forward), (100, back)),

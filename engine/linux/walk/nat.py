@@ -20,12 +20,10 @@ from engine.linux.skb import Skb
 from engine.linux.source import select_address
 from engine.linux.walk import hooks, routing, rowtext, words
 from engine.linux.walk.nattuple import Wanted, unique
-from engine.linux.walk.track import attach
 from engine.linux.walk.walker import End, Walker
 from engine.linux.xt.run import Nat
 from engine.say import Said
 
-__all__ = ["apply", "attach", "bind", "is_error", "rewritten", "run", "undecided"]
 DST_HOOKS = ("PREROUTING", "OUTPUT")
 LOOPBACK = 127 << 24 | 1
 

@@ -132,8 +132,16 @@ def talk(w: Wires, calls: list[Talk], name: str, proto: str, dst: str, port: str
     """Connect and leave it open (three segments), or send a datagram and get its echo."""
     if proto == "udp":
         request = Payload(protocol="echo", text="x", size=1)
-        more = {"sport": int(sport), "request": request, "serve": echo}
-        udp_call(w.net, w.id(name), ip4(dst), int(port), choose=w.choose, **more)
+        udp_call(
+            w.net,
+            w.id(name),
+            ip4(dst),
+            int(port),
+            choose=w.choose,
+            sport=int(sport),
+            request=request,
+            serve=echo,
+        )
         return
     me, there = ip4("10.1.1.2"), (ip4(dst), int(port))
     end = segment(w, name, me, int(sport), *there, "S", 1000, 0)

@@ -78,7 +78,7 @@ def check(seed: int) -> tuple[int, int]:
     rules = Rules(seed)
     net = rules.net()
     text = "\n".join(listing(net).values())
-    steps = 0
+    flows = steps = 0
     with Kernel() as kernel:
         kernel.build(net)
         assert lines(read(kernel, net)) == lines(listing(net)), f"seed {seed}"
@@ -86,14 +86,21 @@ def check(seed: int) -> tuple[int, int]:
         late = False  # an error about an unknown neighbour comes when the worker listens no more
         for number in range(FLOWS):
             netns, proto, dst, port = rules.flow(number)
-            found = pair.send(Flow(netns=netns, proto=proto, dst=dst, dport=port, sport=30001 + number))
+            sport = 30001 + number
+            found = pair.send(Flow(netns=netns, proto=proto, dst=dst, dport=port, sport=sport))
             assert found.same, "\n".join([f"seed {seed}, flow {number}", found.grid(), text])
             steps += found.count
+            flows += 1
             late = late or found.journey.outcome in (Outcome.UNRESOLVED_NEIGHBOUR, Outcome.NO_ROUTE)
+            if found.flow.sport != sport:
+                late = (
+                    True  # it was sent twice, and what limits and counters remember may differ from here on
+                )
+                break
         assert late or lines(read(kernel, net)) == lines(listing(pair.net)), (
             f"seed {seed}: counters and dynamic sets"
         )
-    return FLOWS, steps
+    return flows, steps
 
 
 @pytest.mark.parametrize("group", range(GROUPS * ROUNDS))

@@ -155,7 +155,7 @@ async def exercise(pilot: Pilot[int]) -> None:
     """A repair, checked before anything was repaired: the counter-example stands at its hop."""
     await lesson(pilot, 6)
     screen = pilot.app.screen
-    screen._open_exercise("only-from-the-server", 1)  # type: ignore[attr-defined]
+    screen.do.pose("only-from-the-server", 1)  # type: ignore[attr-defined]
     await settled(pilot)
     await until(pilot, lambda: screen.query_one(ExercisePane).posed is not None, "the exercise is posed")
     await settled(pilot)

@@ -195,6 +195,9 @@ class LessonScreen(LessonPackets):
 
     @on(DoPane.ExerciseClosed)
     def _left_exercise(self) -> None:
+        posed = self.desk.posed if self.desk is not None else None
+        if posed is not None and posed.question is not None:
+            self._first_play()  # the packet of the question goes with it
         self._go("read")
         self._mark()
 

@@ -521,3 +521,12 @@ async def test_the_word_for_coming_stands_in_one_column(tmp_path: Path, lang: st
     async with sitting(tmp_path, size=(120, 40), lang=lang) as s:
         ends = {cell_len(line.split(word)[0]) for line in s.text().splitlines() if word in line[:60]}
         assert len(ends) == 1
+
+
+async def test_the_packet_of_a_question_goes_with_its_exercise(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        await open_exercise(s, "source-on-the-wire")
+        assert s.player.playback.hidden is not None
+        await s.press("x")
+        await s.settled()
+        assert s.player.playback.hidden is None and not s.lesson.see.empty

@@ -2,9 +2,9 @@
 
 Rules. A record holds what `ip link add ... type KIND` can say and refuses to be wrong; it does nothing. A device
 without a record here (lo, a NIC, veth, bridge, dummy, ifb) has `info` None. The device below (`dev`, `link`)
-is `Link.lower`, not here, because it is a device of a namespace. What a kind does with packets stands in `walk/tunnel.py` and its
-neighbours. Sources: include/uapi/linux/if_link.h; drivers/net/{vxlan,geneve,macvlan,ipvlan,wireguard,tun.c},
-net/ipv4/ipip.c.
+is `Link.lower`, not here, because it is a device of a namespace. What a kind does with packets stands in
+`walk/devices.py` and what it names. Sources: include/uapi/linux/if_link.h; drivers/net/{vxlan,geneve,macvlan,ipvlan,
+wireguard,tun.c}, net/ipv4/ipip.c.
 """
 
 from __future__ import annotations

@@ -326,7 +326,11 @@ def layer_json(layer: Layer) -> dict[str, Any]:
             continue
         elif isinstance(value, Packet):
             value = value.to_json()
-        elif value is None or (isinstance(layer, Icmp) and f.name == "mtu" and not value) or (isinstance(layer, IPv4) and f.name in ("mf", "offset") and not layer.is_fragment):
+        elif (
+            value is None
+            or (isinstance(layer, Icmp) and f.name == "mtu" and not value)
+            or (isinstance(layer, IPv4) and f.name in ("mf", "offset") and not layer.is_fragment)
+        ):
             continue
         out[f.name] = int(value) if isinstance(value, enum.IntEnum) else value
     return out

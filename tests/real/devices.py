@@ -117,7 +117,8 @@ def third_node() -> Lines:
         "ip -n sw link set port-n3 up",
         "ip -n n3 addr add 192.168.50.13/24 dev eth0",
         "ip -n n3 link set eth0 up",
-        "ip -n n3 link add flannel.1 address 02:03:00:00:00:03 type vxlan id 1 local 192.168.50.13 dstport 8472 nolearning",
+        "ip -n n3 link add flannel.1 address 02:03:00:00:00:03 type vxlan id 1 local 192.168.50.13 dstport 8472 "
+        "nolearning",
         "ip -n n3 link set flannel.1 up",
     ]
 

@@ -2,9 +2,9 @@
 
     AddDevice(netns="n1", name="flannel.1", lower="eth0", info=Vxlan(vni=1, learning=False))
 
-Rules. As in link.py: every check before the first change. MTUs are those that the kernel chooses: what the device below,
-or the way to the remote, leaves after the headers. Measured on Linux 6.18 (vxlan, macvlan, tun) and on 6.1 in User-Mode
-Linux (ipip, geneve, ipvlan); WireGuard by its source.
+Rules. As in link.py: every check before the first change. MTUs are those that the kernel chooses: what the device
+below, or the way to the remote, leaves after the headers. Measured on Linux 6.18 (vxlan, macvlan, tun) and on 6.1 in
+User-Mode Linux (ipip, geneve, ipvlan); WireGuard by its source.
 """
 
 from __future__ import annotations
@@ -267,9 +267,9 @@ def check_change(old: LinkInfo, new: LinkInfo) -> None:
                 raise OpError("EOPNOTSUPP", f"Error: Cannot change {word}.")
     if isinstance(old, Macvlan) and isinstance(new, Macvlan) and passthru(old) != passthru(new):
         raise OpError("EINVAL", INVALID)
-    if isinstance(old, Geneve) and isinstance(new, Geneve):
-        if (old.vni, old.port, old.external) != (new.vni, new.port, new.external):
-            raise OpError("EOPNOTSUPP", "RTNETLINK answers: Operation not supported")
+    geneve = isinstance(old, Geneve) and isinstance(new, Geneve)
+    if geneve and any(getattr(old, key) != getattr(new, key) for key in ("vni", "port", "external")):
+        raise OpError("EOPNOTSUPP", "RTNETLINK answers: Operation not supported")
     if isinstance(old, Ipip) and isinstance(new, Ipip) and old.fallback:
         raise OpError("EINVAL", INVALID)
 

@@ -11,8 +11,8 @@ import hashlib
 from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
-from engine.linux.net import Net, Netns
 from engine.linux.linkinfo import Ipip, Ipvlan, Macvlan, Vxlan
+from engine.linux.net import Net, Netns
 from engine.linux.ops.address import AddAddress, DelAddress, need_device
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.linkstate import (

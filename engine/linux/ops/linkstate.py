@@ -83,7 +83,8 @@ def watch(net: Net, ns: Netns, link: Link) -> list[tuple[Netns, int]]:
 
 
 def react(net: Net, had: list[tuple[Netns, int]]) -> None:
-    """After a change: devices that lost their carrier forget neighbours (arp_evict_nocarrier), nexthop objects and learned entries."""
+    """After a change: devices that lost their carrier forget neighbours (arp_evict_nocarrier), nexthop objects and
+    learned entries."""
     for space, index in had:
         link = space.links.get(index)
         if link is not None and not carrier(net, space, link):

@@ -374,13 +374,14 @@ def port_out(
         end = hooks.run_hook(w, ns, "POSTROUTING", skb, w.at(ns, out.name, "out"))
         if end is not None:
             return end
-        assert frame.eth is not None
-        frame = skb.packet.framed(frame.eth)
-        header: Ethernet = frame.eth
+        header = frame.eth
+        assert header is not None
+        frame = skb.packet.framed(header)
         pieces = [] if skb.packet.ip.df else fragments.pieces_of(skb, out.mtu)
         if len(pieces) > 1:
             # What netfilter has put together is cut again (br_nf_dev_queue_xmit).
-            return fragments.each(w, w.at(ns, out.name, "out"), skb.packet, pieces, out.mtu, lambda one, piece: transmit(
+            at = w.at(ns, out.name, "out")
+            return fragments.each(w, at, skb.packet, pieces, out.mtu, lambda one, piece: transmit(
                 one, ns, out, piece.framed(header), mark=skb.mark, skb=replace(skb, packet=piece)
             ))  # fmt: skip
     if frame.ip_length() > out.mtu:

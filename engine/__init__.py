@@ -15,8 +15,8 @@ linux       A Linux box's network; standard library only.
             target_more.py target_nat.py target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py names.py
             vocabulary.py wordreader.py reader.py parse.py check.py refused.py command.py restore.py text.py
   nft/      types.py seen.py keys.py jhash.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then
-            the language: lexer.py reader.py read_value.py read_expr.py context.py read_rule.py parse.py check.py
-            suggest.py batch.py text.py command.py
+            the language: lexer.py reader.py read_value.py read_expr.py context.py read_rule.py cmd.py read_block.py
+            parse.py check.py suggest.py refused.py batch_sets.py batch.py text.py command.py
   ipset/    rows.py kinds.py buckets.py sets.py expand.py packet.py text.py spell.py read.py refused.py
             command.py
   ipvs/     rows.py states.py table.py sched.py hashing.py

@@ -140,7 +140,8 @@ class Netns:
             sysctls=dict(self.sysctls), nsids=dict(self.nsids), link_stats=dict(self.link_stats),
             path_mtus=dict(self.path_mtus), next_ifindex=self.next_ifindex, fib_split=self.fib_split,
             custom_local=self.custom_local, proxies=set(self.proxies), fragments=dict(self.fragments),
-            nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes), )  # fmt: skip
+            nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
+        )  # fmt: skip
 
     def link(self, name: str) -> Link | None:
         index = self.names.get(name)

@@ -74,8 +74,11 @@ def line(rng: random.Random) -> list[str]:
         if rng.random() < 0.4:
             words.append(f"{name}: {rng.choice(TRACK)}")
         for _ in range(rng.randint(0, 2)):
-            if rng.random() < 0.5:
-                words.append(f"{name}: {rng.choice(RULES)}")
+            rule = rng.choice(RULES)
+            # Behind a machine that tracks, a fragment's checksum counts as verified and REJECT speaks: only the first
+            # machine on the way may reject here.
+            if rng.random() < 0.5 and (name == "r" or "REJECT" not in rule):
+                words.append(f"{name}: {rule}")
         if name in ("r", "s") and rng.random() < 0.3:
             words.append(f"{name}: {rng.choice(NAT).format(out='out')}")
         if rng.random() < 0.15:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.linux.addr import Prefix, ip4
 from engine.linux.net import Net
-from engine.linux.nft.batch import NftRefused
+from engine.linux.nft.refused import NftRefused
 from engine.linux.ops import (
     AddAddress,
     AddBox,

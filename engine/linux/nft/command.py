@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from engine.errors import NotModelled
 from engine.linux.net import Net, Netns
 from engine.linux.nft import suggest
-from engine.linux.nft.batch import NftRefused
+from engine.linux.nft.cmd import Cmd
 from engine.linux.nft.lexer import NftError
-from engine.linux.nft.parse import Cmd, commands
+from engine.linux.nft.parse import commands
+from engine.linux.nft.refused import NftRefused
 from engine.linux.nft.tables import Table
 from engine.linux.nft.text import Style, chain_text, object_text, set_text, table_text
 from engine.linux.nft.types import Numeric

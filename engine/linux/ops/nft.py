@@ -8,9 +8,10 @@ nft's.
 from __future__ import annotations
 
 from engine.linux.net import Net, Netns
-from engine.linux.nft.batch import Batch, NftRefused
+from engine.linux.nft.batch import Batch
 from engine.linux.nft.lexer import NftError
 from engine.linux.nft.parse import commands
+from engine.linux.nft.refused import NftRefused
 from engine.linux.ops.base import Op, handles
 from engine.linux.xt.tables import LAYOUT, Xtables
 from engine.record import dataclass

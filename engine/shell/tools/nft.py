@@ -14,7 +14,10 @@ from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools.iptables import may_administer
 
-ROOT = "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted"
+ROOT = (
+    "Operation not permitted (you must be root)\n"
+    "netlink: Error: cache initialization failed: Operation not permitted"
+)
 VERBS = ("add", "create", "delete", "flush", "insert", "list", "rename", "replace", "reset")
 OBJECTS = ("table", "chain", "rule", "set", "map", "element", "counter", "quota", "limit")
 LISTS = ("ruleset", "table", "tables", "chain", "chains", "set", "sets", "map", "maps", "counters", "quotas", "limits")
@@ -97,7 +100,7 @@ TOOL = Tool(
     complete=_complete,
     group="net",
     usage=(
-        "nft [-a] [-s] list ruleset | table [FAMILY] TABLE | chain|set|map [FAMILY] TABLE NAME | tables | chains | sets",
+        "nft [-a] [-s] [-n] list ruleset|tables|chains|sets | table [FAMILY] TABLE | chain|set|map [FAMILY] TABLE NAME",
         "nft add|create|delete table|chain|set|map|counter|quota|limit [FAMILY] TABLE [NAME] ['{ ... }']",
         "nft add|insert|replace|delete rule [FAMILY] TABLE CHAIN [handle N | index N] STATEMENT...",
         "nft add|delete element [FAMILY] TABLE SET '{ ... }' | flush ruleset|table|chain|set | rename chain | reset",

@@ -7,8 +7,8 @@ import pytest
 from engine.errors import NotModelled
 from engine.linux.journey import Outcome, Step, StepKind
 from engine.linux.net import Net
-from engine.linux.nft.batch import NftRefused
 from engine.linux.nft.jhash import jhash, scaled
+from engine.linux.nft.refused import NftRefused
 from engine.linux.nft.text import Style, table_text
 from engine.linux.ops import NftApply, apply
 from engine.linux.walk import hooks

@@ -32,7 +32,8 @@ def read(text: str, family: str) -> Rule:
 
 @settings(max_examples=400, deadline=None)
 @given(
-    st.lists(st.sampled_from((*MATCHES, *CHANGES, "counter")), min_size=1, max_size=4, unique=True), st.sampled_from(ENDS),
+    st.lists(st.sampled_from((*MATCHES, *CHANGES, "counter")), min_size=1, max_size=4, unique=True),
+    st.sampled_from(ENDS),
     st.sampled_from(("ip", "inet")), st.sampled_from(("", ' comment "a b"')),
 )  # fmt: skip
 def test_a_rule_is_read_as_it_is_printed(parts: list[str], end: str, family: str, comment: str) -> None:

@@ -143,7 +143,7 @@ def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
     mtu = routing.way_mtu(w, ns, route, skb.packet.ip.dst, forwarded=not skb.local).mtu
     if skb.packet.length() > mtu and skb.packet.ip.df:
         why = words.MTU_EXCEEDED(size=skb.packet.length(), oif=out.name, mtu=mtu)
-        answer = None if skb.local else deliver.icmp_error(ns, skb, 3, 4, mtu=mtu)
+        answer = deliver.icmp_error(ns, skb, 3, 4, mtu=mtu)
         error = "EMSGSIZE" if skb.local else ""
         return w.drop(at, skb.packet, why, Outcome.TOO_BIG, error=error, answer=answer)
     pieces = fragments.pieces_of(skb, mtu)

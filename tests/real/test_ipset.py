@@ -84,3 +84,40 @@ def test_random_lines(group: int, record_property: Callable[[str, object], None]
     size = SEEDS // 4
     count = check(range(group * size, (group + 1) * size))
     record_property("ipset lines compared", count)
+
+
+RESTORE = """
+def ran(argv, text=""):
+    done = subprocess.run(["ipset", *argv], input=text, capture_output=True, text=True)
+    return [done.stdout, done.stderr, done.returncode]
+out = []
+for text, flags in data:
+    out.append([ran(["restore", *flags], text), ran(["save"])])
+    for turn in (1, 2):
+        for name in subprocess.run(["ipset", "list", "-n"], capture_output=True, text=True).stdout.split():
+            subprocess.run(["ipset", "destroy", name], capture_output=True)
+json.dump(out, sys.stdout)
+"""
+
+
+def restore_text(seed: int) -> str:
+    """Lines that change something; ranges of many thousands only take time."""
+    out = []
+    for argv in Maker(seed).lines(LINES):
+        if argv[0] in ("list", "save", "test", "frob") or "0.0.0.0" in argv or "-10.0.1." in " ".join(argv):
+            continue
+        out.append(" ".join(f'"{word}"' if " " in word or not word else word for word in argv))
+    return "\n".join(out) + "\n"
+
+
+@pytest.mark.parametrize("group", range(2 * ROUNDS))
+def test_random_texts(group: int, record_property: Callable[[str, object], None]) -> None:
+    """`ipset restore`: what it says and what it leaves, also when it stops in the middle."""
+    seeds = range(group * 60, (group + 1) * 60)
+    cases = [(restore_text(seed), ["-exist"] if seed % 3 else []) for seed in seeds]
+    for seed, (text, flags), (said, left) in zip(seeds, cases, inside(RESTORE, cases), strict=True):
+        net, changes = lab()
+        ours = run(net, "h", ["restore", *flags], changes.do, text)
+        assert ours == (settled(said[0]), settled(said[1]), said[2]), f"seed {seed}\n{text}"
+        assert run(net, "h", ["save"], changes.do)[0] == settled(left[0]), f"seed {seed}\n{text}"
+    record_property("ipset texts restored", len(cases))

@@ -10,6 +10,7 @@ lib/ipset.c, lib/session.c of ipset 7.17.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
@@ -164,7 +165,7 @@ def act(net: Net, netns: str, asking: Asking, do: Do) -> Result:
         try:
             do(kind(netns=netns, name=checked[0] if checked else ""))
         except IpsetRefused as error:
-            if not (exist and error.code == "ENOENT"):
+            if not (exist and error.code == "ENOENT" and command == "destroy"):
                 raise
     elif command == "rename":
         do(IpsetRename(netns=netns, name=checked[0], new_name=checked[1]))
@@ -293,13 +294,20 @@ def restore(net: Net, netns: str, content: str, do: Do, *, exist: bool = False) 
                 release(net, netns, held, do)
                 continue
             asking = ask(split(line), line=True)
+            # -exist holds for the rest of the text; what was kept back goes as its first line says.
+            exist = exist or "exist" in asking.flags
             if exist:
                 asking.flags |= {"exist"}
             if asking.command in ("add", "del"):
-                if held and (held[0][1].name != asking.names[0] or _verb(held[0][1]) != asking.command):
+                op = read_change(net, netns, asking)
+                if held and (held[0][1].name != op.name or _verb(held[0][1]) != asking.command):
                     release(net, netns, held, do)
-                held.append((number, read_change(net, netns, asking)))
+                held.append((number, replace(op, exist=held[0][1].exist if held else op.exist)))
                 continue
+            if asking.command == "create":
+                # The whole line is read before the kernel hears of those that were kept back.
+                with suppress(IpsetRefused):
+                    read_create(netns, asking)
             release(net, netns, held, do)
             if asking.command == "quit":
                 return "".join(out), "", 0

@@ -82,4 +82,8 @@ def render(error: IpsetRefused | Problem, line: int = 0) -> tuple[str, int]:
     else:
         text, status, named, hint = error.message, error.status, error.named, HINT if error.usage else ""
     where = f"Error in line {line}: " if line and named else ""
+    _, newline, last = text.rpartition("\n")
+    if where and newline:
+        # The line's number writes over what was said before; a port that is no port is said without it.
+        where, text = ("", text) if last.startswith("cannot parse") else (where, last)
     return f"ipset v{VERSION}: {where}{text}\n{hint}", status

@@ -102,7 +102,9 @@ RULES = st.builds(
     Rule, priority=st.integers(1, 999), table=st.integers(1, 300), fwmark=st.just(0), fwmask=st.just(0),
     tos=st.sampled_from([0, 4, 0x10]), ipproto=st.sampled_from([0, 1, 6, 17, 200]), sport=RANGES, dport=RANGES,
     uids=st.none() | st.tuples(st.integers(0, 9), st.integers(9, 0xFFFFFFFE)), suppress=st.integers(-1, 32),
-) | st.builds(Rule, priority=st.integers(1, 9), table=st.just(0), action=st.just("goto"), target=st.integers(10, 99))  # fmt: skip
+) | st.builds(
+    Rule, priority=st.integers(1, 9), table=st.just(0), action=st.just("goto"), target=st.integers(10, 99)
+)  # fmt: skip
 
 
 @given(ROUTES)

@@ -168,7 +168,8 @@ class World:
         return (
             f"ip rule add{maybe(0.1 if wide else 0, 'not')} pref {rng.randint(1, 60)}"
             f"{maybe(0.25, f'from {self.prefix()}')}"
-            f"{some or maybe(0.25, f'to {self.prefix()}')}{maybe(0.15, f'fwmark {rng.randint(0, 3)}/{rng.choice((1, 3, 255))}')}"
+            f"{some or maybe(0.25, f'to {self.prefix()}')}"
+            f"{maybe(0.15, f'fwmark {rng.randint(0, 3)}/{rng.choice((1, 3, 255))}')}"
             f"{maybe(0.15, f'iif {rng.choice(INPUTS)}')}{maybe(0.1, f'oif {rng.choice(DEVICES)}')}"
             f"{maybe(0.15, f'ipproto {rng.choice(PROTOS)}')}{maybe(0.1, f'sport {first}-{first + 99}')}"
             f"{maybe(0.1, 'dport 1-512')}{maybe(0.1, f'tos {rng.choice((4, 8, 0x10)):#x}')}"
@@ -194,7 +195,8 @@ class World:
             iif=rng.choice(DEVICES) if came_in else "",
             oif="" if came_in or rng.random() < 0.9 else rng.choice(DEVICES),
             mark=rng.choice((0, 0, 1, 2, 3, 257)), tos=rng.choice((0, 0, 4, 8, 0x10, 0x1C, 0xE0)), proto=proto,
-            sport=rng.randint(1, 1100) if proto in (6, 17) else 0, dport=rng.randint(1, 1100) if proto in (6, 17) else 0,
+            sport=rng.randint(1, 1100) if proto in (6, 17) else 0,
+            dport=rng.randint(1, 1100) if proto in (6, 17) else 0,
         )  # fmt: skip
 
 

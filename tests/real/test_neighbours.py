@@ -27,8 +27,8 @@ ROUNDS = int(os.environ.get("K8SNET_REAL_ROUNDS", "1"))
 MACHINES, MESSAGES = 30, 25
 ASKERS = (0x020000000A01, 0x020000000A02)
 IPS = ("10.0.0.2", "10.0.0.3", "10.0.1.2", "10.0.9.9", "192.168.7.7", "0.0.0.0", "10.0.0.1")
-TARGETS = ("10.0.0.1", "10.0.0.11", "10.0.1.1", "10.0.5.1", "10.0.0.99", "10.0.1.77", "10.0.7.7", "127.0.0.1", "10.0.0.2",
-           "10.0.9.9", "172.16.0.1")  # fmt: skip
+TARGETS = ("10.0.0.1", "10.0.0.11", "10.0.1.1", "10.0.5.1", "10.0.0.99", "10.0.1.77", "10.0.7.7", "127.0.0.1",
+           "10.0.0.2", "10.0.9.9", "172.16.0.1")  # fmt: skip
 CONFS = ("arp_ignore", "arp_ignore", "arp_filter", "proxy_arp", "arp_accept", "rp_filter", "drop_gratuitous_arp",
          "accept_local", "forwarding", "route_localnet")  # fmt: skip
 

@@ -81,10 +81,13 @@ async def lesson(pilot: Pilot[int], step: int) -> None:
     entry = catalog.find(LESSON)
     assert entry is not None
     app.open_lesson(entry, step)
-    await until(pilot, lambda: bool(app.screen.query("#player")), "the lesson has opened")
+    await until(pilot, lambda: bool(getattr(app.screen, "loaded", False)), "the lesson has opened")
     await settled(pilot)
-    blocks = app.screen.query(RunBlock)
-    await until(pilot, lambda: all(block.size.height > 0 for block in blocks), "the outputs are written")
+
+    def written() -> bool:
+        return all(block.size.height > 0 for block in app.screen.query(RunBlock) if block.display)
+
+    await until(pilot, written, "the outputs are written")
 
 
 async def watching(pilot: Pilot[int], step: int, kind: StepKind, fraction: float = 0.5) -> None:

@@ -175,9 +175,7 @@ def proxies_of(ip: Ip, device: str, to: Prefix | None) -> list[tuple[int, int]]:
 
 
 def emit_proxy(ip: Ip, key: tuple[int, int], hide: tuple[str, ...]) -> None:
-    ip.emit(
-        neigh_text.proxy_text(ip.ns, key, hide=hide) + " ", neigh_text.proxy_json(ip.ns, key, hide=hide)
-    )
+    ip.emit(neigh_text.proxy_text(ip.ns, key, hide=hide) + " ", neigh_text.proxy_json(ip.ns, key, hide=hide))
 
 
 def chosen(ip: Ip, device: str, to: Prefix | None, states: set[str]) -> list[Neighbour]:

@@ -36,8 +36,8 @@ from engine.shell.tools.ip_route_get import downs, get
 OTHER_TYPES = ("multicast", "anycast", "nat", "xresolve")
 #: words of a route that are real and not modelled: (word, may be abbreviated)
 REFUSED = (
-    ("as", False), ("from", False), ("expires", False), ("reordering", True), ("rtt", False), ("rto_min", False), ("window", True), ("cwnd", True),
-    ("initcwnd", True), ("initrwnd", True), ("features", True), ("quickack", True), ("congctl", True),
+    ("as", False), ("from", False), ("expires", False), ("reordering", True), ("rtt", False), ("rto_min", False),
+    ("window", True), ("cwnd", True), ("initcwnd", True), ("initrwnd", True), ("features", True), ("quickack", True), ("congctl", True),
     ("rttvar", True), ("ssthresh", True), ("realms", True), ("vrf", True),
     ("pref", True), ("ttl-propagate", False), ("fastopen_no_cookie", True),
 )  # fmt: skip

@@ -114,7 +114,14 @@ def model_call(net: Net, flow: Flow, choose: Choose) -> Call:
     if flow.proto == "udp":
         request = Payload(protocol="echo", text="x" * flow.size, size=flow.size)
         return udp_call(
-            net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, request=request, serve=echo,
+            net,
+            flow.netns,
+            dst,
+            flow.dport,
+            choose=choose,
+            sport=flow.sport,
+            request=request,
+            serve=echo,
             strict=not flow.cut,
         )
     return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, stay=True)

@@ -18,8 +18,8 @@ from engine.linux.ops.ports import PORT_DEFAULTS
 from engine.linux.text import nexthop as nexthop_text
 from engine.linux.text import route as route_text
 from engine.linux.text import rule as rule_text
-from engine.real import devices
 from engine.linux.xt.tables import TABLES, Xtables, builtin
+from engine.real import devices
 
 #: what a namespace must not inherit from the machine that runs the worker
 BASE_SYSCTLS = {
@@ -129,7 +129,8 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
             if link.kind == "loopback" and a.addr >> 24 == 127:
                 continue
             brd = f" broadcast {text4(a.broadcast)}" if a.broadcast else ""
-            ip.append(f"addr add {text4(a.addr)}/{a.length}{brd} scope {a.scope} dev {link.name}" + " noprefixroute" * a.noprefixroute)
+            plain = " noprefixroute" * a.noprefixroute
+            ip.append(f"addr add {text4(a.addr)}/{a.length}{brd} scope {a.scope} dev {link.name}{plain}")
     routes = [
         r for t, table in ns.tables.items() if t != LOCAL for r in table.routes() if r.proto != "kernel"
     ]

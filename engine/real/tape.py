@@ -192,7 +192,11 @@ class Tape:
                 offset = statement.of.offset
                 for number in range(count):
                     found = statement.source.find(seen, (number + offset,))[1]
-                    if isinstance(found, Element) and isinstance(found.data, Verdict) and found.data.text() == verdict:
+                    if (
+                        isinstance(found, Element)
+                        and isinstance(found.data, Verdict)
+                        and found.data.text() == verdict
+                    ):
                         return number
             address = getattr(statement, "address", None)
             if isinstance(address, Lookup) and isinstance(address.of, Numgen):

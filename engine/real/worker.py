@@ -341,7 +341,7 @@ class Worker:
 
     @staticmethod
     def learned(act: dict[str, Any], sock: socket.socket) -> str | None:
-        """What the sender's socket knows now: "" for an answer, or an errno. None: a raw socket saw another's packet."""
+        """What the sender's socket knows now: "" = answered, an errno, None = a raw socket saw another's packet."""
         import errno
 
         if act["proto"] == "tcp":

@@ -23,7 +23,8 @@ from engine.say import Said
 #: Seconds that a step stands still for at normal speed; 0 = it is passed over while playing.
 DWELL: dict[StepKind, float] = {
     StepKind.SEND: 0.9, StepKind.ROUTE: 1.1, StepKind.LOCAL: 0.0, StepKind.RPFILTER: 0.0, StepKind.CONNTRACK: 0.0,
-    StepKind.RULE: 0.0, StepKind.POLICY: 0.0, StepKind.NAT: 1.8, StepKind.IPVS: 1.4, StepKind.FORWARD: 0.0, StepKind.MTU: 0.0,
+    StepKind.RULE: 0.0, StepKind.POLICY: 0.0, StepKind.NAT: 1.8, StepKind.IPVS: 1.4, StepKind.FORWARD: 0.0,
+    StepKind.MTU: 0.0,
     StepKind.NEIGHBOUR: 0.0, StepKind.TRANSMIT: 0.0, StepKind.RECEIVE: 0.0, StepKind.BRIDGE: 1.1, StepKind.LEARN: 0.0,
     StepKind.ARP: 1.1, StepKind.ENCAP: 1.6, StepKind.DECAP: 1.6, StepKind.SOCKET: 0.9, StepKind.PROGRAM: 1.4,
     StepKind.BPF: 1.4,
@@ -31,7 +32,8 @@ DWELL: dict[StepKind, float] = {
 }  # fmt: skip
 #: Which step tells a hop best, when only one can be shown: the higher the better.
 WEIGHT: dict[StepKind, int] = {
-    StepKind.DROP: 100, StepKind.NAT: 90, StepKind.IPVS: 84, StepKind.ENCAP: 85, StepKind.DECAP: 85, StepKind.PROGRAM: 80,
+    StepKind.DROP: 100, StepKind.NAT: 90, StepKind.IPVS: 84, StepKind.ENCAP: 85, StepKind.DECAP: 85,
+    StepKind.PROGRAM: 80,
     StepKind.BPF: 82,
     StepKind.BRIDGE: 70, StepKind.SEND: 65, StepKind.ROUTE: 60, StepKind.SOCKET: 58, StepKind.ARP: 55,
     StepKind.LOCAL: 45, StepKind.NEIGHBOUR: 40, StepKind.RULE: 3, StepKind.FORWARD: 30, StepKind.POLICY: 2,
@@ -290,7 +292,6 @@ class _Cut:
 
 
 def _answers(walk: Walk) -> bool:
-    from engine.linux.packet import Arp
 
     message = walk.packet.arp if walk.packet is not None else None
     return message is not None and message.op == 2

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from engine.linux.addr import mac_text, text4
 from engine.linux.journey import Fidelity, Outcome, Step, StepKind
-from engine.linux.packet import ICMP_WORDS, Arp, Icmp, Packet, Tcp, Udp
+from engine.linux.packet import ICMP_WORDS, Icmp, Packet, Tcp, Udp
 from engine.say import Phrase, Said, plain
 
 #: One word for how a walk ended; `journey.OUTCOMES` has the sentence.

@@ -500,7 +500,8 @@ def main() -> None:
     worker = Worker()
     verbs = {
         "build": worker.build, "watch": worker.watch, "send": worker.send, "read": worker.read,
-        "reload": worker.reload, "serve": worker.answer, "routes": worker.routes, "arp": worker.arp, "try": worker.attempt_tool, "sysctl": worker.set_sysctls,
+        "reload": worker.reload, "serve": worker.answer, "routes": worker.routes, "arp": worker.arp,
+        "try": worker.attempt_tool, "sysctl": worker.set_sysctls,
     }  # fmt: skip
     for line in sys.stdin:
         request = json.loads(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -15,13 +16,14 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 30.0
 POLL = 0.02
+SOCKETS = itertools.count()
 
 
 class Tmux:
     """One tmux server with one window. `command` runs in a shell that stays, so that what it leaves can be seen."""
 
     def __init__(self, folder: Path, size: tuple[int, int], **environment: str) -> None:
-        self.socket = folder / "tmux"
+        self.socket = folder / f"tmux{next(SOCKETS)}"  # the server before it may still be ending
         columns, rows = size
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME")}
         self.environment = {

@@ -125,9 +125,7 @@ class Act:
     def answer(self, answering: Answering) -> tuple[End, Walk]:
         """What a kernel sends because of the packet before."""
         if not answering.device:
-            return self.walk(
-                answering.netns, answering.packet, ct_of=answering.ct_of, mark=answering.mark
-            )
+            return self.walk(answering.netns, answering.packet, ct_of=answering.ct_of, mark=answering.mark)
         ns = self.net.spaces[answering.netns]
         w = Walker(net=self.net, choose=self.choose, waiting=self.waiting)
         link = ns.links[ns.names[answering.device]]
@@ -209,8 +207,8 @@ def echoes(act: Act, end: End) -> tuple[Walk, ...]:
     return (act.answer(end.answer)[1],) if end.answer is not None else ()
 
 
-#: ICMP type 3 codes that a connected UDP socket reports; the others are left for IP_RECVERR (icmp_err_convert.fatal, and
-#: fragmentation needed, which __udp4_lib_err makes a hard error)
+#: ICMP type 3 codes that a connected UDP socket reports; the others are left for IP_RECVERR (icmp_err_convert.fatal,
+#: and fragmentation needed, which __udp4_lib_err makes a hard error)
 FATAL_CODES = (2, 3, 4, 6, 7, 8, 9, 10, 13, 14, 15)
 
 

@@ -52,8 +52,8 @@ def udp_call(
     depth: int = 0,
     strict: bool = False,
 ) -> Call:
-    """Send one datagram and wait for one answer. `strict`: it must not be cut (IP_PMTUDISC_DO). A program that says nothing leaves the outcome delivered, with the
-    error ETIMEDOUT for a caller that expected words."""
+    """Send one datagram and wait for one answer. `strict`: it must not be cut (IP_PMTUDISC_DO). A program
+    that says nothing leaves the outcome delivered, with the error ETIMEDOUT for a caller that expected words."""
     started = net.clock
     ns = net.spaces[netns]
     act = Act(net, choose)

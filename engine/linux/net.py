@@ -14,13 +14,13 @@ from typing import NamedTuple
 from engine.linux.conntrack import Conntrack
 from engine.linux.ctproto import SYSCTLS as CONNTRACK_SYSCTLS
 from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Route, Rule, Table, together
+from engine.linux.fragment import Key
 from engine.linux.ipset.sets import IpSets
 from engine.linux.ipvs.table import SYSCTLS as IPVS_SYSCTLS
 from engine.linux.ipvs.table import Ipvs
-from engine.linux.fragment import Key
+from engine.linux.nft.tables import Nft
 from engine.linux.packet import Packet
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
-from engine.linux.nft.tables import Nft
 from engine.linux.xt.tables import Xtables
 from engine.record import dataclass
 
@@ -160,10 +160,11 @@ class Netns:
     def address_type(self, address: int) -> str:
         """`inet_addr_type`: local, broadcast, or unicast for everything else. Until rules are touched the tables local
         and main are one, and the longest prefix of both decides. The question has no TOS."""
-        if self.fib_split:
-            route = self.tables[LOCAL].match(address, plain)
-        else:
-            route = together(self.tables, address, plain)
+        route = (
+            self.tables[LOCAL].match(address, plain)
+            if self.fib_split
+            else together(self.tables, address, plain)
+        )
         return route.type if route is not None and route.type in ("local", "broadcast") else "unicast"
 
     def sysctl(self, key: str) -> str:

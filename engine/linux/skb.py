@@ -7,8 +7,8 @@ entry never crosses a veth. The walker makes a fresh one wherever the kernel wou
 from __future__ import annotations
 
 from engine.linux.conntrack import NO_ZONE, CtEntry, Zone
-from engine.linux.packet import Ethernet, Packet
 from engine.linux.linkinfo import TunnelKey
+from engine.linux.packet import Ethernet, Packet
 from engine.linux.rows import Socket
 from engine.record import dataclass
 

@@ -79,7 +79,13 @@ def header(packet: bytes) -> dict[str, Any]:
         out["fragment"] = f"{(flags & 0x1FFF) * 8}+{total}{'+' if flags & 0x2000 else ''}"
         if flags & 0x1FFF:
             return out
-    if proto == 17 and len(l4) >= 30 and l4[8:12] == b"\x08\0\0\0" and l4[15] == 0 and l4[28:30] == b"\x08\x06":
+    if (
+        proto == 17
+        and len(l4) >= 30
+        and l4[8:12] == b"\x08\0\0\0"
+        and l4[15] == 0
+        and l4[28:30] == b"\x08\x06"
+    ):
         return {}  # ARP inside VXLAN: ARP is not compared
     if proto in (6, 17) and len(l4) >= 4:
         out["sport"], out["dport"] = struct.unpack(">HH", l4[:4])

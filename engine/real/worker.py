@@ -433,7 +433,9 @@ class Worker:
         self.enter(what["netns"])
         try:
             with arpframes.open_socket(what["device"]) as sock:
-                return {"answers": [arpframes.say(sock, message, what["wait"]) for message in what["messages"]]}
+                return {
+                    "answers": [arpframes.say(sock, message, what["wait"]) for message in what["messages"]]
+                }
         finally:
             self.enter("")
 

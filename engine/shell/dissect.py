@@ -14,7 +14,20 @@ from collections.abc import Callable
 from dataclasses import field
 
 from engine.linux.addr import mac_text, text4
-from engine.linux.packet import PROTO_NAMES, Arp, Fragment, Geneve, Icmp, IPv4, Packet, Payload, Proto, Tcp, Udp, Vxlan
+from engine.linux.packet import (
+    PROTO_NAMES,
+    Arp,
+    Fragment,
+    Geneve,
+    Icmp,
+    IPv4,
+    Packet,
+    Payload,
+    Proto,
+    Tcp,
+    Udp,
+    Vxlan,
+)
 from engine.linux.text.services import service
 from engine.linux.wire import dns
 from engine.linux.wire.encode import Wire, tcp_stamps, tcp_window
@@ -122,7 +135,9 @@ class Dissector:
             return self.icmp(l4, packet, size, time)
         if packet.ip.offset:
             number = int(packet.ip.proto)
-            named = PROTO_NAMES.get(Proto(number)) if number in PROTO_NAMES and self.names is not None else None
+            named = (
+                PROTO_NAMES.get(Proto(number)) if number in PROTO_NAMES and self.names is not None else None
+            )
             return named or f"ip-proto-{number}"
         if packet.ip.proto == Proto.IPIP and packet.inner is not None:
             return ("" if self.linked else "IP ") + self.ip(packet.inner, time)

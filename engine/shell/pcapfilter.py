@@ -16,7 +16,7 @@ from dataclasses import field
 
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import BROADCAST_MAC, Prefix, mac
-from engine.linux.packet import Arp, Icmp, IPv4, Packet, Tcp, Udp
+from engine.linux.packet import Icmp, IPv4, Packet, Tcp, Udp
 from engine.linux.text.services import any_port
 from engine.record import dataclass
 

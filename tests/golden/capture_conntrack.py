@@ -31,7 +31,10 @@ for line in sys.stdin.read().splitlines():
 def main() -> None:
     for path in sorted(HERE.glob("*.cmds")):
         done = subprocess.run(
-            ["unshare", "-Urnm", "python3", "-c", RUN, START], input=path.read_text(), capture_output=True, text=True
+            ["unshare", "-Urnm", "python3", "-c", RUN, START],
+            input=path.read_text(),
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise SystemExit(done.stderr)

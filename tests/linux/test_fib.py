@@ -23,7 +23,9 @@ def tables(*routes: Route) -> dict[int, Table]:
     return out
 
 
-def ask(dst: str, rules: list[Rule], rows: dict[int, Table], *, split: bool | None = None, **given: Any) -> Lookup:
+def ask(
+    dst: str, rules: list[Rule], rows: dict[int, Table], *, split: bool | None = None, **given: Any
+) -> Lookup:
     names = {"lo": 1, "eth0": 7, "eth1": 8}
     ns = Netns(id="h", box="h", label="root", inode=1, names=names, tables=rows, rules=rules)
     ns.fib_split = tuple(rules) != DEFAULT_RULES if split is None else split

@@ -141,8 +141,8 @@ def test_vxlan_mtu(name: str, record_property: pytest.RecordProperty) -> None:
 
 @pytest.mark.parametrize("bridge_nf", [0, 1])
 def test_service_over_vxlan(bridge_nf: int, record_property: pytest.RecordProperty) -> None:
-    """A Service's rules on both nodes, with and without br_netfilter: the outer packets walk OUTPUT, POSTROUTING and INPUT
-    too, with the inner packet's mark, and have connections of their own."""
+    """A Service's rules on both nodes, with and without br_netfilter: the outer packets walk OUTPUT, POSTROUTING and
+    INPUT too, with the inner packet's mark, and have connections of their own."""
     lines = d.rules(d.flannel(bridge_nf=bridge_nf), *NAT)
     steps = check(lines, ("p1", "n1", "p2"), ("10.96.0.10", *PODS))
     record_property("kernel comparison", (1, 45, steps))
@@ -195,7 +195,8 @@ def test_a_remote_that_is_this_very_host(record_property: pytest.RecordProperty)
         *d.spaces("sw", "n1", "n2", "p1", "p2"),
         *d.lan(),
         "ip -n n1 link add va address 02:03:00:00:00:21 type vxlan id 5 local 192.168.50.11 dstport 4789 nolearning",
-        "ip -n n1 link add vb address 02:03:00:00:00:22 netns p1 type vxlan id 6 local 192.168.50.11 dstport 4789 nolearning",
+        "ip -n n1 link add vb address 02:03:00:00:00:22 netns p1 type vxlan id 6 local 192.168.50.11 dstport 4789 "
+        "nolearning",
         "ip -n n1 addr add 10.3.0.1/24 dev va",
         "ip -n n1 link set va up",
         "ip -n p1 addr add 10.3.0.2/24 dev vb",

@@ -66,7 +66,7 @@ class World:
 
     def type(self, line: str) -> None:
         self.typed.append(line)
-        out, err, code = self.model.run(line)
+        _out, err, code = self.model.run(line)
         real = self.kernel.ask("try", netns=self.name, argv=shlex.split(line))
         assert (err, code) == (real["stderr"], real["code"]), "\n".join([*self.typed, err, real["stderr"]])
 

@@ -9,7 +9,7 @@ from tests.real.wirings import LAN, NODE_CIDR, NODES, begin, calico, lan, mac, n
 def ipip() -> list[str]:
     """Calico's IPIP: tunl0 with an address of the node's Pods, the other node's Pods through it. tunl0 is the device
     that comes with the module; where it is there already, the kernel says so."""
-    out = [*begin(), *calico(), "ip link add tunl0 type ipip 2>/dev/null || true"]
+    out = ["ip link add tunl0 type ipip 2>/dev/null || true", *begin(), *calico()]
     for node in NODES:
         far = other(node)
         out += [

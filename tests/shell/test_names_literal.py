@@ -21,6 +21,8 @@ def test_as_the_c_library_reads_it(word: str) -> None:
         real: int | None = int.from_bytes(socket.inet_aton(word), "big")
     except OSError:
         real = None
-    if word.endswith(" "):  # the library lets white space and anything after it stand; no shell hands that over
+    if word.endswith(
+        " "
+    ):  # the library lets white space and anything after it stand; no shell hands that over
         return
     assert aton(word) == (None if " " in word else real)

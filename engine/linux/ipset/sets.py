@@ -56,6 +56,13 @@ class IpSet:
         new.buckets = self.buckets.copy() if self.buckets is not None else None
         return new
 
+    def __eq__(self, other: object) -> bool:
+        """The same set, whoever owns it and however its buckets lie."""
+        mine = (self.name, self.kind, self.options, self.entries)
+        return isinstance(other, IpSet) and mine == (other.name, other.kind, other.options, other.entries)
+
+    __hash__ = None  # type: ignore[assignment]
+
     # -- questions ------------------------------------------------------------------------------------------
 
     def listed(self, now: float) -> list[Entry]:
@@ -292,6 +299,11 @@ class IpSets:
         self.slots: list[str] = []
         #: sets with this owner are nobody else's; making a copy gives both sides a new one
         self.token: object = object()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IpSets) and (self.sets, self.slots) == (other.sets, other.slots)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def copy(self) -> IpSets:
         self.token = object()

@@ -157,9 +157,7 @@ def _detach_program(net: Net, op: DetachProgram) -> None:
 
     def meant(one: Attachment) -> bool:
         name = bpf.programs[one.program].name
-        return (
-            one.hook == op.hook and name == op.program and (one.netns, one.ifindex) == (op.netns, index)
-        )
+        return one.hook == op.hook and name == op.program and (one.netns, one.ifindex) == (op.netns, index)
 
     if not any(meant(one) for one in bpf.attached):
         raise OpError("ENOENT", f"program {op.program} is not attached at {op.hook}")

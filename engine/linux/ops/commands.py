@@ -106,10 +106,7 @@ def _(op: SetLink, place: Place) -> tuple[Words, ...]:
     out: list[Words] = [(*head, *words)] if words else []
     name = op.new_name or op.name
     flags = [
-        word
-        for key in PORT_FLAGS
-        if (value := getattr(op, key)) is not None
-        for word in (key, on(value))
+        word for key in PORT_FLAGS if (value := getattr(op, key)) is not None for word in (key, on(value))
     ]
     later = (*tool("ip", op.netns_to or op.netns, place), "link", "set", "dev", name, "type")
     if flags:

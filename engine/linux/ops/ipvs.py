@@ -252,4 +252,3 @@ def _zero(net: Net, op: IpvsZero) -> None:
         for svc, dest in list(table.dest_stats):
             if svc == key:
                 table.dest_stats[svc, dest] = Stats()
-

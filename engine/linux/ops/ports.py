@@ -11,7 +11,6 @@ from typing import Any
 from engine.linux.net import Netns
 from engine.linux.rows import FdbEntry, Link
 
-
 #: a port's flags when nobody has set them
 PORT_DEFAULTS: dict[str, Any] = {
     "hairpin": False, "isolated": False, "learning": True, "flood": True, "mcast_flood": True, "bcast_flood": True,

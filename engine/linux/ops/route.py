@@ -212,10 +212,7 @@ def resolve(ns: Netns, op: AddRoute) -> Route:
         if op.device and op.device != first.device:
             raise OpError("EINVAL", "Error: Nexthop device index does not match RTA_OIF.")
         hops = tuple(check_way(ns, way, scope, table, several=len(op.nexthops) > 1) for way in op.nexthops)
-        if len(hops) == 1:
-            route = one_way(route, hops[0])
-        else:
-            route = replace(route, nexthops=hops)
+        route = one_way(route, hops[0]) if len(hops) == 1 else replace(route, nexthops=hops)
     else:
         way = Way(gateway=op.gateway, device=op.device, onlink=op.onlink)
         route = one_way(route, check_way(ns, way, scope, table))

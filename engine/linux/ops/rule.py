@@ -103,7 +103,8 @@ def _add_rule(net: Net, op: AddRule) -> None:
             raise OpError("EINVAL", f"Error: Invalid {side} range.")
     rule = Rule(
         priority=priority, table=(op.table or empty_table(ns)) if op.action == "lookup" else 0, src=op.src,
-        dst=op.dst, iif=op.iif, oif=op.oif, fwmark=op.fwmark, fwmask=op.fwmask or (0xFFFFFFFF if op.fwmark else 0), action=op.action,
+        dst=op.dst, iif=op.iif, oif=op.oif, fwmark=op.fwmark,
+        fwmask=op.fwmask or (0xFFFFFFFF if op.fwmark else 0), action=op.action,
         proto=op.proto, invert=op.invert, tos=op.tos, ipproto=op.ipproto, sport=op.sport, dport=op.dport,
         uids=op.uids, suppress=op.suppress, target=op.target if op.action == "goto" else 0,
     )  # fmt: skip

@@ -78,7 +78,9 @@ def users(row: Shown) -> str:
 def cells(row: Shown, *, numeric: bool, processes: bool) -> list[str]:
     """One line of ss as its nine columns."""
     s = row.socket
-    inside, queue = (row.waiting, s.backlog if row.limit < 0 else row.limit) if s.state == "LISTEN" else (0, 0)
+    inside, queue = (
+        (row.waiting, s.backlog if row.limit < 0 else row.limit) if s.state == "LISTEN" else (0, 0)
+    )
     local = f"{text4(s.addr)}%{s.device}:" if s.device else f"{text4(s.addr)}:"
     held = users(row) if processes else ""
     return [

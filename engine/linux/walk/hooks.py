@@ -1,11 +1,12 @@
 """Netfilter's hooks: who is registered at each, in the kernel's order, and what their verdicts do to the packet.
 
-Theory. At PREROUTING, INPUT, FORWARD, OUTPUT and POSTROUTING stand the tables of `xt.tables.LAYOUT` by rising priority,
-with the collector of fragments at -400 and conntrack at -200, NAT at its own places, and the confirmation of new connections last. `registered` is the one
-place that says what stands where; a packet meets them in that order until one of them takes it. The base chains of nft
-stand between them by their priorities; among equals the one that was registered last comes first. Its nat chains stand
-inside the NAT core, whatever their priority is beside other chains. Sources: facts 10 section 1.1;
-include/uapi/linux/netfilter_ipv4.h; net/netfilter/core.c (nf_hook_entries_grow), nf_nat_core.c.
+Theory. At PREROUTING, INPUT, FORWARD, OUTPUT and POSTROUTING stand the tables of `xt.tables.LAYOUT` by rising
+priority, with the collector of fragments at -400 and conntrack at -200, NAT at its own places, and the confirmation
+of new connections last. `registered` is the one place that says what stands where; a packet meets them in that order
+until one of them takes it. The base chains of nft stand between them by their priorities; among equals the one that
+was registered last comes first. Its nat chains stand inside the NAT core, whatever their priority is beside other
+chains. Sources: facts 10 section 1.1; include/uapi/linux/netfilter_ipv4.h; net/netfilter/core.c
+(nf_hook_entries_grow), nf_nat_core.c.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def fixed(hook: str) -> tuple[tuple[int, Hooked], ...]:
 FIXED = {hook: fixed(hook) for hook in LAYOUT}
 #: the same with IPVS, which registers with its first virtual service
 WITH_IPVS = {
-    hook: tuple(sorted((*found, *ipvs.PLACES.get(hook, ())), key=lambda one: one[0])) for hook, found in FIXED.items()
+    hook: tuple(sorted((*found, *ipvs.PLACES.get(hook, ())), key=lambda one: one[0]))
+    for hook, found in FIXED.items()
 }
 
 

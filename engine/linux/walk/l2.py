@@ -128,7 +128,14 @@ def receive(w: Walker, event: Arrive) -> Event:
 
 
 def up(
-    w: Walker, ns: Netns, link: Link, frame: Packet, skb: Skb | None, *, mark: int = 0, mine: bool | None = None
+    w: Walker,
+    ns: Netns,
+    link: Link,
+    frame: Packet,
+    skb: Skb | None,
+    *,
+    mark: int = 0,
+    mine: bool | None = None,
 ) -> Event:
     """The device's own input: a frame for this MAC goes to ARP or to IP. `skb` carries what a bridge's PREROUTING
     already decided, which is then not run again; `mark` what a program at the device wrote, `mine` what it knew."""

@@ -2,8 +2,8 @@
 
 Theory (br_do_proxy_suppress_arp): a question that came by a port without the flag is looked up in the bridge device's
 own neighbour table; when the MAC stands in the forwarding table behind a port with the flag, the bridge answers, out
-of the port that asked. Whether it answers or only knows, the question is not sent into ports with the flag. VXLAN ports are
-given the flag so that questions do not cross the tunnel. Source: net/bridge/br_arp_nd_proxy.c (Linux 6.18).
+of the port that asked. Whether it answers or only knows, the question is not sent into ports with the flag. VXLAN ports
+are given the flag so that questions do not cross the tunnel. Source: net/bridge/br_arp_nd_proxy.c (Linux 6.18).
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ def enabled(ns: Netns, bridge: Link) -> bool:
     return any(port.neigh_suppress for port in ns.ports(bridge.ifindex))
 
 
-def answer(
-    w: Walker, ns: Netns, bridge: Link, port: Link | None, frame: Packet
-) -> tuple[bool, End | None]:
+def answer(w: Walker, ns: Netns, bridge: Link, port: Link | None, frame: Packet) -> tuple[bool, End | None]:
     """(the question stays out of ports with the flag, the End when the bridge answers it)."""
     message = frame.arp
     if message is None or frame.eth is None or (port is not None and port.neigh_suppress):

@@ -118,7 +118,9 @@ def send_outer(
         why = words.OUTER_CIRCLE(dst=text4(dst), dev=link.name)
         return w.drop(place, inner, why, Outcome.LOOP, row=row)
     src = src or routing.choose_source(there, route, dst)
-    refused = too_big(w, ns, link, skb, inner, place, routing.way_mtu(w, there, route, dst).mtu - room, strict)
+    refused = too_big(
+        w, ns, link, skb, inner, place, routing.way_mtu(w, there, route, dst).mtu - room, strict
+    )
     if refused is not None:
         return refused
     w.net.next_ident = w.net.next_ident + 1 & 0xFFFF or 1

@@ -53,11 +53,13 @@ MTU_EXCEEDED = Phrase(
     "{size}바이트는 {oif}의 MTU {mtu}보다 크고, DF가 켜져 있어 단편화할 수도 없습니다",
 )
 TOO_LONG_FOR_PEER = Phrase(
-    "{size} bytes are more than {dev} at the other end of the wire takes (MTU {mtu}): it throws the frame away in silence",
+    "{size} bytes are more than {dev} at the other end of the wire takes (MTU {mtu}): it throws the frame away "
+    "in silence",
     "{size}바이트는 반대쪽 끝 {dev}의 MTU {mtu}보다 커서, 받는 쪽이 아무 말 없이 버립니다",
 )
 FRAGMENTED = Phrase(
-    "{size} bytes exceed the MTU {mtu} and DF is not set: it is cut into {count} fragments; only the first has the ports",
+    "{size} bytes exceed the MTU {mtu} and DF is not set: it is cut into {count} fragments; only the first has "
+    "the ports",
     "{size}바이트가 MTU {mtu}을(를) 넘고 DF가 꺼져 있어 {count}개로 단편화합니다. 포트는 첫 조각에만 있습니다",
 )
 FRAGMENT_HELD = Phrase(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from engine.linux.packet import Arp, Packet
+from engine.linux.packet import Packet
 from engine.linux.wire.encode import EPOCH, Wire
 from engine.record import dataclass
 

@@ -37,8 +37,8 @@ OTHER_TYPES = ("multicast", "anycast", "nat", "xresolve")
 #: words of a route that are real and not modelled: (word, may be abbreviated)
 REFUSED = (
     ("as", False), ("from", False), ("expires", False), ("reordering", True), ("rtt", False), ("rto_min", False),
-    ("window", True), ("cwnd", True), ("initcwnd", True), ("initrwnd", True), ("features", True), ("quickack", True), ("congctl", True),
-    ("rttvar", True), ("ssthresh", True), ("realms", True), ("vrf", True),
+    ("window", True), ("cwnd", True), ("initcwnd", True), ("initrwnd", True), ("features", True), ("quickack", True),
+    ("congctl", True), ("rttvar", True), ("ssthresh", True), ("realms", True), ("vrf", True),
     ("pref", True), ("ttl-propagate", False), ("fastopen_no_cookie", True),
 )  # fmt: skip
 
@@ -177,7 +177,18 @@ def encap(words: Words) -> TunnelKey:
             raise NotModelled(f"encap {kind}")
         raise invarg('"encap type" value is invalid\n', kind)
     got: dict[str, Any] = {}
-    while words.more and words.now in ("id", "dst", "src", "ttl", "hoplimit", "hlim", "tos", "dsfield", "key", "csum"):
+    while words.more and words.now in (
+        "id",
+        "dst",
+        "src",
+        "ttl",
+        "hoplimit",
+        "hlim",
+        "tos",
+        "dsfield",
+        "key",
+        "csum",
+    ):
         word = words.take()
         if word in ("key", "csum"):
             got[word] = True
@@ -387,11 +398,19 @@ def show(ip: Ip, words: Words) -> None:
         told = not rows.table
         ip.emit(
             route_text.to_text(
-                ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost, join=f" {ip.break_}",
-                details=ip.details,
+                ip.ns,
+                row,
+                hide=rows.hide,
+                table=told,
+                down=down,
+                lost=lost,
+                join=f" {ip.break_}",
+                details=bool(ip.details),
             )
             + " ",
-            route_text.to_json(ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost, details=ip.details),
+            route_text.to_json(
+                ip.ns, row, hide=rows.hide, table=told, down=down, lost=lost, details=bool(ip.details)
+            ),
         )
 
 

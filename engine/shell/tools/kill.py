@@ -119,7 +119,9 @@ TOOL = Tool(
     name="kill",
     summary=Phrase("end, stop or continue a process", "프로세스를 끝내거나 멈추거나 다시 돌립니다"),
     run=_run,
-    complete=lambda ctx, argv, word: ["-9", "-TERM", "-KILL", "-STOP", "-CONT"] if word.startswith("-") else pids(ctx),
+    complete=lambda ctx, argv, word: (
+        ["-9", "-TERM", "-KILL", "-STOP", "-CONT"] if word.startswith("-") else pids(ctx)
+    ),
     group="machine",
     usage=("kill [-9 | -TERM | -SIGNAL] PID...", "kill -l [SIGNAL]"),
 )

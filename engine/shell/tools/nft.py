@@ -20,7 +20,20 @@ ROOT = (
 )
 VERBS = ("add", "create", "delete", "flush", "insert", "list", "rename", "replace", "reset")
 OBJECTS = ("table", "chain", "rule", "set", "map", "element", "counter", "quota", "limit")
-LISTS = ("ruleset", "table", "tables", "chain", "chains", "set", "sets", "map", "maps", "counters", "quotas", "limits")
+LISTS = (
+    "ruleset",
+    "table",
+    "tables",
+    "chain",
+    "chains",
+    "set",
+    "sets",
+    "map",
+    "maps",
+    "counters",
+    "quotas",
+    "limits",
+)
 NEXT = {
     "add": OBJECTS, "create": ("table", "chain", "set", "map", "element"), "insert": ("rule",), "replace": ("rule",),
     "delete": OBJECTS, "flush": ("ruleset", "table", "chain", "set", "map"), "list": LISTS, "rename": ("chain",),
@@ -37,7 +50,9 @@ def _nft(ctx: Context, argv: list[str]) -> Out:
         if {"list", "reset", "-f", "--file"} & set(argv):
             raise Fail(ROOT, 1)
         line = " ".join(argv)
-        raise Fail(f"Error: Could not process rule: Operation not permitted\n{line}\n{'^' * (len(line) + 1)}", 1)
+        raise Fail(
+            f"Error: Could not process rule: Operation not permitted\n{line}\n{'^' * (len(line) + 1)}", 1
+        )
 
     def read(name: str) -> str:
         if name == "-":
@@ -45,7 +60,7 @@ def _nft(ctx: Context, argv: list[str]) -> Out:
         try:
             return ctx.files.read(ctx.path(name))
         except FileError as error:
-            raise Fail(f"internal:0:0-0: Error: Could not open file \"{name}\": {error.reason}\n") from None
+            raise Fail(f'internal:0:0-0: Error: Could not open file "{name}": {error.reason}\n') from None
 
     out, err, code = command.run(ctx.net, ctx.spot.netns, argv, ctx.do, read)
     if not code and "list" in argv and "ruleset" in argv and ctx.ns.xt.tables:

@@ -43,7 +43,9 @@ def node() -> Wires:
 
 def send(w: Wires) -> dict[str, object]:
     """One datagram from a to b, as the recording tells it."""
-    call = udp_call(w.net, w.id("a"), *BACKEND, choose=w.choose, request=ASK, sport=5000, timeout=1.0, serve=echo)
+    call = udp_call(
+        w.net, w.id("a"), *BACKEND, choose=w.choose, request=ASK, sport=5000, timeout=1.0, serve=echo
+    )
     return {"seen": seen(w, call.leg.forward), "heard": call.server is not None}
 
 

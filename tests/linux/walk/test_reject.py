@@ -181,7 +181,11 @@ def test_conntrack_seconds(key: str, word: str) -> None:
 
 @pytest.mark.parametrize(
     "pair",
-    ["net.ipv4.tcp_syn_retries=2", "net.netfilter.nf_conntrack_events=1", "net.ipv4.conf.all.proxy_arp_pvlan=1"],
+    [
+        "net.ipv4.tcp_syn_retries=2",
+        "net.netfilter.nf_conntrack_events=1",
+        "net.ipv4.conf.all.proxy_arp_pvlan=1",
+    ],
 )
 def test_what_would_have_no_effect_is_refused(pair: str) -> None:
     """DESIGN section 2, law 2: unknown means stop."""

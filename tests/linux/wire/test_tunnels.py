@@ -95,4 +95,6 @@ def test_a_long_packet_is_cut_at_the_snapshot_length() -> None:
     data = Payload(protocol="echo", text="", size=1000)
     long = Packet((FRAME, IPv4(**OUTER, proto=Proto.UDP), Udp(sport=1, dport=2), data))
     file = pcap([Captured(time=0.0, packet=long)], ETHERNET, 96)
-    assert len(file) == 24 + 16 + 96 and file[32:40] == (96).to_bytes(4, "little") + (1042).to_bytes(4, "little")
+    assert len(file) == 24 + 16 + 96 and file[32:40] == (96).to_bytes(4, "little") + (1042).to_bytes(
+        4, "little"
+    )

@@ -18,12 +18,13 @@ linux       A Linux box's network; standard library only.
   nft/      types.py seen.py keys.py jhash.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then
             the language: lexer.py reader.py read_value.py read_expr.py context.py read_rule.py cmd.py read_block.py
             parse.py check.py suggest.py refused.py batch_sets.py batch.py text.py command.py
-  ipset/    rows.py kinds.py buckets.py sets.py expand.py packet.py text.py spell.py read.py refused.py command.py
+  ipset/    held.py rows.py kinds.py buckets.py sets.py expand.py packet.py text.py spell.py read.py refused.py
+            command.py
   ipvs/     rows.py states.py table.py sched.py hashing.py
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py programs.py words_tunnel.py
             tunnel.py vxlan.py ipip.py wireguard.py upper.py suppress.py devices.py inbound.py outbound.py
-            fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py then, over the walker: act.py
-            tcp.py datagram.py exchange.py
+            fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
+            then, over the walker: act.py tcp.py datagram.py exchange.py
   text/     linkinfo.py link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py
             conntrack.py ipvs.py ipvsadm.py
   wire/     dns.py encode.py pcapfile.py

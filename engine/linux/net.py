@@ -15,7 +15,7 @@ from engine.linux.conntrack import Conntrack
 from engine.linux.ctproto import SYSCTLS as CONNTRACK_SYSCTLS
 from engine.linux.fib import DEFAULT, DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Route, Rule, Table, together
 from engine.linux.fragment import Key
-from engine.linux.ipset.sets import IpSets
+from engine.linux.ipset.held import IpSets
 from engine.linux.ipvs.table import SYSCTLS as IPVS_SYSCTLS
 from engine.linux.ipvs.table import Ipvs
 from engine.linux.nft.tables import Nft

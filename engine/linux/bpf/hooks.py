@@ -14,21 +14,9 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from engine.linux.bpf.context import (
-    TC_ACTIONS,
-    XDP_ACTIONS,
-    Context,
-    PacketContext,
-    PacketVerdict,
-    Program,
-    SocketContext,
-    SocketVerdict,
-    SockOpsContext,
-)
 from engine.linux.bpf.rows import Bpf, BpfProgram
-from engine.linux.bpf.text import entry_line
 from engine.linux.choose import Choose
 from engine.linux.journey import Fidelity, Place, Step, StepKind
 from engine.linux.net import Net, Netns
@@ -36,6 +24,9 @@ from engine.linux.packet import Packet
 from engine.linux.rows import Link
 from engine.record import dataclass
 from engine.say import Phrase, Said
+
+if TYPE_CHECKING:
+    from engine.linux.bpf.context import Context, PacketVerdict, Program, SocketVerdict
 
 PASSED = Phrase("{program} let it pass", "{program}이(가) 통과시킵니다")
 #: what the walker does with a frame after its programs
@@ -68,6 +59,8 @@ def at_device(
     found = bpf.at_device(ns.id, link.ifindex, hook)
     if not found:
         return None
+    from engine.linux.bpf.context import TC_ACTIONS, XDP_ACTIONS, PacketContext
+
     steps: list[Step] = []
     verdict: PacketVerdict | None = None
     action = "pass" if hook == "xdp" else "next"
@@ -83,7 +76,7 @@ def at_device(
             netns=ns.id,
             mark=mark,
         )
-        verdict = cast(PacketVerdict, function(row.code)(context))
+        verdict = cast("PacketVerdict", function(row.code)(context))
         action = verdict.action
         if action not in (XDP_ACTIONS if hook == "xdp" else TC_ACTIONS):
             raise ValueError(f"program {row.name} returned {action!r} at {hook}")
@@ -103,7 +96,11 @@ def at_device(
 
 def entry_row(context: Context) -> str:
     """The entry that decided, as `bpftool map lookup` prints it; "" when no map was read."""
-    return entry_line(*context.last) if context.last is not None else ""
+    if context.last is None:
+        return ""
+    from engine.linux.bpf.text import entry_line
+
+    return entry_line(*context.last)
 
 
 # -- sockets ------------------------------------------------------------------------------------------------
@@ -128,6 +125,8 @@ def at_socket(
     found = bpf.at_sockets(hook)
     if not found:
         return Redirected(address=address, port=port)
+    from engine.linux.bpf.context import SocketContext
+
     place = Place(node=ns.box, namespace=ns.label, netns=ns.id, program=who)
     steps: list[Step] = []
     error = ""
@@ -137,7 +136,7 @@ def at_socket(
             bpf=bpf, program=row, now=net.clock, random=choose.pick, proto=proto, netns=ns.id, address=address,
             port=port, uid=uid,
         )  # fmt: skip
-        verdict = cast(SocketVerdict, function(row.code)(context))
+        verdict = cast("SocketVerdict", function(row.code)(context))
         changed = verdict.address is not None or verdict.port is not None
         address = verdict.address if verdict.address is not None else address
         port = verdict.port if verdict.port is not None else port
@@ -157,8 +156,13 @@ def sock_ops(
 ) -> tuple[Step, ...]:
     """Tell the sock_ops programs of a machine about a moment of a connection; they may write maps."""
     bpf = net.boxes[ns.box].bpf
+    found = bpf.at_sockets("cgroup_sock_ops")
+    if not found:
+        return ()
+    from engine.linux.bpf.context import SockOpsContext
+
     steps: list[Step] = []
-    for number in bpf.at_sockets("cgroup_sock_ops"):
+    for number in found:
         row = bpf.programs[number]
         context = SockOpsContext(
             bpf=bpf,

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.linux.addr import mask
+from engine.linux.ipset.held import IpSets
 from engine.linux.ipset.refused import IpsetRefused
 from engine.linux.ipset.rows import Beside, Element, Entry
-from engine.linux.ipset.sets import IpSet, IpSets
+from engine.linux.ipset.sets import IpSet
 from engine.linux.packet import Icmp, Tcp, Udp
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""One set: add, delete, find; and the sets of a namespace.
+"""One set: add, delete, find.
 
 Theory. Elements are found by a dict; a type with nets is asked once for each prefix length that it holds, longest
 first, as the kernel does. hash:net,iface stops at the first prefix that holds the packet's net with any device (its
@@ -56,12 +56,18 @@ class IpSet:
         new.buckets = self.buckets.copy() if self.buckets is not None else None
         return new
 
+    def __repr__(self) -> str:
+        return f"IpSet({self.name!r}, {self.kind.name!r}, {self.options!r}, {self.entries!r})"
+
     def __eq__(self, other: object) -> bool:
         """The same set, whoever owns it and however its buckets lie."""
         mine = (self.name, self.kind, self.options, self.entries)
         return isinstance(other, IpSet) and mine == (other.name, other.kind, other.options, other.entries)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"IpSet({self.name!r}, {self.options!r}, {list(self.entries.values())!r})"
 
     # -- questions ------------------------------------------------------------------------------------------
 
@@ -287,72 +293,6 @@ def places(kind: Kind, o: Options) -> int:
     if kind.parts == ("port",) or o.netmask == 32:
         return o.high - o.low + 1
     return 2 << (o.netmask - range_bits(o.low, o.high)[0] - 1)
-
-
-class IpSets:
-    """The sets of a namespace in the order in which `ipset list` shows them: a new set takes the first free place."""
-
-    __slots__ = ("sets", "slots", "token")
-
-    def __init__(self) -> None:
-        self.sets: dict[str, IpSet] = {}
-        self.slots: list[str] = []
-        #: sets with this owner are nobody else's; making a copy gives both sides a new one
-        self.token: object = object()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, IpSets) and (self.sets, self.slots) == (other.sets, other.slots)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def copy(self) -> IpSets:
-        self.token = object()
-        new = IpSets()
-        new.sets, new.slots = dict(self.sets), list(self.slots)
-        return new
-
-    def names(self) -> list[str]:
-        """In the order of a listing: lists of sets come last."""
-        return sorted((name for name in self.slots if name), key=lambda name: self.sets[name].kind.is_list)
-
-    def own(self, name: str) -> IpSet:
-        """The set, to be written to: a copy of its own when it is shared."""
-        found = self.sets[name]
-        if found.owner is not self.token:
-            found = found.copy()
-            found.owner = self.token
-            self.sets[name] = found
-        return found
-
-    def create(self, one: IpSet) -> None:
-        one.owner = self.token
-        self.sets[one.name] = one
-        if "" in self.slots:
-            self.slots[self.slots.index("")] = one.name
-        else:
-            self.slots.append(one.name)
-
-    def destroy(self, name: str) -> None:
-        del self.sets[name]
-        self.slots[self.slots.index(name)] = ""
-
-    def rename(self, old: str, new: str) -> None:
-        one = self.own(old)
-        del self.sets[old]
-        one.name = new
-        self.sets[new] = one
-        self.slots[self.slots.index(old)] = new
-
-    def swap(self, first: str, second: str) -> None:
-        """The two names change their contents."""
-        a, b = self.own(first), self.own(second)
-        self.sets[first], self.sets[second] = b, a
-        a.name, b.name = second, first
-
-    def members(self) -> Counter[str]:
-        """How many list:sets hold each set."""
-        lists = (one for one in self.sets.values() if one.kind.is_list)
-        return Counter(element.name for one in lists for element in one.entries)
 
 
 def chosen_initval(netns: str, name: str) -> int:

@@ -138,3 +138,13 @@ class Conn:
         if self.template:
             return "ASSURED" if self.assured else "NONE"
         return self.state if self.proto == Proto.TCP else "UDP"
+
+
+class Mark(NamedTuple):
+    """Where rr and wrr stand: the server that was last (None = the head of the list); wrr's current weight, highest
+    weight and step."""
+
+    at: DestKey | None = None
+    current: int = 0
+    highest: int = 0
+    step: int = 0

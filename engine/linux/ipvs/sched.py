@@ -14,20 +14,10 @@ from math import gcd
 from typing import NamedTuple
 
 from engine.linux.ipvs.hashing import Table, bucket_of, hash_32, in_turn, maglev, weighted
-from engine.linux.ipvs.rows import Dest, DestKey, Load, Service
+from engine.linux.ipvs.rows import Dest, DestKey, Load, Mark, Service
 
 #: bits of Service.flags
 FALLBACK, USE_PORT = 1, 2
-
-
-class Mark(NamedTuple):
-    """Where rr and wrr stand: the server that was last (None = the head of the list); wrr's current weight, highest
-    weight and step."""
-
-    at: DestKey | None = None
-    current: int = 0
-    highest: int = 0
-    step: int = 0
 
 
 class Asked(NamedTuple):

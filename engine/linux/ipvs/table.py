@@ -13,8 +13,7 @@ from __future__ import annotations
 from dataclasses import field, replace
 
 from engine.linux.conntrack import Conntrack, Tuple
-from engine.linux.ipvs.rows import Conn, Dest, DestKey, End, Load, Service, Stats, SvcKey
-from engine.linux.ipvs.sched import Mark
+from engine.linux.ipvs.rows import Conn, Dest, DestKey, End, Load, Mark, Service, Stats, SvcKey
 from engine.linux.ipvs.states import ACTIVE, TIMEOUTS
 from engine.record import dataclass
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
-from engine.linux.nft.sets import NftSet
 from engine.record import dataclass
 
 if TYPE_CHECKING:
     from engine.linux.nft.rule import Rule
+    from engine.linux.nft.sets import NftSet
 
 TableKey = tuple[str, str]
 Cell = tuple[Any, ...]

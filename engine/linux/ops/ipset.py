@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from engine.linux.ipset.expand import elements
+from engine.linux.ipset.held import IpSets
 from engine.linux.ipset.kinds import KINDS
 from engine.linux.ipset.refused import IpsetRefused
 from engine.linux.ipset.rows import Asked, Beside, Element, Options
-from engine.linux.ipset.sets import IpSet, IpSets
+from engine.linux.ipset.sets import IpSet
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
 from engine.record import dataclass

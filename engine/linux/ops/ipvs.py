@@ -11,8 +11,8 @@ from dataclasses import replace
 from engine.errors import NotModelled, OpError
 from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL
-from engine.linux.ipvs.rows import REFUSED, SCHEDULERS, Dest, DestKey, Service, Stats, SvcKey
-from engine.linux.ipvs.sched import Mark, changed, start
+from engine.linux.ipvs.rows import REFUSED, SCHEDULERS, Dest, DestKey, Mark, Service, Stats, SvcKey
+from engine.linux.ipvs.sched import changed, start
 from engine.linux.ipvs.table import Ipvs, forget
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles

@@ -22,7 +22,6 @@ from engine.linux.routeget import localnet
 from engine.linux.rows import Link, Neighbour
 from engine.linux.source import select_address
 from engine.linux.walk import inbound, routing, rowtext, timers, words
-from engine.linux.walk import words_tunnel as tunnel_words
 from engine.linux.walk.walker import Answering, End, Event, Walker
 from engine.say import Said
 
@@ -47,6 +46,8 @@ def resolve(
         w.step(StepKind.NEIGHBOUR, place, packet, why=why, row=rowtext.neighbour(ns, entry))
         return entry, end
     if link.noarp:
+        from engine.linux.walk import words_tunnel as tunnel_words
+
         # arp_constructor: the device's own address stands for everybody.
         entry = ns.neighbours[key] = Neighbour(
             ifindex=link.ifindex, ip=hop, mac=link.mac, state="NOARP", since=now

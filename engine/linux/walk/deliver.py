@@ -15,7 +15,7 @@ from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, Icmp, IPv4, Packet, Proto, Tcp, Udp
 from engine.linux.skb import Skb
-from engine.linux.walk import routing, tunnel, words
+from engine.linux.walk import routing, words
 from engine.linux.walk.walker import Answering, End, Event, Waiting, Walker
 
 #: --reject-with -> ICMP code of type 3
@@ -93,6 +93,8 @@ def find_waiting(
 def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> Event:
     """Hand the packet to whoever it is for; a tunnel's own socket is asked first."""
     if ns.tunnels or skb.packet.ip.proto == Proto.IPIP:
+        from engine.linux.walk import tunnel
+
         event = tunnel.receive(w, ns, skb, place)
         if event is not None:
             return event

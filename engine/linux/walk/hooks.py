@@ -12,17 +12,20 @@ chains. Sources: facts 10 section 1.1; include/uapi/linux/netfilter_ipv4.h; net/
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from engine.linux.journey import Outcome, Place, Step, StepKind
 from engine.linux.net import Netns
-from engine.linux.nft.run import run_base
-from engine.linux.nft.tables import Base, TableKey
 from engine.linux.skb import Skb
-from engine.linux.walk import deliver, fragments, ipvs, nat, routing, words
+from engine.linux.walk import deliver, fragments, nat, routing, words
 from engine.linux.walk import track as ct
 from engine.linux.walk.walker import End, Event, Walker
 from engine.linux.xt.run import Verdict, run_chain
 from engine.linux.xt.tables import LAYOUT
+
+if TYPE_CHECKING:
+    from engine.linux.nft.tables import Base, TableKey
 
 #: priorities of what is no table of iptables
 CONNTRACK_PRIORITY = -200
@@ -76,15 +79,18 @@ def fixed(hook: str) -> tuple[tuple[int, Hooked], ...]:
 
 
 FIXED = {hook: fixed(hook) for hook in LAYOUT}
-#: the same with IPVS, which registers with its first virtual service
-WITH_IPVS = {
-    hook: tuple(sorted((*found, *ipvs.PLACES.get(hook, ())), key=lambda one: one[0]))
-    for hook, found in FIXED.items()
-}
+
+
+@cache
+def with_ipvs(hook: str) -> tuple[tuple[int, Hooked], ...]:
+    """The same with IPVS, which registers with its first virtual service (and is loaded then)."""
+    from engine.linux.walk import ipvs
+
+    return tuple(sorted((*FIXED[hook], *ipvs.PLACES.get(hook, ())), key=lambda one: one[0]))
 
 
 def built_in(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:
-    return (WITH_IPVS if ns.ipvs.services else FIXED)[hook]
+    return with_ipvs(hook) if ns.ipvs.services else FIXED[hook]
 
 
 def registered(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:
@@ -108,6 +114,7 @@ def registered(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:
 
 def nft_hook(key: TableKey, name: str, base: Base) -> Hooked:
     """One base chain of nft at one hook. A chain of type route routes anew what it has changed."""
+    from engine.linux.nft.run import run_base
 
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
         mark, ip = skb.mark, skb.packet.ip
@@ -144,6 +151,8 @@ def xt_nat(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[lis
 
 
 def nft_nat(key: TableKey, name: str) -> Chained:
+    from engine.linux.nft.run import run_base
+
     def run(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> tuple[list[Step], Verdict]:
         return run_base(w.net, ns, key, name, hook, skb, place, w.choose)
 

@@ -17,9 +17,9 @@ from engine.linux.addr import is_loopback, text4
 from engine.linux.conntrack import quoted_tuple
 from engine.linux.fib import Route
 from engine.linux.flow import FlowKey
-from engine.linux.ipvs.rows import Conn, Dest, Service
+from engine.linux.ipvs.rows import Conn, Dest, Mark, Service
 from engine.linux.ipvs.rows import End as Peer
-from engine.linux.ipvs.sched import Asked, Mark, choose
+from engine.linux.ipvs.sched import Asked, choose
 from engine.linux.ipvs.states import next_state
 from engine.linux.ipvs.table import forget, settle
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind

@@ -28,10 +28,8 @@ from engine.linux.walk import (
     rowtext,
     suppress,
     timers,
-    upper,
     words,
 )
-from engine.linux.walk import words_tunnel as tunnel_words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 
 
@@ -94,7 +92,9 @@ def transmit(
     if link.kind in devices.TRANSMIT:
         skb = skb if skb is not None else Skb(packet=frame.unframed())
         skb.mark = mark
-        return devices.TRANSMIT[link.kind](w, ns, link, frame, skb)
+        return devices.transmit_of(link.kind)(w, ns, link, frame, skb)
+    from engine.linux.walk import words_tunnel as tunnel_words
+
     why = tunnel_words.SWALLOWED(dev=link.name, kind=link.kind)
     return w.drop(place, frame, why, Outcome.DROPPED)
 
@@ -116,6 +116,8 @@ def receive(w: Walker, event: Arrive) -> Event:
         if taken is not None:
             return taken
     if link.ifindex in ns.uppers:
+        from engine.linux.walk import upper
+
         above = upper.receive(w, ns, link, frame)
         if above is not None:
             return above

@@ -8,15 +8,19 @@ Sources: net/core/filter.c (skb_do_redirect, __bpf_tx_skb), net/core/dev.c.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.linux.addr import BROADCAST_MAC
 from engine.linux.bpf import hooks
-from engine.linux.bpf.context import PacketVerdict
 from engine.linux.journey import Fidelity, Outcome, Place
 from engine.linux.net import Netns
 from engine.linux.packet import Ethernet, Packet
 from engine.linux.rows import Link
 from engine.linux.walk.walker import Arrive, Event, Walker
 from engine.say import Phrase
+
+if TYPE_CHECKING:
+    from engine.linux.bpf.context import PacketVerdict
 
 #: XMIT_RECURSION_LIMIT
 REDIRECTS = 8

@@ -13,7 +13,6 @@ from engine.linux.journey import Fidelity, Outcome, StepKind
 from engine.linux.net import Netns
 from engine.linux.packet import ETH_ARP, Arp, Ethernet, Packet
 from engine.linux.rows import Link
-from engine.linux.walk import words_tunnel as words
 from engine.linux.walk.walker import Answering, End, Walker
 
 #: NUD_VALID
@@ -47,6 +46,8 @@ def answer(w: Walker, ns: Netns, bridge: Link, port: Link | None, frame: Packet)
     behind = ns.links.get(entry.ifindex)
     if port is None or behind is None or not behind.neigh_suppress:
         return True, None
+    from engine.linux.walk import words_tunnel as words
+
     place = w.at(ns, bridge.name)
     why = words.SUPPRESSED(bridge=bridge.name, ip=text4(message.target_ip))
     w.step(StepKind.ARP, place, frame, why=why, fidelity=Fidelity.DOCUMENTED)

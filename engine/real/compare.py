@@ -107,10 +107,14 @@ def echo(delivery: Delivery) -> Answer:
     return Answer(payload=delivery.request)
 
 
+#: virtual seconds that the model's caller waits: about what the kernel's waits, so that both clocks run alike
+WAIT = 0.05
+
+
 def model_call(net: Net, flow: Flow, choose: Choose) -> Call:
     dst = ip4(flow.dst)
     if flow.proto == "icmp":
-        return ping_call(net, flow.netns, dst, choose=choose, ident=flow.sport)
+        return ping_call(net, flow.netns, dst, choose=choose, ident=flow.sport, timeout=WAIT)
     if flow.proto == "udp":
         request = Payload(protocol="echo", text="x" * flow.size, size=flow.size)
         return udp_call(
@@ -121,10 +125,11 @@ def model_call(net: Net, flow: Flow, choose: Choose) -> Call:
             choose=choose,
             sport=flow.sport,
             request=request,
+            timeout=WAIT,
             serve=echo,
             strict=not flow.cut,
         )
-    return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, stay=True)
+    return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, stay=True, timeout=WAIT)
 
 
 def bridge_rewrites(walk: Walk, net: Net) -> list[Step]:
@@ -168,10 +173,11 @@ class Pair:
         self.kernel.ask("reload", rules={id: traced_text(net.spaces[id].xt) for id in ids})
         self.net = net
 
-    def send(self, flow: Flow) -> Compared:
-        """Both sides of one flow. A difference counts when it is there a second time, with patience."""
-        found = self.once(flow, 1)
-        if not found.same:
+    def send(self, flow: Flow, *, patience: int = 0) -> Compared:
+        """Both sides of one flow. A difference counts when it is there a second time, with patience; with a `patience`
+        given it is sent once only."""
+        found = self.once(flow, patience or 1)
+        if not found.same and not patience:
             found = self.once(replace(flow, sport=flow.sport + SECOND_PORT), PATIENCE)
         for observer in OBSERVERS:
             observer(found)
@@ -189,6 +195,7 @@ class Pair:
         carried = self.net.copy()
         for id, ns in carried.spaces.items():
             ns.xt, ns.nft = copy.spaces[id].xt, copy.spaces[id].nft
+        carried.clock = copy.clock
         self.net = carried
         return found
 

@@ -142,8 +142,10 @@ def test_an_endpoint_that_is_gone_is_a_finding(lab: Lab) -> None:
 
 def test_every_random_branch_is_judged(lab: Lab) -> None:
     random = lab.copy()
-    rule = "-d 10.99.0.1 -p tcp --dport 80 -j DNAT --to-destination 10.244.1.2-10.244.1.3"
-    assert not random.run("node/w1", f"iptables -t nat -A OUTPUT {rule}").code
+    match = "-d 10.99.0.1 -p tcp --dport 80"
+    for more, pod in (("-m statistic --mode random --probability 0.5", "10.244.1.2"), ("", "10.244.1.3")):
+        rule = f"{match} {more} -j DNAT --to-destination {pod}"
+        assert not random.run("node/w1", f"iptables -t nat -A OUTPUT {rule}").code
     both = ["10.244.1.2:80", "10.244.1.3:80"]
     assert judged(random, from_="node/w1", to="10.99.0.1:80", expect={"rewritten-to": both}).ok
     assert kinds(judged(random, from_="node/w1", to="10.99.0.1:80", expect={"rewritten-to": both[:1]})) == [

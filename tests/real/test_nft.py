@@ -14,7 +14,7 @@ import pytest
 from engine.linux.journey import Outcome
 from engine.linux.net import Net
 from engine.linux.nft.text import Style, table_text
-from engine.real.compare import Flow, Pair
+from engine.real.compare import PATIENCE, Flow, Pair
 from engine.real.kernel import Kernel
 from tests.real.nft_rules import KUBE_PROXY, Rules, world
 from tests.tools import need
@@ -74,7 +74,16 @@ def test_kube_proxy(record_property: pytest.RecordProperty) -> None:
 
 
 def check(seed: int) -> tuple[int, int]:
-    """(flows, steps) compared; fails with the grid of the first difference."""
+    """(flows, steps) compared; fails with the grid of the first difference. A packet that rested in a queue of a busy
+    machine is counted by limits and sets of the next flow, so a difference counts when it is there again in new
+    namespaces, with patience."""
+    try:
+        return once(seed, 1)
+    except AssertionError:
+        return once(seed, PATIENCE)
+
+
+def once(seed: int, patience: int) -> tuple[int, int]:
     rules = Rules(seed)
     net = rules.net()
     text = "\n".join(listing(net).values())
@@ -86,20 +95,14 @@ def check(seed: int) -> tuple[int, int]:
         late = False  # an error about an unknown neighbour comes when the worker listens no more
         for number in range(FLOWS):
             netns, proto, dst, port = rules.flow(number)
-            sport = 30001 + number
-            found = pair.send(Flow(netns=netns, proto=proto, dst=dst, dport=port, sport=sport))
+            flow = Flow(netns=netns, proto=proto, dst=dst, dport=port, sport=30001 + number)
+            found = pair.send(flow, patience=patience)
             assert found.same, "\n".join([f"seed {seed}, flow {number}", found.grid(), text])
             steps += found.count
             flows += 1
             late = late or found.journey.outcome in (Outcome.UNRESOLVED_NEIGHBOUR, Outcome.NO_ROUTE)
-            if found.flow.sport != sport:
-                late = (
-                    True  # it was sent twice, and what limits and counters remember may differ from here on
-                )
-                break
-        assert late or lines(read(kernel, net)) == lines(listing(pair.net)), (
-            f"seed {seed}: counters and dynamic sets"
-        )
+        found_sets = lines(read(kernel, net)) == lines(listing(pair.net))
+        assert late or found_sets, f"seed {seed}: counters and dynamic sets"
     return flows, steps
 
 

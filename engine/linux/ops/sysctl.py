@@ -2,7 +2,8 @@
 
 Rules. Keys are `net.ipv4.conf.DEV.KEY`, with a dot in a device's name written as `/`. A value is checked and kept as
 the kernel checks and shows it. ip_forward writes the forwarding of every device; a `conf.default` value is for devices
-that come later, so the present ones keep what they have. Source: net/ipv4/devinet.c, sysctl_net_ipv4.c; measured on
+that come later, and for the present ones that have no IPv4 address yet and no value of their own (the forwarding of
+present devices stays in any case). Source: net/ipv4/devinet.c, sysctl_net_ipv4.c; measured on
 Linux 6.18 with procps-ng 4.0.2, whose words the errors are.
 """
 
@@ -152,8 +153,10 @@ def forward_all(ns: Netns, value: str) -> None:
 
 
 def keep_present(ns: Netns, name: str) -> None:
-    """Pin what the present devices have before their default changes under them."""
-    for device in ns.names:
+    """Pin what the devices with an address have before their default changes under them (ipv4_devconf_setall)."""
+    for device, index in ns.names.items():
+        if not ns.addresses.get(index) and name != "forwarding":
+            continue
         key = f"net.ipv4.conf.{device.replace('.', '/')}.{name}"
         if key not in ns.sysctls:
             ns.sysctls[key] = ns.sysctl(key)

@@ -438,3 +438,23 @@ def hardware(link: Link) -> str:
     kind = "loopback" if link.kind == "loopback" else "ether"
     brd = "00:00:00:00:00:00" if link.kind == "loopback" else "ff:ff:ff:ff:ff:ff"
     return f"link/{kind} {mac_text(link.mac)} brd {brd}"
+
+
+#: words of a `bridge_slave` line that are fields of the row
+PORT_FLAGS = {
+    "hairpin": "hairpin", "learning": "learning", "flood": "flood", "isolated": "isolated",
+    "mcast_flood": "mcast_flood", "bcast_flood": "bcast_flood", "neigh_suppress": "neigh_suppress",
+}  # fmt: skip
+
+
+def parse_port(text: str, where: str = "") -> dict[str, bool]:
+    """The line `bridge_slave state ... hairpin off ...` of `ip -d link` -> fields of Link. Raises InputError."""
+    words = text.split()
+    got = {field: words[words.index(word) + 1 :][:1] for word, field in PORT_FLAGS.items() if word in words}
+    if (
+        words[:1] != ["bridge_slave"]
+        or len(got) < len(PORT_FLAGS)
+        or not all(v in (["on"], ["off"]) for v in got.values())
+    ):
+        raise InputError([Problem(where=where, said=NOT_A_KIND(found=text))])
+    return {field: value == ["on"] for field, value in got.items()}

@@ -153,6 +153,29 @@ def test_a_default_is_for_devices_that_come_later() -> None:
     assert sysctl(net, "net.ipv4.conf.br0.rp_filter") == "1"
 
 
+def test_a_default_reaches_a_device_until_it_has_an_address() -> None:
+    """Measured on Linux 6.18, key by key."""
+    from engine.linux.addr import ip4
+    from engine.linux.ops import AddAddress, AddVeth
+    from engine.linux.rows import Address
+
+    net, changes = lab()
+    changes.do(AddVeth(netns="h", name="e1", peer_netns="h", peer_name="e2"))
+
+    def default(value: str, key: str = "rp_filter") -> list[str]:
+        changes.do(SetSysctl(netns="h", key=f"net.ipv4.conf.default.{key}", value=value))
+        return [sysctl(net, f"net.ipv4.conf.{device}.{key}") for device in ("lo", "e1", "e2")]
+
+    assert default("1") == ["0", "1", "1"]
+    changes.do(SetSysctl(netns="h", key="net.ipv4.conf.e1.rp_filter", value="2"))
+    assert default("0") == ["0", "2", "0"]
+    changes.do(
+        AddAddress(netns="h", device="e2", address=Address(ifindex=0, addr=ip4("10.0.0.1"), length=24))
+    )
+    assert default("1") == ["0", "2", "0"]
+    assert default("1", "forwarding") == ["0", "0", "0"]
+
+
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [

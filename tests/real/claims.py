@@ -38,6 +38,17 @@ def met_by(step: Step) -> set[str]:
     return {*behaviour.keys(step), *met(step.aside), *met(step.copies)}
 
 
+#: what the tests that run now have met so far (conftest.py)
+ACTIVE: list[set[str]] = []
+
+
+def hear(walks: Iterable[Walk]) -> None:
+    """A comparison with a recording has these walks; they count when its test passes."""
+    found = met(walks)
+    for each in ACTIVE:
+        each |= found
+
+
 def note(record_property: pytest.RecordProperty, comparison: str, keys: Iterable[str]) -> None:
     record_property(PROPERTY, (comparison, sorted(keys)))
 

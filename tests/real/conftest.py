@@ -20,7 +20,9 @@ def what_was_met(request: pytest.FixtureRequest, record_property: pytest.RecordP
             met.update(claims.met(one.compared))
 
     compare.OBSERVERS.append(hear)
+    claims.ACTIVE.append(met)
     yield
     compare.OBSERVERS.remove(hear)
+    claims.ACTIVE.remove(met)
     if met:
         claims.note(record_property, request.path.stem.removeprefix("test_"), met)

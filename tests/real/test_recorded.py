@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from engine.linux.net import Net
-from tests.real import model, wirings
+from tests.real import claims, model, wirings
 from tests.real.saying import named_ports
 from tests.tools import need
 
@@ -79,6 +79,7 @@ def compared(name: str, what: str, folder: Path = HERE) -> tuple[str, int]:
     choose = model.Recorded(truth["lines"], model.names(net))
     call = model.call(net, flow.netns, flow.proto, flow.dst, flow.dport, truth["sport"], choose)
     fixed = {wirings.PORT, wirings.NODEPORT, wirings.TARGET, truth["sport"], 8472}
+    claims.hear(call.leg.walks())
     ours = without_slow_path(model.lines(net, call.leg.walks()), what)
     theirs = without_slow_path(truth["lines"], what)
     connections = {

@@ -25,7 +25,7 @@ from engine.linux.text import conntrack as conntrack_text
 from engine.real import second
 from engine.shell.shell import Shell
 from engine.shell.world import World
-from tests.real import model
+from tests.real import claims, model
 from tests.real.saying import named_ports
 from tests.real.scene import Scene, Send
 from tests.real.second_scenes import SCENES
@@ -93,6 +93,7 @@ class Replay:
                 self.net, step.netns, step.proto, step.dst, step.dport, truth["sport"], choose,
                 size=step.size, df=step.df, echo=True, wait=step.wait,
             )  # fmt: skip
+            claims.hear(call.leg.walks())
             error = "SILENCE" if call.error == "ETIMEDOUT" else call.error
             out = {
                 name: [TUNNEL.sub(r"\1 \2", plain(r)) for r in rows]

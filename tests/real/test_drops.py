@@ -60,14 +60,15 @@ def test_the_kernel_still_says_so(record_property: Any) -> None:
     with kfree.Drops() as drops:
         for name, scene in SCENES.items():
             expected = [tuple(one) for one in RECORDED["drops"][name]]
-            found = dropped(drops, scene)
-            if found != expected:  # once more: a softirq may have run in another process's time
+            for _ in range(3):  # a softirq may have run in another process's time
                 found = dropped(drops, scene)
+                if found == expected:
+                    break
             if same_kernel:
                 assert found == expected, f"{name}: recorded {expected}, now {found}"
                 continue
             known = [one for one in found if meaning(*one)]
             assert all(scene.model() in meaning(*one) for one in known), f"{name}: {found}"
             unnamed += not known
-    record_property("drops compared live", len(SCENES) - unnamed)
+    record_property("kernel comparison", (len(SCENES), len(SCENES) - unnamed, len(SCENES) - unnamed))
     record_property("drops this kernel names otherwise", unnamed)

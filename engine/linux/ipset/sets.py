@@ -66,9 +66,6 @@ class IpSet:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self) -> str:
-        return f"IpSet({self.name!r}, {self.options!r}, {list(self.entries.values())!r})"
-
     # -- questions ------------------------------------------------------------------------------------------
 
     def listed(self, now: float) -> list[Entry]:

@@ -9,59 +9,22 @@ nft_table_validate(); measured with iptables 1.8.9 on Linux 6.18.
 
 from __future__ import annotations
 
-from engine.linux.xt.match import Destination, Protocol, Source
-from engine.linux.xt.match_host import Recent
-from engine.linux.xt.match_more import Addrtype
-from engine.linux.xt.match_multi import IcmpMatch, Multiport
-from engine.linux.xt.match_state import Owner, Physdev
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.tables import Chain
-from engine.linux.xt.target import Reject
-from engine.linux.xt.target_set import SetTarget
-from engine.linux.xt.target_steer import Tproxy
 
 DEPTH = 16
-#: more hits than a list of -m recent may keep
-RECENT_HITS = 65535
-OWNER_HOOKS = ("OUTPUT", "POSTROUTING")
 
 
 def unfit(table: str, rule: XtRule) -> bool:
     """Does the kernel refuse this rule wherever it stands in the table?"""
-    target = rule.target
-    if target is not None and target.table and target.table != table:
+    if rule.target is not None and rule.target.unfit(table, rule):
         return True
-    if isinstance(target, Reject) and target.kind == "tcp-reset" and rule.proto != 6:
-        return True
-    if isinstance(target, SetTarget) and target.mark is not None and table != "mangle":
-        return True
-    if isinstance(target, Tproxy) and rule.proto not in (6, 17):
-        return True
-    for match in rule.matches:
-        if match.tables and table not in match.tables:
-            return True
-        if isinstance(match, Recent) and match.hits > RECENT_HITS:
-            return True
-        if isinstance(match, Source | Destination) and match.invert and not match.length:
-            return True
-        if isinstance(match, IcmpMatch) and rule.proto != 1:
-            return True
-        if isinstance(match, Multiport) and any(isinstance(m, Protocol) and m.invert for m in rule.matches):
-            return True
-    return False
+    return any((m.tables and table not in m.tables) or m.unfit(rule) for m in rule.matches)
 
 
 def unfit_directly(hook: str, rule: XtRule) -> bool:
     """Does the kernel refuse this rule in the built-in chain of a hook? (In a user chain these are not looked at.)"""
-    for match in rule.matches:
-        if isinstance(match, Addrtype):
-            if match.limit == "in" and hook in ("OUTPUT", "POSTROUTING"):
-                return True
-            if match.limit == "out" and hook in ("PREROUTING", "INPUT"):
-                return True
-        if isinstance(match, Physdev) and hook == "OUTPUT" and (match.isout is not None or match.name_out):
-            return True
-    return False
+    return any(m.unfit_at(hook) for m in rule.matches)
 
 
 def unfit_below(hook: str, rule: XtRule) -> bool:
@@ -69,9 +32,7 @@ def unfit_below(hook: str, rule: XtRule) -> bool:
     target = rule.target
     if target is not None and target.hooks and hook not in target.hooks:
         return True
-    if any(m.hooks and hook not in m.hooks for m in rule.matches):
-        return True
-    return any(isinstance(m, Owner) for m in rule.matches) and hook not in OWNER_HOOKS
+    return any(m.hooks and hook not in m.hooks for m in rule.matches)
 
 
 def refused(table: str, chains: dict[str, Chain], chain: str, rule: XtRule) -> tuple[str, bool]:
@@ -84,9 +45,7 @@ def refused(table: str, chains: dict[str, Chain], chain: str, rule: XtRule) -> t
         return "EOPNOTSUPP", False
     if chains[chain].policy and unfit_directly(chain, rule):
         return "EINVAL", False
-    picky = (rule.target is not None and rule.target.hooks) or any(
-        isinstance(m, Owner) or m.hooks for m in rule.matches
-    )
+    picky = (rule.target is not None and rule.target.hooks) or any(m.hooks for m in rule.matches)
     if target or picky:
         for base in [c for c in chains.values() if c.policy]:
             error = walk(base.name, chains, base.name, {}, extra=(chain, rule))

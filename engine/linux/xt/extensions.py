@@ -1,50 +1,70 @@
 """The register: which matches and targets the model has, and which others iptables 1.8.9 has.
 
-Rules. A name in neither table is unknown to iptables itself and gets iptables' own message.
+Rules. A name in neither table is unknown to iptables itself and gets iptables' own message. Who asks whether a name is
+known loads nothing; its file is loaded when the extension itself is first wanted.
 """
 
 from __future__ import annotations
 
-from engine.linux.xt import (
-    match_ct,
-    match_frame,
-    match_header,
-    match_host,
-    match_l4,
-    match_more,
-    match_multi,
-    match_rate,
-    match_set,
-    match_state,
-    target,
-    target_header,
-    target_more,
-    target_nat,
-    target_set,
-    target_steer,
-)
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+from engine.linux.xt import target
 from engine.linux.xt.options import Extension
 
-MATCHES: dict[str, Extension] = {
-    e.name: e
-    for e in (
-        match_l4.TCP, match_l4.UDP, match_multi.ICMP, match_multi.MULTIPORT, match_ct.CONNTRACK,
-        match_state.STATE_EXTENSION, match_state.MARK, match_state.CONNMARK, match_state.PHYSDEV, match_state.OWNER,
-        match_more.ADDRTYPE, match_more.STATISTIC, match_more.COMMENT, match_set.SET, match_header.LENGTH_EXTENSION,
-        match_header.TTL, match_header.TOS, match_header.DSCP, match_frame.PKTTYPE, match_frame.IPRANGE,
-        match_frame.MAC, match_host.RPFILTER, match_host.SOCKET, match_host.RECENT_EXTENSION, match_rate.LIMIT,
-        match_rate.CONNLIMIT, match_rate.QUOTA,
-    )
-}  # fmt: skip
-TARGETS: dict[str, Extension] = {
-    e.name: e
-    for e in (
-        target.REJECT, target_nat.DNAT, target_nat.SNAT, target_nat.MASQUERADE, target_nat.REDIRECT, target_more.MARK,
-        target_more.CONNMARK, target_more.LOG, target_steer.CT, target_more.NOTRACK, target_steer.TPROXY,
-        target_steer.NETMAP, target_set.SET, target_header.TTL, target_header.TOS, target_header.DSCP,
-        target_header.NFLOG, target_header.TRACE, target_header.CHECKSUM, target_header.CLASSIFY,
-    )
-}  # fmt: skip
+
+class Register(Mapping[str, Extension]):
+    """Name -> extension. `homes`: file -> what it has, as NAME, or NAME=CONSTANT where the constant is called
+    otherwise; `order` are the names as they are listed."""
+
+    def __init__(self, order: str, homes: dict[str, str]) -> None:
+        self._homes: dict[str, tuple[str, str]] = {}
+        for file, words in homes.items():
+            for word in words.split():
+                name, _, constant = word.partition("=")
+                self._homes[name] = (file, constant or name.upper())
+        self._order = order.split()
+
+    def __getitem__(self, name: str) -> Extension:
+        file, constant = self._homes[name]
+        found = getattr(import_module(f"engine.linux.xt.{file}"), constant)
+        assert isinstance(found, Extension)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._homes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._order)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+
+MATCHES = Register(
+    """
+tcp udp icmp multiport conntrack state mark connmark physdev owner addrtype statistic comment set length ttl tos dscp
+pkttype iprange mac rpfilter socket recent limit connlimit quota
+""",
+    {
+        "match_l4": "tcp udp", "match_multi": "icmp multiport", "match_ct": "conntrack",
+        "match_state": "state=STATE_EXTENSION mark connmark physdev owner",
+        "match_more": "addrtype statistic comment", "match_set": "set",
+        "match_header": "length=LENGTH_EXTENSION ttl tos dscp", "match_frame": "pkttype iprange mac",
+        "match_host": "rpfilter socket recent=RECENT_EXTENSION", "match_rate": "limit connlimit quota",
+    },
+)  # fmt: skip
+TARGETS = Register(
+    """
+REJECT DNAT SNAT MASQUERADE REDIRECT MARK CONNMARK LOG CT NOTRACK TPROXY NETMAP SET TTL TOS DSCP NFLOG TRACE CHECKSUM
+CLASSIFY
+""",
+    {
+        "target": "REJECT", "target_nat": "DNAT SNAT MASQUERADE REDIRECT",
+        "target_more": "MARK CONNMARK LOG NOTRACK", "target_steer": "CT TPROXY NETMAP", "target_set": "SET",
+        "target_header": "TTL TOS DSCP NFLOG TRACE CHECKSUM CLASSIFY",
+    },
+)  # fmt: skip
 PLAIN = {"ACCEPT": target.ACCEPT, "DROP": target.DROP, "RETURN": target.RETURN}
 
 _MATCH_NAMES = """

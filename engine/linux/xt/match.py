@@ -8,13 +8,16 @@ when they are equal. Sources: man iptables-extensions; output measured with ipta
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.linux.addr import mask, text4
 from engine.linux.xt.names import protocol_name
 from engine.linux.xt.seen import Seen
 from engine.record import dataclass
 from engine.say import Phrase, Said, plain
+
+if TYPE_CHECKING:
+    from engine.linux.xt.rule import XtRule
 
 
 def asks(yes: Phrase, no: Phrase, invert: bool, **values: str | int) -> Said:
@@ -36,6 +39,14 @@ class Match:
     def test(self, seen: Seen) -> bool:
         """Does the packet fulfil it?"""
         raise NotImplementedError
+
+    def unfit(self, rule: XtRule) -> bool:
+        """Does the kernel refuse it in this rule, wherever that stands (check.py)?"""
+        return False
+
+    def unfit_at(self, hook: str) -> bool:
+        """Does the kernel refuse it in the built-in chain of this hook (check.py)?"""
+        return False
 
     def words(self) -> list[str]:
         """As iptables-save prints it, `-m NAME` first."""
@@ -92,6 +103,9 @@ class Source(Match):
     def test(self, seen: Seen) -> bool:
         return ((seen.src ^ self.addr) >> (32 - self.length) == 0) is not self.invert
 
+    def unfit(self, rule: XtRule) -> bool:
+        return self.invert and not self.length
+
     def words(self) -> list[str]:
         return [*bang(self.invert), "-s", f"{text4(self.addr)}/{self.length}"]
 
@@ -109,6 +123,9 @@ class Destination(Match):
 
     def test(self, seen: Seen) -> bool:
         return ((seen.dst ^ self.addr) >> (32 - self.length) == 0) is not self.invert
+
+    def unfit(self, rule: XtRule) -> bool:
+        return self.invert and not self.length
 
     def words(self) -> list[str]:
         return [*bang(self.invert), "-d", f"{text4(self.addr)}/{self.length}"]

@@ -12,7 +12,7 @@ Rules. As in match.py.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.linux import sockets
 from engine.linux.addr import is_multicast, text4
@@ -34,6 +34,9 @@ from engine.linux.xt.options import (
 from engine.linux.xt.seen import Seen
 from engine.record import dataclass
 from engine.say import Phrase, Said
+
+if TYPE_CHECKING:
+    from engine.linux.xt.rule import XtRule
 
 BROADCAST = 0xFFFFFFFF
 RP_WHY = Phrase(
@@ -193,6 +196,8 @@ RECENT_SET = Phrase("its {side} goes into the list {name}", "{side} 주소를 �
 RECENT = Phrase("its {side} has been met (list {name}{how})", "{side} 주소가 목록 {name}에 있음{how}")
 NOT_RECENT = Phrase("its {side} has not been met (list {name}{how})", "{side} 주소가 목록 {name}에 없음{how}")
 
+#: more hits than a list of -m recent may keep
+MOST_HITS = 65535
 #: an address of a list: its TTL and when it was met, oldest first
 Met = tuple[int, tuple[float, ...]]
 
@@ -210,6 +215,9 @@ class Recent(Match):
     dest: bool = False
     mask: int = 0xFFFFFFFF
     invert: bool = False
+
+    def unfit(self, rule: XtRule) -> bool:
+        return self.hits > MOST_HITS
 
     def test(self, seen: Seen) -> bool:
         memory = seen.ns.xt.remembered()

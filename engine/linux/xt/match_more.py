@@ -66,6 +66,9 @@ class Addrtype(Match):
     not_dst: bool = False
     limit: str = ""
 
+    def unfit_at(self, hook: str) -> bool:
+        return hook in {"": (), "in": ("OUTPUT", "POSTROUTING"), "out": ("PREROUTING", "INPUT")}[self.limit]
+
     def test(self, seen: Seen) -> bool:
         device = {"": "", "in": seen.iif, "out": seen.oif}[self.limit]
         if self.src and (address_type(seen, seen.src, device) in self.src) is self.not_src:

@@ -5,8 +5,10 @@ Rules. As in match.py.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.linux.packet import Icmp
-from engine.linux.xt.match import Match, asks, bang
+from engine.linux.xt.match import Match, Protocol, asks, bang
 from engine.linux.xt.match_l4 import (
     DPORT,
     EITHER,
@@ -23,6 +25,9 @@ from engine.linux.xt.seen import Seen
 from engine.record import dataclass
 from engine.say import Phrase, Said
 
+if TYPE_CHECKING:
+    from engine.linux.xt.rule import XtRule
+
 ICMP_TYPE = Phrase("ICMP {name}", "ICMP {name}")
 NOT_ICMP_TYPE = Phrase("ICMP type is not {name}", "ICMP 종류가 {name}이(가) 아님")
 
@@ -35,6 +40,9 @@ class IcmpMatch(Match):
     low: int = 0
     high: int = 255
     invert: bool = False
+
+    def unfit(self, rule: XtRule) -> bool:
+        return rule.proto != 1
 
     def test(self, seen: Seen) -> bool:
         l4 = seen.l4
@@ -109,6 +117,9 @@ class Multiport(Match):
     which: str
     ranges: tuple[tuple[int, int], ...]
     invert: bool = False
+
+    def unfit(self, rule: XtRule) -> bool:
+        return any(isinstance(m, Protocol) and m.invert for m in rule.matches)
 
     def test(self, seen: Seen) -> bool:
         if seen.kind not in ("tcp", "udp"):

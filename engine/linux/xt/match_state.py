@@ -5,7 +5,7 @@ Rules. As in match.py. `-m conntrack` with more than --ctstate: match_ct.py.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.linux.xt.match import Match, asks, bang, device_matches
 from engine.linux.xt.match_l4 import together
@@ -177,6 +177,9 @@ class Physdev(Match):
     name_out: tuple[str, bool] | None = None
     bridged: bool | None = None
 
+    def unfit_at(self, hook: str) -> bool:
+        return hook == "OUTPUT" and bool(self.isout is not None or self.name_out)
+
     def test(self, seen: Seen) -> bool:
         skb = seen.skb
         if not skb.physin and not skb.physout:
@@ -273,6 +276,7 @@ NOT_SOCKET = Phrase("not sent by a program of this machine", "이 머신의 프�
 class Owner(Match):
     """`-m owner`. `uid`, `gid` are (low, high, negated) or None; `socket` None or the negation."""
 
+    hooks: ClassVar[tuple[str, ...]] = ("OUTPUT", "POSTROUTING")
     uid: tuple[int, int, bool] | None = None
     gid: tuple[int, int, bool] | None = None
     socket: bool | None = None

@@ -8,8 +8,6 @@ from __future__ import annotations
 from engine.errors import NotModelled
 from engine.linux.xt.extensions import MATCHES, OTHER_MATCHES, OTHER_TARGETS, PLAIN, TARGETS
 from engine.linux.xt.match import Destination, InDevice, Match, OutDevice, Protocol, Source
-from engine.linux.xt.match_header import Fragment
-from engine.linux.xt.match_state import parse_device
 from engine.linux.xt.names import protocol_number
 from engine.linux.xt.options import Problem, strtoui
 from engine.linux.xt.rule import XtRule
@@ -132,6 +130,8 @@ class Reader(WordReader):
             if value == "":
                 raise Problem("Empty interface is likely to be undesired")
             self.option(letter)
+            from engine.linux.xt.match_state import parse_device
+
             device = parse_device(value or "")
             if "/" in device or " " in device:
                 what = f"weird character in interface `{device}'"
@@ -305,5 +305,7 @@ class Reader(WordReader):
         if self.proto:
             out.append(Protocol(number=self.proto, invert=self.not_proto))
         if self.fragment is not None:
+            from engine.linux.xt.match_header import Fragment
+
             out.append(Fragment(invert=self.fragment))
         return out

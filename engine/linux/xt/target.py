@@ -7,12 +7,15 @@ accepts it (`table`, `hooks`): check.py enforces that with iptables' own error.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.linux.xt.options import STRING, Extension, Option, Parsing, Problem
 from engine.linux.xt.seen import Seen
 from engine.record import dataclass
 from engine.say import Phrase, Said
+
+if TYPE_CHECKING:
+    from engine.linux.xt.rule import XtRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,10 @@ class Target:
 
     def run(self, seen: Seen) -> Act | None:
         raise NotImplementedError
+
+    def unfit(self, table: str, rule: XtRule) -> bool:
+        """Does the kernel refuse it in this rule, wherever in `table` that stands (check.py)?"""
+        return bool(self.table) and self.table != table
 
     def words(self) -> list[str]:
         """As iptables-save prints it, `-j NAME` first."""
@@ -159,6 +166,9 @@ class Reject(Target):
 
     def run(self, seen: Seen) -> Act | None:
         return Act(word="reject", reject=self.kind)
+
+    def unfit(self, table: str, rule: XtRule) -> bool:
+        return table != self.table or (self.kind == "tcp-reset" and rule.proto != 6)
 
     def words(self) -> list[str]:
         return ["-j", "REJECT", "--reject-with", self.kind]

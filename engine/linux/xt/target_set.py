@@ -5,6 +5,8 @@ Rules. As in target.py. --map-prio and --map-queue are refused by name: packets 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.linux.ipset import packet
 from engine.linux.ipset.rows import Entry
 from engine.linux.ipset.sets import IpSet
@@ -14,6 +16,9 @@ from engine.linux.xt.seen import Seen
 from engine.linux.xt.target import Act, Target
 from engine.record import dataclass
 from engine.say import Phrase, Said
+
+if TYPE_CHECKING:
+    from engine.linux.xt.rule import XtRule
 
 FULL = 0xFFFFFFFF
 SET_WHY = Phrase(
@@ -32,6 +37,9 @@ class SetTarget(Target):
     mark: Named | None = None
     exist: bool = False
     timeout: int | None = None
+
+    def unfit(self, table: str, rule: XtRule) -> bool:
+        return self.mark is not None and table != "mangle"
 
     def run(self, seen: Seen) -> Act | None:
         sets, skb, now = seen.ns.ipsets, seen.skb, seen.net.clock

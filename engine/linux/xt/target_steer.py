@@ -10,7 +10,7 @@ Rules. As in target.py. A helper, a timeout policy and event masks of CT are ref
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.linux import sockets
 from engine.linux.addr import mask, text4
@@ -35,6 +35,9 @@ from engine.linux.xt.target_more import Notrack
 from engine.record import dataclass
 from engine.say import Phrase, Said
 
+if TYPE_CHECKING:
+    from engine.linux.xt.rule import XtRule
+
 FULL = 0xFFFFFFFF
 TPROXY_WHY = Phrase(
     "hand it to the transparent socket at {where} as it is",
@@ -55,6 +58,9 @@ class Tproxy(Target):
     address: int = 0
     mark: int = 0
     mask: int = 0
+
+    def unfit(self, table: str, rule: XtRule) -> bool:
+        return table != self.table or rule.proto not in (6, 17)
 
     def run(self, seen: Seen) -> Act | None:
         socket = self._socket(seen)

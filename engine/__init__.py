@@ -4,9 +4,9 @@ Every file, in reading order (a test keeps the list whole). A room's own `__init
 
 below all   errors.py say.py particles.py record.py
 linux       A Linux box's network; standard library only.
-            addr.py packet.py linkinfo.py curve25519.py rows.py flow.py fragment.py fib.py cttcp.py conntrack.py
-            ctproto.py net.py (what there is), journey.py (what a packet did), skb.py choose.py behaviour.py clock.py
-            status.py source.py multipath.py routeget.py sockets.py
+            addr.py packet.py linkinfo.py curve25519.py hashing.py rows.py flow.py fragment.py fib.py cttcp.py
+            conntrack.py ctproto.py net.py (what there is), journey.py (what a packet did), skb.py choose.py
+            behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py
             route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py nft.py ipset.py ipsetwords.py ipvs.py
@@ -15,7 +15,7 @@ linux       A Linux box's network; standard library only.
             match_frame.py match_ct.py match_rate.py match_host.py match_set.py target.py target_more.py target_nat.py
             target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py
             names.py vocabulary.py wordreader.py reader.py parse.py check.py refused.py command.py restore.py text.py
-  nft/      types.py seen.py keys.py jhash.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then
+  nft/      types.py seen.py keys.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then
             the language: lexer.py reader.py read_value.py read_expr.py context.py read_rule.py cmd.py read_block.py
             parse.py check.py suggest.py refused.py batch_sets.py batch.py text.py command.py
   ipset/    held.py rows.py kinds.py buckets.py sets.py expand.py packet.py text.py spell.py read.py refused.py

@@ -12,7 +12,6 @@ include/linux/jhash.h; measured on Linux 6.18.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import gcd
@@ -20,6 +19,7 @@ from math import gcd
 from engine.linux.choose import Choose, OfRoute, Seeded
 from engine.linux.fib import Lookup, Nexthop, Route, ends_in_blackhole, first_way, lookup, ways
 from engine.linux.flow import FlowKey
+from engine.linux.hashing import jhash2, siphash
 from engine.linux.net import Net, Netns
 from engine.linux.packet import Icmp, IPv4, Packet, Tcp, Udp
 from engine.linux.source import select_address
@@ -34,57 +34,6 @@ INNER_SHIFT = 6
 VALID = ("PERMANENT", "NOARP", "REACHABLE", "PROBE", "STALE", "DELAY")
 #: (source, destination, protocol, source port, destination port)
 Fields = tuple[int, int, int, int, int]
-
-
-def _rotl(x: int, b: int) -> int:
-    return (x << b | x >> (64 - b)) & MASK64
-
-
-def siphash(data: bytes, k0: int, k1: int) -> int:
-    """SipHash-2-4 of `data`, 64 bits."""
-    v0, v1 = k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D
-    v2, v3 = k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573
-
-    def rounds(v0: int, v1: int, v2: int, v3: int, count: int) -> tuple[int, int, int, int]:
-        for _ in range(count):
-            v0 = v0 + v1 & MASK64
-            v1 = _rotl(v1, 13) ^ v0
-            v0 = _rotl(v0, 32)
-            v2 = v2 + v3 & MASK64
-            v3 = _rotl(v3, 16) ^ v2
-            v0 = v0 + v3 & MASK64
-            v3 = _rotl(v3, 21) ^ v0
-            v2 = v2 + v1 & MASK64
-            v1 = _rotl(v1, 17) ^ v2
-            v2 = _rotl(v2, 32)
-        return v0, v1, v2, v3
-
-    whole = len(data) & ~7
-    last = (len(data) & 0xFF) << 56 | int.from_bytes(data[whole:], "little")
-    for word in (*(struct.unpack_from("<Q", data, at)[0] for at in range(0, whole, 8)), last):
-        v0, v1, v2, v3 = rounds(v0, v1, v2, v3 ^ word, 2)
-        v0 ^= word
-    v0, v1, v2, v3 = rounds(v0, v1, v2 ^ 0xFF, v3, 4)
-    return v0 ^ v1 ^ v2 ^ v3
-
-
-def jhash_2words(a: int, b: int, initval: int = 0) -> int:
-    """`jhash_2words` of linux/jhash.h."""
-    m = 0xFFFFFFFF
-
-    def rol(x: int, k: int) -> int:
-        return (x << k | x >> (32 - k)) & m
-
-    c = initval + 0xDEADBEEF + 8 & m
-    a, b = a + c & m, b + c & m
-    for shift, which in ((14, "c"), (11, "a"), (25, "b"), (16, "c"), (4, "a"), (14, "b"), (24, "c")):
-        if which == "c":
-            c = (c ^ b) - rol(b, shift) & m
-        elif which == "a":
-            a = (a ^ c) - rol(c, shift) & m
-        else:
-            b = (b ^ a) - rol(a, shift) & m
-    return c
 
 
 def hash_keys(fields: Fields, seed: int) -> int:
@@ -165,7 +114,7 @@ def flow_hash(seed: int, parts: Sequence[Fields], policy: int, *, by_headers: bo
     """`fib_multipath_hash`: 31 bits."""
     values = [hash_keys(part, seed) if part[4] >= 0 else 0 for part in parts]
     if policy == 3 and by_headers:
-        return jhash_2words(values[0], values[1] if len(values) > 1 else 0) >> 1
+        return jhash2((values[0], values[1] if len(values) > 1 else 0), 0) >> 1
     return values[0] >> 1 if values else 0
 
 

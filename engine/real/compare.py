@@ -129,7 +129,9 @@ def model_call(net: Net, flow: Flow, choose: Choose) -> Call:
             serve=echo,
             strict=not flow.cut,
         )
-    return tcp_call(net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, stay=True, timeout=WAIT)
+    return tcp_call(
+        net, flow.netns, dst, flow.dport, choose=choose, sport=flow.sport, stay=True, timeout=WAIT
+    )
 
 
 def bridge_rewrites(walk: Walk, net: Net) -> list[Step]:

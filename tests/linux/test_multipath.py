@@ -10,7 +10,8 @@ from engine.linux.addr import ip4
 from engine.linux.choose import Choose, Seeded, branches
 from engine.linux.fib import Nexthop
 from engine.linux.flow import FlowKey
-from engine.linux.multipath import bounds, find, hash_keys, jhash_2words, siphash
+from engine.linux.hashing import jhash2, siphash
+from engine.linux.multipath import bounds, find, hash_keys
 from tests.linux.walk.wires import Wires
 
 LINE = """
@@ -34,7 +35,7 @@ def test_both_directions_hash_alike() -> None:
 
 
 def test_jhash_differs_in_each_word() -> None:
-    assert len({jhash_2words(1, 2), jhash_2words(2, 1), jhash_2words(1, 2, 1)}) == 3
+    assert len({jhash2((1, 2), 0), jhash2((2, 1), 0), jhash2((1, 2), 1)}) == 3
 
 
 def test_shares() -> None:

@@ -8,8 +8,9 @@ ip_set_hash_gen.h, linux/jhash.h.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
+from engine.linux.hashing import jhash2
 from engine.linux.ipset.rows import Element
 
 STEP = 2  # AHASH_INIT_SIZE
@@ -17,47 +18,6 @@ HEAD = 32  # sizeof(struct hbucket)
 REGION_BITS, REGION = 10, 24
 MINIMUM = 64
 TUNED_MAX = 64
-_MASK = 0xFFFFFFFF
-
-
-def _rol(word: int, by: int) -> int:
-    return (word << by | word >> (32 - by)) & _MASK
-
-
-def jhash2(words: Sequence[int], initval: int) -> int:
-    """Bob Jenkins' hash as linux/jhash.h has it, over 32-bit words."""
-    length = len(words)
-    a = b = c = (0xDEADBEEF + (length << 2) + initval) & _MASK
-    at = 0
-    while length > 3:
-        a, b, c = (a + words[at]) & _MASK, (b + words[at + 1]) & _MASK, (c + words[at + 2]) & _MASK
-        a = (a - c & _MASK) ^ _rol(c, 4)
-        c = c + b & _MASK
-        b = (b - a & _MASK) ^ _rol(a, 6)
-        a = a + c & _MASK
-        c = (c - b & _MASK) ^ _rol(b, 8)
-        b = b + a & _MASK
-        a = (a - c & _MASK) ^ _rol(c, 16)
-        c = c + b & _MASK
-        b = (b - a & _MASK) ^ _rol(a, 19)
-        a = a + c & _MASK
-        c = (c - b & _MASK) ^ _rol(b, 4)
-        b = b + a & _MASK
-        length, at = length - 3, at + 3
-    if length >= 3:
-        c = c + words[at + 2] & _MASK
-    if length >= 2:
-        b = b + words[at + 1] & _MASK
-    if length >= 1:
-        a = a + words[at] & _MASK
-        c = ((c ^ b) - _rol(b, 14)) & _MASK
-        a = ((a ^ c) - _rol(c, 11)) & _MASK
-        b = ((b ^ a) - _rol(a, 25)) & _MASK
-        c = ((c ^ b) - _rol(b, 16)) & _MASK
-        a = ((a ^ c) - _rol(c, 4)) & _MASK
-        b = ((b ^ a) - _rol(a, 14)) & _MASK
-        c = ((c ^ b) - _rol(b, 24)) & _MASK
-    return c
 
 
 class Bucket:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import gcd
 
+from engine.linux.hashing import hsiphash
 from engine.linux.ipvs.rows import Dest
 
 BUCKETS = 256
@@ -18,44 +19,12 @@ MAGLEV = 4093
 MAGLEV_BITS = 6
 GOLDEN = 0x61C88647
 KEY_1, KEY_2 = 2654435761, 2654446892
-MASK = 0xFFFFFFFFFFFFFFFF
 Table = tuple[Dest, ...]
 
 
 def hash_32(value: int, bits: int = 8) -> int:
     """include/linux/hash.h."""
     return (value * GOLDEN & 0xFFFFFFFF) >> 32 - bits
-
-
-def rotated(value: int, by: int) -> int:
-    return (value << by | value >> 64 - by) & MASK
-
-
-def hsiphash(value: int, key: int) -> int:
-    """hsiphash of a 32-bit number on a 64-bit machine: SipHash-1-3, both halves of the key equal, cut to 32 bits."""
-    v0, v1 = 0x736F6D6570736575 ^ key, 0x646F72616E646F6D ^ key
-    v2, v3 = 0x6C7967656E657261 ^ key, 0x7465646279746573 ^ key
-    b = 4 << 56 | value & 0xFFFFFFFF
-
-    def turned(v0: int, v1: int, v2: int, v3: int) -> tuple[int, int, int, int]:
-        v0 = v0 + v1 & MASK
-        v1 = rotated(v1, 13) ^ v0
-        v0 = rotated(v0, 32)
-        v2 = v2 + v3 & MASK
-        v3 = rotated(v3, 16) ^ v2
-        v0 = v0 + v3 & MASK
-        v3 = rotated(v3, 21) ^ v0
-        v2 = v2 + v1 & MASK
-        v1 = rotated(v1, 17) ^ v2
-        return v0, v1, rotated(v2, 32), v3
-
-    v3 ^= b
-    v0, v1, v2, v3 = turned(v0, v1, v2, v3)
-    v0 ^= b
-    v2 ^= 0xFF
-    for _ in range(3):
-        v0, v1, v2, v3 = turned(v0, v1, v2, v3)
-    return (v0 ^ v1 ^ v2 ^ v3) & 0xFFFFFFFF
 
 
 @lru_cache(maxsize=64)

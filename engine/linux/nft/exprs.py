@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL, together
 from engine.linux.flow import FlowKey
+from engine.linux.hashing import jhash, scaled
 from engine.linux.multipath import find
-from engine.linux.nft.jhash import jhash, scaled
 from engine.linux.nft.keys import KEYS, KeyRow
 from engine.linux.nft.seen import Seen
 from engine.linux.nft.sets import Key, NftSet, element_text, elements_text, key_text

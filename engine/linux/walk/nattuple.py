@@ -14,6 +14,7 @@ from dataclasses import replace
 from engine.linux.choose import OfConnection
 from engine.linux.conntrack import CtEntry, Tuple
 from engine.linux.cttcp import after
+from engine.linux.hashing import jhash2
 from engine.linux.net import Netns
 from engine.linux.packet import Proto
 from engine.linux.walk.walker import Walker
@@ -109,7 +110,7 @@ def address(entry: CtEntry, current: Tuple, wanted: Wanted) -> int:
     if wanted.high <= wanted.low:
         return wanted.low
     start = 0 if wanted.persistent else swapped(current.dst) ^ entry.zone.id
-    hashed = jhash((swapped(current.src), 0, 0, 0), start)
+    hashed = jhash2((swapped(current.src), 0, 0, 0), start)
     return wanted.low + (hashed * (wanted.high - wanted.low + 1) >> 32)
 
 
@@ -175,36 +176,3 @@ def used_harder(ns: Netns, entry: CtEntry, t: Tuple, left: int, now: float) -> b
         return True
     table.remove(other)
     return False
-
-
-def rol(value: int, by: int) -> int:
-    return (value << by | value >> 32 - by) & 0xFFFFFFFF
-
-
-def jhash(words: tuple[int, ...], initial: int) -> int:
-    """jhash2 of include/linux/jhash.h: Bob Jenkins' hash over 32-bit words."""
-    a = b = c = 0xDEADBEEF + (len(words) << 2) + initial & 0xFFFFFFFF
-    rest = list(words)
-    while len(rest) > 3:
-        a, b, c = a + rest[0] & 0xFFFFFFFF, b + rest[1] & 0xFFFFFFFF, c + rest[2] & 0xFFFFFFFF
-        a = (a - c & 0xFFFFFFFF) ^ rol(c, 4)
-        c = c + b & 0xFFFFFFFF
-        b = (b - a & 0xFFFFFFFF) ^ rol(a, 6)
-        a = a + c & 0xFFFFFFFF
-        c = (c - b & 0xFFFFFFFF) ^ rol(b, 8)
-        b = b + a & 0xFFFFFFFF
-        a = (a - c & 0xFFFFFFFF) ^ rol(c, 16)
-        c = c + b & 0xFFFFFFFF
-        b = (b - a & 0xFFFFFFFF) ^ rol(a, 19)
-        a = a + c & 0xFFFFFFFF
-        c = (c - b & 0xFFFFFFFF) ^ rol(b, 4)
-        b = b + a & 0xFFFFFFFF
-        rest = rest[3:]
-    if rest:
-        a, b, c = (v + (rest[i] if i < len(rest) else 0) & 0xFFFFFFFF for i, v in enumerate((a, b, c)))
-        for first, second, by in (("c", "b", 14), ("a", "c", 11), ("b", "a", 25), ("c", "b", 16), ("a", "c", 4),
-                                  ("b", "a", 14), ("c", "b", 24)):  # fmt: skip
-            v = {"a": a, "b": b, "c": c}
-            v[first] = (v[first] ^ v[second]) - rol(v[second], by) & 0xFFFFFFFF
-            a, b, c = v["a"], v["b"], v["c"]
-    return c

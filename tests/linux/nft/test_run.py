@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import NotModelled
+from engine.linux.hashing import jhash, scaled
 from engine.linux.journey import Outcome, Step, StepKind
 from engine.linux.net import Net
-from engine.linux.nft.jhash import jhash, scaled
 from engine.linux.nft.refused import NftRefused
 from engine.linux.nft.text import Style, table_text
 from engine.linux.ops import NftApply, apply

@@ -48,6 +48,8 @@ def test_a_rule_is_read_as_it_is_printed(parts: list[str], end: str, family: str
     text = rule.text(names, stateless=True)
     if "reject with tcp reset" in text and "tcp" not in text.split("reject")[0]:
         return  # what nft leaves out there it does not put back at the same place
+    if "th dport" in words and "l4proto { tcp, udp }" in words:
+        return  # nft prints `th` by the first protocol and then refuses its own words ("conflicting protocols")
     again = read(text, family)
     assert again.text(names, stateless=True) == text
     assert again == rule

@@ -132,6 +132,9 @@ def to_port(w: Walker, ns: Netns, skb: Skb, l4: Tcp | Udp, place: Place) -> End:
         name = proc.comm if proc is not None else "-"
         w.step(StepKind.SOCKET, w.at(ns, program=name), packet, why=words.TO_SOCKET(who=name, where=where))
         return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, socket=socket, proc=proc)
+    if not ns.owns(ip.dst):
+        # Routed here by a local route for somebody else's address (TPROXY's): no answer may leave from that address.
+        return w.drop(place, packet, words.FOREIGN_SILENT(where=where), Outcome.DROPPED)
     if isinstance(l4, Tcp):
         asked = any(one.netns == ns.id and one.proto == proto and one.local == local for one in w.waiting)
         why = words.WRONG_ANSWERER(src=text4(ip.src)) if asked else words.NO_SOCKET_TCP(where=where)

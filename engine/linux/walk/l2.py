@@ -358,6 +358,8 @@ def bridge_up(w: Walker, ns: Netns, bridge: Link, frame: Packet, skb: Skb) -> Ev
         if skb.physin and ns.sysctl("net.bridge.bridge-nf-call-iptables") != "0" and frame.has_ip
         else None
     )
+    if prerouted is not None:
+        prerouted.steered = None  # ip_rcv_core forgets the socket that TPROXY chose at the port (skb_orphan)
     return up(w, ns, bridge, frame, prerouted)
 
 

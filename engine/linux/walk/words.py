@@ -231,6 +231,10 @@ QUEUE_FULL = Phrase(
     "{where}에서 프로그램이 받아들이지(accept) 않은 연결 {n}개가 기다려 backlog {backlog}을(를) 넘었으므로 SYN을 "
     "버립니다",
 )
+FOREIGN_SILENT = Phrase(
+    "no socket takes it, and {where} is not an address of this machine: the kernel may not answer from it",
+    "받을 소켓이 없고 {where}은(는) 이 머신의 주소가 아니므로, 커널은 그 주소로 응답하지 못합니다",
+)
 NO_SOCKET_UDP = Phrase(
     "nothing listens on {where}: the kernel answers ICMP port unreachable",
     "{where}에서 수신 대기하는 프로그램이 없어 커널이 ICMP port unreachable로 응답합니다",

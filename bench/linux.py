@@ -9,17 +9,17 @@ orders of magnitude may cost at most twice as much.
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from statistics import median
 
+from bench.engine import taken
 from bench.table import Line, spread
 from engine.linux.addr import Prefix, ip4, text4
 from engine.linux.choose import Seeded
-from engine.linux.exchange import Answer, Delivery, udp_call
+from engine.linux.exchange import silent, udp_call
 from engine.linux.net import Net
 from engine.linux.ops import apply
 from engine.linux.packet import Payload
@@ -31,22 +31,6 @@ NAMES = ("hostgw", "vxlan", "calico", "vpccni")
 ASK = Payload(protocol="echo", text="x", size=1)
 #: sizes of tables for the look-ups
 SIZES = (100, 10_000)
-
-
-def milliseconds(action: Callable[[], object], times: int) -> list[float]:
-    """Of each call, after one that does not count."""
-    action()
-    gc.collect()
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
-        action()
-        found.append(1000 * (time.perf_counter() - start))
-    return found
-
-
-def silent(delivery: Delivery) -> Answer:
-    return Answer()
 
 
 class Case:
@@ -86,8 +70,8 @@ def lines(times: int = 11) -> list[Line]:
     cases = [Case(name) for name in NAMES]
     out: list[Line] = []
     for case in cases:
-        built = milliseconds(case.build, times)
-        copied = milliseconds(case.net.copy, times)
+        built = taken(case.build, times)
+        copied = taken(case.net.copy, times)
         out.append(Line(name=f"{case.name}: built", value=median(built), unit="ms", note=spread(built, "ms")))
         out.append(
             Line(name=f"{case.name}: copied", value=median(copied), unit="ms", note=spread(copied, "ms"))
@@ -96,7 +80,7 @@ def lines(times: int = 11) -> list[Line]:
         for what in case.targets:
             net, ports = case.net.copy(), iter(range(20000, 60000))
             case.send(net, what, 19999)
-            traced[what] = milliseconds(partial(case.again, net, what, ports), 200)
+            traced[what] = taken(partial(case.again, net, what, ports), 200)
             rate = 1000 / median(traced[what])
             out.append(
                 Line(
@@ -192,7 +176,7 @@ def lookups() -> list[Line]:
             )
         base = 172 << 24
         wanted = [base + (n * 7919 % size << 8) + 5 for n in range(2000)]
-        found = milliseconds(partial(all_routes, net, wanted), 5)
+        found = taken(partial(all_routes, net, wanted), 5)
         costs.append(median(found) / 2)  # microseconds a look-up
     note = ", ".join(f"{size:,} routes {cost:.2f} us" for size, cost in zip(SIZES, costs, strict=True))
     return [

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.real.netlink import NETLINK_NETFILTER, attributes, messages
+from engine.real.nfttrace import open_trace
 
-SOL_NETLINK, ADD_MEMBERSHIP, GROUP = 270, 1, 9
+__all__ = ["Event", "open_trace", "read_trace", "rule_numbers"]
+
 TRACE, GETRULE = (10 << 8) | 17, (10 << 8) | 7
 DUMP = 0x301
 TABLE, CHAIN, HANDLE, KIND, VERDICT = 1, 2, 3, 4, 5
@@ -39,16 +41,6 @@ class Event:
     iif: str
     oif: str
     packet: bytes
-
-
-def open_trace() -> socket.socket:
-    """A socket that hears the traces of the current namespace."""
-    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
-    sock.bind((0, 0))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-    sock.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, GROUP)
-    sock.setblocking(False)
-    return sock
 
 
 def rule_numbers() -> dict[tuple[str, str, int], int]:

@@ -16,7 +16,6 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from engine.linux.bpf.rows import Bpf, BpfProgram
 from engine.linux.choose import Choose
 from engine.linux.journey import Fidelity, Place, Step, StepKind
 from engine.linux.net import Net, Netns
@@ -184,9 +183,3 @@ def sock_ops(
                 )
             )  # fmt: skip
     return tuple(steps)
-
-
-def programs_of(bpf: Bpf, hook: str) -> list[BpfProgram]:
-    """The programs attached at any place of this kind, each once."""
-    seen = dict.fromkeys(one.program for one in bpf.attached if one.hook == hook)
-    return [bpf.programs[number] for number in seen]

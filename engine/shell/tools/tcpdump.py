@@ -13,10 +13,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from engine.errors import NotModelled
-from engine.linux.addr import BROADCAST_MAC, is_multicast
 from engine.linux.clock import moment
 from engine.linux.packet import Packet
-from engine.linux.rows import Link
 from engine.linux.wire.encode import mss_of
 from engine.linux.wire.pcapfile import COOKED
 from engine.say import Phrase
@@ -25,7 +23,7 @@ from engine.shell.dissect import Dissector
 from engine.shell.names import lookup, name_of
 from engine.shell.pcapfilter import FilterError, compile_filter
 from engine.shell.tool import Context, Fail, Opt, Out, Parsed, Tool
-from engine.shell.tools.tcpdump_file import NAMES, read, snaplen, write
+from engine.shell.tools.tcpdump_file import NAMES, WAYS, packet_type, read, snaplen, write
 from engine.shell.world import Seen
 
 SINCE_START = Phrase(
@@ -182,23 +180,11 @@ def _line(ctx: Context, dissector: Dissector, got: Parsed, device: str, seen: Se
     linked = "-e" in got
     if device == "any":
         link = ctx.ns.links[ctx.ns.names[seen.device]]
-        text += f"{seen.device:<5} {_way(seen, link):<3} "
+        text += f"{seen.device:<5} {WAYS[packet_type(seen, ctx.ns)]:<3} "
         text += dissector.cooked(seen.packet, link.ifindex) if linked else ""
     elif linked:
         text += dissector.link(seen.packet)
     return text + dissector.body(seen.packet, linked=linked, time=seen.time)
-
-
-def _way(seen: Seen, link: Link) -> str:
-    """The packet type of a cooked capture: In, Out, B (broadcast), M (multicast), P (for another machine)."""
-    if seen.direction == "out":
-        return "Out"
-    eth = seen.packet.eth
-    if eth is not None and eth.dst == BROADCAST_MAC:
-        return "B"
-    if eth is not None and seen.packet.has_ip and is_multicast(seen.packet.ip.dst):
-        return "M"
-    return "P" if eth is not None and link.kind != "loopback" and link.mac and eth.dst != link.mac else "In"
 
 
 def _list(ctx: Context) -> str:

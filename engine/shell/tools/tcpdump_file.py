@@ -20,6 +20,8 @@ from engine.shell.tool import Context, Fail
 from engine.shell.world import Capture, Seen
 
 NAMES = {ETHERNET: "EN10MB (Ethernet)", COOKED: "LINUX_SLL2 (Linux cooked v2)"}
+#: sll packet type -> tcpdump's word for it on `any`: P is for another machine
+WAYS = {0: "In", 1: "B", 2: "M", 3: "P", 4: "Out"}
 
 
 def packet_type(seen: Seen, ns: Netns) -> int:

@@ -34,10 +34,11 @@ l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_d
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
 kube        options.py cluster.py objects.py manifests.py schema.py fields.py validate.py podspec.py quantity.py
-            select.py ids.py clock.py store.py scheduler.py workloads.py ownership.py nodes.py, then one node: boot.py
+            select.py ids.py clock.py store.py passes.py scheduler.py workloads.py ownership.py nodes.py, then one node: boot.py
             controlplane.py system.py masqagent.py node.py sync.py kubelet.py podenv.py volumes.py imagepull.py
             containers.py podstatus.py eviction.py containerd.py runtime.py registry.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
+  proxy/    model.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where

@@ -22,6 +22,7 @@ from engine.kube import (
     manifests,
     masqagent,
     nodes,
+    passes,
     scheduler,
     schema,
     system,
@@ -91,6 +92,8 @@ class Cluster:
     quiet: tuple[int, int, int, float] | None = None
     settling: bool = False
     tools: Callable[[Containerd, Container, Behaviour], tuple[tuple[str, ...], int]] | None = None
+    #: what the controllers (passes.SERVER, CONTROLLERS) remember, by module: frozen values
+    memory: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -106,7 +109,7 @@ class Cluster:
         """An independent cluster over shared objects; use it with a copy of the Net."""
         return Cluster(
             self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
-            self.booted, self.seen, None, False, self.tools,
+            self.booted, self.seen, None, False, self.tools, dict(self.memory),
         )  # fmt: skip
 
     # ---- what people bring
@@ -283,6 +286,10 @@ class Cluster:
         for node in self.nodes.values():
             kubelet = self.kubelet(changes, node, self.seen)
             times += [t for pod in self.pods_of(node) if (t := kubelet.due(pod)) > self.seen]
+        at = passes.Pass(cluster=self, changes=changes, now=self.seen)
+        for module in passes.modules((*passes.SERVER, *passes.CONTROLLERS, *passes.AGENTS)):
+            if (ask := getattr(module, "due", None)) is not None and (when := ask(at)) > self.seen:
+                times.append(when)
         return min(times, default=float("inf"))
 
     def boot(self, changes: Changes) -> None:
@@ -296,21 +303,32 @@ class Cluster:
         for name in ("default", "kube-node-lease", "kube-public", "kube-system"):
             if self.store.get("Namespace", "", name) is None:
                 self.make_namespace(name, clock)
+        for module in passes.modules(passes.ADDONS):
+            for body in module.objects(self.options):
+                self.create(body, clock)
 
     def one_pass(self, changes: Changes, now: float) -> None:
         for node in self.nodes.values():
             self.on_node(changes, node, now)
+        at = passes.Pass(cluster=self, changes=changes, now=now)
         api = self.api_up(changes.net)
         if api:
+            for module in passes.modules(passes.SERVER):
+                module.sync(at)
             for node in self.nodes.values():
                 self.register(changes, node, now)
             if self.runs(changes.net, "kube-controller-manager"):
                 Workloads(self.store, self.ids, now, lambda body: self.delete(body, now)).sync()
                 eviction.evict(self.store, now, lambda body: self.delete(body, now))
+                for module in passes.modules(passes.CONTROLLERS):
+                    module.sync(at)
             if self.runs(changes.net, "kube-scheduler"):
                 scheduler.schedule(self.store, now, stamp=stamp(now))
             for node in self.nodes.values():
                 self.sync_pods(changes, node, now)
+        for module in passes.modules(passes.AGENTS):
+            for node in self.nodes.values():
+                module.sync(at, node)
 
     # ---- one node
 

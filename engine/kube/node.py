@@ -40,6 +40,8 @@ class NodeState:
     procs: dict[str, int] = field(default_factory=dict)
     masq_sync: float = 0.0
     ready_since: float = 0.0
+    #: what the agents of this node (passes.AGENTS) remember, by module: frozen values
+    memory: dict[str, object] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -49,4 +51,5 @@ class NodeState:
         return NodeState(
             self.options, self.pod_cidr, self.runtime.copy(), dict(self.retry), dict(self.crash), dict(self.pull),
             dict(self.pulls), dict(self.waits), dict(self.static), dict(self.procs), self.masq_sync, self.ready_since,
+            dict(self.memory),
         )  # fmt: skip

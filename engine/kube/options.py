@@ -5,6 +5,9 @@ Rules. Frozen values only. The defaults here are those of a lab file without the
 
 from __future__ import annotations
 
+from dataclasses import field
+from typing import Any
+
 from engine.linux.addr import Prefix
 from engine.record import dataclass
 
@@ -40,11 +43,23 @@ class CniOptions:
     hairpin: bool = False
     mtu: int = 0
     routes: bool = True
+    #: the plugin's own way between nodes (Calico: none, ipip, vxlan and their CrossSubnet forms); "" = its default
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyOptions:
+    """kube-proxy. `mode` is iptables, nftables, ipvs, userspace or none; `config` is what the lab file says besides:
+    fields of a KubeProxyConfiguration by their own names, checked by engine.kube.proxy.config."""
+
+    mode: str = "none"
+    config: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """A whole cluster. `kubernetes` is MAJOR.MINOR, `containerd` one of containerd.DEFAULT_PAUSE's keys."""
+    """A whole cluster. `kubernetes` is MAJOR.MINOR, `containerd` one of containerd.DEFAULT_PAUSE's keys. `addons` are
+    names with what the lab file says of them. `node_ports` is --service-node-port-range."""
 
     nodes: tuple[NodeOptions, ...]
     kubernetes: str = "1.35"
@@ -52,6 +67,9 @@ class Options:
     seed: int = 0
     cni: CniOptions = CniOptions()
     service_cidr: Prefix = SERVICE_CIDR
+    node_ports: tuple[int, int] = (30000, 32767)
+    proxy: ProxyOptions = ProxyOptions()
+    addons: tuple[tuple[str, dict[str, Any]], ...] = ()
 
     @property
     def version(self) -> str:
@@ -73,6 +91,11 @@ class Options:
             "2.2": "2.2.0",
             "2.3": "2.3.0",
         }[self.containerd]
+
+
+def addon(options: Options, name: str) -> dict[str, Any] | None:
+    """What a lab file says of an addon; None when the cluster does not have it."""
+    return next((config for known, config in options.addons if known == name), None)
 
 
 def pod_cidrs(options: Options) -> dict[str, Prefix]:

@@ -57,11 +57,13 @@ class Store:
     version: int = 200
     alike: dict[tuple[str, ...], tuple[tuple[str, ...], float]] = field(default_factory=dict)
     tokens: dict[tuple[str, ...], tuple[float, float]] = field(default_factory=dict)
+    #: kind -> key -> version of its last write or removal, the latest at the end
+    touched: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
 
     def copy(self) -> Store:
         return Store(
             self.ids.copy(), {k: dict(v) for k, v in self.objects.items()}, dict(self.events), self.version,
-            dict(self.alike), dict(self.tokens),
+            dict(self.alike), dict(self.tokens), {k: dict(v) for k, v in self.touched.items()},
         )  # fmt: skip
 
     def get(self, kind: str, namespace: str, name: str) -> Json | None:
@@ -71,6 +73,21 @@ class Store:
         """All of a kind, or of one namespace, by namespace and name as the API server lists."""
         found = self.objects.get(kind, {})
         return [found[k] for k in sorted(found) if namespace is None or k[0] == namespace]
+
+    def since(self, kind: str, version: int) -> tuple[tuple[str, str], ...]:
+        """The (namespace, name) of every object of a kind that was written or removed after a version, the latest
+        first. `version` 0 asks for all that ever were."""
+        out = []
+        for key, when in reversed(self.touched.get(kind, {}).items()):
+            if when <= version:
+                break
+            out.append(key)
+        return tuple(out)
+
+    def _touch(self, kind: str, key: tuple[str, str]) -> None:
+        log = self.touched.setdefault(kind, {})
+        log.pop(key, None)
+        log[key] = self.version
 
     def every(self) -> Iterator[Json]:
         for kind in self.objects.values():
@@ -109,11 +126,13 @@ class Store:
     def remove(self, kind: str, namespace: str, name: str) -> None:
         self.version += 1
         del self.objects[kind][namespace, name]
+        self._touch(kind, (namespace, name))
 
     def _write(self, kind: str, key: tuple[str, str], body: Json) -> Json:
         self.version += 1
         body["metadata"]["resourceVersion"] = str(self.version)
         self.objects.setdefault(kind, {})[key] = body
+        self._touch(kind, key)
         return body
 
     def record(

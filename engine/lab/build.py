@@ -126,7 +126,7 @@ def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
     if not spec.nodes:
         return None
     from engine.kube.cluster import Cluster
-    from engine.kube.options import CniOptions, NodeOptions, Options
+    from engine.kube.options import CniOptions, NodeOptions, Options, ProxyOptions
 
     nodes = tuple(
         NodeOptions(
@@ -149,6 +149,7 @@ def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
         hairpin=spec.cni.hairpin,
         mtu=spec.cni.mtu,
         routes=spec.cni.routes,
+        mode=spec.cni.mode,
     )
     options = Options(
         nodes=nodes,
@@ -157,6 +158,9 @@ def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
         seed=seed,
         cni=cni,
         service_cidr=spec.service_cidr,
+        node_ports=spec.node_ports,
+        proxy=ProxyOptions(mode=spec.proxy.mode, config=spec.proxy.config.value if spec.proxy.config else {}),
+        addons=spec.addons,
     )
     world.cluster = Cluster(options)
     world.settle()

@@ -28,10 +28,12 @@ KEYS: Final = (
 #: Words that are true and not modelled so far, and what the model has instead.
 FABRICS: Final = ("lan", "routed", "aws")
 CNIS: Final = ("bridge", "none", "flannel", "calico", "cilium", "vpc")
-CNIS_SO_FAR: Final = ("bridge", "none")
+CNIS_SO_FAR: Final = ("bridge", "none", "calico")
+DEFAULT_PROXY: Final = "iptables"
 PROXIES: Final = ("iptables", "ipvs", "nftables", "userspace", "none")
+ADDONS_SO_FAR: Final = ("coredns", "nodelocaldns")
 ADDONS: Final = (
-    "coredns",
+    *ADDONS_SO_FAR,
     "metallb",
     "istio",
     "aws-load-balancer-controller",
@@ -48,11 +50,8 @@ NODE_PORTS: Final = (30000, 32767)
 NODE_MASK: Final = 24
 
 SO_FAR = Phrase(en="The model has {words} so far.", ko="지금은 {words}만 있습니다.")
-NO_PROXY = Phrase(
-    en="Services come with a later lesson; write {{mode: none}} or leave `proxy` out.",
-    ko="서비스는 뒤의 레슨에서 나옵니다. {{mode: none}}이라고 적거나 `proxy`를 빼십시오.",
-)
-NO_ADDONS = Phrase(en="Leave `addons` empty so far.", ko="지금은 `addons`를 비워 두십시오.")
+CALICO_MODES: Final = ("none", "ipip", "vxlan", "ipip-cross-subnet", "vxlan-cross-subnet")
+A_CONFIG = Phrase(en="a mapping of the addon's own settings", ko="애드온 자체 설정의 매핑")
 A_VERSION = Phrase(en="one of {words}, in quotes", ko="따옴표로 묶은 {words} 가운데 하나")
 A_RANGE = Phrase(en="two port numbers, as in 30000-32767", ko="30000-32767 같은 두 포트 번호")
 A_MACHINE_NAME = Phrase(en="a name, as in w1", ko="w1 같은 이름")
@@ -111,6 +110,15 @@ class CniSpec:
     hairpin: bool = False
     mtu: int = 0
     routes: bool = True
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySpec:
+    """kube-proxy: its mode, and KubeProxyConfiguration's own fields as the file has them."""
+
+    mode: str = "none"
+    config: Raw | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +156,8 @@ class Description:
     hosts: tuple[HostSpec, ...] = ()
     fabric: str = "lan"
     cni: CniSpec = CniSpec()
-    proxy: str = "none"
+    proxy: ProxySpec = ProxySpec()
+    addons: tuple[tuple[str, dict[str, Any]], ...] = ()
     service_cidr: Prefix = SERVICE_CIDR
     node_ports: tuple[int, int] = NODE_PORTS
     air_gapped: bool = False
@@ -186,9 +195,8 @@ def describe(doc: Doc, problems: Problems) -> Description:
         air_gapped=gapped,
         manifests=tuple(Raw(doc, n.path, n.value) for n in f.items("manifests")),
         faults=tuple(Raw(doc, n.path, n.value) for n in f.items("faults")),
+        addons=tuple(a for a in (_addon(n) for n in f.items("addons")) if a is not None),
     )
-    for node in f.items("addons"):
-        _addon(node)
     return spec
 
 
@@ -303,7 +311,8 @@ def _cni(f: Fields) -> CniSpec:
             node.child("name", name), f"cni: {{name: {name}}}", SO_FAR(words=", ".join(CNIS_SO_FAR))
         )
         return CniSpec()
-    inner = node.fields("name", "podCIDR", "ipMasq", "hairpinMode", "mtu", "staticRoutes")
+    keys = ("mode",) if name == "calico" else ("ipMasq", "hairpinMode", "staticRoutes")
+    inner = node.fields("name", "podCIDR", "mtu", *keys)
     return CniSpec(
         name=inner.get("name", lambda n: n.word(*CNIS), "bridge"),
         pod_cidr=inner.get("podCIDR", lambda n: n.prefix(bare=False), POD_CIDR),
@@ -311,22 +320,25 @@ def _cni(f: Fields) -> CniSpec:
         hairpin=inner.truth("hairpinMode"),
         mtu=inner.get("mtu", lambda n: n.number(576, 65535), 0),
         routes=inner.truth("staticRoutes", True),
+        mode=inner.get("mode", lambda n: n.word(*CALICO_MODES), ""),
     )
 
 
-def _proxy(f: Fields) -> str:
+def _proxy(f: Fields) -> ProxySpec:
+    """Without the key: kube-proxy with its default mode, as kubeadm installs it. The fields besides `mode` are
+    KubeProxyConfiguration's; engine.kube.proxy.config checks them when the cluster is built."""
     node = f.node("proxy")
     if node is None:
-        return "none"
-    mode = node.value.get("mode", "iptables") if isinstance(node.value, dict) else None
-    if mode == "none":
+        return ProxySpec(mode=DEFAULT_PROXY)
+    if not isinstance(node.value, dict):
         node.fields("mode")
-    elif mode in PROXIES:
-        _not_modelled(node.child("mode", mode), f"proxy: {{mode: {mode}}}", NO_PROXY())
-    else:
-        inner = node.fields("mode")
-        inner.get("mode", lambda n: n.word(*PROXIES), "none")
-    return "none"
+        return ProxySpec()
+    mode = DEFAULT_PROXY
+    if "mode" in node.value:
+        mode = node.child("mode", node.value["mode"]).word(*PROXIES) or "none"
+    return ProxySpec(
+        mode=mode, config=Raw(node.doc, node.path, {k: v for k, v in node.value.items() if k != "mode"})
+    )
 
 
 def _port_range(node: Node) -> tuple[int, int] | None:
@@ -338,14 +350,20 @@ def _port_range(node: Node) -> tuple[int, int] | None:
     return None
 
 
-def _addon(node: Node) -> None:
+def _addon(node: Node) -> tuple[str, dict[str, Any]] | None:
+    """`coredns`, or `{coredns: {...}}` with the addon's own settings, which the addon checks."""
     word = node.value
+    config: Any = {}
     if isinstance(word, dict) and len(word) == 1:
-        word = next(iter(word))
-    if isinstance(word, str) and word in ADDONS:
-        _not_modelled(node, f"addons: {word}", NO_ADDONS())
-    else:
-        Node(node.doc, node.path, word, node.problems).word(*ADDONS)
+        word, config = next(iter(word.items()))
+        if not isinstance(config, dict):
+            node.child(str(word), config).expected(A_CONFIG())
+            return None
+    if isinstance(word, str) and word in ADDONS and word not in ADDONS_SO_FAR:
+        _not_modelled(node, f"addons: {word}", SO_FAR(words=", ".join(ADDONS_SO_FAR)))
+        return None
+    name = Node(node.doc, node.path, word, node.problems).word(*ADDONS)
+    return (name, config) if name else None
 
 
 def _pod_cidrs(nodes: tuple[NodeSpec, ...], whole: Prefix, problems: Problems) -> tuple[NodeSpec, ...]:

@@ -1,0 +1,1 @@
+"""What kube-controller-manager and the API server keep true by themselves: one file a controller."""

@@ -14,7 +14,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from textual.app import App
 from textual.content import Content
@@ -30,10 +30,12 @@ from course.screens.picker import Picker, Row
 from course.themes import ORDER, OWN
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from course.catalog import Entry
 
 
-#: seconds that the end after a signal gets to give the terminal back
+#: seconds that the end gets to give the terminal back
 LAST = 3.0
 
 
@@ -73,6 +75,8 @@ class TutorApp(App[int]):
         lesson: str | None = None,
     ) -> None:
         super().__init__()
+        #: this process is the course and nothing else
+        self.alone = False
         self.progress = progress
         settings = progress.settings()
         self.lang = lang or settings.language or wanted()
@@ -113,11 +117,18 @@ class TutorApp(App[int]):
         self.notify(words.HOW_TO_QUIT().text(self.lang), timeout=3)
 
     def _end(self, number: int) -> None:
-        # A dead terminal kills Textual's writing thread, and its full queue would then keep the end waiting for ever.
-        last = threading.Timer(LAST, os._exit, (128 + number,))
-        last.daemon = True
-        last.start()
         self.exit(return_code=128 + number)
+
+    def exit(
+        self, result: int | None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """End the course. A dead terminal kills Textual's writing thread and leaves its reading thread spinning, and
+        either would keep the end waiting for ever: in a terminal of its own the process ends after LAST seconds."""
+        if self.alone:
+            last = threading.Timer(LAST, os._exit, (return_code,))
+            last.daemon = True
+            last.start()
+        super().exit(result, return_code, message)
 
     # -- what screens ask -----------------------------------------------------------------------------------
 
@@ -301,12 +312,22 @@ def run_app(args: argparse.Namespace) -> int:
         return run_plain(args)
     with Progress.open(folder, lambda: datetime.now().astimezone()) as progress:
         app = TutorApp(progress, lang=args.lang, ascii=True if args.ascii else None, lesson=args.lesson)
+        app.alone = True
         app.run()
         if app._exception is not None:
             raise app._exception
         code = app.return_code or 0
-    if code > 128:
-        # A signal ended it, and the terminal may be gone: Textual's reader would wait (and spin) on it for ever.
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now, whatever threads are left: where the terminal is gone Textual's reader would wait (and
+    spin) on it for ever, and the interpreter would wait for the reader."""
+    import sys
+
+    try:
         sys.stdout.flush()
-        os._exit(code)
-    return code
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
+    os._exit(code)

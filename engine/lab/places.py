@@ -1,10 +1,11 @@
 """Endpoints by name: where a flow begins, where it goes, and which place of a journey a word means.
 
-`pod/NS/NAME` or `pod/NAME` (default) | `node/NAME` | `host/NAME` | `container/MACHINE/NAME` | `netns/MACHINE/NAME` |
-an address (with `enter`, the node where the packet comes in). A target adds `:PORT`; `http://HOST/PATH` is one, too.
+`pod/NS/NAME` or `pod/NAME` (default) | `svc/NS/NAME` or `svc/NAME` | `node/NAME` | `host/NAME` |
+`container/MACHINE/NAME` | `netns/MACHINE/NAME` | an address (with `enter`, the node where the packet comes in). A
+target adds `:PORT`, of a Service also `:NAME` of a port; `http://HOST/PATH` is one, too.
 
 Rules. An endpoint is found in the world as it is now: a Pod that was deleted is an InputError that names those that
-are there. `svc/` is known and NotModelled. Nothing is changed here.
+are there. A Service stands for its ClusterIP: a target, never a sender. Nothing is changed here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from typing import Final
 
 from engine.errors import EngineError, InputError, NotModelled, Problem
+from engine.kube.objects import Json, name_of, namespace_of, spec_of
 from engine.lab.reader import NO_GUESS, guess
 from engine.linux.addr import ip4, text4
 from engine.linux.journey import Place
@@ -54,9 +56,17 @@ NO_ENTER = Phrase(
     en="{ref} belongs to no machine of the lab; add `enter: node/NAME`, the node where its packet comes in",
     ko="{ref}은(는) 이 실습 환경의 어느 머신에도 없습니다. 패킷이 들어올 노드를 `enter: node/이름`으로 적으십시오",
 )
-LATER_SERVICES = Phrase(
-    en="Services come with a later lesson; name a Pod or an address.",
-    ko="서비스는 뒤의 레슨에서 나옵니다. 파드나 주소를 적으십시오.",
+NO_VIP = Phrase(
+    en="{ref} has no ClusterIP ({why}), so no packet can be sent to it; send to its name (http://NAME/) or to a Pod",
+    ko="{ref}에는 ClusterIP가 없어({why}) 패킷을 보낼 주소가 없습니다. 이름(http://이름/)이나 파드로 보내십시오",
+)
+NO_SENDER = Phrase(
+    en="{ref} is a Service, an address that nobody has; a flow comes from a Pod, a node, a host or an address",
+    ko="{ref}은(는) 서비스, 곧 아무도 갖지 않은 주소입니다. 흐름은 파드, 노드, 호스트, 주소에서 시작합니다",
+)
+NO_SUCH_PORT = Phrase(
+    en="{ref} has no port called {found!r}; it has {there}",
+    ko="{ref}에는 {found!r}(이)라는 포트가 없습니다. 있는 것: {there}",
 )
 NO_NAME = Phrase(
     en="{host} stands in no /etc/hosts here, and names are looked up with a later lesson.",
@@ -93,7 +103,7 @@ def _bad(ref: str, said: Said) -> InputError:
 
 
 def endpoint_names(world: World) -> list[str]:
-    """Every endpoint that has a namespace now."""
+    """Every endpoint that has a namespace now, and so can send."""
     out = []
     for box in world.net.boxes.values():
         if box.role in ("node", "host"):
@@ -116,24 +126,38 @@ def _pods(world: World) -> list[str]:
     ]
 
 
+def _services(world: World) -> list[str]:
+    """Services that have a ClusterIP, as NS/NAME."""
+    if world.cluster is None:
+        return []
+    bodies = world.cluster.store.list("Service")
+    return [f"{namespace_of(b)}/{name_of(b)}" for b in bodies if cluster_ip(b)]
+
+
+def cluster_ip(service: Json) -> int:
+    """A Service's ClusterIP, 0 for a headless one and an ExternalName."""
+    found = spec_of(service).get("clusterIP")
+    return ip4(found) if found and found != "None" else 0
+
+
 def _container_names(daemon: object) -> list[str]:
     containers = getattr(daemon, "containers", {})
     return sorted(getattr(c, "name", "") for c in containers.values())
 
 
 def normal(ref: str) -> str:
-    """`pod/web` -> `pod/default/web`; other words as they are."""
+    """`pod/web` -> `pod/default/web`, and so for `svc/`; other words as they are."""
     kind, _, rest = ref.partition("/")
-    return f"pod/default/{rest}" if kind == "pod" and rest.count("/") == 0 else ref
+    return f"{kind}/default/{rest}" if kind in ("pod", "svc") and rest.count("/") == 0 else ref
 
 
 def find(world: World, ref: str) -> Endpoint:
-    """The endpoint behind a name or an address. Raises InputError; NotModelled for svc/."""
+    """The endpoint behind a name or an address. Raises InputError."""
     kind, slash, rest = ref.partition("/")
     if not slash:
         return _by_address(world, ref)
     if kind == "svc":
-        raise NotModelled(ref, LATER_SERVICES())
+        return _service(world, ref)
     if kind not in KINDS or not rest:
         raise _bad(ref, BAD_ENDPOINT(ref=ref))
     if kind == "netns":
@@ -152,7 +176,7 @@ def find(world: World, ref: str) -> Endpoint:
 
 
 def _missing(world: World, ref: str) -> InputError:
-    there = endpoint_names(world)
+    there = [*endpoint_names(world), *(f"svc/{name}" for name in _services(world))]
     shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
     near = guess(normal(ref), there) if there else NO_GUESS()
     return _bad(ref, NO_ENDPOINT(ref=ref, guess=near, there=shown or "-"))
@@ -175,6 +199,37 @@ def _pod(world: World, ref: str) -> Endpoint:
             if ns.label == f"{namespace}/{name}":
                 return _of(world, ref, ns.id, 0)
     raise _bad(ref, NO_SANDBOX(ref=ref, phase=str((body.get("status") or {}).get("phase", "Pending"))))
+
+
+def _service_body(world: World, ref: str) -> Json:
+    _, namespace, name = normal(ref).split("/", 2)
+    body = world.cluster.store.get("Service", namespace, name) if world.cluster is not None else None
+    if body is None:
+        raise _missing(world, ref)
+    return body
+
+
+def _service(world: World, ref: str) -> Endpoint:
+    """A Service's ClusterIP, which belongs to nobody."""
+    body = _service_body(world, ref)
+    address = cluster_ip(body)
+    if not address:
+        external = spec_of(body).get("type") == "ExternalName"
+        raise _bad(ref, NO_VIP(ref=ref, why="type: ExternalName" if external else "clusterIP: None"))
+    return Endpoint(ref=ref, netns="", address=address, addresses=(address,))
+
+
+def _named_port(world: World, ref: str) -> tuple[str, int]:
+    """`svc/web:http` -> (`svc/web`, 80): a Service's ports have names."""
+    name, colon, port = ref.rpartition(":")
+    if not colon or not ref.startswith("svc/") or port.isdigit():
+        return split_port(ref)
+    ports = spec_of(_service_body(world, name)).get("ports") or []
+    found = {str(p.get("name")): int(p["port"]) for p in ports if p.get("name")}
+    if port not in found:
+        there = ", ".join(str(p.get("name") or p["port"]) for p in ports) or "-"
+        raise _bad(ref, NO_SUCH_PORT(ref=name, found=port, there=there))
+    return name, found[port]
 
 
 def addresses_of(ns: Netns) -> list[int]:
@@ -204,7 +259,7 @@ def target(world: World, ref: str, proto: str, sender: str = "") -> Target:
     """What a flow goes to. `sender` is the netns whose /etc/hosts knows the host of a URL."""
     if ref.startswith(("http://", "https://")):
         return _url(world, ref, sender)
-    name, port = split_port(ref)
+    name, port = _named_port(world, ref)
     if not port and proto not in ("icmp",):
         if proto != "http":
             raise _bad(ref, NO_PORT(ref=name, proto=proto))
@@ -213,7 +268,7 @@ def target(world: World, ref: str, proto: str, sender: str = "") -> Target:
     if not end.address:
         devices = ", ".join(link.name for link in world.net.spaces[end.netns].links.values())
         raise _bad(ref, NO_ADDRESS(ref=name, devices=devices))
-    known = end if "/" in name else None
+    known = end if "/" in name and end.netns else None
     return Target(ref=ref, address=end.address, port=port, endpoint=known, host=text4(end.address), path="/")
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from engine.errors import InputError, NotModelled, Problem
 from engine.l7 import http
 from engine.l7.serve import serve
-from engine.lab.places import NO_ENTER, Endpoint, Target, find, target
+from engine.lab.places import NO_ENTER, NO_SENDER, Endpoint, Target, find, target
 from engine.linux.addr import text4
 from engine.linux.choose import Choose
 from engine.linux.exchange import Act, Call, packet_of, ping_call, tcp_call, udp_call
@@ -68,6 +68,8 @@ def trace(
         if proto not in PROTOS[:4]:
             raise NotModelled(proto, NO_PROTO())
         sender = find(world, source)
+        if source.startswith("svc/"):
+            raise InputError([Problem(where=source, said=NO_SENDER(ref=source))])
         goal = target(world, to, proto, sender.netns)
         if enter or not sender.netns:
             return _from_outside(world, sender, goal, proto, enter, choose)

@@ -35,7 +35,7 @@ def test_the_least_lab_has_all_defaults() -> None:
     assert spec.kubernetes == "1.35"
     assert spec.containerd == "2.2"
     assert spec.cni.name == "bridge"
-    assert spec.proxy == "none"
+    assert (spec.proxy.mode, spec.addons) == ("iptables", ())
     assert spec.nodes[0].pod_cidr == Prefix.parse("10.244.0.0/24")
     assert spec.nodes[0].pause
     assert not spec.nodes[0].control_plane
@@ -73,17 +73,26 @@ def test_a_bare_address_is_in_a_slash_24() -> None:
             "lab.yaml:2: kubernetes: found 1.35, accepted: one of 1.30, 1.31, 1.32, 1.33, 1.34, 1.35, 1.36, in quotes",
         ),
         (
-            "nodes: [{name: w1}]\ncni: {name: calico, mode: ipip}",
-            "lab.yaml:2: cni.name: cni: {name: calico} is not modelled here. The model has bridge, none so far.",
+            "nodes: [{name: w1}]\ncni: {name: cilium, mode: vxlan}",
+            "lab.yaml:2: cni.name: cni: {name: cilium} is not modelled here. The model has bridge, none, calico "
+            "so far.",
         ),
         (
-            "nodes: [{name: w1}]\nproxy: {mode: ipvs, clusterCIDR: 10.0.0.0/8}",
-            "lab.yaml:2: proxy.mode: proxy: {mode: ipvs} is not modelled here. Services come with a later lesson; "
-            "write {mode: none} or leave `proxy` out.",
+            "nodes: [{name: w1}]\ncni: {name: calico, mode: gre}",
+            "lab.yaml:2: cni.mode: found 'gre', accepted: none, ipip, vxlan, ipip-cross-subnet, vxlan-cross-subnet",
         ),
         (
-            "nodes: [{name: w1}]\naddons: [coredns]",
-            "lab.yaml:2: addons[0]: addons: coredns is not modelled here. Leave `addons` empty so far.",
+            "nodes: [{name: w1}]\nproxy: {mode: ipvz}",
+            "lab.yaml:2: proxy.mode: found 'ipvz' (did you mean 'ipvs'?), accepted: iptables, "
+            "ipvs, nftables, userspace, none",
+        ),
+        (
+            "nodes: [{name: w1}]\naddons: [{metallb: {}}]",
+            "lab.yaml:2: addons[0]: addons: metallb is not modelled here. The model has coredns, nodelocaldns so far.",
+        ),
+        (
+            "nodes: [{name: w1}]\naddons: [{coredns: 3}]",
+            "lab.yaml:2: addons[0].coredns: found 3, accepted: a mapping of the addon's own settings",
         ),
         (
             "nodes: [{name: w1}]\nfabric: {kind: aws}",

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from engine.errors import EngineError, InputError, NotModelled
+from engine.errors import EngineError, InputError
 from engine.lab.lab import Lab
-from engine.lab.places import place_agrees, place_name
-from engine.linux.addr import ip4
+from engine.lab.places import place_agrees, place_name, target
+from engine.linux.addr import ip4, text4
 from engine.linux.choose import Seeded
 from engine.linux.journey import Outcome, Place
 
@@ -221,13 +222,45 @@ def test_what_is_said_about_endpoints_that_are_not_there(lab: Lab, ref: str, err
     assert caught.value.text("en").startswith(error)
 
 
-def test_services_are_known_and_not_modelled(lab: Lab) -> None:
-    with pytest.raises(NotModelled):
-        lab.endpoint("svc/default/web")
-    journey = lab.trace("pod/a", "svc/default/web:80")
-    assert journey.outcome is Outcome.NOT_MODELLED
-    assert journey.why is not None
-    assert "Services come with a later lesson" in journey.why.text("en")
+SERVICES = """
+nodes: [{name: w1}]
+manifests:
+- {apiVersion: v1, kind: Service, metadata: {name: web}, spec: {clusterIP: 10.96.0.77, ports: [{name: http, port: 80}]}}
+- {apiVersion: v1, kind: Service, metadata: {name: db}, spec: {clusterIP: None, ports: [{port: 5432}]}}
+- {apiVersion: v1, kind: Service, metadata: {name: pay}, spec: {type: ExternalName, externalName: pay.example}}
+"""
+
+
+@pytest.fixture(scope="module")
+def services() -> Lab:
+    return Lab.load(yaml.safe_load(SERVICES))
+
+
+@pytest.mark.parametrize("ref", ["svc/web:80", "svc/default/web:80", "svc/web:http"])
+def test_a_service_is_its_cluster_ip(services: Lab, ref: str) -> None:
+    found = target(services.world, ref, "tcp")
+    assert (text4(found.address), found.port, found.endpoint) == ("10.96.0.77", 80, None)
+
+
+@pytest.mark.parametrize(
+    ("ref", "error"),
+    [
+        ("svc/db:5432", "svc/db has no ClusterIP (clusterIP: None)"),
+        ("svc/pay:80", "svc/pay has no ClusterIP (type: ExternalName)"),
+        ("svc/web:https", "svc/web has no port called 'https'; it has http"),
+        ("svc/wed:80", "there is no svc/wed in this lab (did you mean 'svc/default/web'?)"),
+        ("svc/web", "svc/web needs a port for tcp, as in svc/web:80"),
+    ],
+)
+def test_what_is_said_about_services(services: Lab, ref: str, error: str) -> None:
+    with pytest.raises(InputError) as caught:
+        target(services.world, ref, "tcp")
+    assert error in caught.value.text("en")
+
+
+def test_a_service_sends_nothing(services: Lab) -> None:
+    with pytest.raises(InputError, match="is a Service, an address that nobody has"):
+        services.trace("svc/web", "node/w1", "icmp")
 
 
 @pytest.mark.parametrize("proto", ["https", "sctp"])

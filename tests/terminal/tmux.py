@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 30.0
 POLL = 0.02
+#: seconds that a program may take to end after its terminal
+PATIENCE = 10.0
 SOCKETS = itertools.count()
 
 
@@ -42,7 +45,20 @@ class Tmux:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        programs = self.children()
         self._tmux("kill-server", check=False)
+        self.see_gone(programs)
+
+    @staticmethod
+    def see_gone(programs: list[int]) -> None:
+        """Whatever ran in the terminal ends with it; what does not is ended here, and is a failure."""
+        deadline = time.monotonic() + PATIENCE
+        while programs := [pid for pid in programs if Path(f"/proc/{pid}").exists()]:
+            if time.monotonic() > deadline:
+                for pid in programs:
+                    os.kill(pid, signal.SIGKILL)
+                raise AssertionError(f"processes outlive their terminal: {programs}")
+            time.sleep(POLL)
 
     def _tmux(self, *words: str, check: bool = True) -> str:
         argv = ["tmux", "-S", str(self.socket), "-f", "/dev/null", "-u", *words]
@@ -109,8 +125,14 @@ class Tmux:
         """Does the program in the window still ask for the mouse?"""
         return self._tmux("display-message", "-p", "-t", "t", "#{mouse_any_flag}").strip() == "1"
 
+    def children(self) -> list[int]:
+        """The process ids of what the shell runs now."""
+        shell = self._tmux("display-message", "-p", "-t", "t", "#{pane_pid}", check=False).strip()
+        if not shell:
+            return []
+        found = subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=False)
+        return [int(word) for word in found.stdout.split()]
+
     def child(self) -> int:
         """The process id of the program that the shell runs."""
-        shell = self._tmux("display-message", "-p", "-t", "t", "#{pane_pid}").strip()
-        found = subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=True)
-        return int(found.stdout.split()[0])
+        return self.children()[0]

@@ -24,20 +24,18 @@ from engine.kube import (
     nodes,
     passes,
     scheduler,
-    schema,
     system,
-    validate,
 )
+from engine.kube.apiserver import ApiServer, Skipped
 from engine.kube.clock import stamp
 from engine.kube.containerd import ContainerConfig, Containerd
 from engine.kube.ids import Ids
 from engine.kube.kubelet import Kubelet
 from engine.kube.manifests import Manifest
 from engine.kube.node import NodeState
-from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, name_of, namespace_of, spec_of
+from engine.kube.objects import Json, edited, meta, name_of, namespace_of
 from engine.kube.options import Options, pod_cidrs
-from engine.kube.ownership import LIMIT, replicas
-from engine.kube.podspec import NOT_READY, default_pod, on_node
+from engine.kube.podspec import default_pod, on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
 from engine.kube.store import Store
@@ -47,35 +45,12 @@ from engine.linux.addr import text4
 from engine.linux.net import Net
 from engine.linux.ops.base import Changes
 from engine.record import dataclass
-from engine.say import Phrase, Said
+from engine.say import Said
 
 #: Things due in the past that one settle makes up for, at their own times; a longer gap is cut short at its end.
 MOMENTS = 300
 #: Passes of one settle at one moment; more means that two controllers fight, which is a defect of ours.
 PASSES = 200
-
-KIND_LATER = Phrase(
-    en="{kind} is kept and shown, but what it does is not modelled yet",
-    ko="{kind}은(는) 보관하고 보여 주지만, 그 동작은 아직 모델에 없습니다",
-)
-TOO_MANY = Phrase(
-    en="{wanted} Pods are asked for; a lab makes {limit} of them at most",
-    ko="파드 {wanted}개를 요청했지만 실습에서는 {limit}개까지만 만듭니다",
-)
-KIND_UNKNOWN = Phrase(
-    en="the kind {kind} ({api}) is not known to the model; the object is skipped",
-    ko="{kind}({api})은(는) 모델이 모르는 종류라서 건너뜁니다",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Something of a manifest that does not act: where it stood, what it is, and why."""
-
-    where: str
-    kind: str
-    name: str
-    why: Said
 
 
 @dataclass(slots=True)
@@ -94,6 +69,8 @@ class Cluster:
     tools: Callable[[Containerd, Container, Behaviour], tuple[tuple[str, ...], int]] | None = None
     #: what the controllers (passes.SERVER, CONTROLLERS) remember, by module: frozen values
     memory: dict[str, object] = field(default_factory=dict)
+    #: `Warning:` headers of the last request (apiserver.py)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -112,129 +89,46 @@ class Cluster:
             self.booted, self.seen, None, False, self.tools, dict(self.memory),
         )  # fmt: skip
 
-    # ---- what people bring
+    # ---- the API server (apiserver.py)
+
+    @property
+    def api(self) -> ApiServer:
+        return ApiServer(self)
 
     def load(self, found: Iterable[Manifest], clock: float = 0.0) -> None:
         """Store objects as they come with a lab: namespaces that they name are made. InputError with every problem."""
-        problems: list[Problem] = []
-        rows = list(found)
-        for row in sorted(rows, key=lambda r: r.body.get("kind") != "Namespace"):
-            try:
-                self.put(row, clock)
-            except validate.Refused as refused:
-                problems += [Problem(where=row.where, said=said) for said in refused.reasons()]
-        if problems:
-            raise InputError(problems)
+        self.api.load(found, clock)
 
     def put(self, row: Manifest, clock: float, *, make_namespace: bool = True) -> Json | None:
-        """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped.
-        validate.Refused when the API server would refuse it."""
-        body: Json = schema.cleaned(row.body)
-        validate.type_meta(body)
-        kind = BY_KIND.get(str(body["kind"]))
-        if kind is None or str(body["apiVersion"]) != kind.api:
-            why = KIND_UNKNOWN(kind=str(body["kind"]), api=str(body["apiVersion"]))
-            self.skipped.append(Skipped(row.where, str(body["kind"]), str(name_of(body)), why))
-            return None
-        m = body.setdefault("metadata", {})
-        if isinstance(m, dict) and kind.namespaced and not m.get("namespace"):
-            m["namespace"] = "default"
-        if kind.kind != "Service":
-            body.pop("status", None)
-        validate.check(body)
-        if kind.namespaced and self.store.get("Namespace", "", m["namespace"]) is None and make_namespace:
-            self.make_namespace(m["namespace"], clock)
-        old = self.store.get(kind.kind, namespace_of(body), name_of(body))
-        stored = self.create(body, clock) if old is None else self.replace(old, body)
-        if kind.act == LATER:
-            self.skip(row.where, body, KIND_LATER(kind=kind.kind))
-        for _, said in validate.parts_not_modelled(body):
-            self.skip(row.where, body, said)
-        if kind.kind in validate.TEMPLATES and (wanted := replicas(body)) > LIMIT:
-            self.skip(row.where, body, TOO_MANY(wanted=wanted, limit=LIMIT))
-        return stored
-
-    def skip(self, where: str, body: Json, why: Said) -> None:
-        row = Skipped(where, str(body["kind"]), f"{namespace_of(body)}/{name_of(body)}".lstrip("/"), why)
-        if row not in self.skipped:
-            self.skipped.append(row)
-
-    def make_namespace(self, name: str, clock: float) -> None:
-        body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        self.create(body, clock)
-
-    def furnish(self, namespace: str, clock: float) -> None:
-        """What the controllers put into every new namespace: the cluster's root certificate, an account."""
-        for kind, name, more in (
-            ("ConfigMap", "kube-root-ca.crt", {"data": ROOT_CA}),
-            ("ServiceAccount", "default", {}),
-        ):
-            if self.store.get(kind, namespace, name) is None:
-                m = {"name": name, "namespace": namespace}
-                self.create({"apiVersion": "v1", "kind": kind, "metadata": m, **more}, clock)
+        """Create or replace one object. None for a kind that is skipped. validate.Refused."""
+        return self.api.put(row, clock, make_namespace=make_namespace)
 
     def create(self, body: Json, clock: float) -> Json:
-        """Create a checked object with the API server's defaults."""
-        kind, m = str(body["kind"]), body["metadata"]
-        if not m.get("name") and m.get("generateName"):
-            m["name"] = m["generateName"] + self.ids.suffix(f"name/{kind}/{m['generateName']}")
-        if kind == "Pod":
-            default_pod(body, self.ids)
-        elif kind == "Node" and m["name"] not in self.nodes:
-            taints = body.setdefault("spec", {}).setdefault("taints", [])
-            taints.append({"key": NOT_READY, "effect": "NoSchedule"})
-        elif kind == "Namespace":
-            m.setdefault("labels", {})["kubernetes.io/metadata.name"] = m["name"]
-            body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
-        elif kind == "Secret":
-            body.setdefault("type", "Opaque")
-        else:
-            validate.default(body)
-        made = self.store.create(body, clock)
-        if kind == "Namespace":
-            self.furnish(str(m["name"]), clock)
-        return made
+        """Create a checked object with the API server's defaults. validate.Refused."""
+        return self.api.create(body, clock)
 
     def replace(self, old: Json, body: Json) -> Json:
         """Replace an object by a new whole one. validate.Refused for a change that Kubernetes forbids."""
-        kind = str(body["kind"])
-        if kind == "Pod":
-            probe = edited(body)
-            default_pod(probe, self.ids.copy())
-            validate.pod_update(old, probe)
-            body = {**edited(old), "spec": validate.merged_pod_spec(old, probe), "metadata": body["metadata"]}
-        elif kind == "Node":
-            body = {**edited(old), **{k: v for k, v in body.items() if k not in ("status", "spec")},
-                    "spec": {**spec_of(old), **spec_of(body)}}  # fmt: skip
-        elif kind == "Namespace":
-            body = {**edited(old), "metadata": body["metadata"]}
-        else:
-            validate.default(body)
-            if "status" in old:
-                body["status"] = old["status"]
-        kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
-        body["metadata"] = {**body["metadata"], **kept}
-        return self.store.update(body)
+        return self.api.replace(old, body)
 
-    def delete(self, body: Json, clock: float) -> None:
-        """The API's delete: a bound Pod waits for its kubelet, a namespace takes all that is in it."""
-        kind, namespace, name = str(body["kind"]), namespace_of(body), name_of(body)
-        if self.store.get(kind, namespace, name) is None:
-            return
-        if kind == "Pod" and on_node(body) and self.store.get("Node", "", on_node(body)) is not None:
-            if not deleting(body):
-                grace = int(spec_of(body).get("terminationGracePeriodSeconds", 30))
-                new = edited(body)
-                new["metadata"] |= {
-                    "deletionTimestamp": stamp(clock + grace),
-                    "deletionGracePeriodSeconds": grace,
-                }
-                self.store.update(new)
-            return
-        self.store.remove(kind, namespace, name)
-        if kind == "Namespace":
-            for row in [r for r in self.store.every() if namespace_of(r) == name]:
-                self.delete(row, clock)
+    def patch(
+        self, kind: str, namespace: str, name: str, patch: Any, clock: float, *, how: str = "strategic"
+    ) -> Json:
+        """Patch an object; `how` is strategic, merge or json. validate.Refused."""
+        return self.api.patch(kind, namespace, name, patch, clock, how=how)
+
+    def delete(
+        self, body: Json, clock: float, *, cascade: str = "background", grace: int | None = None
+    ) -> None:
+        """The API's delete; `cascade` is background, foreground or orphan, `grace` in seconds (None = the Pod's)."""
+        self.api.delete(body, clock, cascade=cascade, grace=grace)
+
+    def make_namespace(self, name: str, clock: float) -> None:
+        self.api.make_namespace(name, clock)
+
+    def skip(self, where: str, body: Json, why: Said) -> None:
+        """Keep in `skipped` what of an object does not act, once."""
+        self.api.skip(where, body, why)
 
     # ---- time
 
@@ -466,13 +360,6 @@ class Cluster:
         for pod in self.pods_of(node):
             if str(meta(pod)["uid"]) not in static:
                 kubelet.sync(pod)
-
-
-ROOT_CA = {
-    "ca.crt": "-----BEGIN CERTIFICATE-----\n(the lab's certificate authority)\n-----END CERTIFICATE-----\n"
-}
-KEPT_META = ("uid", "creationTimestamp", "generation", "resourceVersion", "ownerReferences", "deletionTimestamp",
-             "deletionGracePeriodSeconds")  # fmt: skip
 
 
 def from_texts(texts: Mapping[str, str]) -> list[Manifest]:

@@ -1,0 +1,223 @@
+"""The API server: what happens to an object between a client's request and the store.
+
+Theory. A request is decoded strictly, defaulted, admitted, validated, given its addresses and ports, and stored.
+`ApiServer` is these steps over one Cluster; it keeps nothing itself, so that a Cluster's copy has its own for nothing.
+
+Rules.
+- `put`, `patch` and `load` are what people do: everything is checked. `create` is what programs of the cluster do with
+  bodies of their own making: defaults, admission and allocation, without checking a form that is known to be right.
+- Refusals are `validate.Refused`: `reason` is the API's (Invalid, BadRequest, Forbidden, Conflict, AlreadyExists,
+  NotFound), `message` its text.
+- Warnings: what the server answers in `Warning:` headers of the last request of `put`, `patch` or `create` stands in
+  `cluster.warnings` afterwards (a list of texts, emptied when the next request begins). A client prints each as
+  `Warning: TEXT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError, Problem
+from engine.kube import schema, validate
+from engine.kube.clock import stamp
+from engine.kube.manifests import Manifest
+from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, name_of, namespace_of, spec_of
+from engine.kube.ownership import LIMIT, replicas
+from engine.kube.podspec import NOT_READY, default_pod, on_node
+from engine.kube.store import Store
+from engine.record import dataclass
+from engine.say import Phrase, Said
+
+if TYPE_CHECKING:
+    from engine.kube.cluster import Cluster
+
+KIND_LATER = Phrase(
+    en="{kind} is kept and shown, but what it does is not modelled yet",
+    ko="{kind}은(는) 보관하고 보여 주지만, 그 동작은 아직 모델에 없습니다",
+)
+TOO_MANY = Phrase(
+    en="{wanted} Pods are asked for; a lab makes {limit} of them at most",
+    ko="파드 {wanted}개를 요청했지만 실습에서는 {limit}개까지만 만듭니다",
+)
+KIND_UNKNOWN = Phrase(
+    en="the kind {kind} ({api}) is not known to the model; the object is skipped",
+    ko="{kind}({api})은(는) 모델이 모르는 종류라서 건너뜁니다",
+)
+ROOT_CA = {
+    "ca.crt": "-----BEGIN CERTIFICATE-----\n(the lab's certificate authority)\n-----END CERTIFICATE-----\n"
+}
+KEPT_META = ("uid", "creationTimestamp", "generation", "resourceVersion", "ownerReferences", "deletionTimestamp",
+             "deletionGracePeriodSeconds")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something of a manifest that does not act: where it stood, what it is, and why."""
+
+    where: str
+    kind: str
+    name: str
+    why: Said
+
+
+class ApiServer:
+    """The API server of one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    @property
+    def store(self) -> Store:
+        return self.cluster.store
+
+    # ---- what people bring
+
+    def load(self, found: Iterable[Manifest], clock: float = 0.0) -> None:
+        """Store objects as they come with a lab: namespaces that they name are made. InputError with every problem."""
+        problems: list[Problem] = []
+        rows = list(found)
+        for row in sorted(rows, key=lambda r: r.body.get("kind") != "Namespace"):
+            try:
+                self.put(row, clock)
+            except validate.Refused as refused:
+                problems += [Problem(where=row.where, said=said) for said in refused.reasons()]
+        if problems:
+            raise InputError(problems)
+
+    def put(self, row: Manifest, clock: float, *, make_namespace: bool = True) -> Json | None:
+        """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped.
+        validate.Refused when the API server would refuse it."""
+        body: Json = schema.cleaned(row.body)
+        validate.type_meta(body)
+        kind = BY_KIND.get(str(body["kind"]))
+        if kind is None or str(body["apiVersion"]) != kind.api:
+            why = KIND_UNKNOWN(kind=str(body["kind"]), api=str(body["apiVersion"]))
+            self.cluster.skipped.append(Skipped(row.where, str(body["kind"]), str(name_of(body)), why))
+            return None
+        m = body.setdefault("metadata", {})
+        if isinstance(m, dict) and kind.namespaced and not m.get("namespace"):
+            m["namespace"] = "default"
+        if kind.kind != "Service":
+            body.pop("status", None)
+        validate.check(body)
+        if kind.namespaced and self.store.get("Namespace", "", m["namespace"]) is None and make_namespace:
+            self.make_namespace(m["namespace"], clock)
+        old = self.store.get(kind.kind, namespace_of(body), name_of(body))
+        stored = self.create(body, clock) if old is None else self.replace(old, body)
+        self.remark(row.where, body)
+        return stored
+
+    def remark(self, where: str, body: Json) -> None:
+        """Note in `skipped` what of a stored object does not act."""
+        kind = BY_KIND[str(body["kind"])]
+        if kind.act == LATER:
+            self.skip(where, body, KIND_LATER(kind=kind.kind))
+        for _, said in validate.parts_not_modelled(body):
+            self.skip(where, body, said)
+        if kind.kind in validate.TEMPLATES and (wanted := replicas(body)) > LIMIT:
+            self.skip(where, body, TOO_MANY(wanted=wanted, limit=LIMIT))
+
+    def skip(self, where: str, body: Json, why: Said) -> None:
+        row = Skipped(where, str(body["kind"]), f"{namespace_of(body)}/{name_of(body)}".lstrip("/"), why)
+        if row not in self.cluster.skipped:
+            self.cluster.skipped.append(row)
+
+    def make_namespace(self, name: str, clock: float) -> None:
+        body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        self.create(body, clock)
+
+    def furnish(self, namespace: str, clock: float) -> None:
+        """What the controllers put into every new namespace: the cluster's root certificate, an account."""
+        for kind, name, more in (
+            ("ConfigMap", "kube-root-ca.crt", {"data": ROOT_CA}),
+            ("ServiceAccount", "default", {}),
+        ):
+            if self.store.get(kind, namespace, name) is None:
+                m = {"name": name, "namespace": namespace}
+                self.create({"apiVersion": "v1", "kind": kind, "metadata": m, **more}, clock)
+
+    # ---- writing
+
+    def create(self, body: Json, clock: float) -> Json:
+        """Create a checked object with the API server's defaults."""
+        kind, m, ids = str(body["kind"]), body["metadata"], self.cluster.ids
+        if not m.get("name") and m.get("generateName"):
+            m["name"] = m["generateName"] + ids.suffix(f"name/{kind}/{m['generateName']}")
+        if kind == "Pod":
+            default_pod(body, ids)
+        elif kind == "Node" and m["name"] not in self.cluster.nodes:
+            taints = body.setdefault("spec", {}).setdefault("taints", [])
+            taints.append({"key": NOT_READY, "effect": "NoSchedule"})
+        elif kind == "Namespace":
+            m.setdefault("labels", {})["kubernetes.io/metadata.name"] = m["name"]
+            body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
+        elif kind == "Secret":
+            body.setdefault("type", "Opaque")
+        else:
+            validate.default(body)
+        made = self.store.create(body, clock)
+        if kind == "Namespace":
+            self.furnish(str(m["name"]), clock)
+        return made
+
+    def replace(self, old: Json, body: Json) -> Json:
+        """Replace an object by a new whole one. validate.Refused for a change that Kubernetes forbids."""
+        kind = str(body["kind"])
+        if kind == "Pod":
+            probe = edited(body)
+            default_pod(probe, self.cluster.ids.copy())
+            validate.pod_update(old, probe)
+            body = {**edited(old), "spec": validate.merged_pod_spec(old, probe), "metadata": body["metadata"]}
+        elif kind == "Node":
+            body = {**edited(old), **{k: v for k, v in body.items() if k not in ("status", "spec")},
+                    "spec": {**spec_of(old), **spec_of(body)}}  # fmt: skip
+        elif kind == "Namespace":
+            body = {**edited(old), "metadata": body["metadata"]}
+        else:
+            validate.default(body)
+            if "status" in old:
+                body["status"] = old["status"]
+        kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
+        body["metadata"] = {**body["metadata"], **kept}
+        return self.store.update(body)
+
+    def delete(
+        self, body: Json, clock: float, *, cascade: str = "background", grace: int | None = None
+    ) -> None:
+        """The API's delete: a bound Pod waits for its kubelet, a finalizer for whoever takes it away, a namespace
+        takes all that is in it. `cascade` orphan leaves what the object owns without that owner. An object that is
+        not there is no error."""
+        kind, namespace, name = str(body["kind"]), namespace_of(body), name_of(body)
+        old = self.store.get(kind, namespace, name)
+        if old is None:
+            return
+        if cascade == "orphan":
+            self.orphan(str(meta(old)["uid"]))
+        waits = 0
+        if kind == "Pod" and on_node(old) and self.store.get("Node", "", on_node(old)) is not None:
+            waits = int(spec_of(old).get("terminationGracePeriodSeconds", 30)) if grace is None else grace
+        if waits or meta(old).get("finalizers"):
+            if not deleting(old) or int(meta(old).get("deletionGracePeriodSeconds", 0)) > waits:
+                new = edited(old)
+                new["metadata"] |= {
+                    "deletionTimestamp": stamp(clock + waits), "deletionGracePeriodSeconds": waits,
+                }  # fmt: skip
+                self.store.update(new)
+            return
+        self.store.remove(kind, namespace, name)
+        if kind == "Namespace":
+            for row in [r for r in self.store.every() if namespace_of(r) == name]:
+                self.delete(row, clock)
+
+    def orphan(self, uid: str) -> None:
+        """Take an owner out of the ownerReferences of all that it owns."""
+        for row in list(self.store.every()):
+            owners = meta(row).get("ownerReferences") or ()
+            if any(o.get("uid") == uid for o in owners):
+                new = edited(row)
+                kept = [o for o in new["metadata"]["ownerReferences"] if o.get("uid") != uid]
+                new["metadata"]["ownerReferences"] = kept
+                if not kept:
+                    del new["metadata"]["ownerReferences"]
+                self.store.update(new)

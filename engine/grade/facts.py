@@ -17,7 +17,8 @@ from engine.record import dataclass
 class Facts:
     """`at` (netns, address, port) of the receiver, None when nobody received it; `seen_as` the source address that
     the receiver saw; `rewritten` (address, port) after destination NAT, None when untouched; `masqueraded`: the
-    source was changed on the way; `encap` of the first shell; `mtu` the smallest of the devices it left by."""
+    source was changed on the way; of a packet that a Service's rules led to an endpoint only their own change counts,
+    not that of a CNI or an agent; `encap` of the first shell; `mtu` the smallest of the devices it left by."""
 
     outcome: Outcome
     at: tuple[str, int, int] | None = None
@@ -56,22 +57,27 @@ def _arrival(leg: Leg) -> tuple[tuple[str, int, int] | None, int]:
     return None, 0
 
 
-def _nat_steps(leg: Leg) -> list[tuple[Packet, Packet]]:
-    return [
-        (s.before, s.after)
-        for s in leg.forward.steps()
-        if s.kind is StepKind.NAT and s.before is not None and s.after is not None and s.after.has_ip
-    ]
-
-
 def _rewriting(leg: Leg) -> tuple[tuple[int, int] | None, bool]:
     rewritten: tuple[int, int] | None = None
-    masqueraded = False
-    for before, after in _nat_steps(leg):
+    by_service = changed = changed_by_service = False
+    rule: Step | None = None
+    for step in leg.forward.steps():
+        if step.kind is StepKind.RULE:
+            rule = step
+        before, after = step.before, step.after
+        if step.kind is not StepKind.NAT or before is None or after is None or not after.has_ip:
+            continue
+        service = step.table == "ipvs" or (rule is not None and _of_services(rule))
         if (before.ip.dst, before.ports[1]) != (after.ip.dst, after.ports[1]):
-            rewritten = (after.ip.dst, after.ports[1])
-        masqueraded = masqueraded or before.ip.src != after.ip.src
-    return rewritten, masqueraded
+            rewritten, by_service = (after.ip.dst, after.ports[1]), by_service or service
+        if before.ip.src != after.ip.src:
+            changed, changed_by_service = True, changed_by_service or service
+    return rewritten, changed_by_service if by_service else changed
+
+
+def _of_services(rule: Step) -> bool:
+    """Is this rule kube-proxy's?"""
+    return rule.chain.startswith("KUBE-") or rule.table.endswith("kube-proxy")
 
 
 def _encap(leg: Leg) -> str:

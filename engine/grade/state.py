@@ -324,6 +324,25 @@ def _object(lab: Lab, v: dict[str, Any]) -> bool:
     return any(cluster.store.get(v["kind"], space, v["name"]) is not None for space in spaces)
 
 
+def _field(lab: Lab, v: dict[str, Any]) -> bool:
+    """What kubectl's jsonpath gives of one object."""
+    from engine.shell.tools.kubectl_.jsonpath import JsonPathError, render
+
+    cluster = lab.world.cluster
+    if cluster is None:
+        return False
+    spaces = (v.get("namespace", "default"), "")
+    for space in spaces:
+        body = cluster.store.get(v["kind"], space, v["name"])
+        if body is not None:
+            try:
+                found = render("{" + v["path"] + "}", body)
+            except JsonPathError:
+                return False
+            return found == v["value"] if "value" in v else bool(found)
+    return False
+
+
 def _event(lab: Lab, v: dict[str, Any]) -> bool:
     cluster = lab.world.cluster
     _, namespace, name = normal(f"pod/{v['about']}").split("/", 2)
@@ -353,5 +372,6 @@ WORDS: Final[dict[str, Word]] = {
     "image": Word(("on", "name"), (), _image),
     "pod": Word(("name",), ("phase", "ready", "node", "restarts", "address"), _pod),
     "object": Word(("kind", "name"), ("namespace",), _object),
+    "field": Word(("kind", "name", "path"), ("namespace", "value"), _field),
     "event": Word(("about", "reason"), ("like",), _event),
 }

@@ -111,6 +111,13 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("nodes", "object", {"kind": "Namespace", "name": "kube-system"}, {"name": "shop"}),
     ("nodes", "object", {"kind": "Pod", "name": "a", "namespace": "default"}, {"namespace": "shop"}),
     (
+        "nodes",
+        "field",
+        {"kind": "Pod", "name": "a", "namespace": "default", "path": ".spec.nodeName", "value": "w1"},
+        {"value": "w2"},
+    ),
+    ("nodes", "field", {"kind": "Node", "name": "w1", "path": ".spec.podCIDR"}, {"path": ".spec.podSIDR"}),
+    (
         "gapped",
         "event",
         {"about": "on-w2", "reason": "FailedCreatePodSandBox", "like": "pause"},

@@ -66,12 +66,25 @@ class ServicePort:
         """Is it reachable from outside the cluster (node port, external address or load balancer)?"""
         return bool(self.node_port or self.external_ips or self.lb_ips)
 
+    @property
+    def uses_cluster(self) -> bool:
+        """Does some rule need the Cluster policy's endpoints? Pods and the node itself reach an external address by
+        them even where its policy is Local."""
+        return not self.internal_local or self.external
+
+    @property
+    def uses_local(self) -> bool:
+        """Does some rule need the Local policy's endpoints?"""
+        return self.internal_local or (self.external_local and self.external)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """What one node may use of a service port: `cluster` for the Cluster policy, `local` for the Local policy,
-    `any` = some endpoint is usable somewhere (CategorizeEndpoints in topology.go)."""
+    `any` = some endpoint is usable somewhere, `reachable` = all that this node may send to by either policy
+    (CategorizeEndpoints in topology.go)."""
 
     cluster: tuple[Endpoint, ...] = ()
     local: tuple[Endpoint, ...] = ()
     any: bool = False
+    reachable: tuple[Endpoint, ...] = ()

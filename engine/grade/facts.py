@@ -9,7 +9,7 @@ from __future__ import annotations
 from engine.lab.places import place_agrees
 from engine.linux.journey import Journey, Leg, Outcome, Step, StepKind
 from engine.linux.net import Net
-from engine.linux.packet import IPv4, Packet
+from engine.linux.packet import IPv4
 from engine.record import dataclass
 
 

@@ -16,9 +16,10 @@ Rules.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
+from engine.kube import patch as patches
 from engine.kube import schema, validate
 from engine.kube.clock import stamp
 from engine.kube.manifests import Manifest
@@ -181,6 +182,24 @@ class ApiServer:
         kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
         body["metadata"] = {**body["metadata"], **kept}
         return self.store.update(body)
+
+    def patch(
+        self, kind: str, namespace: str, name: str, patch: Any, clock: float, *, how: str = "strategic"
+    ) -> Json:
+        """Patch an object; `how` is strategic, merge or json. validate.Refused: NotFound, or what is wrong with the
+        patch or with what it makes of the object."""
+        old = self.store.get(kind, namespace, name)
+        if old is None:
+            raise validate.Refused("NotFound", f'{BY_KIND[kind].resource} "{name}" not found')
+        try:
+            body = patches.applied(old, patch, how)
+        except patches.PatchError as error:
+            raise validate.Refused(error.reason, error.message) from None
+        body = schema.cleaned(body)
+        validate.check(body)
+        stored = self.replace(old, body)
+        self.remark("", body)
+        return stored
 
     def delete(
         self, body: Json, clock: float, *, cascade: str = "background", grace: int | None = None

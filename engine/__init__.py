@@ -12,7 +12,7 @@ linux       A Linux box's network; standard library only.
             route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py nft.py ipset.py ipsetwords.py ipvs.py
             conntrack.py box.py command.py devicecommands.py commands.py
   xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py match_header.py
-            match_frame.py match_ct.py match_rate.py match_host.py match_set.py target.py target_more.py target_nat.py
+            match_frame.py match_ct.py match_rate.py match_host.py match_set.py match_ipvs.py target.py target_more.py target_nat.py
             target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py
             names.py vocabulary.py wordreader.py reader.py parse.py check.py refused.py command.py restore.py text.py
   nft/      types.py seen.py keys.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then

@@ -45,6 +45,7 @@ MATCHES = Register(
     """
 tcp udp icmp multiport conntrack state mark connmark physdev owner addrtype statistic comment set length ttl tos dscp
 pkttype iprange mac rpfilter socket recent limit connlimit quota
+ipvs
 """,
     {
         "match_l4": "tcp udp", "match_multi": "icmp multiport", "match_ct": "conntrack",
@@ -52,6 +53,7 @@ pkttype iprange mac rpfilter socket recent limit connlimit quota
         "match_more": "addrtype statistic comment", "match_set": "set",
         "match_header": "length=LENGTH_EXTENSION ttl tos dscp", "match_frame": "pkttype iprange mac",
         "match_host": "rpfilter socket recent=RECENT_EXTENSION", "match_rate": "limit connlimit quota",
+        "match_ipvs": "ipvs",
     },
 )  # fmt: skip
 TARGETS = Register(
@@ -68,7 +70,7 @@ CLASSIFY
 PLAIN = {"ACCEPT": target.ACCEPT, "DROP": target.DROP, "RETURN": target.RETURN}
 
 _MATCH_NAMES = """
-ah bpf cgroup cluster connbytes connlabel cpu dccp devgroup ecn esp hashlimit helper ipcomp ipvs nfacct osf policy
+ah bpf cgroup cluster connbytes connlabel cpu dccp devgroup ecn esp hashlimit helper ipcomp nfacct osf policy
 rateest realm sctp string tcpmss time u32 standard
 """
 _TARGET_NAMES = """

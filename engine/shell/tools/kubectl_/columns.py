@@ -6,33 +6,12 @@ cells. Kinds without an entry show NAME and AGE, as the server does for what it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from engine.kube.clock import age, clock_of
 from engine.kube.objects import Json, labels_of, meta, name_of, spec_of, status_of
 from engine.kube.select import selector_text, text
-from engine.record import dataclass
-
-NONE = "<none>"
-UNKNOWN = "<unknown>"
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """`headers`, of which the last `wide` belong to -o wide; `cells(object, clock)`."""
-
-    headers: tuple[str, ...]
-    wide: int
-    cells: Callable[[Json, float], list[str]]
-
-
-def since(stamp: object, clock: float) -> str:
-    """Age of a timestamp."""
-    return age(clock - clock_of(stamp)) if isinstance(stamp, str) else UNKNOWN
-
-
-def born(body: Json, clock: float) -> str:
-    return since(meta(body).get("creationTimestamp"), clock)
+from engine.shell.tools.kubectl_.cells import NONE, UNKNOWN, Columns, born, since
+from engine.shell.tools.kubectl_.columns_more import MORE
+from engine.shell.tools.kubectl_.columns_net import NET, ingress
 
 
 def pod_status(body: Json) -> str:
@@ -204,24 +183,8 @@ def secret(body: Json, clock: float) -> list[str]:
     return [name_of(body), str(body.get("type", "Opaque")), str(len(keys)), born(body, clock)]
 
 
-def service(body: Json, clock: float) -> list[str]:
-    spec = spec_of(body)
-    ports = ",".join(
-        f"{p.get('port')}{':' + str(p['nodePort']) if p.get('nodePort') else ''}/{p.get('protocol', 'TCP')}"
-        for p in spec.get("ports") or ()
-    )
-    external = spec.get("externalName") or ",".join(spec.get("externalIPs") or ()) or NONE
-    if spec.get("type") == "LoadBalancer" and external == NONE:
-        rows = ((status_of(body).get("loadBalancer") or {}).get("ingress")) or []
-        external = ",".join(str(r.get("ip") or r.get("hostname")) for r in rows) or "<pending>"
-    return [
-        name_of(body), str(spec.get("type", "ClusterIP")), spec.get("clusterIP") or NONE, external, ports or NONE,
-        born(body, clock), text(spec.get("selector")),
-    ]  # fmt: skip
-
-
 def service_account(body: Json, clock: float) -> list[str]:
-    return [name_of(body), born(body, clock)]
+    return [name_of(body), str(len(body.get("secrets") or ())), born(body, clock)]
 
 
 def plain(body: Json, clock: float) -> list[str]:
@@ -248,8 +211,11 @@ COLUMNS: dict[str, Columns] = {
     "Job": Columns(("NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE", *WORKLOAD), 3, job),
     "ConfigMap": Columns(("NAME", "DATA", "AGE"), 0, config_map),
     "Secret": Columns(("NAME", "TYPE", "DATA", "AGE"), 0, secret),
-    "Service": Columns(("NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "SELECTOR"), 1, service),
+    **NET,
+    **MORE,
 }  # fmt: skip
+#: The table of accounts lost its SECRETS in 1.35 (kubernetes#117160).
+ACCOUNTS = Columns(("NAME", "SECRETS", "AGE"), 0, service_account)
 PLAIN = Columns(("NAME", "AGE"), 0, plain)
 
 #: Events have wide columns in the middle.
@@ -268,12 +234,18 @@ EVENT_WIDE = (
 EVENT_SLIM = (0, 1, 2, 3, 6)
 
 
-def rows_of(kind: str, bodies: list[Json], clock: float, *, wide: bool) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of one kind."""
+def rows_of(
+    kind: str, bodies: list[Json], clock: float, *, wide: bool, minor: int = 35
+) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of one kind, as the API server of 1.`minor` prints them."""
     if kind == "Event":
         keep = range(len(EVENT_WIDE)) if wide else EVENT_SLIM
         rows = [event(b, clock) for b in bodies]
         return [EVENT_WIDE[i] for i in keep], [[r[i] for i in keep] for r in rows]
     columns = COLUMNS.get(kind, PLAIN)
+    if kind == "ServiceAccount" and minor < 35:
+        columns = ACCOUNTS
+    if kind == "Ingress":
+        return list(columns.headers), [ingress(b, clock, wide=wide) for b in bodies]
     count = len(columns.headers) - (0 if wide else columns.wide)
     return list(columns.headers[:count]), [columns.cells(b, clock)[:count] for b in bodies]

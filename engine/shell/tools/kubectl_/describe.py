@@ -14,14 +14,17 @@ from engine.kube.objects import (
     name_of,
 )
 from engine.shell.tool import Context, Out
+from engine.shell.tools.kubectl_ import describe_more as more
+from engine.shell.tools.kubectl_ import describe_net as net
 from engine.shell.tools.kubectl_.client import Client, connect, fetch, listing, not_found, targets
 from engine.shell.tools.kubectl_.describe_node import node
-from engine.shell.tools.kubectl_.describe_other import config_map, general, namespace, secret, service_account
+from engine.shell.tools.kubectl_.describe_other import config_map, general, secret, service_account
 from engine.shell.tools.kubectl_.describe_parts import (
     NONE,
     event_table,
 )
 from engine.shell.tools.kubectl_.describe_pod import pod
+from engine.shell.tools.kubectl_.describe_policy import network_policy
 from engine.shell.tools.kubectl_.describe_workload import (
     daemon_set,
     deployment,
@@ -76,15 +79,24 @@ def describe(client: Client, kind: Kind, body: Json, *, events: bool) -> str:
     out = Blocks()
     writer = WRITERS.get(kind.kind, general)
     writer(client, body, out)
-    if events and kind.kind not in ("Namespace", "Secret", "Event"):
+    if events and kind.kind not in SILENT:
         event_table(client, body, out)
     elif kind.kind == "Event":
         out.put(0, f"Events:\t{NONE}")
     return out.text()
 
 
+#: Kinds whose describers do not look for events.
+SILENT = ("Namespace", "Secret", "Event", "NetworkPolicy", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding",
+          "LimitRange", "ResourceQuota")  # fmt: skip
 WRITERS: dict[str, Callable[[Client, Json, Blocks], None]] = {
-    "Pod": pod, "Node": node, "Namespace": namespace, "Deployment": deployment, "ReplicaSet": replica_set,
+    "Pod": pod, "Node": node, "Namespace": more.namespace, "Deployment": deployment, "ReplicaSet": replica_set,
     "DaemonSet": daemon_set, "StatefulSet": stateful_set, "Job": job, "ConfigMap": config_map, "Secret": secret,
-    "ServiceAccount": service_account,
+    "ServiceAccount": service_account, "Service": net.service, "Endpoints": net.endpoints,
+    "EndpointSlice": net.endpoint_slice, "Ingress": net.ingress, "IngressClass": net.ingress_class,
+    "ServiceCIDR": net.service_cidr, "IPAddress": net.ip_address, "NetworkPolicy": network_policy,
+    "Role": more.role, "ClusterRole": more.role, "RoleBinding": more.binding, "ClusterRoleBinding": more.binding,
+    "LimitRange": more.limit_range, "ResourceQuota": more.quota, "PodDisruptionBudget": more.disruption,
+    "CronJob": more.cron_job, "HorizontalPodAutoscaler": more.autoscaler, "PersistentVolume": more.volume,
+    "PersistentVolumeClaim": more.claim, "StorageClass": more.storage_class, "PriorityClass": more.priority_class,
 }  # fmt: skip

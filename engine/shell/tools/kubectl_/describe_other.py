@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from engine.kube.objects import (
     Json,
-    labels_of,
     meta,
-    name_of,
-    status_of,
 )
 from engine.shell.tools.kubectl_.client import Client
 from engine.shell.tools.kubectl_.describe_parts import (
     NONE,
     head,
     many,
-    put_map,
 )
 from engine.shell.tools.kubectl_.table import Blocks
-
-
-def namespace(client: Client, body: Json, out: Blocks) -> None:
-    out.put(0, f"Name:\t{name_of(body)}")
-    put_map(out, "Labels", labels_of(body))
-    put_map(out, "Annotations", meta(body).get("annotations"))
-    out.put(0, f"Status:\t{status_of(body).get('phase', 'Active')}")
-    out.put(0, "")
-    out.put(0, "No resource quota.")
-    out.put(0, "")
-    out.put(0, "No LimitRange resource.")
 
 
 def config_map(client: Client, body: Json, out: Blocks) -> None:

@@ -17,6 +17,8 @@ from engine.shell.tools.kubectl_.client import Client
 from engine.shell.tools.kubectl_.table import Blocks
 
 NONE = "<none>"
+#: An annotation that is longer stands on lines of its own, each cut there (maxAnnotationLen).
+LONGEST = 140
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -33,15 +35,23 @@ def put_map(out: Blocks, title: str, values: Json | None, *, level: int = 0) -> 
     """Labels, annotations: one `k=v` or `k: v` a line, aligned under the first."""
     rows = sorted((values or {}).items())
     rows = [(k, v) for k, v in rows if k != LAST_APPLIED]
-    mark = "=" if title == "Labels" else ": "
     if not rows:
         out.put(level, f"{title}:\t{NONE}")
         return
+    notes = title.endswith("Annotations")
     for i, (key, value) in enumerate(rows):
-        shown = f"{key}{mark}{value}"
-        if title == "Annotations" and (len(shown) > 140 or "\n" in str(value)):
-            shown = f"{key}:\n"
-        out.put(level, f"{title + ':' if i == 0 else ''}\t{shown}")
+        start = title + ":" if i == 0 else ""
+        if not notes:
+            out.put(level, f"{start}\t{key}={value}")
+            continue
+        shown = str(value).removesuffix("\n")
+        if len(shown) + len(key) + 2 > LONGEST or "\n" in shown:
+            out.put(level, f"{start}\t{key}:")
+            for part in shown.split("\n"):
+                cut = LONGEST - 2
+                out.put(level, f"\t  {part[:cut] + '...' if len(part) > cut else part}")
+        else:
+            out.put(level, f"{start}\t{key}: {shown}")
 
 
 def event_table(client: Client, body: Json, out: Blocks) -> None:
@@ -69,6 +79,11 @@ def span_of(event: Event, clock: float) -> str:
 
 def when(stamp: object) -> str:
     return rfc1123z(clock_of(stamp)) if isinstance(stamp, str) else "<unset>"
+
+
+def utc(stamp: object) -> str:
+    """Go's own form of a time: `2026-11-21 09:00:07 +0000 UTC`."""
+    return str(stamp).replace("T", " ").replace("Z", " +0000 UTC")
 
 
 def node_text(client: Client, body: Json) -> str:

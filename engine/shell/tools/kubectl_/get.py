@@ -84,7 +84,13 @@ def show(client: Client, line: Line, groups: list[tuple[Kind, list[Json]]], *, s
 
 
 def as_table(client: Client, line: Line, kind: Kind, rows: list[Json], *, prefix: bool) -> str:
-    headers, lines = columns.rows_of(kind.kind, rows, client.clock, wide=line.get("output") == "wide")
+    headers, lines = columns.rows_of(
+        kind.kind,
+        rows,
+        client.clock,
+        wide=line.get("output") == "wide",
+        minor=client.minor,
+    )
     name_at = headers.index("NAME") if "NAME" in headers else -1
     for body, cells in zip(rows, lines, strict=True):
         if prefix and name_at >= 0:

@@ -23,13 +23,18 @@ class Ids:
 
     seed: int = 0
     drawn: dict[str, int] = field(default_factory=dict)
+    #: does a copy share `drawn`? Who draws next then copies it
+    shared: bool = False
 
     def copy(self) -> Ids:
-        return Ids(self.seed, dict(self.drawn))
+        self.shared = True
+        return Ids(self.seed, self.drawn, True)
 
     def draw(self, what: str) -> bytes:
         """32 bytes for the next thing of this kind."""
         count = self.drawn.get(what, 0)
+        if self.shared:
+            self.drawn, self.shared = dict(self.drawn), False
         self.drawn[what] = count + 1
         return hashlib.sha256(f"{self.seed}/{what}/{count}".encode()).digest()
 

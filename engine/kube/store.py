@@ -1,23 +1,38 @@
 """The API server's store: objects by kind, namespace and name, and events.
 
+Theory. `copy` costs microseconds whatever the store holds: both stores share every dict, and the one that writes
+first copies the dict of the kind that it writes (`_mine`). Look-ups that controllers need often have an index (pods
+by node, objects by owner, by namespace, by label), made when it is first asked for and kept true from then on.
+
 Rules. `Store` keeps and finds; it decides nothing and knows no controller. Bodies are shared between copies and
 never changed in place (`objects.edited`). Every write gets the next resourceVersion, as etcd's revision does.
+Objects are written only through `create`, `update`, `change` and `remove`: who writes into `objects` goes past the
+indexes. An event is put together by the correlator when somebody first looks at events: a lab writes many and few
+people read them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
+from typing import Any
 
 from engine.kube.clock import EPOCH, stamp
 from engine.kube.ids import Ids
-from engine.kube.objects import BY_KIND, Json, edited, meta, name_of, namespace_of, spec_of
+from engine.kube.index import Index
+from engine.kube.objects import BY_KIND, Json, edited, labels_of, meta, name_of, namespace_of, spec_of
 from engine.record import dataclass
 
 #: The event correlator's defaults (client-go tools/record).
 AGGREGATE_COUNT, AGGREGATE_SECONDS = 10, 600.0
 SPAM_BURST, SPAM_SECONDS = 25.0, 300.0
 COMBINED = "(combined from similar events): "
+
+#: (namespace, name)
+Key = tuple[str, str]
+Keys = list[Key]
+Bodies = list[Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,110 +56,33 @@ class Event:
     version: int = 0
 
 
+#: What was recorded, before the correlator has seen it: version, clock, then kind, namespace, name, uid, type, reason,
+#: source, host of the event, then field path and message.
+Row = tuple[int, float, tuple[str, str, str, str, str, str, str, str], str, str]
+Rows = list[Row]
+
+
 def event_id(clock: float, version: int) -> str:
     """The end of an event's name: nanoseconds since 1970 in hex, so that names sort by time."""
     return f"{int((EPOCH.timestamp() + clock) * 10**9) + version:x}"
 
 
 @dataclass(slots=True)
-class Store:
-    """`objects[kind][namespace, name]` is a body. `version` is the resourceVersion given out last; `alike` and
-    `tokens` are the memory of the event correlator."""
+class Correlator:
+    """client-go's EventCorrelator and what came out of it: the same event again only counts up, ten different messages
+    of one reason within ten minutes become one that is counted on, and an object that keeps complaining is heard 25
+    times and then once in five minutes (tools/record/events_cache.go)."""
 
-    ids: Ids = field(default_factory=Ids)
-    objects: dict[str, dict[tuple[str, str], Json]] = field(default_factory=dict)
     events: dict[tuple[str, ...], Event] = field(default_factory=dict)
-    version: int = 200
     alike: dict[tuple[str, ...], tuple[tuple[str, ...], float]] = field(default_factory=dict)
     tokens: dict[tuple[str, ...], tuple[float, float]] = field(default_factory=dict)
-    #: kind -> key -> version of its last write or removal, the latest at the end
-    touched: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
 
-    def copy(self) -> Store:
-        return Store(
-            self.ids.copy(), {k: dict(v) for k, v in self.objects.items()}, dict(self.events), self.version,
-            dict(self.alike), dict(self.tokens), {k: dict(v) for k, v in self.touched.items()},
-        )  # fmt: skip
+    def copy(self) -> Correlator:
+        return Correlator(dict(self.events), dict(self.alike), dict(self.tokens))
 
-    def get(self, kind: str, namespace: str, name: str) -> Json | None:
-        return self.objects.get(kind, {}).get((namespace, name))
-
-    def list(self, kind: str, namespace: str | None = None) -> list[Json]:
-        """All of a kind, or of one namespace, by namespace and name as the API server lists."""
-        found = self.objects.get(kind, {})
-        return [found[k] for k in sorted(found) if namespace is None or k[0] == namespace]
-
-    def since(self, kind: str, version: int) -> tuple[tuple[str, str], ...]:
-        """The (namespace, name) of every object of a kind that was written or removed after a version, the latest
-        first. `version` 0 asks for all that ever were."""
-        out = []
-        for key, when in reversed(self.touched.get(kind, {}).items()):
-            if when <= version:
-                break
-            out.append(key)
-        return tuple(out)
-
-    def _touch(self, kind: str, key: tuple[str, str]) -> None:
-        log = self.touched.setdefault(kind, {})
-        log.pop(key, None)
-        log[key] = self.version
-
-    def every(self) -> Iterator[Json]:
-        for kind in self.objects.values():
-            yield from kind.values()
-
-    def create(self, body: Json, clock: float) -> Json:
-        """Store a new object: uid, resourceVersion, creationTimestamp, generation. ValueError if it exists."""
-        kind, key = str(body["kind"]), (namespace_of(body), name_of(body))
-        if key in self.objects.get(kind, {}):
-            raise ValueError(f"{kind} {key} exists")
-        new = edited(body)
-        m = new.setdefault("metadata", {})
-        m["uid"] = self.ids.uuid(f"uid/{kind}/{key[0]}/{key[1]}")
-        m["creationTimestamp"] = stamp(clock)
-        if "spec" in new and kind in BY_KIND and BY_KIND[kind].kind not in ("Node", "Namespace", "Service"):
-            m["generation"] = 1
-        return self._write(kind, key, new)
-
-    def update(self, body: Json) -> Json:
-        """Replace an object by a changed body. A body that is equal changes nothing, as in the API server."""
-        kind, key = str(body["kind"]), (namespace_of(body), name_of(body))
-        old = self.objects[kind][key]
-        if body == old:
-            return old
-        m = body["metadata"]
-        if "generation" in m and spec_of(body) != spec_of(old):
-            m["generation"] = meta(old)["generation"] + 1
-        return self._write(kind, key, body)
-
-    def change(self, kind: str, namespace: str, name: str, by: Callable[[Json], None]) -> Json:
-        """Edit a copy and store it."""
-        body = edited(self.objects[kind][namespace, name])
-        by(body)
-        return self.update(body)
-
-    def remove(self, kind: str, namespace: str, name: str) -> None:
-        self.version += 1
-        del self.objects[kind][namespace, name]
-        self._touch(kind, (namespace, name))
-
-    def _write(self, kind: str, key: tuple[str, str], body: Json) -> Json:
-        self.version += 1
-        body["metadata"]["resourceVersion"] = str(self.version)
-        self.objects.setdefault(kind, {})[key] = body
-        self._touch(kind, key)
-        return body
-
-    def record(
-        self, about: Json, type: str, reason: str, message: str, source: str, clock: float, *, host: str = "",
-        field_path: str = "",
-    ) -> None:  # fmt: skip
-        """Record an event about an object, through client-go's correlator: the same one again only counts up, ten
-        different messages of one reason within ten minutes become one that is counted on, and an object that keeps
-        complaining is heard 25 times and then once in five minutes (tools/record/events_cache.go)."""
-        kind, namespace, name = str(about["kind"]), namespace_of(about), name_of(about)
-        uid = str(meta(about).get("uid", name))
-        alike = (kind, namespace, name, uid, type, reason, source, host)
+    def take(self, row: Row) -> None:
+        version, clock, alike, field_path, message = row
+        kind, namespace, name, uid, type, reason, source, host = alike
         messages, last = self.alike.get(alike, ((), clock))
         if clock - last > AGGREGATE_SECONDS:
             messages = ()
@@ -157,16 +95,13 @@ class Store:
         if self._spam((source, kind, namespace, name, uid), clock):
             return
         old = self.events.pop(key, None)
-        self.version += 1
         if old is not None:
-            self.events[key] = replace(
-                old, count=old.count + 1, last=clock, version=self.version, message=message
-            )
+            self.events[key] = replace(old, count=old.count + 1, last=clock, version=version, message=message)
             return
         self.events[key] = Event(
             kind=kind, namespace=namespace or "default", name=name, uid=uid, type=type, reason=reason,
             message=message, source=source, host=host, field_path=field_path, first=clock, last=clock,
-            id=f"{name}.{event_id(clock, self.version)}", version=self.version,
+            id=f"{name}.{event_id(clock, version)}", version=version,
         )  # fmt: skip
 
     def _spam(self, key: tuple[str, ...], clock: float) -> bool:
@@ -177,8 +112,289 @@ class Store:
         self.tokens[key] = (tokens if dropped else tokens - 1, clock)
         return dropped
 
+
+def _nodes(kind: str, body: Json) -> tuple[str, ...]:
+    if kind != "Pod":
+        return ()
+    node = spec_of(body).get("nodeName")
+    return (node,) if node else ()
+
+
+def _owners(_: str, body: Json) -> tuple[str, ...]:
+    rows = meta(body).get("ownerReferences")
+    return tuple(str(row.get("uid", "")) for row in rows) if rows else ()
+
+
+def _labels(_: str, body: Json) -> tuple[tuple[str, str, str], ...]:
+    namespace = namespace_of(body)
+    return tuple((namespace, k, v) for k, v in labels_of(body).items())
+
+
+#: More changes of a kind's names than this are sorted in at once, fewer one by one.
+FEW = 24
+
+
+@dataclass(slots=True)
+class Store:
+    """`objects[kind][namespace, name]` is a body. `version` is the resourceVersion given out last. `touched` tells the
+    version of each key's last write or removal, the latest at the end. `_mine` names the dicts that no copy shares;
+    `_names` are the sorted keys of a kind with what came (True) and went since; `_log` the events that the correlator
+    has not seen."""
+
+    ids: Ids = field(default_factory=Ids)
+    objects: dict[str, dict[Key, Json]] = field(default_factory=dict)
+    version: int = 200
+    touched: dict[str, dict[Key, int]] = field(default_factory=dict)
+    _mine: set[str] = field(default_factory=set)
+    _names: dict[str, tuple[Keys, dict[Key, bool]]] = field(default_factory=dict)
+    _by: dict[str, Index[Any, tuple[str, str, str]]] = field(default_factory=dict)
+    _seen: Correlator = field(default_factory=Correlator)
+    _log: Rows = field(default_factory=list)
+    _older: tuple[Rows, ...] = ()
+
+    def copy(self) -> Store:
+        self._mine = set()
+        if self._log:
+            self._older, self._log = (*self._older, self._log), []
+        return Store(
+            self.ids.copy(), dict(self.objects), self.version, dict(self.touched), set(),
+            {k: (names, dict(late)) for k, (names, late) in self._names.items()},
+            {k: index.copy() for k, index in self._by.items()}, self._seen, [], self._older,
+        )  # fmt: skip
+
+    # ---- finding
+
+    def get(self, kind: str, namespace: str, name: str) -> Json | None:
+        found = self.objects.get(kind)
+        return None if found is None else found.get((namespace, name))
+
+    def keys(self, kind: str) -> Keys:
+        """The (namespace, name) of all of a kind, sorted. Not to be changed."""
+        found = self.objects.get(kind)
+        if not found:
+            return []
+        names, late = self._names.get(kind, ([], {}))
+        if late:
+            names = _merged(names, late)
+        if len(names) != len(found):
+            names = sorted(found)
+        self._names[kind] = (names, {})
+        return names
+
+    def list(self, kind: str, namespace: str | None = None) -> Bodies:
+        """All of a kind, or of one namespace, by namespace and name as the API server lists."""
+        found = self.objects.get(kind)
+        if not found:
+            return []
+        names = self.keys(kind)
+        if namespace is not None:
+            names = names[bisect_left(names, (namespace,)) : bisect_left(names, (namespace + "\0",))]
+        return [found[k] for k in names]
+
+    def in_namespace(self, kind: str, namespace: str) -> Bodies:
+        """All of a kind in one namespace, by name."""
+        return self.list(kind, namespace)
+
+    def pods_on(self, node: str) -> Bodies:
+        """The Pods that are bound to a node, in the order in which they were bound."""
+        found = self.objects.get("Pod", {})
+        return [found[n, name] for _, n, name in self._index("node", _nodes).get(node)]
+
+    def owned_by(self, uid: str, kind: str = "") -> Bodies:
+        """The objects that name this uid among their owners, of one kind or of all, oldest first."""
+        return [
+            self.objects[k][n, name]
+            for k, n, name in self._index("owner", _owners).get(uid)
+            if not kind or k == kind
+        ]
+
+    def selected(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Bodies:
+        """The objects of one namespace that have all these labels, by name; all of them for no labels."""
+        if not labels:
+            return self.list(kind, namespace)
+        index = self._index(f"labels/{kind}", _labels)
+        groups = sorted((index.get((namespace, k, v)) for k, v in labels.items()), key=len)
+        names = sorted(name for row in groups[0] if all(row in g for g in groups[1:]) for name in (row[2],))
+        found = self.objects.get(kind, {})
+        return [found[namespace, name] for name in names]
+
+    def _index(self, name: str, words: Words) -> Index[Any, tuple[str, str, str]]:
+        """An index, built when it is first asked for."""
+        index = self._by.get(name)
+        if index is None:
+            index = self._by[name] = Index()
+            only = {"node": "Pod"}.get(name) or name.partition("/")[2]
+            for kind in (only,) if only else tuple(self.objects):
+                for (namespace, at), body in self.objects.get(kind, {}).items():
+                    for word in words(kind, body):
+                        index.add(word, (kind, namespace, at))
+        return index
+
+    def _reindex(self, kind: str, key: Key, old: Json | None, new: Json | None) -> None:
+        row = (kind, *key)
+        for name, index in self._by.items():
+            if name == "node":
+                words: Words = _nodes
+            elif name == "owner":
+                words = _owners
+            elif name == f"labels/{kind}":
+                words = _labels
+            else:
+                continue
+            before = words(kind, old) if old is not None else ()
+            after = words(kind, new) if new is not None else ()
+            if before != after:
+                for word in before:
+                    if word not in after:
+                        index.remove(word, row)
+                for word in after:
+                    if word not in before:
+                        index.add(word, row)
+
+    def since(self, kind: str, version: int) -> tuple[Key, ...]:
+        """The (namespace, name) of every object of a kind that was written or removed after a version, the latest
+        first. `version` 0 asks for all that ever were."""
+        out = []
+        for key, when in reversed(self.touched.get(kind, {}).items()):
+            if when <= version:
+                break
+            out.append(key)
+        return tuple(out)
+
+    def every(self) -> Iterator[Json]:
+        for kind in self.objects.values():
+            yield from kind.values()
+
+    # ---- writing
+
+    def create(self, body: Json, clock: float) -> Json:
+        """Store a new object: uid, resourceVersion, creationTimestamp, generation. ValueError if it exists. What is in
+        the body is shared from now on: nobody changes it any more."""
+        m = body.get("metadata") or {}
+        kind, key = str(body["kind"]), (str(m.get("namespace", "")), str(m.get("name", "")))
+        if key in self.objects.get(kind, ()):
+            raise ValueError(f"{kind} {key} exists")
+        m = dict(m)
+        m["uid"] = self.ids.uuid(f"uid/{kind}/{key[0]}/{key[1]}")
+        m["creationTimestamp"] = stamp(clock)
+        if "spec" in body and kind in BY_KIND and kind not in ("Node", "Namespace", "Service"):
+            m["generation"] = 1
+        return self._write(kind, key, {**body, "metadata": m}, None)
+
+    def update(self, body: Json) -> Json:
+        """Replace an object by a changed body. A body that is equal changes nothing, as in the API server."""
+        kind, key = str(body["kind"]), (namespace_of(body), name_of(body))
+        old = self.objects[kind][key]
+        if body == old:
+            return old
+        m = body["metadata"]
+        if "generation" in m and spec_of(body) != spec_of(old):
+            m["generation"] = meta(old)["generation"] + 1
+        return self._write(kind, key, body, old)
+
+    def change(self, kind: str, namespace: str, name: str, by: Callable[[Json], None]) -> Json:
+        """Edit a copy and store it."""
+        body = edited(self.objects[kind][namespace, name])
+        by(body)
+        return self.update(body)
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        self.version += 1
+        key = (namespace, name)
+        old = self._shelf(kind).pop(key)
+        self._touch(kind, key)
+        self._reindex(kind, key, old, None)
+        if kind in self._names:
+            self._names[kind][1][key] = False
+
+    def _shelf(self, kind: str) -> dict[Key, Json]:
+        """The dict of a kind, and that of its versions, to write into."""
+        if kind not in self._mine:
+            self._mine.add(kind)
+            self.objects[kind] = dict(self.objects.get(kind, ()))
+            self.touched[kind] = dict(self.touched.get(kind, ()))
+        return self.objects[kind]
+
+    def _write(self, kind: str, key: Key, body: Json, old: Json | None) -> Json:
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self._shelf(kind)[key] = body
+        self._touch(kind, key)
+        self._reindex(kind, key, old, body)
+        if old is None and kind in self._names:
+            self._names[kind][1][key] = True
+        return body
+
+    def _touch(self, kind: str, key: Key) -> None:
+        log = self.touched[kind]
+        log.pop(key, None)
+        log[key] = self.version
+
+    # ---- events
+
+    def record(
+        self, about: Json, type: str, reason: str, message: str, source: str, clock: float, *, host: str = "",
+        field_path: str = "",
+    ) -> None:  # fmt: skip
+        """Record an event about an object, through client-go's correlator (`Correlator`)."""
+        m = about["metadata"]
+        name = str(m.get("name", ""))
+        self.version += 1
+        alike = (
+            str(about["kind"]), str(m.get("namespace", "")), name, str(m.get("uid", name)), type, reason, source, host
+        )  # fmt: skip
+        self._log.append((self.version, clock, alike, field_path, message))
+
+    @property
+    def events(self) -> dict[tuple[str, ...], Event]:
+        """All events by what makes two of them one, the latest at the end."""
+        if "Event" not in self._mine:
+            self._mine.add("Event")
+            self._seen = self._seen.copy()
+        if self._log or self._older:
+            for rows in (*self._older, self._log):
+                for row in rows:
+                    self._seen.take(row)
+            self._log, self._older = [], ()
+        return self._seen.events
+
     def events_about(self, uid: str) -> tuple[Event, ...]:
         """Events of one object, oldest last occurrence first."""
-        return tuple(
-            sorted((e for e in self.events.values() if e.uid == uid), key=lambda e: (e.last, e.version))
+        return tuple(sorted((e for e in self._heard(uid) if e.uid == uid), key=lambda e: (e.last, e.version)))
+
+    def _heard(self, uid: str) -> Iterable[Event]:
+        """Events, at least all of one uid. The correlator never mixes objects, so in a large lab it is run over the
+        rows of that one only."""
+        if sum(map(len, self._older)) + len(self._log) < 5000:
+            return self.events.values()
+        one = Correlator(
+            {k: e for k, e in self._seen.events.items() if e.uid == uid},
+            {k: v for k, v in self._seen.alike.items() if k[3] == uid},
+            {k: v for k, v in self._seen.tokens.items() if k[4] == uid},
         )
+        for rows in (*self._older, self._log):
+            for row in rows:
+                if row[2][3] == uid:
+                    one.take(row)
+        return one.events.values()
+
+
+Words = Callable[[str, Json], tuple[Any, ...]]
+
+
+def _merged(names: Keys, late: dict[Key, bool]) -> Keys:
+    """Sorted keys with those that came and without those that went."""
+    if len(late) > FEW:
+        out = [k for k in names if k not in late]
+        out += [k for k, there in late.items() if there]
+        out.sort()
+        return out
+    out = names.copy()
+    for key, there in late.items():
+        at = bisect_left(out, key)
+        found = at < len(out) and out[at] == key
+        if there and not found:
+            out.insert(at, key)
+        elif found and not there:
+            del out[at]
+    return out

@@ -38,6 +38,7 @@ kube        options.py cluster.py objects.py manifests.py schema.py fields.py va
             controlplane.py system.py masqagent.py node.py sync.py kubelet.py podenv.py volumes.py imagepull.py
             containers.py podstatus.py eviction.py containerd.py runtime.py registry.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
+  controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py
   proxy/    model.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py

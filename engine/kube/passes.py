@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 #: What the API server itself keeps true (default/kubernetes): sync(at).
 SERVER: tuple[str, ...] = ()
 #: What kube-controller-manager runs, in this order, after the workload controllers: sync(at).
-CONTROLLERS: tuple[str, ...] = ()
+CONTROLLERS: tuple[str, ...] = (
+    "engine.kube.controllers.garbage",
+    "engine.kube.controllers.endpointslice",
+    "engine.kube.controllers.endpoints",
+    "engine.kube.controllers.mirroring",
+)
 #: What runs on a node: sync(at, node). Each looks itself whether its process runs there.
 AGENTS: tuple[str, ...] = ()
 #: What a cluster is given on its first day besides kubeadm's own: objects(options) -> bodies.

@@ -72,7 +72,6 @@ class Workloads:
             for body in self.store.list(kind):
                 if not deleting(body):
                     act(body, owned.get(str(meta(body)["uid"]), []))
-        self.orphans()
         return self.store.version != before
 
     def adopt(self) -> None:
@@ -102,20 +101,6 @@ class Workloads:
             if owner is not None:
                 out.setdefault(str(owner["uid"]), []).append(body)
         return out
-
-    def orphans(self) -> None:
-        """Garbage collection: what belonged to an owner that is gone."""
-        uids = {str(meta(b).get("uid")) for b in self.store.every()}
-        for kind in ("ReplicaSet", "Pod"):
-            for body in self.store.list(kind):
-                owner = controller_of(body)
-                if (
-                    owner is not None
-                    and owner["kind"] != "Node"
-                    and owner["uid"] not in uids
-                    and not deleting(body)
-                ):
-                    self.remove(body)
 
     # ---- making and removing Pods
 

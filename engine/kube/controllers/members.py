@@ -1,0 +1,251 @@
+"""Which pods a Service selects, and which Services have to be looked at again.
+
+Theory. Three controllers (EndpointSlices, Endpoints, mirroring) ask the same: what of a Service's pods has changed? A
+pod matters by a few fields only (`Seen`): its labels, addresses, readiness, deletion, host name. When they change, the
+Services that select it by its old and by its new labels are put into each controller's queue (podEndpointsChanged and
+getServicesForPod in staging/src/k8s.io/endpointslice/util/controller_utils.go). A slice or an Endpoints object that
+somebody writes or removes puts its Service there too.
+
+Rules. What `Members` holds is copied before it is changed, because copies of a cluster share it. A change of one pod
+costs the length of its labels, never a scan of pods; a new selector scans its namespace once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import field
+
+from engine.kube.objects import Json, deleting, labels_of, meta, spec_of, status_of
+from engine.kube.ownership import is_ready
+from engine.kube.passes import Pass
+from engine.kube.podspec import finished
+from engine.record import dataclass
+
+Key = tuple[str, str]
+Labels = tuple[tuple[str, str], ...]
+MEMORY = "service-members"
+SERVICE_NAME = "kubernetes.io/service-name"
+MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+#: The controllers that are told.
+SLICES, ENDPOINTS, MIRRORING = "endpointslice", "endpoints", "mirroring"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of a pod can change an endpoint. `uid` tells a pod from its successor of the same name."""
+
+    uid: str
+    labels: Labels
+    ips: tuple[str, ...]
+    node: str
+    host: Key
+    ready: bool
+    going: bool
+    done: bool
+
+
+@dataclass(slots=True)
+class Members:
+    """`pods` by namespace and name; `selectors` of Services; `by_label[namespace, label, value]` are the Services
+    whose selector begins with that pair; `members` the names of the pods of a Service; `of_slice` the Service that a
+    slice says it is for, `slices` the other way round; `homeless` Services that left out a pod because its node is not
+    known; `queue` what each controller still has to look at."""
+
+    version: int = 0
+    pods: dict[str, dict[str, Seen]] = field(default_factory=dict)
+    selectors: dict[Key, Labels] = field(default_factory=dict)
+    by_label: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+    members: dict[Key, frozenset[str]] = field(default_factory=dict)
+    of_slice: dict[Key, str] = field(default_factory=dict)
+    slices: dict[Key, frozenset[str]] = field(default_factory=dict)
+    homeless: frozenset[Key] = frozenset()
+    queue: dict[str, frozenset[Key]] = field(default_factory=dict)
+
+    def copy(self) -> Members:
+        return Members(
+            self.version, dict(self.pods), dict(self.selectors), dict(self.by_label), dict(self.members),
+            dict(self.of_slice), dict(self.slices), self.homeless, dict(self.queue),
+        )  # fmt: skip
+
+    def selected_by(self, namespace: str, labels: Labels, only: set[Key] | None = None) -> set[Key]:
+        """The Services of a namespace whose selector these labels meet, of `only` these if given."""
+        found: set[Key] = set()
+        have = set(labels)
+        for key, value in labels:
+            for name in self.by_label.get((namespace, key, value), ()):
+                at = (namespace, name)
+                if (only is None or at in only) and have.issuperset(self.selectors[at]):
+                    found.add(at)
+        return found
+
+    def tell(self, queues: Iterable[str], keys: Iterable[Key]) -> None:
+        more = frozenset(keys)
+        if more:
+            for name in queues:
+                self.queue[name] = self.queue.get(name, frozenset()) | more
+
+
+def seen(pod: Json) -> Seen:
+    spec = spec_of(pod)
+    host = (str(spec.get("hostname") or ""), str(spec.get("subdomain") or ""))
+    return Seen(
+        str(meta(pod).get("uid", "")), tuple(sorted(labels_of(pod).items())), pod_ips(pod),
+        str(spec.get("nodeName") or ""), host, is_ready(pod), deleting(pod), finished(pod),
+    )  # fmt: skip
+
+
+def pod_ips(pod: Json) -> tuple[str, ...]:
+    status = status_of(pod)
+    ips = tuple(str(row["ip"]) for row in status.get("podIPs") or ())
+    return ips or ((str(status["podIP"]),) if status.get("podIP") else ())
+
+
+def selector_of(service: Json) -> Labels:
+    """The pairs that a pod must have; () for a Service that selects nothing."""
+    spec = spec_of(service)
+    if spec.get("type") == "ExternalName":
+        return ()
+    return tuple(sorted((str(k), str(v)) for k, v in (spec.get("selector") or {}).items()))
+
+
+def look(at: Pass) -> Members:
+    """What is known now, after everything that was written since the last look."""
+    known = at.cluster.memory.get(MEMORY)
+    old = known if isinstance(known, Members) else Members()
+    store = at.store
+    if old.version == store.version:
+        return old
+    new = old.copy()
+    new.version = store.version
+    services, legacy = store.since("Service", old.version), store.since("Endpoints", old.version)
+    dirty: set[Key] = set(services)
+    fresh = _services(at, new, services)
+    _pods(at, new, store.since("Pod", old.version), dirty)
+    if fresh:
+        _scan(new, fresh)
+    if store.since("Node", old.version):
+        dirty |= new.homeless
+        new.homeless = frozenset()
+    touched = _slices(at, new, store.since("EndpointSlice", old.version))
+    new.tell((SLICES,), dirty | touched)
+    new.tell((ENDPOINTS,), dirty | set(legacy))
+    new.tell((MIRRORING,), {*services, *legacy, *touched})
+    at.cluster.memory[MEMORY] = new
+    return new
+
+
+def _services(at: Pass, new: Members, keys: Iterable[Key]) -> set[Key]:
+    """Take up Services as they are now; those whose selector is new are given back."""
+    fresh: set[Key] = set()
+    for key in keys:
+        body = at.store.get("Service", *key)
+        selector = () if body is None else selector_of(body)
+        old = new.selectors.get(key, ())
+        if selector == old:
+            continue
+        if old:
+            head = (key[0], *old[0])
+            new.by_label[head] = tuple(n for n in new.by_label[head] if n != key[1])
+            del new.selectors[key]
+        new.members.pop(key, None)
+        if selector:
+            head = (key[0], *selector[0])
+            new.by_label[head] = (*new.by_label.get(head, ()), key[1])
+            new.selectors[key] = selector
+            fresh.add(key)
+    return fresh
+
+
+def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> None:
+    copied: set[str] = set()
+    pods = at.store.objects.get("Pod", {})
+    joined: dict[Key, set[str]] = {}
+    left: dict[Key, set[str]] = {}
+    for key in keys:
+        namespace, name = key
+        body = pods.get(key)
+        now = None if body is None else seen(body)
+        before = new.pods.get(namespace, {}).get(name)
+        if now == before:
+            continue
+        if namespace not in copied:
+            copied.add(namespace)
+            new.pods[namespace] = dict(new.pods.get(namespace, {}))
+        if now is None:
+            del new.pods[namespace][name]
+        else:
+            new.pods[namespace][name] = now
+        was = set() if before is None else new.selected_by(namespace, before.labels)
+        same = before is not None and now is not None and before.labels == now.labels
+        here = was if same else set() if now is None else new.selected_by(namespace, now.labels)
+        dirty |= was | here
+        for service in here:
+            joined.setdefault(service, set()).add(name)
+        for service in was - here:
+            left.setdefault(service, set()).add(name)
+    for service in joined.keys() | left.keys():
+        old = new.members.get(service, frozenset())
+        add, drop = joined.get(service, set()), left.get(service, set())
+        if not add <= old or drop & old:
+            new.members[service] = (old | add) - drop
+
+
+def _scan(new: Members, fresh: set[Key]) -> None:
+    """The members of Services with a new selector: one look at every pod of their namespaces."""
+    found: dict[Key, set[str]] = {key: set() for key in fresh}
+    for namespace in {namespace for namespace, _ in fresh}:
+        for name, pod in new.pods.get(namespace, {}).items():
+            for key in new.selected_by(namespace, pod.labels, fresh):
+                found[key].add(name)
+    new.members.update({key: frozenset(names) for key, names in found.items()})
+
+
+def _slices(at: Pass, new: Members, keys: Iterable[Key]) -> set[Key]:
+    """Which slice is for which Service; the Services of slices that were written or removed are given back."""
+    touched: set[Key] = set()
+    for key in keys:
+        body = at.store.get("EndpointSlice", *key)
+        name = labels_of(body).get(SERVICE_NAME, "") if body is not None else ""
+        old = new.of_slice.get(key, "")
+        for service in {old, name} - {""}:
+            touched.add((key[0], service))
+        if name == old:
+            continue
+        if old:
+            new.slices[key[0], old] -= {key[1]}
+            del new.of_slice[key]
+        if name:
+            new.slices[key[0], name] = new.slices.get((key[0], name), frozenset()) | {key[1]}
+            new.of_slice[key] = name
+    return touched
+
+
+class Turn:
+    """One controller's turn: the Services that it has to look at, and what it finds about them. Copies are made once a
+    turn, so that ten thousand Services at once cost no more than that."""
+
+    def __init__(self, at: Pass, queue: str) -> None:
+        self.at = at
+        self.queue = queue
+        self.known = look(at)
+        self.keys: list[Key] = sorted(self.known.queue.get(queue) or ())
+        self.homeless: set[Key] = set()
+
+    def pods(self, key: Key) -> list[Json]:
+        """The pods that a Service selects, by name."""
+        found = self.at.store.objects.get("Pod", {})
+        return [found[key[0], name] for name in sorted(self.known.members.get(key, ()))]
+
+    def slices(self, key: Key, manager: str) -> list[Json]:
+        """The EndpointSlices that say they are for a Service and that a controller manages, by name."""
+        found = self.at.store.objects.get("EndpointSlice", {})
+        rows = [found[key[0], name] for name in sorted(self.known.slices.get(key, ()))]
+        return [row for row in rows if labels_of(row).get(MANAGED_BY) == manager]
+
+    def close(self) -> None:
+        """All is done: the queue is empty, what the controller wrote itself does not fill it again, and Services that
+        left out a pod are kept in mind."""
+        new = look(self.at).copy()
+        new.queue[self.queue] = frozenset()
+        new.homeless |= self.homeless
+        self.at.cluster.memory[MEMORY] = new

@@ -5,13 +5,13 @@ Every file, in reading order (a test keeps the list whole). A room's own `__init
 below all   errors.py say.py particles.py record.py
 linux       A Linux box's network; standard library only.
             addr.py packet.py linkinfo.py curve25519.py hashing.py rows.py flow.py fragment.py fib.py cttcp.py
-            conntrack.py ctproto.py net.py (what there is), journey.py (what a packet did), skb.py choose.py
+            ctsctp.py conntrack.py ctproto.py net.py (what there is), journey.py (what a packet did), skb.py choose.py
             behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py
             route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py nft.py ipset.py ipsetwords.py ipvs.py
             conntrack.py box.py command.py devicecommands.py commands.py
-  xt/       tables.py rule.py match.py match_l4.py match_multi.py match_state.py match_more.py match_header.py
+  xt/       tables.py rule.py match.py match_l4.py match_sctp.py match_multi.py match_state.py match_more.py match_header.py
             match_frame.py match_ct.py match_rate.py match_host.py match_set.py match_ipvs.py target.py target_more.py target_nat.py
             target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py
             names.py vocabulary.py wordreader.py reader.py parse.py check.py refused.py command.py restore.py text.py
@@ -24,13 +24,13 @@ linux       A Linux box's network; standard library only.
   walk/     words.py rowtext.py walker.py l2.py arp.py timers.py routing.py hooks.py programs.py words_tunnel.py
             tunnel.py vxlan.py ipip.py wireguard.py upper.py suppress.py devices.py inbound.py outbound.py
             fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
-            then, over the walker: act.py tcp.py datagram.py exchange.py
+            then, over the walker: act.py tcp.py datagram.py sctp.py exchange.py
   text/     linkinfo.py link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py
             conntrack.py ipvs.py ipvsadm.py
   wire/     dns.py encode.py pcapfile.py
 fabric      machine.py lan.py router.py plan.py
 l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py logs.py behaviour.py behave.py
-            images.py catalogue.py
+            images.py catalogue.py userspace_proxy.py kube_proxy.py
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
 kube        options.py cluster.py objects.py manifests.py schema.py fields.py validate.py podspec.py quantity.py
@@ -39,7 +39,7 @@ kube        options.py cluster.py objects.py manifests.py schema.py fields.py va
             containers.py podstatus.py eviction.py containerd.py runtime.py registry.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
   controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py
-  proxy/    model.py
+  proxy/    model.py config.py names.py picture.py topology.py health.py ipvs_plan.py ipvs.py userspace.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where

@@ -17,6 +17,7 @@ PROGRAMS = {
     "sink": "engine.l7.sink",
     "docker-proxy": "engine.l7.docker_proxy",
     "dockerd": "engine.l7.docker_dns",
+    "kube-proxy": "engine.l7.kube_proxy",
 }
 
 

@@ -19,9 +19,9 @@ from functools import lru_cache
 
 from engine.kube.proxy.ipvs_plan import CHAINS, DEVICE, JUMPS, SETS, Plan, Settings, said
 from engine.linux.ipset import read
-from engine.linux.ipset.command import chosen_initval
 from engine.linux.ipset.kinds import KINDS
 from engine.linux.ipset.rows import Asked, Element
+from engine.linux.ipset.sets import chosen_initval
 from engine.linux.ipvs.rows import Dest, DestKey, Service, SvcKey
 from engine.linux.ops.address import AddAddress, DelAddress
 from engine.linux.ops.base import Changes

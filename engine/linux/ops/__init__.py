@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SetLabel,
         StartProc,
         StopProc,
+        Tell,
         WriteFile,
     )
     from engine.linux.ops.bpf import (
@@ -89,7 +90,7 @@ HOMES = {
     "address": "AddAddress DelAddress FlushAddresses",
     "box": (
         "AddBox AddNetns Advance CloseSocket DelNetns KillProc Listen Log MakeFolder RemoveFile "
-        "RemoveFolder SetLabel StartProc StopProc WriteFile"
+        "RemoveFolder SetLabel StartProc StopProc Tell WriteFile"
     ),
     "bpf": "AttachProgram CreateMap DeleteMapEntry DetachProgram LoadProgram RemoveMap UpdateMap",
     "conntrack": "CtDelete CtFlush",
@@ -195,6 +196,7 @@ __all__ = [
     "SetVxlanFdb",
     "StartProc",
     "StopProc",
+    "Tell",
     "UpdateMap",
     "Way",
     "WriteFile",

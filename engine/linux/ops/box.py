@@ -192,6 +192,7 @@ def _kill_proc(net: Net, op: KillProc) -> None:
         dying += [p for p in box.procs.values() if p is not proc and p.space("pid") == proc.space("pid")]
     for one in dying:
         del box.procs[one.pid]
+        box.memory.pop(one.pid, None)
         box.exits[one.pid] = op.code if one is proc else 137
         for ns in net.spaces.values():
             if ns.box == op.box and any(s.pid == one.pid for s in ns.sockets):
@@ -226,6 +227,29 @@ def _stop_proc(net: Net, op: StopProc) -> None:
         for held in ns.sockets if ns.box == op.box else ():
             if held.pid == op.pid:
                 sockets.drain(ns, held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tell(Op):
+    """A running program learns something from whom it watches (the API server): `what`, a frozen value, stands in its
+    memory under `about` from now on; None = it is forgotten."""
+
+    box: str
+    pid: int
+    about: object
+    what: object
+
+
+@handles(Tell)
+def _tell(net: Net, op: Tell) -> None:
+    box = net.boxes[op.box]
+    if op.pid not in box.procs:
+        raise OpError("ESRCH", f"({op.pid}) - No such process")
+    memory = box.memory.setdefault(op.pid, {})
+    if op.what is None:
+        memory.pop(op.about, None)
+    else:
+        memory[op.about] = op.what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,6 +185,8 @@ class Xtables:
         """The chain, to be written to: a copy of its own when it is shared."""
         chain = self.tables[table][name]
         if chain.owner is not self.token:
+            if chain.owner is None and len(chain.rules) > INDEXED:
+                assert chain.plan  # a long chain that machines share: its index is made once, for all of them
             chain = chain.copy()
             chain.owner = self.token
             self.tables[table][name] = chain

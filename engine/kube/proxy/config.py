@@ -1,0 +1,568 @@
+"""KubeProxyConfiguration: read, checked, with kube-proxy's defaults; and the text of it that kubeadm leaves.
+
+Theory. One value is read twice: from the lab file, when the cluster is made (a field that is unknown, or that nothing
+here acts on, is a Problem: law 2), and from the ConfigMap's config.conf, when a kube-proxy container starts (what
+kube-proxy itself refuses ends it, with kube-proxy's words; what it knows and the model does not is reported as
+not modelled). `FIELDS` is the one table of both.
+
+Rules. Frozen values. Sources: kube-proxy config/v1alpha1/types.go; pkg/proxy/apis/config/{v1alpha1/defaults,
+validation/validation}.go; cmd/kube-proxy/app/server_linux.go (facts 20 section 2.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from engine.errors import EngineError, InputError, Problem
+from engine.kube.options import Options
+from engine.linux.addr import Prefix, ip4
+from engine.record import dataclass
+from engine.say import Phrase, Said
+
+MODES = ("iptables", "ipvs", "nftables")
+#: `userspace` is history (removed in 1.26): the model runs it on any release, to be looked at.
+HISTORY = "userspace"
+#: alpha in 1.29 and 1.30: off unless a configuration turns it on; beta since 1.31
+NFTABLES_GATE = "NFTablesProxyMode"
+#: the words for nodePortAddresses -> minor release since which kube-proxy takes them
+WORDS = {"primary": 30, "localhost": 37, "all": 37}
+DETECT = ("BridgeInterface", "ClusterCIDR", "InterfaceNamePrefix", "NodeCIDR")
+SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "sed", "nq", "mh")
+LOCALHOST = Prefix(127 << 24, 8)
+#: what a lab's nodes have
+CORES = 4
+
+UNKNOWN = Phrase(
+    en="kube-proxy has no field {field!r} here; accepted: {accepted}",
+    ko="kube-proxy 설정의 이 자리에는 {field!r} 필드가 없습니다. 쓸 수 있는 것: {accepted}",
+)
+INERT = Phrase(
+    en="kube-proxy knows {field!r}, but nothing in the lab acts on it; leave it out",
+    ko="kube-proxy에는 {field!r} 필드가 있지만 실습의 어떤 부분도 이 값으로 달라지지 않습니다. 빼십시오",
+)
+REFUSED = Phrase(en="kube-proxy refuses it: {text}", ko="kube-proxy가 거부합니다: {text}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ipvs:
+    """The ipvs block. Seconds; a timeout of 0 leaves the kernel's."""
+
+    scheduler: str = ""
+    strict_arp: bool = False
+    exclude: tuple[Prefix, ...] = ()
+    tcp: int = 0
+    tcp_fin: int = 0
+    udp: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """The conntrack block. Seconds; 0 leaves a value alone."""
+
+    per_core: int = 32768
+    least: int = 131072
+    established: int = 86400
+    close_wait: int = 3600
+    udp: int = 0
+    udp_stream: int = 0
+    liberal: bool = False
+
+    @property
+    def most(self) -> int:
+        """nf_conntrack_max; 0 = left alone (getConntrackMax)."""
+        return max(self.per_core * CORES, self.least) if self.per_core > 0 else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a kube-proxy runs with. `node_ports` () = as `node_ports_word` says, "" = every address of the node.
+    `healthz` and `metrics` are (address, port), None = not served. Periods in seconds, of the mode that is on."""
+
+    mode: str = "iptables"
+    #: was the mode left out, so that kube-proxy took its default?
+    defaulted: bool = False
+    bind_address: int = 0
+    healthz: tuple[int, int] | None = (0, 10256)
+    metrics: tuple[int, int] | None = (127 << 24 | 1, 10249)
+    hostname: str = ""
+    detect: str = "ClusterCIDR"
+    cluster_cidr: Prefix | None = None
+    bridge: str = ""
+    prefix: str = ""
+    node_ports: tuple[Prefix, ...] = ()
+    node_ports_word: str = ""
+    masquerade_bit: int = 14
+    masquerade_all: bool = False
+    localhost_node_ports: bool = True
+    sync_period: float = 30.0
+    min_sync_period: float = 1.0
+    ipvs: Ipvs = Ipvs()
+    conntrack: Tracking = Tracking()
+
+    @property
+    def mark(self) -> int:
+        return 1 << self.masquerade_bit
+
+    @property
+    def every_address(self) -> bool:
+        """Do node ports answer on all addresses of the node (MatchAll of NodePortAddresses)?"""
+        if self.node_ports_word:
+            return self.node_ports_word == "all"
+        return not self.node_ports or any(p.length == 0 for p in self.node_ports)
+
+    @property
+    def loopback(self) -> bool:
+        """May node ports answer on 127.0.0.1 (ContainsIPv4Loopback)?"""
+        if self.node_ports_word:
+            return self.node_ports_word in ("localhost", "all")
+        return self.every_address or any(
+            p.covers(LOCALHOST) or LOCALHOST.covers(p.network) for p in self.node_ports
+        )
+
+
+class Invalid(Exception):
+    """kube-proxy refuses a value: its own words (`KubeProxyConfiguration.Mode...: Invalid value: ...`)."""
+
+
+# -- values
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("string")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("bool")
+    return value
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("int32")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise ValueError("[]string")
+    return tuple(value)
+
+
+def _gates(value: Any) -> dict[str, bool]:
+    if not isinstance(value, Mapping) or not all(isinstance(v, bool) for v in value.values()):
+        raise ValueError("map[string]bool")
+    return dict(value)
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|h|m|s)")
+
+
+def _span(value: Any) -> float:
+    """A Go duration: 30s, 1m0s, 24h0m0s."""
+    text = _text(value)
+    sign = -1.0 if text.startswith("-") else 1.0
+    body = text.lstrip("+-")
+    if body == "0":
+        return 0.0
+    if not body or _SPAN.sub("", body):
+        raise ValueError("duration")
+    return sign * sum(float(n) * _UNITS[unit] for n, unit in _SPAN.findall(body))
+
+
+Kind = Callable[[Any], Any]
+_IDLE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A field of kube-proxy that nothing here acts on: taken with these values only (null and its own zero)."""
+
+    values: tuple[Any, ...] = ("", 0, False, "0s", "0", None)
+
+
+#: field -> what it holds; a dict is a block
+FIELDS: dict[str, Any] = {
+    "apiVersion": Idle(("kubeproxy.config.k8s.io/v1alpha1",)), "kind": Idle(("KubeProxyConfiguration",)),
+    "bindAddress": _text, "bindAddressHardFail": Idle(), "configSyncPeriod": Idle(("0s", "15m0s", "15m", None)),
+    "clientConnection": {
+        "acceptContentTypes": Idle(), "burst": Idle(), "contentType": Idle(), "qps": Idle(),
+        "kubeconfig": Idle(("/var/lib/kube-proxy/kubeconfig.conf", "", None)),
+    },
+    "clusterCIDR": _text,
+    "conntrack": {
+        "maxPerCore": _number, "min": _number, "tcpBeLiberal": _truth, "tcpCloseWaitTimeout": _span,
+        "tcpEstablishedTimeout": _span, "udpStreamTimeout": _span, "udpTimeout": _span,
+    },
+    "detectLocal": {"bridgeInterface": _text, "interfaceNamePrefix": _text}, "detectLocalMode": _text,
+    "enableProfiling": Idle(), "featureGates": _gates, "healthzBindAddress": _text, "hostnameOverride": _text,
+    "iptables": {
+        "localhostNodePorts": _truth, "masqueradeAll": _truth, "masqueradeBit": _number, "minSyncPeriod": _span,
+        "syncPeriod": _span,
+    },
+    "ipvs": {
+        "excludeCIDRs": _texts, "minSyncPeriod": _span, "scheduler": _text, "strictARP": _truth, "syncPeriod": _span,
+        "tcpFinTimeout": _span, "tcpTimeout": _span, "udpTimeout": _span,
+    },
+    "logging": {
+        "flushFrequency": Idle(), "format": Idle(("", "text", None)), "verbosity": Idle(),
+        "options": {"json": {"infoBufferSize": Idle()}, "text": {"infoBufferSize": Idle()}},
+    },
+    "metricsBindAddress": _text, "mode": _text,
+    "nftables": {
+        "masqueradeAll": _truth, "masqueradeBit": _number, "minSyncPeriod": _span, "syncPeriod": _span,
+    },
+    "nodePortAddresses": _texts, "oomScoreAdj": Idle((-999, None)), "portRange": Idle(),
+    "showHiddenMetricsForVersion": Idle(),
+    "winkernel": {
+        "enableDSR": Idle(), "forwardHealthCheckVip": Idle(), "networkName": Idle(), "rootHnsEndpointName": Idle(),
+        "sourceVip": Idle(),
+    },
+    "windowsRunAsService": Idle(),
+}  # fmt: skip
+
+
+def _walk(data: Mapping[str, Any], fields: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(path, kind, value) of every field that is given; kind None for an unknown one, a dict for a wrong block."""
+    for key, value in data.items():
+        path, kind = f"{at}{key}", fields.get(str(key))
+        if isinstance(kind, dict) and isinstance(value, Mapping):
+            yield from _walk(value, kind, f"{path}.")
+        elif not (isinstance(kind, dict) and value is None):
+            yield path, kind, value
+
+
+def values(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Said]]]:
+    """The given fields by path, converted; and what is wrong with them as (path, why)."""
+    out: dict[str, Any] = {}
+    wrong: list[tuple[str, Said]] = []
+    for path, kind, value in _walk(data, FIELDS):
+        if kind is None:
+            wrong.append((path, UNKNOWN(field=path.rpartition(".")[2], accepted=", ".join(_beside(path)))))
+        elif isinstance(kind, Idle):
+            if value not in kind.values or (isinstance(value, bool) and value):
+                wrong.append((path, INERT(field=path)))
+        elif isinstance(kind, dict):
+            wrong.append((path, REFUSED(text=f"cannot unmarshal {_go(value)} into Go struct field {path}")))
+        elif value is not None:
+            try:
+                out[path] = kind(value)
+            except ValueError as error:
+                field = f"KubeProxyConfiguration.{path} of type {error}"
+                wrong.append(
+                    (path, REFUSED(text=f"cannot unmarshal {_go(value)} into Go struct field {field}"))
+                )
+    return out, wrong
+
+
+def _beside(path: str) -> list[str]:
+    fields = FIELDS
+    for part in path.split(".")[:-1]:
+        fields = fields[part]
+    return [name for name, kind in fields.items() if not isinstance(kind, Idle)]
+
+
+def _go(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "object"
+    if isinstance(value, list):
+        return "array"
+    return "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else "string"
+
+
+# -- the configuration
+
+
+def made(got: Mapping[str, Any], minor: int = 35, *, history: bool = False) -> Config:
+    """The configuration of converted fields; `history` = take the mode userspace. Invalid with kube-proxy's words."""
+    bad: list[str] = []
+
+    def refuse(field: str, value: Any, why: str) -> None:
+        shown = f'"{value}"' if isinstance(value, str) else value
+        bad.append(f"KubeProxyConfiguration.{field}: Invalid value: {shown}: {why}")
+
+    def cidr(text: str) -> Prefix | None:
+        try:
+            return Prefix.parse(text) if "/" in text else None
+        except EngineError:
+            return None
+
+    def within(field: str, least: int, most: int, default: int) -> int:
+        value = int(got.get(field, default))
+        if not least <= value <= most:
+            block = {
+                "iptables": "KubeProxyIPTablesConfiguration",
+                "nftables": "KubeProxyNFTablesConfiguration",
+            }
+            head, _, tail = field.partition(".")
+            refuse(
+                f"{block[head]}.{tail[0].upper()}{tail[1:]}",
+                value,
+                f"must be within the range [{least}, {most}]",
+            )
+        return value
+
+    mode = str(got.get("mode") or "iptables")
+    if mode not in (*MODES, HISTORY):
+        text = (
+            f"must be {', '.join(MODES)} or blank (blank means the best-available proxy [currently iptables])"
+        )
+        refuse("Mode.ProxyMode", mode, text)
+    bind = _address(str(got.get("bindAddress") or "0.0.0.0"))
+    if bind is None:
+        refuse("BindAddress", got["bindAddress"], "not a valid textual representation of an IP address")
+    cluster = None
+    if got.get("clusterCIDR"):
+        cluster = cidr(got["clusterCIDR"])
+        if cluster is None:
+            refuse(
+                "ClusterCIDR", got["clusterCIDR"],
+                "must be a valid CIDR block (e.g. 10.100.0.0/16 or fde4:8dba:82e1::/48)",
+            )  # fmt: skip
+    detect = str(got.get("detectLocalMode") or "ClusterCIDR")
+    bridge, prefix = (
+        got.get("detectLocal.bridgeInterface", ""),
+        got.get("detectLocal.interfaceNamePrefix", ""),
+    )
+    if detect not in DETECT:
+        text = "blank means the best-available detect-local-mode [currently ClusterCIDR]"
+        text = f"must be {','.join(DETECT)} or blank ({text})"
+        refuse("DetectLocalMode", detect, text)
+    if detect == "BridgeInterface" and not bridge:
+        refuse("InterfaceName", bridge, "must not be empty")
+    if detect == "InterfaceNamePrefix" and not prefix:
+        refuse("InterfaceName", prefix, "must not be empty")
+    addresses, word = tuple(got.get("nodePortAddresses", ())), ""
+    ranges = [cidr(text) for text in addresses]
+    if len(addresses) == 1 and WORDS.get(addresses[0], 99) <= minor:
+        word, ranges = addresses[0], []
+    elif None in ranges:
+        at = ranges.index(None)
+        refuse(f"NodePortAddresses[{at}]", addresses[at], "must be a valid CIDR")
+    if mode == "nftables" and not addresses:
+        word = "primary"
+    block = mode if mode in MODES else "iptables"
+    sync = got.get(f"{block}.syncPeriod", 0.0) or 30.0
+    least = got.get(f"{block}.minSyncPeriod", 0.0) or 1.0
+    if sync <= 0:
+        refuse(f"{_BLOCKS[block]}.SyncPeriod", _shown(sync), "must be greater than 0")
+    elif least > sync:
+        text = f"must be greater than or equal to KubeProxyConfiguration.{_BLOCKS[block]}.MinSyncPeriod"
+        refuse(f"{_BLOCKS[block]}.SyncPeriod", _shown(least), text)
+    scheduler = str(got.get("ipvs.scheduler") or "")
+    if mode == "ipvs" and scheduler and scheduler not in SCHEDULERS:
+        text = f"must be in [{' '.join(SCHEDULERS[:-1])} ], blank means the default algorithm method (currently rr)"
+        refuse("KubeProxyIPVSConfiguration.Scheduler.Scheduler", scheduler, text)
+    excluded = [cidr(text) for text in got.get("ipvs.excludeCIDRs", ())]
+    if None in excluded and mode == "ipvs":
+        refuse(
+            "KubeProxyIPVSConfiguration.ExcludeCIDRs", got["ipvs.excludeCIDRs"][excluded.index(None)],
+            "must be a valid IP block",
+        )  # fmt: skip
+    bit = f"{'nftables' if mode == 'nftables' else 'iptables'}.masqueradeBit"
+    served: dict[str, tuple[int, int] | None] = {}
+    for field, default in (
+        ("healthzBindAddress", "0.0.0.0:10256"),
+        ("metricsBindAddress", "127.0.0.1:10249"),
+    ):
+        text = str(got.get(field) or default)
+        host, _, port = text.rpartition(":")
+        found = _address(host)
+        if found is None or not port.isdecimal() or not 0 < int(port) < 65536:
+            refuse(field[0].upper() + field[1:], text, "must be IP:port")
+        served[field] = (found or 0, int(port) if port.isdecimal() else 0)
+    config = Config(
+        mode=mode, defaulted=not got.get("mode"), bind_address=bind or 0, healthz=served["healthzBindAddress"],
+        metrics=served["metricsBindAddress"], hostname=got.get("hostnameOverride", ""), detect=detect,
+        cluster_cidr=cluster, bridge=bridge, prefix=prefix, node_ports=tuple(r for r in ranges if r is not None),
+        node_ports_word=word, masquerade_bit=within(bit, 0, 31, 14),
+        masquerade_all=got.get(f"{'nftables' if mode == 'nftables' else 'iptables'}.masqueradeAll", False),
+        localhost_node_ports=got.get("iptables.localhostNodePorts", True), sync_period=sync, min_sync_period=least,
+        ipvs=Ipvs(
+            scheduler=scheduler, strict_arp=got.get("ipvs.strictARP", False),
+            exclude=tuple(e for e in excluded if e is not None), tcp=int(got.get("ipvs.tcpTimeout", 0)),
+            tcp_fin=int(got.get("ipvs.tcpFinTimeout", 0)), udp=int(got.get("ipvs.udpTimeout", 0)),
+        ),
+        conntrack=Tracking(
+            per_core=got.get("conntrack.maxPerCore", 32768), least=got.get("conntrack.min", 131072),
+            established=int(got.get("conntrack.tcpEstablishedTimeout", 86400)),
+            close_wait=int(got.get("conntrack.tcpCloseWaitTimeout", 3600)),
+            udp=int(got.get("conntrack.udpTimeout", 0)), udp_stream=int(got.get("conntrack.udpStreamTimeout", 0)),
+            liberal=got.get("conntrack.tcpBeLiberal", False),
+        ),
+    )  # fmt: skip
+    if bad:
+        raise Invalid(bad[0] if len(bad) == 1 else "[" + ", ".join(bad) + "]")
+    return config
+
+
+_BLOCKS = {
+    "iptables": "KubeProxyIPTablesConfiguration", "nftables": "KubeProxyNFTablesConfiguration",
+    "ipvs": "KubeProxyIPVSConfiguration",
+}  # fmt: skip
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:g}s"
+
+
+def _address(text: str) -> int | None:
+    try:
+        return ip4(text)
+    except EngineError:
+        return None
+
+
+def of_lab(options: Options, where: str = "proxy") -> Config:
+    """The configuration that a lab file asks for. InputError with every problem, each by its field."""
+    got, wrong = values(options.proxy.config)
+    problems = [Problem(where=f"{where}.{path}", said=why) for path, why in wrong]
+    if not problems:
+        try:
+            given = {**_kubeadm(options), **got, "mode": options.proxy.mode}
+            return made(given, options.minor, history=options.proxy.mode == HISTORY)
+        except Invalid as error:
+            problems = [Problem(where=where, said=REFUSED(text=str(error)))]
+    raise InputError(problems)
+
+
+def _kubeadm(options: Options) -> dict[str, Any]:
+    """What kubeadm fills in from its own configuration: the Pods' range."""
+    return {"clusterCIDR": str(options.cni.pod_cidr)}
+
+
+# -- the text in the ConfigMap
+
+
+def text_of(options: Options) -> str:
+    """config.conf as kubeadm writes it, with the lab file's fields in it."""
+    body = _merged(KUBEADM, options.proxy.config)
+    if not options.proxy.config.get("clusterCIDR") and "clusterCIDR" not in options.proxy.config:
+        body["clusterCIDR"] = str(options.cni.pod_cidr)
+    body["mode"] = options.proxy.config.get(
+        "mode", options.proxy.mode if options.proxy.mode != "iptables" else ""
+    )
+    text = "".join(_yaml(body, 0))
+    _KNOWN[text] = body
+    return text
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in over.items():
+        there = out.get(key)
+        out[key] = _merged(there, value) if isinstance(there, dict) and isinstance(value, Mapping) else value
+    return out
+
+
+def _yaml(body: Mapping[str, Any], depth: int) -> Iterator[str]:
+    for key in sorted(body):
+        value, lead = body[key], "  " * depth
+        if isinstance(value, Mapping) and value:
+            yield f"{lead}{key}:\n"
+            yield from _yaml(value, depth + 1)
+        elif isinstance(value, list | tuple) and value:
+            yield f"{lead}{key}:\n"
+            yield from (f"{lead}- {_scalar(item)}\n" for item in value)
+        else:
+            yield f"{lead}{key}: {_scalar(value)}\n"
+
+
+def _scalar(value: Any) -> str:
+    if value is None or value in ([], {}):
+        return "null" if value is None else "[]" if value == [] else "{}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return (
+            f'"{value}"'
+            if not value or value in ("0", "null", "true", "false") or value.isdecimal()
+            else value
+        )
+    return str(value)
+
+
+#: config.conf of a kubeadm cluster (ConfigMap kube-system/kube-proxy), without the Pods' range.
+KUBEADM: dict[str, Any] = {
+    "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "bindAddress": "0.0.0.0", "bindAddressHardFail": False,
+    "clientConnection": {
+        "acceptContentTypes": "", "burst": 0, "contentType": "",
+        "kubeconfig": "/var/lib/kube-proxy/kubeconfig.conf", "qps": 0,
+    },
+    "clusterCIDR": "", "configSyncPeriod": "0s",
+    "conntrack": {
+        "maxPerCore": None, "min": None, "tcpBeLiberal": False, "tcpCloseWaitTimeout": None,
+        "tcpEstablishedTimeout": None, "udpStreamTimeout": "0s", "udpTimeout": "0s",
+    },
+    "detectLocal": {"bridgeInterface": "", "interfaceNamePrefix": ""}, "detectLocalMode": "",
+    "enableProfiling": False, "healthzBindAddress": "", "hostnameOverride": "",
+    "iptables": {
+        "localhostNodePorts": None, "masqueradeAll": False, "masqueradeBit": None, "minSyncPeriod": "0s",
+        "syncPeriod": "0s",
+    },
+    "ipvs": {
+        "excludeCIDRs": None, "minSyncPeriod": "0s", "scheduler": "", "strictARP": False, "syncPeriod": "0s",
+        "tcpFinTimeout": "0s", "tcpTimeout": "0s", "udpTimeout": "0s",
+    },
+    "kind": "KubeProxyConfiguration",
+    "logging": {
+        "flushFrequency": 0, "options": {"json": {"infoBufferSize": "0"}, "text": {"infoBufferSize": "0"}},
+        "verbosity": 0,
+    },
+    "metricsBindAddress": "", "mode": "",
+    "nftables": {"masqueradeAll": False, "masqueradeBit": None, "minSyncPeriod": "0s", "syncPeriod": "0s"},
+    "nodePortAddresses": None, "oomScoreAdj": None, "portRange": "", "showHiddenMetricsForVersion": "",
+    "winkernel": {
+        "enableDSR": False, "forwardHealthCheckVip": False, "networkName": "", "rootHnsEndpointName": "",
+        "sourceVip": "",
+    },
+    "windowsRunAsService": False,
+}  # fmt: skip
+
+#: texts that were made here, read already
+_KNOWN: dict[str, Mapping[str, Any]] = {}
+
+
+@lru_cache(maxsize=64)
+def of_text(
+    text: str, minor: int = 35, *, history: bool = False
+) -> tuple[Config, tuple[str, ...], tuple[Said, ...]]:
+    """What a kube-proxy makes of a config.conf: the configuration, its own warnings about it, and what the model does
+    not do with it. Invalid with the words with which it ends. An unknown field is only warned of: kube-proxy decodes
+    again without being strict (loadConfig in cmd/kube-proxy/app/options.go)."""
+    body = _KNOWN.get(text)
+    if body is None:
+        import yaml
+
+        try:
+            body = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise Invalid(f"error converting YAML to JSON: yaml: {str(error).splitlines()[0]}") from None
+    if not isinstance(body, Mapping) or body.get("kind") != "KubeProxyConfiguration":
+        kind = "" if not isinstance(body, Mapping) else str(body.get("kind", ""))
+        if kind:
+            raise Invalid(f'no kind "{kind}" is registered for version "{body.get("apiVersion", "")}"')
+        raise Invalid("Object 'Kind' is missing in '" + text.strip()[:40] + "'")
+    got, wrong = values(body)
+    unknown = tuple(path for path, kind, _ in _walk(body, FIELDS) if kind is None)
+    warnings: tuple[str, ...] = ()
+    if unknown:
+        listed = ", ".join(f'unknown field \\"{path}\\"' for path in unknown)
+        warnings = (
+            f'"Using lenient decoding as strict decoding failed" err="strict decoding error: {listed}"',
+        )
+    idle: list[Said] = []
+    for path, why in wrong:
+        if path in unknown:
+            continue
+        if why.phrase is INERT:
+            idle.append(why)
+        else:
+            raise Invalid(why.text("en").partition(": ")[2])
+    return made(got, minor, history=history), warnings, tuple(idle)

@@ -1,0 +1,115 @@
+"""The op of a program that keeps whole chains of its own: `iptables-restore --noflush`, from rows instead of text.
+
+Theory. A program like kube-proxy writes every chain that changed as a whole: its `:` line empties it or makes it, its
+rules follow, `-X` takes away what nobody needs any more. Its chains are the same on many machines, so a block carries
+the chain ready made, and machines share it until one of them counts in it.
+
+Rules. As XtRestore with `keep`: all or nothing, counters begin at 0. A rule may jump to any chain that is there when
+the op is done; a chain that some rule still goes to cannot be taken away. Loops are not looked for: the author's
+chains go one way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import field
+
+from engine.linux.net import Net
+from engine.linux.ops.base import Op, handles
+from engine.linux.ops.command import Place, Words, to_command
+from engine.linux.xt.check import unfit
+from engine.linux.xt.refused import XtRefused, kernel
+from engine.linux.xt.rule import XtRule
+from engine.linux.xt.tables import Chain
+from engine.record import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XtBlock:
+    """A user chain with all its rules. `chain` is made from them."""
+
+    name: str
+    rules: tuple[XtRule, ...] = ()
+    chain: Chain = field(init=False, compare=False, repr=False)
+    #: tables whose rules' own needs were looked at
+    fits: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.rules)
+        chain = Chain(self.name, "", self.rules, [0] * count, [0] * count, states=[None] * count)
+        object.__setattr__(self, "chain", chain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XtChains(Op):
+    """One table: chains written as a whole, then chains deleted."""
+
+    netns: str
+    table: str
+    blocks: tuple[XtBlock, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@handles(XtChains)
+def _chains(net: Net, op: XtChains) -> None:
+    xt = net.spaces[op.netns].xt
+    before = xt.tables.get(op.table, {})
+    after = dict(before)
+    for block in op.blocks:
+        there = before.get(block.name)
+        if there is not None and there.policy:
+            raise XtRefused("EOPNOTSUPP", "table", f"chain {block.name} is a built-in chain")
+        after[block.name] = block.chain
+    for name in op.gone:
+        if name not in after:
+            raise kernel("ENOENT", "CHAIN_DEL", f"chain {name}")
+        del after[name]
+    for block in op.blocks:
+        _fit(op.table, block, after)
+    if op.gone:
+        _free(set(op.gone), after)
+    xt.tables[op.table] = after
+    xt.changed()
+
+
+def _fit(table: str, block: XtBlock, chains: dict[str, Chain]) -> None:
+    """Raise where the kernel would: a rule that does not fit the table, a jump to nowhere."""
+    if table not in block.fits:
+        if any(unfit(table, rule) for rule in block.rules):
+            raise kernel("EINVAL", "RULE_APPEND", f"rule in chain {block.name}")
+        block.fits.add(table)
+    for rule in block.rules:
+        target = rule.jumps_to
+        if target and target not in chains:
+            raise XtRefused("ENOENT", "parameter", f"Chain '{target}' does not exist")
+
+
+def _free(gone: set[str], chains: dict[str, Chain]) -> None:
+    for chain in chains.values():
+        for rule in chain.rules:
+            if rule.jumps_to in gone:
+                raise kernel("EBUSY", "CHAIN_DEL", f"chain {rule.jumps_to}")
+
+
+def text(op: XtChains) -> str:
+    """The input for iptables-restore."""
+    return "\n".join(_lines(op)) + "\n"
+
+
+def _lines(op: XtChains) -> Iterator[str]:
+    yield f"*{op.table}"
+    for name in (*(b.name for b in op.blocks), *op.gone):
+        yield f":{name} - [0:0]"
+    for block in op.blocks:
+        for rule in block.rules:
+            yield rule.text(block.name)
+    for name in op.gone:
+        yield f"-X {name}"
+    yield "COMMIT"
+
+
+@to_command.register
+def _(op: XtChains, place: Place) -> tuple[Words, ...]:
+    inside = place(op.netns)
+    head = ("ip", "netns", "exec", inside) if inside else ()
+    return ((*head, "iptables-restore", "--noflush", "--counters", text(op)),)

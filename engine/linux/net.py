@@ -7,9 +7,9 @@ shared between copies; containers are copied, so `copy()` is cheap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.linux.conntrack import Conntrack
 from engine.linux.ctproto import SYSCTLS as CONNTRACK_SYSCTLS
@@ -23,6 +23,9 @@ from engine.linux.packet import Packet
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
 from engine.linux.xt.tables import Xtables
 from engine.record import dataclass
+
+if TYPE_CHECKING:
+    from engine.linux.asleep import Sleepers
 
 #: sysctls that a namespace knows, with the kernel's defaults; `*.IF.*` keys exist per device and for all/default.
 SYSCTL_DEFAULTS: dict[str, str] = {
@@ -77,6 +80,38 @@ NEIGH_DEFAULTS: dict[str, str] = {
 NEIGH = "net.ipv4.neigh."
 
 
+class Links(dict[int, Link]):
+    """A namespace's devices by ifindex. Which are the ports of a bridge is worked out once after each change."""
+
+    __slots__ = ("_ports",)
+
+    def __init__(self, rows: Mapping[int, Link] | None = None) -> None:
+        super().__init__(rows or ())
+        self._ports: dict[int, tuple[tuple[Link, ...], frozenset[int]]] = {}
+
+    def __setitem__(self, index: int, link: Link) -> None:
+        self._ports = {}
+        super().__setitem__(index, link)
+
+    def __delitem__(self, index: int) -> None:
+        self._ports = {}
+        super().__delitem__(index)
+
+    def ports(self, bridge: int) -> tuple[tuple[Link, ...], frozenset[int]]:
+        """The ports of a bridge in order of ifindex, and the MACs of them and of the bridge."""
+        found = self._ports.get(bridge)
+        if found is None:
+            rows = tuple(self[i] for i in sorted(self) if self[i].master == bridge)
+            macs = frozenset((*(p.mac for p in rows), self[bridge].mac if bridge in self else 0))
+            found = self._ports[bridge] = (rows, macs)
+        return found
+
+    def copy(self) -> Links:
+        other = Links(self)
+        other._ports = self._ports
+        return other
+
+
 @dataclass(slots=True)
 class Netns:
     """One network namespace. `fib_split`: somebody has touched the rules, so that the tables local and main are two
@@ -86,7 +121,7 @@ class Netns:
     box: str
     label: str
     inode: int
-    links: dict[int, Link] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
     names: dict[str, int] = field(default_factory=dict)
     addresses: dict[int, tuple[Address, ...]] = field(default_factory=dict)
     tables: dict[int, Table] = field(
@@ -130,7 +165,7 @@ class Netns:
 
     def copy(self) -> Netns:
         return Netns(
-            id=self.id, box=self.box, label=self.label, inode=self.inode, links=dict(self.links),
+            id=self.id, box=self.box, label=self.label, inode=self.inode, links=self.links.copy(),
             names=dict(self.names), addresses=dict(self.addresses),
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
@@ -149,9 +184,7 @@ class Netns:
 
     def ports(self, bridge: int) -> Iterator[Link]:
         """The ports of a bridge in order of ifindex."""
-        for index in sorted(self.links):
-            if self.links[index].master == bridge:
-                yield self.links[index]
+        return iter(self.links.ports(bridge)[0])
 
     def owns(self, address: int) -> bool:
         """Is this an address of this namespace (a `local` route covers it)?"""
@@ -233,14 +266,26 @@ class Net:
     next_ident: int = 1
     #: outer source ports by flow, as long as the lab lives: (box, lowest, highest, what flows inside) -> port
     flow_ports: dict[object, int] = field(default_factory=dict)
+    #: machines of a large lab that nobody has touched (asleep.py)
+    asleep: Sleepers | None = None
 
     def copy(self) -> Net:
         """An independent Net that shares every frozen row."""
-        return Net(
+        other = Net(
             {k: b.copy() for k, b in self.boxes.items()},
             {k: s.copy() for k, s in self.spaces.items()},
             self.clock, dict(self.next_port), self.next_ident, dict(self.flow_ports),
         )  # fmt: skip
+        if self.asleep is not None:
+            other.sleep(self.asleep.copy())
+        return other
+
+    def sleep(self, sleepers: Sleepers) -> None:
+        """From now on these machines are there, asleep."""
+        from engine.linux.asleep import Waking
+
+        self.asleep = sleepers
+        self.boxes, self.spaces = Waking(self, self.boxes), Waking(self, self.spaces)
 
     def proc_of(self, ns: Netns, pid: int) -> Proc | None:
         return self.boxes[ns.box].procs.get(pid)

@@ -239,9 +239,9 @@ def learn_and_switch(
     return switch(w, ns, bridge, port, frame, skb, filtered=filtered)
 
 
-def own_macs(ns: Netns, bridge: Link) -> set[int]:
+def own_macs(ns: Netns, bridge: Link) -> frozenset[int]:
     """The bridge's own MAC and its ports' MACs: frames for them go up to the IP layer."""
-    return {bridge.mac} | {p.mac for p in ns.ports(bridge.ifindex)}
+    return ns.links.ports(bridge.ifindex)[1]
 
 
 def switch(
@@ -303,7 +303,9 @@ def flood(
         p for p in ns.ports(bridge.ifindex)
         if p.up and floods_to(frame.eth.dst, port, p) and not may_not(port, p) and not (kept and p.neigh_suppress)
     ]  # fmt: skip
-    names = ", ".join(p.name for p in outs) or "-"
+    names = named(outs)
+    if w.net.asleep is not None:
+        outs = w.net.asleep.awake_for(w.net, ns.id, outs, frame)
     why = (
         words.BRIDGE_BROADCAST(ports=names)
         if broadcast
@@ -328,6 +330,16 @@ def flood(
     w.steps[at] = with_copies(w.steps[at], others)
     w.steps.extend(runs[best][0].steps)
     return runs[best][1]
+
+
+#: names of ports in one sentence; of more the first are named
+NAMED = 40
+
+
+def named(ports: list[Link]) -> str:
+    """The ports' names, for a sentence."""
+    names = ", ".join(p.name for p in ports[:NAMED]) or "-"
+    return names if len(ports) <= NAMED else f"{names} ... ({len(ports)})"
 
 
 def floods_to(dst: int, port: Link | None, out: Link) -> bool:

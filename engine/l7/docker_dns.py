@@ -11,14 +11,19 @@ Source: moby daemon/libnetwork/resolver.go, sandbox_dns_unix.go.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.errors import InputError
 from engine.linux.addr import ip4
 from engine.linux.exchange import Answer, Delivery, udp_call
 from engine.linux.journey import Leg
-from engine.linux.packet import Payload
+from engine.linux.wire import dns
+from engine.linux.wire.dns import Message, Record
 
 FOLDER = "/run/docker/libnetwork/dns"
 TRIES = 4.0
+#: respTTL of resolver.go
+TTL = 600
 
 
 def folder(netns: str) -> str:
@@ -27,10 +32,9 @@ def folder(netns: str) -> str:
 
 
 def answer(delivery: Delivery) -> Answer:
-    request = delivery.request
-    if request is None or request.protocol != "dns":
+    asked = dns.of(delivery.request)
+    if asked is None or asked.response:
         return Answer()
-    kind, _, name = request.text.partition("? ")
     text = delivery.net.boxes[delivery.ns.box].files.get(folder(delivery.ns.id), "")
     known: dict[str, list[str]] = {}
     servers: list[str] = []
@@ -40,13 +44,15 @@ def answer(delivery: Delivery) -> Answer:
             servers.append(second)
         else:
             known.setdefault(second, []).append(first)
-    asked = name.rstrip(".").lower()
-    if asked in known:
-        return _say(request, f"A {' '.join(known[asked])}" if kind == "A" else "NODATA")
-    return _forward(delivery, request, servers)
+    name = asked.name.rstrip(".").lower()
+    if name in known:
+        addresses = known[name] if asked.type == "A" else []
+        records = tuple(Record(name=asked.name, type="A", data=a, ttl=TTL) for a in addresses)
+        return Answer(payload=replace(asked.reply(), ra=True, answers=records).payload())
+    return _forward(delivery, asked, servers)
 
 
-def _forward(delivery: Delivery, request: Payload, servers: list[str]) -> Answer:
+def _forward(delivery: Delivery, asked: Message, servers: list[str]) -> Answer:
     from engine.l7.serve import serve
 
     legs: list[Leg] = []
@@ -56,15 +62,10 @@ def _forward(delivery: Delivery, request: Payload, servers: list[str]) -> Answer
         except InputError:
             continue
         call = udp_call(
-            delivery.net, delivery.ns.box, address, 53, choose=delivery.choose, request=request, serve=serve,
+            delivery.net, delivery.ns.box, address, 53, choose=delivery.choose, request=asked.payload(), serve=serve,
             timeout=TRIES, purpose=f"dockerd asks {server}", who="dockerd", depth=delivery.depth + 1,
         )  # fmt: skip
         legs += call.legs
         if call.response is not None:
             return Answer(payload=call.response, legs=tuple(legs))
-    failed = _say(request, "SERVFAIL")
-    return Answer(payload=failed.payload, legs=tuple(legs))
-
-
-def _say(request: Payload, text: str) -> Answer:
-    return Answer(payload=Payload(protocol="dns", text=text, size=request.size + 16))
+    return Answer(payload=replace(asked.reply("SERVFAIL"), ra=True).payload(), legs=tuple(legs))

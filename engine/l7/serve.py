@@ -17,6 +17,8 @@ PROGRAMS = {
     "sink": "engine.l7.sink",
     "docker-proxy": "engine.l7.docker_proxy",
     "dockerd": "engine.l7.docker_dns",
+    "coredns": "engine.l7.dns.server",
+    "nameserver": "engine.l7.nameserver",
     "kube-proxy": "engine.l7.kube_proxy",
 }
 

@@ -236,10 +236,12 @@ class Box:
     bpf: Bpf = field(default_factory=Bpf)
     #: kernel modules that were loaded by hand or by need, where that shows (ipip: tunl0)
     modules: set[str] = field(default_factory=set)
+    #: what running programs keep in their memory, by pid: frozen values, because copies share them
+    memory: dict[int, dict[object, object]] = field(default_factory=dict)
 
     def copy(self) -> Box:
         return Box(
             self.name, self.role, dict(self.procs), dict(self.files), set(self.folders), dict(self.netns_names),
             self.next_pid, self.next_inode, list(self.journal),
-            dict(self.exits), self.bpf.copy(), set(self.modules),
+            dict(self.exits), self.bpf.copy(), set(self.modules), {k: dict(v) for k, v in self.memory.items()},
         )  # fmt: skip

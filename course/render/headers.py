@@ -7,6 +7,7 @@ that colour only repeats what the marks say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from course.render.glyphs import Glyphs
@@ -22,6 +23,7 @@ from engine.linux.packet import (
     Layer,
     Packet,
     Payload,
+    Sctp,
     Tcp,
     Udp,
     Vxlan,
@@ -31,7 +33,7 @@ from engine.linux.packet import (
 Span = tuple[str, str]
 Line = list[Span]
 NAMES: dict[type[Layer], str] = {
-    Ethernet: "Ethernet", Arp: "ARP", IPv4: "IPv4", Tcp: "TCP", Udp: "UDP", Icmp: "ICMP", Payload: "data",
+    Ethernet: "Ethernet", Arp: "ARP", IPv4: "IPv4", Tcp: "TCP", Udp: "UDP", Sctp: "SCTP", Icmp: "ICMP", Payload: "data",
     Fragment: "fragment", Vxlan: "VXLAN", Geneve: "Geneve", WireGuard: "WireGuard",
 }  # fmt: skip
 #: A field is (word before it, text); the word "" is none, `->` stands between source and destination.
@@ -52,6 +54,8 @@ def fields(layer: Layer) -> list[Field]:
         return [("", str(layer.sport)), ("->", str(layer.dport)), ("", flag_word(layer.flags))]
     if isinstance(layer, Udp):
         return [("", str(layer.sport)), ("->", str(layer.dport))]
+    if isinstance(layer, Sctp):
+        return [("", str(layer.sport)), ("->", str(layer.dport)), ("", layer.chunk.replace("_", " "))]
     if isinstance(layer, Icmp):
         word = ICMP_WORDS.get((layer.type, layer.code), f"type {layer.type} code {layer.code}")
         out: list[Field] = [("", word)]
@@ -71,6 +75,8 @@ def fields(layer: Layer) -> list[Field]:
     if isinstance(layer, Fragment):
         return [("from byte", str(layer.start)), ("", f"{layer.size} B")]
     first = layer.text.splitlines()[0] if layer.text else ""
+    if layer.protocol == "dns":
+        first = re.sub(r" #\d+[^|]*?(?= \||$)", "", first)
     return [("", layer.protocol.upper()), ("", first), ("", f"{layer.size} B")]
 
 

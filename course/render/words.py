@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from engine.linux.addr import mac_text, text4
 from engine.linux.journey import Fidelity, Outcome, Step, StepKind
-from engine.linux.packet import ICMP_WORDS, Icmp, Packet, Tcp, Udp
+from engine.linux.packet import ICMP_WORDS, Icmp, Packet, Sctp, Tcp, Udp
 from engine.say import Phrase, Said, plain
 
 #: One word for how a walk ended; `journey.OUTCOMES` has the sentence.
@@ -177,6 +177,8 @@ def short(packet: Packet | None) -> Said:
     if isinstance(l4, Udp):
         payload = packet.payload
         return plain("UDP" if payload is None else f"UDP {payload.protocol.upper()}")
+    if isinstance(l4, Sctp):
+        return plain(f"SCTP {l4.chunk.replace('_', ' ')}")
     if isinstance(l4, Icmp):
         return plain("ICMP " + ICMP_WORDS.get((l4.type, l4.code), f"type {l4.type} code {l4.code}"))
     return plain(f"IP proto {packet.ip.proto}")

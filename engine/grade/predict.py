@@ -22,7 +22,7 @@ from engine.lab.places import place_name
 from engine.lab.reader import Fields, Node
 from engine.linux.addr import mac_text, text4
 from engine.linux.journey import OUTCOMES, Journey, Outcome, Step, StepKind, Walk
-from engine.linux.packet import Packet, Tcp, Udp
+from engine.linux.packet import Packet, Sctp, Tcp, Udp
 from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 from engine.shell.place import machine
@@ -293,7 +293,7 @@ def field_of(packet: Packet | None, field: str) -> str:
         value = getattr(packet.ip, name)
         return str(value) if name == "ttl" else text4(value)
     l4 = packet.l4
-    return str(getattr(l4, name)) if isinstance(l4, Tcp | Udp) else ""
+    return str(getattr(l4, name)) if isinstance(l4, Tcp | Udp | Sctp) else ""
 
 
 def _header(lab: Lab, ask: Ask, journey: Journey, found: Found) -> tuple[Option, list[Option]]:

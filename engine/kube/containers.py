@@ -195,7 +195,7 @@ def behaviour(
     declared = tuple(
         (str(p.get("protocol", "TCP")).lower(), int(p["containerPort"]))
         for p in container.get("ports") or ()
-        if p.get("protocol", "TCP") in ("TCP", "UDP")
+        if p.get("protocol", "TCP") in ("TCP", "UDP", "SCTP")
     )
     argv = command_line(
         find(image.name),

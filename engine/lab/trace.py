@@ -16,9 +16,9 @@ from engine.l7.serve import serve
 from engine.lab.places import NO_ENTER, NO_SENDER, Endpoint, Target, find, target
 from engine.linux.addr import text4
 from engine.linux.choose import Choose
-from engine.linux.exchange import Act, Call, packet_of, ping_call, tcp_call, udp_call
+from engine.linux.exchange import Act, Call, packet_of, ping_call, sctp_call, tcp_call, udp_call
 from engine.linux.journey import Journey, Leg, Outcome, Walk
-from engine.linux.packet import Ethernet, Icmp, Layer, Packet, Payload, Proto, Tcp, Udp
+from engine.linux.packet import Ethernet, Icmp, Layer, Packet, Payload, Proto, Sctp, Tcp, Udp
 from engine.linux.walk import routing
 from engine.linux.walk.walker import Arrive, End, Walker
 from engine.record import dataclass
@@ -31,7 +31,8 @@ HELLO: Final = Payload(protocol="echo", text="hello\n", size=6)
 OUTSIDE_MAC: Final = 0x020000000001
 
 NO_PROTO = Phrase(
-    en="The model has tcp, udp, icmp and http so far.", ko="지금은 tcp, udp, icmp, http만 있습니다."
+    en="The model has tcp, udp, sctp, icmp and http so far.",
+    ko="지금은 tcp, udp, sctp, icmp, http만 있습니다.",
 )
 NO_WAY_IN = Phrase(
     en="{node} has no route back to {address}, so no device where its packet would come in",
@@ -65,7 +66,7 @@ def trace(
     act = f"{source} -> {to} ({proto})"
     started = world.net.clock
     try:
-        if proto not in PROTOS[:4]:
+        if proto not in PROTOS or proto == "https":
             raise NotModelled(proto, NO_PROTO())
         sender = find(world, source)
         if source.startswith("svc/"):
@@ -107,6 +108,9 @@ def _call(
             who="nc",
         )  # fmt: skip
         return call, f"nc -u {address} {goal.port}"
+    if proto == "sctp":
+        call = sctp_call(net, sender.netns, goal.address, goal.port, choose=choose, source=source, who="ncat")
+        return call, f"ncat --sctp -z {address} {goal.port}"
     if proto == "http":
         request = http_request(goal, headers)
         call = tcp_call(
@@ -179,6 +183,8 @@ def _first(source: int, sport: int, goal: Target, proto: str) -> Packet:
         return packet_of(source, goal.address, Proto.ICMP, *layers, ttl=60)
     if proto == "udp":
         return packet_of(source, goal.address, Proto.UDP, Udp(sport=sport, dport=goal.port), HELLO, ttl=60)
+    if proto == "sctp":
+        return packet_of(source, goal.address, Proto.SCTP, Sctp(sport=sport, dport=goal.port), ttl=60)
     return packet_of(
         source, goal.address, Proto.TCP, Tcp(sport=sport, dport=goal.port, flags="S", seq=1), ttl=60
     )
@@ -190,9 +196,13 @@ def _answer(world: World, end: End, choose: Choose) -> Walk | None:
     if end.answer is not None:
         return act.answer(end.answer)[1]
     l4 = end.packet.l4 if end.outcome is Outcome.DELIVERED and end.socket is not None else None
-    if not isinstance(l4, Tcp):
+    reply: Layer
+    if isinstance(l4, Tcp):
+        reply = Tcp(sport=l4.dport, dport=l4.sport, flags="SA", seq=1, ack=l4.seq + 1)
+    elif isinstance(l4, Sctp):
+        reply = Sctp(sport=l4.dport, dport=l4.sport, chunk="INIT_ACK", vtag=1)
+    else:
         return None
     ip = end.packet.ip
-    reply = Tcp(sport=l4.dport, dport=l4.sport, flags="SA", seq=1, ack=l4.seq + 1)
     who = end.proc.comm if end.proc is not None else "-"
-    return act.walk(end.netns, packet_of(ip.dst, ip.src, Proto.TCP, reply), who=who)[1]
+    return act.walk(end.netns, packet_of(ip.dst, ip.src, ip.proto, reply), who=who)[1]

@@ -14,7 +14,7 @@ from engine.linux.choose import Choose
 from engine.linux.conntrack import Tuple
 from engine.linux.journey import Leg, Outcome, Recorder, Step, StepKind, Walk
 from engine.linux.net import Net, Netns
-from engine.linux.packet import Icmp, IPv4, Layer, Packet, Payload, Proto, Tcp
+from engine.linux.packet import Icmp, IPv4, Layer, Packet, Payload, Proto, Sctp, Tcp
 from engine.linux.rows import Proc, Socket
 from engine.linux.walk.walker import Answering, Arrive, End, Waiting, Walker
 from engine.record import dataclass
@@ -218,6 +218,8 @@ def error_of(done: End | None, waiting: Waiting) -> tuple[str, Icmp | None, int]
         return "", None, 0
     l4 = done.packet.l4
     if isinstance(l4, Tcp) and "R" in l4.flags:
+        return "ECONNREFUSED", None, 0
+    if isinstance(l4, Sctp) and l4.chunk == "ABORT":
         return "ECONNREFUSED", None, 0
     if isinstance(l4, Icmp) and l4.is_error:
         if waiting.proto == Proto.UDP and not (l4.type == 3 and l4.code in FATAL_CODES):

@@ -16,7 +16,7 @@ from dataclasses import field, replace
 from typing import NamedTuple
 
 from engine.linux.cttcp import Track
-from engine.linux.packet import Icmp, IPv4, Packet, Proto, Tcp, Udp
+from engine.linux.packet import Icmp, IPv4, Packet, Proto, Sctp, Tcp, Udp
 from engine.record import dataclass
 
 ICMP_PAIRS = {8: 0, 13: 14, 15: 16, 17: 18, 0: 8, 14: 13, 16: 15, 18: 17}
@@ -45,7 +45,7 @@ def tuple_of(packet: Packet) -> Tuple | None:
     if not packet.has_ip:
         return None
     ip, l4 = packet.ip, packet.l4
-    if isinstance(l4, Tcp | Udp):
+    if isinstance(l4, Tcp | Udp | Sctp):
         return Tuple(ip.proto, ip.src, l4.sport, ip.dst, l4.dport)
     if isinstance(l4, Icmp):
         if l4.is_error or l4.type not in ICMP_PAIRS:
@@ -237,12 +237,12 @@ def rewrite(packet: Packet, entry: CtEntry, direction: str, which: str) -> Packe
     if which == "dst":
         if ip.dst != want.dst:
             packet = packet.with_ip(dst=want.dst)
-        if isinstance(l4, Tcp | Udp) and l4.dport != want.dport:
+        if isinstance(l4, Tcp | Udp | Sctp) and l4.dport != want.dport:
             packet = packet.with_l4(dport=want.dport)
     else:
         if ip.src != want.src:
             packet = packet.with_ip(src=want.src)
-        if isinstance(l4, Tcp | Udp) and l4.sport != want.sport:
+        if isinstance(l4, Tcp | Udp | Sctp) and l4.sport != want.sport:
             packet = packet.with_l4(sport=want.sport)
     if isinstance(l4, Icmp) and not l4.is_error and l4.ident != want.sport:
         packet = packet.with_l4(ident=want.sport)

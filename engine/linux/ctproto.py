@@ -1,7 +1,8 @@
 """What a packet does to its connection, protocol by protocol: which may begin one, for how long it lives then.
 
 Theory. UDP lives shortly until packets in both directions are more than two seconds apart from its first (a stream);
-ICMP begins with a request; GRE has a stream's two times; every other protocol has one. TCP is in `cttcp.py`. Sources:
+ICMP begins with a request; GRE has a stream's two times; every other protocol has one. TCP is in `cttcp.py`, SCTP in
+`ctsctp.py`. Sources:
 net/netfilter/nf_conntrack_proto_{udp,icmp,gre,generic}.c, nf_conntrack_core.c (Linux 6.12).
 
 Rules. `Settings` holds the sysctls of one namespace; functions return entries or a word, and store nothing.
@@ -14,8 +15,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from engine.linux.conntrack import NO_ZONE, CtEntry, Tuple, Zone
+from engine.linux.ctsctp import NO_BEGINNING, moved
+from engine.linux.ctsctp import TIMES as SCTP_TIMES
 from engine.linux.cttcp import TcpSettings, begin, data_length, segment, valid_flags
-from engine.linux.packet import Icmp, Packet, Proto, Tcp
+from engine.linux.packet import Icmp, Packet, Proto, Sctp, Tcp
 from engine.record import dataclass
 
 GRE = 47
@@ -25,6 +28,7 @@ TIMEOUTS = {
     "SYN_SENT": 120, "SYN_RECV": 60, "ESTABLISHED": 432000, "FIN_WAIT": 120, "CLOSE_WAIT": 60, "LAST_ACK": 30,
     "TIME_WAIT": 120, "CLOSE": 10, "SYN_SENT2": 120, "MAX_RETRANS": 300, "UNACK": 300, "udp": 30, "udp_stream": 120,
     "icmp": 30, "generic": 600, "gre": 30, "gre_stream": 180,
+    **{f"sctp {state}": seconds for state, seconds in SCTP_TIMES.items()},
 }  # fmt: skip
 HEAD = "net.netfilter.nf_conntrack_"
 #: sysctl (without HEAD) -> the key of TIMEOUTS that it sets
@@ -33,6 +37,7 @@ TIMEOUT_KEYS = {
     "tcp_timeout_fin_wait": "FIN_WAIT", "tcp_timeout_close_wait": "CLOSE_WAIT", "tcp_timeout_last_ack": "LAST_ACK",
     "tcp_timeout_time_wait": "TIME_WAIT", "tcp_timeout_close": "CLOSE", "tcp_timeout_max_retrans": "MAX_RETRANS",
     "tcp_timeout_unacknowledged": "UNACK", "udp_timeout": "udp", "udp_timeout_stream": "udp_stream",
+    **{f"sctp_timeout_{state.lower()}": f"sctp {state}" for state in SCTP_TIMES},
     "icmp_timeout": "icmp", "generic_timeout": "generic", "gre_timeout": "gre", "gre_timeout_stream": "gre_stream",
 }  # fmt: skip
 #: sysctls of connection tracking and their defaults
@@ -109,8 +114,12 @@ def initial(
         if track is None:
             return None
         fresh = replace(fresh, state="NONE", tcp=track)
-    elif (isinstance(l4, Icmp) and l4.type not in (8, 13, 15, 17)) or key.proto == Proto.SCTP:
-        return None  # the packets of the model have no SCTP header: to the kernel such a packet is too short
+    elif isinstance(l4, Icmp) and l4.type not in (8, 13, 15, 17):
+        return None
+    elif key.proto == Proto.SCTP:
+        if not isinstance(l4, Sctp) or l4.chunk in NO_BEGINNING:
+            return None
+        fresh = replace(fresh, state="NONE")
     judged = advance(fresh, packet, "original", now, how)
     return None if judged.word == "invalid" else judged.entry
 
@@ -122,6 +131,8 @@ def advance(entry: CtEntry, packet: Packet, direction: str, now: float, how: Set
     l4, proto = packet.l4, entry.orig.proto
     if isinstance(l4, Tcp) and entry.tcp is not None:
         return advance_tcp(entry, packet, l4, direction, now, how)
+    if isinstance(l4, Sctp):
+        return advance_sctp(entry, packet, l4, direction, now, how)
     if isinstance(l4, Icmp) and entry.orig.dport >> 8 not in (8, 13, 15, 17):
         return Judged("invalid", entry)
     assured = entry.assured
@@ -135,6 +146,23 @@ def advance(entry: CtEntry, packet: Packet, direction: str, now: float, how: Set
         assured = assured or entry.seen_reply
     changed = replace(
         entry, seen_reply=seen, assured=assured, deadline=entry.deadline if entry.fixed else now + seconds,
+        counts=counted(entry, packet, reply),
+    )  # fmt: skip
+    return Judged("accept", changed)
+
+
+def advance_sctp(
+    entry: CtEntry, packet: Packet, sctp: Sctp, direction: str, now: float, how: Settings
+) -> Judged:
+    """The association counts as assured once COOKIE ACK has come from the other side."""
+    state = moved(entry.state, sctp.chunk, direction)
+    if not state:
+        return Judged("invalid", entry)
+    reply = direction == "reply"
+    assured = entry.assured or (entry.state == "COOKIE_ECHOED" and reply and state == "ESTABLISHED")
+    changed = replace(
+        entry, state=state, assured=assured, seen_reply=entry.seen_reply or reply,
+        deadline=entry.deadline if entry.fixed else now + how.times[f"sctp {state}"],
         counts=counted(entry, packet, reply),
     )  # fmt: skip
     return Judged("accept", changed)

@@ -1,6 +1,6 @@
 """What programs and commands ask for: a call by TCP, a question by UDP, a ping. The names to import.
 
-Reading order: act.py (what they share), tcp.py, datagram.py.
+Reading order: act.py (what they share), tcp.py, datagram.py, sctp.py.
 """
 
 from engine.linux.act import (
@@ -18,6 +18,7 @@ from engine.linux.act import (
     silent,
 )
 from engine.linux.datagram import ping_call, udp_call
+from engine.linux.sctp import sctp_call
 from engine.linux.tcp import tcp_call
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "local_address",
     "packet_of",
     "ping_call",
+    "sctp_call",
     "silent",
     "tcp_call",
     "udp_call",

@@ -6,7 +6,7 @@ first has no ports. Source: include/net/flow.h, net/core/flow_dissector.c.
 
 from __future__ import annotations
 
-from engine.linux.packet import Icmp, Packet, Tcp, Udp
+from engine.linux.packet import Icmp, Packet, Sctp, Tcp, Udp
 from engine.record import dataclass
 
 
@@ -32,7 +32,7 @@ def of_packet(packet: Packet, *, iif: str = "", oif: str = "", mark: int = 0, ui
     """The key of a packet. A packet that is made here shows an ICMP type and code where ports are."""
     ip, l4 = packet.ip, packet.l4
     sport = dport = 0
-    if isinstance(l4, Tcp | Udp):
+    if isinstance(l4, Tcp | Udp | Sctp):
         sport, dport = l4.sport, l4.dport
     elif isinstance(l4, Icmp) and not iif:
         dport = l4.type << 8 | l4.code

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.linux.packet import Fragment, Icmp, IPv4, Layer, Packet, Tcp, Udp
+from engine.linux.packet import Fragment, Icmp, IPv4, Layer, Packet, Sctp, Tcp, Udp
 
 #: (source, destination, protocol, ident, who collects them): what fragments are known by
 Key = tuple[int, int, int, int, str]
@@ -26,7 +26,7 @@ def piece(ip: IPv4, whole: Packet, start: int, size: int, more: bool) -> Packet:
     """One fragment: `size` bytes from `start` of what stands behind the header."""
     header = replace(ip, df=False, mf=more, offset=start)
     first = whole.layers[0] if whole.layers else None
-    if start == 0 and isinstance(first, Tcp | Udp | Icmp) and first.header_length() <= size:
+    if start == 0 and isinstance(first, Tcp | Udp | Sctp | Icmp) and first.header_length() <= size:
         taken = first.header_length()
         rest: tuple[Layer, ...] = (
             (Fragment(whole=whole, start=taken, size=size - taken),) if size > taken else ()

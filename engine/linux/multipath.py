@@ -21,7 +21,7 @@ from engine.linux.fib import Lookup, Nexthop, Route, ends_in_blackhole, first_wa
 from engine.linux.flow import FlowKey
 from engine.linux.hashing import jhash2, siphash
 from engine.linux.net import Net, Netns
-from engine.linux.packet import Icmp, IPv4, Packet, Tcp, Udp
+from engine.linux.packet import Icmp, IPv4, Packet, Sctp, Tcp, Udp
 from engine.linux.source import select_address
 from engine.linux.status import linkdown
 
@@ -85,7 +85,7 @@ def l3_fields(packet: Packet) -> Fields:
 def l4_fields(packet: Packet) -> Fields:
     """Addresses, protocol and ports as the flow dissector reads a packet; a fragment shows no ports."""
     ip, l4 = packet.ip, packet.l4
-    sport, dport = (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp) and not ip.is_fragment else (0, 0)
+    sport, dport = (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp | Sctp) and not ip.is_fragment else (0, 0)
     return ip.src, ip.dst, int(ip.proto), sport, dport
 
 

@@ -113,6 +113,26 @@ class Udp:
         return 8
 
 
+#: bytes of each chunk of SCTP as Linux sends it, without its data
+SCTP_CHUNKS = {
+    "INIT": 56, "INIT_ACK": 324, "COOKIE_ECHO": 268, "COOKIE_ACK": 4, "DATA": 16, "SACK": 16, "SHUTDOWN": 8,
+    "SHUTDOWN_ACK": 4, "SHUTDOWN_COMPLETE": 4, "ABORT": 4, "HEARTBEAT": 44, "HEARTBEAT_ACK": 44, "ERROR": 4,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sctp:
+    """RFC 9260 with one chunk a packet. `vtag` is the receiver's verification tag, 0 in an INIT."""
+
+    sport: int
+    dport: int
+    chunk: str = "INIT"
+    vtag: int = 0
+
+    def header_length(self) -> int:
+        return 12 + SCTP_CHUNKS[self.chunk]
+
+
 #: An error is no longer than 576 bytes, so of the packet that it is about it quotes this much (RFC 1812 4.3.2.3).
 QUOTE_MAX = 576 - 20 - 8
 
@@ -201,8 +221,8 @@ class Fragment:
         return self.size
 
 
-Layer = Ethernet | Arp | IPv4 | Tcp | Udp | Icmp | Payload | Fragment | Vxlan | Geneve | WireGuard
-L = TypeVar("L", Ethernet, Arp, IPv4, Tcp, Udp, Icmp, Payload, Fragment, Vxlan, Geneve, WireGuard)
+Layer = Ethernet | Arp | IPv4 | Tcp | Udp | Sctp | Icmp | Payload | Fragment | Vxlan | Geneve | WireGuard
+L = TypeVar("L", Ethernet, Arp, IPv4, Tcp, Udp, Sctp, Icmp, Payload, Fragment, Vxlan, Geneve, WireGuard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,19 +260,19 @@ class Packet:
         return self.get(IPv4) is not None
 
     @property
-    def l4(self) -> Tcp | Udp | Icmp | None:
+    def l4(self) -> Tcp | Udp | Sctp | Icmp | None:
         """The transport header right behind the outermost IPv4 header."""
         for i, layer in enumerate(self.layers[:-1]):
             if isinstance(layer, IPv4):
                 after = self.layers[i + 1]
-                return after if isinstance(after, Tcp | Udp | Icmp) else None
+                return after if isinstance(after, Tcp | Udp | Sctp | Icmp) else None
         return None
 
     @property
     def ports(self) -> tuple[int, int]:
         """(source, destination) port; (0, 0) where the protocol has none."""
         l4 = self.l4
-        return (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp) else (0, 0)
+        return (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp | Sctp) else (0, 0)
 
     @property
     def payload(self) -> Payload | None:
@@ -377,6 +397,9 @@ def describe(packet: Packet) -> str:
         return f"TCP {word} {text4(ip.src)}:{l4.sport} > {text4(ip.dst)}:{l4.dport} ttl {ip.ttl}"
     if isinstance(l4, Udp):
         return f"UDP {text4(ip.src)}:{l4.sport} > {text4(ip.dst)}:{l4.dport} ttl {ip.ttl}"
+    if isinstance(l4, Sctp):
+        word = l4.chunk.replace("_", " ")
+        return f"SCTP {word} {text4(ip.src)}:{l4.sport} > {text4(ip.dst)}:{l4.dport} ttl {ip.ttl}"
     if isinstance(l4, Icmp):
         word = ICMP_WORDS.get((l4.type, l4.code), f"type {l4.type} code {l4.code}")
         return f"ICMP {word} {text4(ip.src)} > {text4(ip.dst)} ttl {ip.ttl}"

@@ -13,7 +13,7 @@ from typing import Any
 from engine.linux.addr import text4
 from engine.linux.journey import Journey, Leg, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net
-from engine.linux.packet import Icmp, Packet, Tcp, Udp
+from engine.linux.packet import Icmp, Packet, Sctp, Tcp, Udp
 from engine.linux.walk import words
 from engine.record import dataclass
 
@@ -43,7 +43,7 @@ def packet_header(packet: Packet) -> dict[str, Any]:
     out: dict[str, Any] = {"proto": int(ip.proto), "src": text4(ip.src), "dst": text4(ip.dst), "ttl": ip.ttl}
     if ip.is_fragment:
         out["fragment"] = f"{ip.offset}+{packet.ip_length()}{'+' if ip.mf else ''}"
-    if isinstance(l4, Tcp | Udp):
+    if isinstance(l4, Tcp | Udp | Sctp):
         out["sport"], out["dport"] = l4.sport, l4.dport
     if isinstance(l4, Tcp):
         out["flags"] = "".join(c for c in "FSRPA" if c in l4.flags)

@@ -24,6 +24,7 @@ from engine.linux.packet import (
     Packet,
     Payload,
     Proto,
+    Sctp,
     Tcp,
     Udp,
     Vxlan,
@@ -105,8 +106,8 @@ class Dissector:
     def ip(self, packet: Packet, time: float) -> str:
         ip = packet.ip
         what = self.payload(packet, time)
-        if isinstance(packet.l4, Tcp | Udp):
-            proto = "udp" if isinstance(packet.l4, Udp) else "tcp"
+        if isinstance(packet.l4, Tcp | Udp | Sctp):
+            proto = "tcp" if isinstance(packet.l4, Tcp) else "udp" if isinstance(packet.l4, Udp) else "sctp"
             source, target = (self.port(port, proto) for port in packet.ports)
             ends = f"{self.host(ip.src)}.{source} > {self.host(ip.dst)}.{target}"
         else:
@@ -131,6 +132,8 @@ class Dissector:
             return self.tcp(packet, l4, time)
         if isinstance(l4, Udp):
             return self.tunnel(packet, l4, time) or self.udp(packet, l4, time)
+        if isinstance(l4, Sctp):
+            return sctp_words(l4)
         if isinstance(l4, Icmp):
             return self.icmp(l4, packet, size, time)
         if packet.ip.offset:
@@ -185,6 +188,8 @@ class Dissector:
         options = self._options(tcp, time)
         text += f", options [{options}]" if options else ""
         text += f", length {length}"
+        if data is not None and 53 in (tcp.sport, tcp.dport) and (message := dns.of(data)) is not None:
+            return f"{text} {dns.told(message, data.size - 2, self.verbose)}"
         return text + (_http(data, tcp, bool(self.verbose)) if data is not None else "")
 
     def _relative(self, packet: Packet, tcp: Tcp) -> tuple[int, int]:
@@ -224,8 +229,10 @@ class Dissector:
         data = packet.payload
         piece = packet.get(Fragment)
         size = packet.length() - 28 if piece is None else piece.whole.length() - 8
-        if data is not None and data.protocol == "dns" and 53 in (udp.sport, udp.dport):
-            return _dns(data, dns.ident(udp), udp.dport == 53)
+        message = dns.of(data) if 53 in (udp.sport, udp.dport) else None
+        if data is not None and message is not None:
+            head = "[udp sum ok] " if self.verbose > 1 else ""
+            return head + dns.told(message, data.size, self.verbose)
         return f"[udp sum ok] UDP, length {size}" if self.verbose > 1 else f"UDP, length {size}"
 
     def icmp(self, icmp: Icmp, packet: Packet, size: int, time: float) -> str:
@@ -282,12 +289,16 @@ def _http(data: Payload, tcp: Tcp, verbose: bool) -> str:
     return f": HTTP, length: {data.size}" + "".join(f"\n\t{line}" for line in [*lines, *body])
 
 
-def _dns(data: Payload, ident: int, question: bool) -> str:
-    word, _, rest = data.text.partition(" ")
-    if question:
-        return f"{ident}+ {word} {rest} ({data.size})"
-    if word == "NXDOMAIN":
-        return f"{ident} NXDomain 0/0/0 ({data.size})"
-    values = rest.split() if word == "A" else []
-    answers = ", ".join(f"A {v}" for v in values)
-    return f"{ident} {len(values)}/0/0 {answers} ({data.size})" if values else f"{ident} 0/0/0 ({data.size})"
+def sctp_words(sctp: Sctp) -> str:
+    """print-sctp.c: the number of chunks, and each by its name."""
+    text = f"sctp (1) [{sctp.chunk.replace('_', ' ')}]"
+    if sctp.chunk in ("INIT", "INIT_ACK"):
+        tag = wire_tag()
+        text += f" [init tag: {tag}] [rwnd: 106496] [OS: 10] [MIS: 65535] [init TSN: {tag}]"
+    return text
+
+
+def wire_tag() -> int:
+    from engine.linux.wire.encode import SCTP_TAG
+
+    return SCTP_TAG

@@ -16,15 +16,15 @@ from dataclasses import field
 
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import BROADCAST_MAC, Prefix, mac
-from engine.linux.packet import Icmp, IPv4, Packet, Tcp, Udp
+from engine.linux.packet import Icmp, IPv4, Packet, Sctp, Tcp, Udp
 from engine.linux.text.services import any_port
 from engine.record import dataclass
 
 Test = Callable[[Packet], bool]
 
-PROTOS = ("ether", "ip", "arp", "rarp", "ip6", "tcp", "udp", "icmp")
+PROTOS = ("ether", "ip", "arp", "rarp", "ip6", "tcp", "udp", "sctp", "icmp")
 LATER = (
-    "ip6", "icmp6", "vlan", "mpls", "sctp", "gateway", "proto", "less", "greater", "inbound", "outbound",
+    "ip6", "icmp6", "vlan", "mpls", "gateway", "proto", "less", "greater", "inbound", "outbound",
     "ifname", "rarp",
     "multicast", "stp", "vxlan", "geneve", "pppoes", "fddi", "wlan",
 )  # fmt: skip
@@ -110,13 +110,13 @@ class _Parser:
 
     def match(self, proto: str, direction: str, kind: str, value: str) -> Test:
         if kind in ("port", "portrange"):
-            if proto not in ("", "tcp", "udp"):
+            if proto not in ("", "tcp", "udp", "sctp"):
                 raise FilterError("illegal qualifier of 'port'")
             low, high = self.ports(kind, value)
             return _ports(proto, direction, low, high)
         if proto == "ether":
             return _ether(direction, self.mac(value))
-        if proto in ("tcp", "udp", "icmp"):
+        if proto in ("tcp", "udp", "sctp", "icmp"):
             raise FilterError(f"'{proto}' modifier applied to {kind}")
         if kind == "net":
             return _addresses(proto, direction, self.net(value))
@@ -163,7 +163,7 @@ def _or(a: Test, b: Test) -> Test:
 
 
 def _proto(proto: str) -> Test:
-    kinds = {"tcp": Tcp, "udp": Udp, "icmp": Icmp}
+    kinds = {"tcp": Tcp, "udp": Udp, "sctp": Sctp, "icmp": Icmp}
     if proto == "arp":
         return lambda p: p.arp is not None
     if proto == "ip":
@@ -202,9 +202,10 @@ def _ports(proto: str, direction: str, low: int, high: int) -> Test:
     def test(packet: Packet) -> bool:
         l4 = packet.l4 if packet.has_ip else None
         if (
-            not isinstance(l4, Tcp | Udp)
-            or (proto == "tcp" and isinstance(l4, Udp))
-            or (proto == "udp" and isinstance(l4, Tcp))
+            not isinstance(l4, Tcp | Udp | Sctp)
+            or (proto == "tcp" and not isinstance(l4, Tcp))
+            or (proto == "udp" and not isinstance(l4, Udp))
+            or (proto == "sctp" and not isinstance(l4, Sctp))
         ):
             return False
         return _sides(direction, low <= l4.sport <= high, low <= l4.dport <= high)

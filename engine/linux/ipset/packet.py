@@ -17,7 +17,7 @@ from engine.linux.ipset.held import IpSets
 from engine.linux.ipset.refused import IpsetRefused
 from engine.linux.ipset.rows import Beside, Element, Entry
 from engine.linux.ipset.sets import IpSet
-from engine.linux.packet import Icmp, Tcp, Udp
+from engine.linux.packet import Icmp, Sctp, Tcp, Udp
 
 if TYPE_CHECKING:
     from engine.linux.skb import Skb
@@ -50,7 +50,7 @@ def made(one: IpSet, skb: Skb, directions: tuple[str, ...], *, physdev: bool = F
                 return None
             out = replace(out, iface=name, physdev=physdev)
         else:
-            if isinstance(l4, Tcp | Udp):
+            if isinstance(l4, Tcp | Udp | Sctp):
                 port = l4.sport if way == "src" else l4.dport
             elif isinstance(l4, Icmp):
                 port = l4.type << 8 | l4.code

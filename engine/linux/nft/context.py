@@ -21,7 +21,8 @@ PLACES = {
     "ip length": (2, 2), "ip id": (4, 2), "ip frag-off": (6, 2), "ip ttl": (8, 1), "ip protocol": (9, 1),
     "ip saddr": (12, 4), "ip daddr": (16, 4), "tcp sequence": (4, 4), "tcp ackseq": (8, 4), "udp length": (4, 2),
     "icmp type": (0, 1), "icmp code": (1, 1), "icmp id": (4, 2), "icmp sequence": (6, 2),
-    **{f"{p} sport": (0, 2) for p in ("tcp", "udp", "th")}, **{f"{p} dport": (2, 2) for p in ("tcp", "udp", "th")},
+    **{f"{p} sport": (0, 2) for p in ("tcp", "udp", "sctp", "th")},
+    **{f"{p} dport": (2, 2) for p in ("tcp", "udp", "sctp", "th")},
 }  # fmt: skip
 
 
@@ -69,7 +70,11 @@ class Listed:
 
     def imply(self, row: KeyRow) -> None:
         """What nft adds before a field."""
-        if row.layer == "transport" and row.proto in ("tcp", "udp", "icmp") and self.transport != row.proto:
+        if (
+            row.layer == "transport"
+            and row.proto in ("tcp", "udp", "sctp", "icmp")
+            and self.transport != row.proto
+        ):
             if self.family != "ip" and row.proto == "icmp" and not self.network:
                 self.network = "ip"
             self.l4proto(TRANSPORTS_BY_NAME[row.proto])
@@ -137,7 +142,7 @@ def named(statements: list[Statement]) -> list[Statement]:
     out: list[Statement] = []
     transport = ""
     for statement in statements:
-        if transport in ("tcp", "udp"):
+        if transport in ("tcp", "udp", "sctp"):
             if isinstance(statement, Match):
                 statement = replace(statement, left=renamed(statement.left, transport))
             elif isinstance(statement, Vmap):

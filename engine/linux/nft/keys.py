@@ -16,7 +16,7 @@ from collections.abc import Callable
 from engine.linux.conntrack import Tuple
 from engine.linux.nft.seen import Seen
 from engine.linux.nft.types import TYPES, Type, Value, integer
-from engine.linux.packet import Icmp, Tcp, Udp
+from engine.linux.packet import Icmp, Sctp, Tcp, Udp
 from engine.record import dataclass
 
 Load = Callable[[Seen], "Value | None"]
@@ -76,7 +76,7 @@ def _icmp(give: Callable[[Icmp], int]) -> Load:
 def _sport(s: Seen) -> Value | None:
     """The first two bytes behind the IP header, whatever it is: type and code of an ICMP message."""
     l4 = s.l4
-    if isinstance(l4, Tcp | Udp):
+    if isinstance(l4, Tcp | Udp | Sctp):
         return l4.sport
     return l4.type << 8 | l4.code if isinstance(l4, Icmp) else None
 
@@ -84,7 +84,7 @@ def _sport(s: Seen) -> Value | None:
 def _dport(s: Seen) -> Value | None:
     """The next two; in an ICMP message they are its checksum, which is no port that anybody asks for."""
     l4 = s.l4
-    if isinstance(l4, Tcp | Udp):
+    if isinstance(l4, Tcp | Udp | Sctp):
         return l4.dport
     return -1 if isinstance(l4, Icmp) else None
 
@@ -201,7 +201,7 @@ def _rows() -> list[KeyRow]:
     ip("protocol", t["inet_proto"], _ip("proto"), says="transport")
     ip("saddr", t["ipv4_addr"], _ip("src"), writes="src")
     ip("daddr", t["ipv4_addr"], _ip("dst"), writes="dst")
-    for proto in ("tcp", "udp", "th"):
+    for proto in ("tcp", "udp", "sctp", "th"):
         l4(proto, "sport", t["inet_service"], _sport, writes="sport")
         l4(proto, "dport", t["inet_service"], _dport, writes="dport")
     l4("tcp", "sequence", integer(32), _tcp(lambda h: h.seq))
@@ -297,11 +297,12 @@ OTHER: dict[str, frozenset[str]] = {
     "ip": frozenset(("checksum", "option")),
     "tcp": frozenset(("window", "checksum", "urgptr", "reserved", "option")),
     "udp": frozenset(("checksum",)),
+    "sctp": frozenset(("vtag", "checksum", "chunk")),
     "icmp": frozenset(("checksum", "gateway")),
 }
 #: the meta selectors that may be written without `meta`
 UNQUALIFIED = {"mark": "meta mark", "iif": "iif", "oif": "oif", "iifname": "iifname", "oifname": "oifname",
                "skuid": "meta skuid", "skgid": "meta skgid"}  # fmt: skip
 #: what `==` on a key that `says` settles: number -> header
-TRANSPORTS = {6: "tcp", 17: "udp", 1: "icmp"}
-HEADERS = frozenset(("ip", "tcp", "udp", "icmp", "th"))
+TRANSPORTS = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp"}
+HEADERS = frozenset(("ip", "tcp", "udp", "sctp", "icmp", "th"))

@@ -91,6 +91,7 @@ OUTER = frozenset(
         "ip6",
         "tcp",
         "udp",
+        "sctp",
         "icmp",
         "icmpv6",
         "ether",

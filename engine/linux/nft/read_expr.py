@@ -41,7 +41,6 @@ OTHER_EXPRS = frozenset(
         "arp",
         "ether",
         "vlan",
-        "sctp",
         "dccp",
         "ah",
         "esp",

@@ -308,7 +308,7 @@ class RuleReader(ExprReader):
             self.at += 1
             start = self.at
             port = self.port()
-            if self.transport not in ("tcp", "udp"):
+            if self.transport not in ("tcp", "udp", "sctp"):
                 text = "transport protocol mapping is only valid after transport protocol match"
                 raise NftError(text, self.since(start), self.since_one(begin))
         paired = address is not None and len(address.types) == 2

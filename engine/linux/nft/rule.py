@@ -26,7 +26,7 @@ WHEN_THEN = Phrase("{when}: {then}", "{when}: {then}")
 EVERY = Phrase("every packet: {then}", "모든 패킷: {then}")
 NEXT = Phrase("it matches, and the next rule is tried", "조건에 맞고, 다음 규칙을 봅니다")
 FOUND = Phrase("{when} (found: {element})", "{when} (찾은 원소: {element})")
-NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1}
+NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1}
 
 Step = tuple[int, Callable[..., Any]]
 

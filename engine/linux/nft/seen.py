@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.linux.packet import Icmp, IPv4, Packet, Tcp, Udp
+from engine.linux.packet import Icmp, IPv4, Packet, Sctp, Tcp, Udp
 
 if TYPE_CHECKING:  # the rows stand below the Net in the import order
     from engine.linux.choose import Choose
@@ -30,7 +30,7 @@ class Seen:
         self.net, self.ns, self.hook, self.family, self.skb, self.choose = net, ns, hook, family, skb, choose
         self._packet: Packet | None = None
         self._ip: IPv4 | None = None
-        self._l4: Tcp | Udp | Icmp | None = None
+        self._l4: Tcp | Udp | Sctp | Icmp | None = None
         self.table: Table
         self.chain: Chain
         self.rule = 0
@@ -50,7 +50,7 @@ class Seen:
         return self._ip
 
     @property
-    def l4(self) -> Tcp | Udp | Icmp | None:
+    def l4(self) -> Tcp | Udp | Sctp | Icmp | None:
         if self.skb.packet is not self._packet:
             self._look()
         return self._l4

@@ -13,7 +13,7 @@ from engine.linux.addr import text4
 from engine.linux.conntrack import quoted_tuple
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
 from engine.linux.net import Netns
-from engine.linux.packet import Ethernet, Icmp, IPv4, Packet, Proto, Tcp, Udp
+from engine.linux.packet import PROTO_NAMES, Ethernet, Icmp, IPv4, Packet, Proto, Sctp, Tcp, Udp
 from engine.linux.skb import Skb
 from engine.linux.walk import routing, words
 from engine.linux.walk.walker import Answering, End, Event, Waiting, Walker
@@ -100,7 +100,7 @@ def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> Event:
             return event
     packet = skb.packet
     l4 = packet.l4
-    if isinstance(l4, Tcp | Udp):
+    if isinstance(l4, Tcp | Udp) or (isinstance(l4, Sctp) and speaks_sctp(w, ns)):
         return to_port(w, ns, skb, l4, place)
     if isinstance(l4, Icmp):
         return to_icmp(w, ns, skb, l4, place)
@@ -109,21 +109,39 @@ def deliver(w: Walker, ns: Netns, skb: Skb, place: Place) -> Event:
     return w.drop(place, packet, why, Outcome.REFUSED, answer=answer, fidelity=Fidelity.DOCUMENTED)
 
 
-def to_port(w: Walker, ns: Netns, skb: Skb, l4: Tcp | Udp, place: Place) -> End:
+def speaks_sctp(w: Walker, ns: Netns) -> bool:
+    """Has this machine's kernel loaded SCTP? It does so with the first socket."""
+    if any(one.proto == Proto.SCTP and one.netns == ns.id for one in w.waiting):
+        return True
+    return any(s.proto == "sctp" for one in w.net.spaces.values() if one.box == ns.box for s in one.sockets)
+
+
+def aborted(ns: Netns, packet: Packet) -> Answering | None:
+    """The ABORT that answers a chunk out of the blue; an ABORT is never answered (RFC 9260 section 8.4)."""
+    l4 = packet.l4
+    if not isinstance(l4, Sctp) or l4.chunk in ("ABORT", "SHUTDOWN_COMPLETE"):
+        return None
+    ip = packet.ip
+    head = IPv4(src=ip.dst, dst=ip.src, proto=Proto.SCTP, ttl=default_ttl(ns))
+    return Answering(
+        netns=ns.id, packet=Packet((head, Sctp(sport=l4.dport, dport=l4.sport, chunk="ABORT", vtag=l4.vtag)))
+    )
+
+
+def to_port(w: Walker, ns: Netns, skb: Skb, l4: Tcp | Udp | Sctp, place: Place) -> End:
     packet = skb.packet
     ip = packet.ip
-    proto = Proto.TCP if isinstance(l4, Tcp) else Proto.UDP
+    proto = Proto.TCP if isinstance(l4, Tcp) else Proto.UDP if isinstance(l4, Udp) else Proto.SCTP
     local, remote = (ip.dst, l4.dport), (ip.src, l4.sport)
     found = find_waiting(w, ns, proto, local, remote)
     if found is not None:
         w.step(StepKind.SOCKET, place, packet, why=words.TO_CLIENT())
         return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)
     where = f"{text4(ip.dst)}:{l4.dport}"
-    opening = isinstance(l4, Udp) or l4.flags == "S"
+    opening = l4.flags == "S" if isinstance(l4, Tcp) else isinstance(l4, Udp) or l4.chunk == "INIT"
     socket = skb.steered if opening else None
     if socket is None and opening:
-        name = "tcp" if proto is Proto.TCP else "udp"
-        socket = sockets.find(ns, name, ip.dst, l4.dport, iif=skb.iif, choose=w.choose)
+        socket = sockets.find(ns, PROTO_NAMES[proto], ip.dst, l4.dport, iif=skb.iif, choose=w.choose)
     if socket is not None and sockets.full(ns, socket):
         why = words.QUEUE_FULL(where=where, n=sockets.waiting(ns, socket), backlog=sockets.limit(ns, socket))
         return w.drop(place, packet, why, Outcome.DROPPED)
@@ -139,6 +157,11 @@ def to_port(w: Walker, ns: Netns, skb: Skb, l4: Tcp | Udp, place: Place) -> End:
         asked = any(one.netns == ns.id and one.proto == proto and one.local == local for one in w.waiting)
         why = words.WRONG_ANSWERER(src=text4(ip.src)) if asked else words.NO_SOCKET_TCP(where=where)
         return w.drop(place, packet, why, Outcome.REFUSED, answer=reset(ns, packet))
+    if isinstance(l4, Sctp):
+        why = words.NO_SOCKET_SCTP(where=where)
+        return w.drop(
+            place, packet, why, Outcome.REFUSED, answer=aborted(ns, packet), fidelity=Fidelity.DOCUMENTED
+        )
     answer = icmp_error(ns, skb, 3, 3)
     return w.drop(place, packet, words.NO_SOCKET_UDP(where=where), Outcome.REFUSED, answer=answer)
 

@@ -239,6 +239,10 @@ NO_SOCKET_UDP = Phrase(
     "nothing listens on {where}: the kernel answers ICMP port unreachable",
     "{where}에서 수신 대기하는 프로그램이 없어 커널이 ICMP port unreachable로 응답합니다",
 )
+NO_SOCKET_SCTP = Phrase(
+    "nothing listens on {where}: the kernel answers ABORT",
+    "{where}에서 수신 대기하는 프로그램이 없어 커널이 ABORT로 응답합니다",
+)
 NO_SOCKET_ICMP = Phrase(
     "nobody here asked for this answer: ignored", "이 응답을 기다리는 쪽이 없어 무시합니다"
 )

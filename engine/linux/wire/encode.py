@@ -3,10 +3,10 @@
 Theory. Our headers hold what decides where a packet goes. What they do not hold (windows, TCP options, padding) is what
 Linux writes by default, and always the same for the same packet: a SYN has mss, sackOK, timestamps and wscale, later
 segments only timestamps, a reset nothing, exactly as `Tcp.header_length` counts. ping's data is its time and a pattern.
-DNS is told as text in the model, so its message is made in `dns.py`; an answer repeats the question that was asked from
-the same port. What WireGuard seals nobody on the way can read, so the bytes of its data are a digest's.
+A DNS message's bytes are made in `dns.py`. What WireGuard seals nobody on the way can read, so the bytes of its data
+are a digest's.
 
-Rules. `frame()` is as long as `Packet.length()` (DNS may differ by its names). A layer without bytes is NotModelled.
+Rules. `frame()` is as long as `Packet.length()`. A layer without bytes is NotModelled.
 Sources: RFC 791, 792, 768, 793, 826, 7323, 7348, 8926, 2003; wireguard.com/papers/wireguard.pdf section 5.4;
 linux net/ipv4/tcp_output.c; iputils ping_common.c.
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import field
 
 from engine.errors import NotModelled
 from engine.linux.clock import BIRTH
@@ -29,6 +28,7 @@ from engine.linux.packet import (
     Layer,
     Packet,
     Payload,
+    Sctp,
     Tcp,
     Udp,
     Vxlan,
@@ -58,10 +58,8 @@ def checksum(data: bytes) -> int:
 
 @dataclass(slots=True)
 class Wire:
-    """One capture's encoder: it remembers the DNS questions. `questions` is client port -> (type, name); `mss` is what
-    a SYN offers."""
+    """One capture's encoder. `mss` is what a SYN offers."""
 
-    questions: dict[int, tuple[int, str]] = field(default_factory=dict)
     mss: int = 1460
 
     def frame(self, packet: Packet, *, sent: float = 0.0) -> bytes:
@@ -89,8 +87,10 @@ class Wire:
         if isinstance(first, Tcp) and ip is not None:
             return tcp_bytes(first, ip, self.layers(rest, ip, sent), sent, self.mss)
         if isinstance(first, Udp) and ip is not None:
-            data = dns.message(first, rest, self.questions)
+            data = dns.message(first, rest)
             return udp_bytes(first, ip, self.layers(rest, ip, sent) if data is None else data)
+        if isinstance(first, Sctp):
+            return sctp_bytes(first)
         if isinstance(first, Icmp):
             quoted = self.layers(first.quoted.layers, None, sent) if first.quoted is not None else b""
             return icmp_bytes(first, quoted + self.layers(rest, ip, sent))
@@ -185,6 +185,41 @@ def udp_bytes(udp: Udp, ip: IPv4, data: bytes) -> bytes:
     return whole(checksum(pseudo(ip, 8 + len(data)) + whole(0)) or 0xFFFF)
 
 
+#: chunk types of RFC 9260 section 3.2
+SCTP_TYPES = {
+    "DATA": 0, "INIT": 1, "INIT_ACK": 2, "SACK": 3, "HEARTBEAT": 4, "HEARTBEAT_ACK": 5, "ABORT": 6, "SHUTDOWN": 7,
+    "SHUTDOWN_ACK": 8, "ERROR": 9, "COOKIE_ECHO": 10, "COOKIE_ACK": 11, "SHUTDOWN_COMPLETE": 14,
+}  # fmt: skip
+_CASTAGNOLI = 0x82F63B78
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of SCTP (RFC 9260 appendix A)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (_CASTAGNOLI if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def sctp_bytes(sctp: Sctp) -> bytes:
+    """The common header and one chunk: an INIT's fields as Linux sets them, the cookie filled with zeroes."""
+    size = sctp.header_length() - 12
+    body = b""
+    if sctp.chunk in ("INIT", "INIT_ACK"):
+        body = struct.pack(">IIHHI", SCTP_TAG, 106496, 10, 65535, SCTP_TAG)
+        rest = size - 20
+        body += struct.pack(">HH", 7 if sctp.chunk == "INIT_ACK" else 0x8008, rest) + bytes(rest - 4)
+    chunk = struct.pack(">BBH", SCTP_TYPES[sctp.chunk], 0, size) + body.ljust(size - 4, b"\0")
+    head = struct.pack(">HHI", sctp.sport, sctp.dport, sctp.vtag)
+    return head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
+
+
+#: the tag that an INIT offers in a capture
+SCTP_TAG = 0x5C7B0001
+
+
 def icmp_bytes(icmp: Icmp, data: bytes) -> bytes:
     if icmp.type in (0, 8, 13, 14, 15, 16, 17, 18):
         rest = struct.pack(">HH", icmp.ident & 0xFFFF, icmp.seq & 0xFFFF)
@@ -200,7 +235,12 @@ def icmp_bytes(icmp: Icmp, data: bytes) -> bytes:
 
 
 def payload_bytes(data: Payload, sent: float) -> bytes:
-    """The text, filled up or cut to `size`. Data without text is ping's: the time it was sent, then a pattern."""
+    """The text, filled up or cut to `size`. Data without text is ping's: the time it was sent, then a pattern. A DNS
+    message by TCP has its length before it."""
+    message = dns.of(data)
+    if message is not None:
+        whole = message.encode()
+        return (struct.pack(">H", len(whole)) + whole)[: data.size].ljust(data.size, b"\0")
     if data.text:
         return data.text.encode()[: data.size].ljust(data.size, b"\0")
     stamp = struct.pack("<QQ", int(sent) + EPOCH, int(sent % 1 * 1_000_000)) if data.size >= 16 else b""

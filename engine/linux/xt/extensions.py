@@ -43,12 +43,12 @@ class Register(Mapping[str, Extension]):
 
 MATCHES = Register(
     """
-tcp udp icmp multiport conntrack state mark connmark physdev owner addrtype statistic comment set length ttl tos dscp
-pkttype iprange mac rpfilter socket recent limit connlimit quota
+tcp udp sctp icmp multiport conntrack state mark connmark physdev owner addrtype statistic comment set length ttl tos
+dscp pkttype iprange mac rpfilter socket recent limit connlimit quota
 ipvs
 """,
     {
-        "match_l4": "tcp udp", "match_multi": "icmp multiport", "match_ct": "conntrack",
+        "match_l4": "tcp udp", "match_sctp": "sctp", "match_multi": "icmp multiport", "match_ct": "conntrack",
         "match_state": "state=STATE_EXTENSION mark connmark physdev owner",
         "match_more": "addrtype statistic comment", "match_set": "set",
         "match_header": "length=LENGTH_EXTENSION ttl tos dscp", "match_frame": "pkttype iprange mac",
@@ -71,7 +71,7 @@ PLAIN = {"ACCEPT": target.ACCEPT, "DROP": target.DROP, "RETURN": target.RETURN}
 
 _MATCH_NAMES = """
 ah bpf cgroup cluster connbytes connlabel cpu dccp devgroup ecn esp hashlimit helper ipcomp nfacct osf policy
-rateest realm sctp string tcpmss time u32 standard
+rateest realm string tcpmss time u32 standard
 """
 _TARGET_NAMES = """
 AUDIT CLUSTERIP CONNSECMARK ECN HMARK IDLETIMER LED NFQUEUE QUEUE RATEEST SECMARK SYNPROXY TCPMSS TCPOPTSTRIP TEE ULOG

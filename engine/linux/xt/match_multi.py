@@ -122,7 +122,7 @@ class Multiport(Match):
         return any(isinstance(m, Protocol) and m.invert for m in rule.matches)
 
     def test(self, seen: Seen) -> bool:
-        if seen.kind not in ("tcp", "udp"):
+        if seen.kind not in ("tcp", "udp", "sctp"):
             return False
         for low, high in self.ranges:
             if (self.which != "sports" and low <= seen.dport <= high) or (

@@ -282,7 +282,7 @@ class Reader(WordReader):
     def transport(self) -> None:
         """`-m tcp` and `-m udp` want their -p (nft.c)."""
         for extension, _ in self.loaded:
-            want = {"tcp": 6, "udp": 17}.get(extension.name)
+            want = {"tcp": 6, "udp": 17, "sctp": 132}.get(extension.name)
             if want is not None and self.proto != want:
                 raise Problem(f"{extension.name.upper()} match requires '-p {extension.name}'")
 

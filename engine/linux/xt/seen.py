@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.linux.packet import Icmp, Tcp, Udp
+from engine.linux.packet import Icmp, Sctp, Tcp, Udp
 
 if TYPE_CHECKING:  # the rows stand below the Net in the import order
     from engine.linux.choose import Choose
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the rows stand below the Net in the import order
 
 
 class Seen:
-    """The packet of one traversal. `kind` is "tcp", "udp", "icmp" or "" by the header that is really there; ports
+    """The packet of one traversal. `kind` is "tcp", "udp", "sctp", "icmp" or "" by the header that is there; ports
     are 0 without one. `chain` and `index` name the rule that is tested now (only kept for rules with a state);
     `waiting` are the sockets of this act that have a connection."""
 
@@ -44,9 +44,9 @@ class Seen:
         self.iif, self.oif = skb.iif, skb.oif
         self.sport = self.dport = 0
         self.kind = ""
-        if isinstance(l4, Tcp | Udp):
+        if isinstance(l4, Tcp | Udp | Sctp):
             self.sport, self.dport = l4.sport, l4.dport
-            self.kind = "tcp" if isinstance(l4, Tcp) else "udp"
+            self.kind = "tcp" if isinstance(l4, Tcp) else "udp" if isinstance(l4, Udp) else "sctp"
         elif isinstance(l4, Icmp):
             self.kind = "icmp"
         self.chain: Chain | None = None

@@ -117,7 +117,6 @@ def test_other_targets_are_refused_by_name(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "-p sctp --dport 80", "-m owner --suppl-groups", "-j CT --helper ftp", "-j CONNMARK --left-shift-mark 3",
         "-p tcp -j DNAT --to-destination 1.1.1.1:80-90/5", "-s 10.0.0.0/255.0.255.0",
         "-j SET --map-set a src --map-prio",
         "-m pkttype --pkt-type otherhost",

@@ -16,10 +16,13 @@ from engine.shell.tools.kubectl_ import (
     about,
     change,
     containers,
+    create,
     delete,
     describe,
+    expose,
     generate,
     get,
+    patching,
     wait,
     write,
 )
@@ -31,8 +34,11 @@ VERBS: dict[str, Verb] = {
     "get": get.run,
     "describe": describe.run,
     "apply": write.apply,
-    "create": generate.create_verb,
+    "create": create.create_verb,
     "replace": write.replace,
+    "patch": patching.patch,
+    "expose": expose.expose,
+    "autoscale": expose.autoscale,
     "delete": delete.run,
     "run": generate.run,
     "logs": containers.logs,
@@ -54,8 +60,8 @@ VERBS: dict[str, Verb] = {
 }
 #: Verbs of real kubectl that are not modelled.
 REFUSED = (
-    "alpha", "attach", "auth", "autoscale", "certificate", "completion", "cp", "debug", "diff", "drain", "edit",
-    "events", "explain", "expose", "kustomize", "options", "patch", "plugin", "port-forward", "proxy", "top",
+    "alpha", "attach", "auth", "certificate", "completion", "cp", "debug", "diff", "drain", "edit",
+    "events", "explain", "kustomize", "options", "plugin", "port-forward", "proxy", "top",
 )  # fmt: skip
 INTRO = (
     "kubectl controls the Kubernetes cluster manager.\n\nUsage:\n  kubectl [flags] [options]\n\nVerbs here: "

@@ -32,7 +32,8 @@ def binding(body: Json, clock: float) -> list[str]:
 
 def quota(body: Json, clock: float) -> list[str]:
     hard, used = status_of(body).get("hard") or {}, status_of(body).get("used") or {}
-    request, limit = [], []
+    request: list[str] = []
+    limit: list[str] = []
     for name in sorted(hard):
         row = limit if name.startswith("limits.") else request
         row.append(f"{name}: {used.get(name, '0')}/{hard[name]}")

@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from engine.errors import EngineError, InputError
+from engine.errors import InputError
+from engine.kube.cluster import Cluster
 from engine.kube.manifests import Loader, Manifest, load
 from engine.kube.objects import BY_KIND, Json, Kind, edited, meta, name_of, namespace_of
+from engine.kube.patch import three_way
 from engine.kube.validate import Refused
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_ import output
 from engine.shell.tools.kubectl_.client import (
     Client,
     connect,
+    fetch,
     later,
+    not_found,
     ref,
+    targets,
 )
 from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
 
@@ -182,7 +187,7 @@ def server_error(error: Refused, verb: str, row: Manifest, name: str) -> str:
         return error.message
     if error.reason == "Decode":
         return f'error: unable to decode "{row.file}": {error.message}'
-    doing = "creating" if verb == "create" else "applying patch to" if verb == "patch" else "creating"
+    doing = {"create": "creating", "replace": "replacing"}[verb]
     return f'Error from server ({error.reason}): error when {doing} "{row.file}": {error.message}'
 
 
@@ -195,6 +200,7 @@ class Written:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.warnings: list[str] = []
         self.errors: list[str] = []
         self.bodies: list[Json] = []
 
@@ -207,9 +213,20 @@ class Written:
         elif format == "name":
             text = "".join(x.split(" ")[0] + "\n" for x in self.lines)
         fresh = client.cluster.skipped[notes:]
-        said = [f"{NOTE}{s.where}: {s.kind} {s.name}: {s.why.text(client.ctx.lang)}" for s in fresh]
-        stderr = "".join(x + "\n" for x in (*self.errors, *said))
+        said = [f"{NOTE}{stands(s.where)}{s.kind} {s.name}: {s.why.text(client.ctx.lang)}" for s in fresh]
+        warned = [f"Warning: {w}" for w in self.warnings]
+        stderr = "".join(x + "\n" for x in (*warned, *self.errors, *said))
         return Out(stdout=text, stderr=stderr, code=1 if self.errors else 0)
+
+
+def stands(where: str) -> str:
+    """The file in front of a remark; an object that was made from flags has none."""
+    return f"{where}: " if where and where != "line 0" else ""
+
+
+def warnings(cluster: Cluster) -> list[str]:
+    """What the API server warned of in its last answer."""
+    return list(cluster.warnings)
 
 
 def dry_run(line: Line) -> str:
@@ -228,6 +245,8 @@ def apply(ctx: Context, argv: list[str]) -> Out:
     line = parse("apply", argv, APPLY)
     if line.words:
         if line.words[0] in ("edit-last-applied", "set-last-applied", "view-last-applied"):
+            if line.words[0] == "view-last-applied":
+                return view_last_applied(ctx, line)
             raise later(f"kubectl apply {line.words[0]}")
         raise Fail(
             f"error: Unexpected args: [{' '.join(line.words)}]\nSee 'kubectl apply -h' for help and examples"
@@ -243,6 +262,20 @@ def apply(ctx: Context, argv: list[str]) -> Out:
     return done.out(client, line, notes)
 
 
+def view_last_applied(ctx: Context, line: Line) -> Out:
+    client = connect(ctx, line)
+    out = ""
+    for kind, name in targets(client, line, line.words[1:]):
+        body = fetch(client, kind, name)
+        if body is None:
+            raise Fail(not_found(kind, name))
+        text = (meta(body).get("annotations") or {}).get(LAST_APPLIED)
+        if text is None:
+            raise Fail(f"error: no last-applied-configuration annotation found on resource: {name}")
+        out += output.printed(ctx, line.get("output") or "yaml", [json.loads(text)], single=True)
+    return Out(stdout=out)
+
+
 def begin(ctx: Context, line: Line) -> tuple[Client, int, Written]:
     client = connect(ctx, line)
     return client, len(client.cluster.skipped), Written()
@@ -251,21 +284,63 @@ def begin(ctx: Context, line: Line) -> tuple[Client, int, Written]:
 def apply_one(client: Client, line: Line, row: Manifest, done: Written) -> None:
     kind, row = prepared(client, row, "apply")
     body = row.body
-    old = client.cluster.store.get(kind.kind, namespace_of(body), name_of(body))
     if name_of(body) == "" and (body.get("metadata") or {}).get("generateName"):
         raise Fail(f"error: from {body['metadata']['generateName']}: cannot use generate name with apply")
-    body = with_last_applied(body)
-    row = Manifest(file=row.file, line=row.line, body=body)
     dry = dry_run(line)
-    before = None if old is None else meta(old).get("resourceVersion")
-    if old is not None:
-        row = Manifest(file=row.file, line=row.line, body=merged(old, body))
-    stored = write(client, row, dry, "create" if old is None else "patch")
-    word = "created" if old is None else "configured"
-    if old is not None and stored is not None and meta(stored).get("resourceVersion") == before:
-        word = "unchanged"
+    wanted = with_last_applied(body)
+    old = client.cluster.store.get(kind.kind, namespace_of(body), name_of(body))
+    if old is None:
+        made = Manifest(file=row.file, line=row.line, body=wanted)
+        stored = write(client, made, dry, "create", done)
+        word = "created"
+    elif dry == " (dry run)":
+        stored, word = old, "configured"
+    else:
+        stored, word = patched(client, row, wanted, old, dry, done)
     done.lines.append(f"{ref(kind, name_of(body))} {word}{dry}")
     done.bodies.append(stored if stored is not None else body)
+
+
+NOT_APPLIED = (
+    "resource {name} is missing the kubectl.kubernetes.io/last-applied-configuration annotation which is required by "
+    "kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create "
+    "--save-config or kubectl apply. The missing annotation will be patched automatically."
+)
+
+
+def patched(
+    client: Client, row: Manifest, wanted: Json, old: Json, dry: str, done: Written
+) -> tuple[Json, str]:
+    """The three-way merge: what the last applied manifest had and the new one lacks goes, what the new one says is
+    set, and everything else of the live object stays (apply/patcher.go)."""
+    kind = BY_KIND[str(old["kind"])]
+    text = (meta(old).get("annotations") or {}).get(LAST_APPLIED)
+    if text is None:
+        done.warnings.append(NOT_APPLIED.format(name=f"{kind.plural}/{name_of(old)}"))
+    try:
+        last = json.loads(text or "{}")
+    except ValueError:
+        last = {}
+    change = three_way(last if isinstance(last, dict) else {}, old, wanted)
+    if not change:
+        return old, "unchanged"
+    cluster = client.cluster.copy() if dry else client.cluster
+    try:
+        stored = cluster.patch(kind.kind, namespace_of(old), name_of(old), change, client.clock)
+    except Refused as error:
+        if error.reason == "Invalid":
+            raise Fail(error.message) from None
+        group, _, version = kind.api.rpartition("/")
+        raise Fail(
+            f"Error from server{f' ({error.reason})' if error.reason else ''}: error when applying patch:\n"
+            f"{json.dumps(change, separators=(',', ':'), sort_keys=True)}\nto:\n"
+            f'Resource: "{group}/{version}, Resource={kind.plural}", GroupVersionKind: "{group}/{version}, '
+            f'Kind={kind.kind}"\nName: "{name_of(old)}", Namespace: "{namespace_of(old)}"\n'
+            f'for: "{row.file}": error when patching "{row.file}": {error.message}'
+        ) from None
+    done.warnings += warnings(cluster)
+    same = meta(stored).get("resourceVersion") == meta(old).get("resourceVersion")
+    return stored, "unchanged" if same else "configured"
 
 
 def with_last_applied(body: Json) -> Json:
@@ -282,30 +357,7 @@ def with_last_applied(body: Json) -> Json:
     return out
 
 
-def merged(old: Json, new: Json) -> Json:
-    """The three-way merge for metadata: labels and annotations that somebody else set stay, those that the last
-    applied manifest had and the new one lacks go. The spec is taken from the new manifest whole."""
-    out = edited(new)
-    try:
-        last = json.loads((meta(old).get("annotations") or {}).get(LAST_APPLIED, "{}"))
-    except ValueError:
-        last = {}
-    for key in ("labels", "annotations"):
-        had = (meta(last) if isinstance(last, dict) else {}).get(key) or {}
-        live = {k: v for k, v in (meta(old).get(key) or {}).items() if k not in had}
-        both = {**live, **(out["metadata"].get(key) or {})}
-        if both:
-            out["metadata"][key] = both
-    if old["kind"] in ("Deployment", "ReplicaSet", "StatefulSet") and "replicas" not in (
-        out.get("spec") or {}
-    ):
-        spec = out.get("spec")
-        if isinstance(spec, dict) and "replicas" not in ((last or {}).get("spec") or {}):
-            spec["replicas"] = old["spec"].get("replicas", 1)
-    return out
-
-
-def write(client: Client, row: Manifest, dry: str, verb: str) -> Json | None:
+def write(client: Client, row: Manifest, dry: str, verb: str, done: Written) -> Json | None:
     """Put one object through the API server. Fail in its words."""
     cluster = client.cluster.copy() if dry else client.cluster
     body = row.body
@@ -313,11 +365,11 @@ def write(client: Client, row: Manifest, dry: str, verb: str) -> Json | None:
     if kind.namespaced and cluster.store.get("Namespace", "", namespace_of(body)) is None:
         raise Fail(no_namespace(namespace_of(body), verb, row))
     try:
-        return cluster.put(row, client.clock, make_namespace=False)
+        stored = cluster.put(row, client.clock, make_namespace=False)
     except Refused as error:
         raise Fail(server_error(error, verb, row, name_of(body))) from None
-    except EngineError:
-        raise
+    done.warnings += warnings(cluster)
+    return stored
 
 
 def create_files(ctx: Context, line: Line) -> Out:
@@ -341,7 +393,7 @@ def create_one(client: Client, row: Manifest, kind: Kind, dry: str, done: Writte
         raise Fail(
             f'Error from server (AlreadyExists):{where} {kind.resource} "{name_of(body)}" already exists'
         )
-    stored = write(client, row, dry, "create")
+    stored = write(client, row, dry, "create", done)
     shown = stored if stored is not None else body
     done.lines.append(f"{ref(kind, name_of(shown))} created{dry}")
     done.bodies.append(shown)
@@ -367,7 +419,7 @@ def replace(ctx: Context, argv: list[str]) -> Out:
                 done.lines.append(
                     f'{kind.singular} "{name_of(old)}" deleted from {namespace_of(old)} namespace'
                 )
-            stored = write(client, row, dry_run(line), "patch")
+            stored = write(client, row, dry_run(line), "replace", done)
             done.lines.append(f"{ref(kind, name_of(row.body))} replaced{dry_run(line)}")
             done.bodies.append(stored if stored is not None else row.body)
         except Fail as fail:
@@ -387,4 +439,4 @@ def named_in_files(client: Client, line: Line) -> list[tuple[Kind, str, str]]:
     return out
 
 
-__all__ = ["apply", "create_files", "create_one", "named_in_files", "replace"]
+__all__ = ["apply", "create_files", "create_one", "named_in_files", "ref", "replace", "warnings"]

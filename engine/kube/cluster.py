@@ -230,7 +230,7 @@ class Cluster:
         puller = Puller(net=changes.net, box=changes.net.boxes[node.name], air_gapped=node.options.air_gapped)
         return Containerd(
             changes=changes, machine=node.name, runtime=node.runtime, ids=self.ids, puller=puller, now=now,
-            version=self.options.containerd,
+            version=self.options.containerd, store=self.store if self.api_up(changes.net) else None,
         )  # fmt: skip
 
     def kubelet(self, changes: Changes, node: NodeState, now: float, *, api: bool = True) -> Kubelet:

@@ -22,6 +22,7 @@ from engine.kube.ids import Ids
 from engine.kube.objects import Json
 from engine.kube.registry import Puller, PullError, stored
 from engine.kube.runtime import Container, Runtime, Sandbox, StoredImage
+from engine.kube.store import Store
 from engine.l7.behave import Behaviour, exit_code
 from engine.l7.images import ReferenceError_, normal
 from engine.linux.ops import AddNetns, DelNetns, KillProc, Listen, RemoveFile, StartProc, WriteFile
@@ -122,6 +123,8 @@ class Containerd:
     puller: Puller
     now: float
     version: str = "2.2"
+    #: the API, for CNI plugins that ask it; None while it cannot be reached
+    store: Store | None = None
 
     @property
     def box(self) -> Box:
@@ -146,7 +149,8 @@ class Containerd:
             ]
         return Call(
             changes=self.changes, box=self.machine, netns=sandbox.netns, path=sandbox.path, container=sandbox.id,
-            ifname="eth0", conf={}, ids=self.ids, runtime=runtime,
+            ifname="eth0", conf={}, ids=self.ids, runtime=runtime, namespace=sandbox.namespace,
+            pod_name=sandbox.pod, store=self.store,
         )  # fmt: skip
 
     def _network_up(self, sandbox: Sandbox) -> Sandbox:
@@ -361,6 +365,9 @@ class Containerd:
         box = self.box
         for pid in [p.pid for p in box.procs.values() if p.container == container.id]:
             self._kill_pid(pid)
+        written = box.memory.pop(container.pid, {}).get("log")
+        if log is None and isinstance(written, tuple):
+            log = (*container.log, *written)
         reason = "Completed" if code == 0 else "Error"
         done = replace(
             container, state="exited", code=code, reason=reason, pid=0, ends=float("inf"),

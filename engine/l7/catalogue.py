@@ -271,6 +271,19 @@ IMAGES: tuple[Image, ...] = (
         repository=f"{K8S}/etcd", tags=r"3\.\d+\.\d+-\d+", entrypoint=("/usr/local/bin/etcd",),
         ports=("2379/tcp", "2380/tcp", "4001/tcp", "7001/tcp"), version="3.6.6-0", size=62_500_000,
     ),
+    Image(
+        repository="quay.io/calico/node", tags=r"v3\.\d+\.\d+", cmd=("start_runit",), version="v3.32.1",
+        tools=_words("sh bash cat ls ip ipset iptables iptables-restore iptables-save nft calico-node conntrack"),
+        size=401_000_000,
+    ),
+    Image(
+        repository="quay.io/calico/cni", tags=r"v3\.\d+\.\d+", cmd=("/opt/cni/bin/install",), version="v3.32.1",
+        tools=_words("install calico-ipam"), size=208_000_000,
+    ),
+    Image(
+        repository="quay.io/calico/kube-controllers", tags=r"v3\.\d+\.\d+", entrypoint=("/usr/bin/kube-controllers",),
+        tools=_words("check-status"), user="999", version="v3.32.1", size=120_000_000,
+    ),
 )  # fmt: skip
 
 BY_REPOSITORY: dict[str, tuple[Image, ...]] = {}

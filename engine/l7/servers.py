@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.errors import NotModelled
+from engine.l7 import calico
 from engine.l7.behaviour import SIMPLER, Behaviour, Call, flags_of, needs_terminal, port_of, server
 
 
@@ -256,4 +257,6 @@ SERVERS: dict[str, Callable[[Call], Behaviour]] = {
     "whoami": _whoami, "agnhost": _agnhost, "run.sh": _echoserver, "python3": _python, "python": _python,
     "redis-server": _redis, "postgres": _postgres, "mysqld": _mysql, "memcached": _memcached, "coredns": _coredns,
     "nc": netcat, "hello": _hello_world, "pause": _pause,
+    "start_runit": calico.start_runit, "install": calico.once, "calico-ipam": calico.once,
+    "calico-node": calico.once, "kube-controllers": calico.controllers,
 }  # fmt: skip

@@ -14,6 +14,7 @@ from dataclasses import field
 from engine.errors import NotModelled
 from engine.kube.ids import Ids
 from engine.kube.objects import Json
+from engine.kube.store import Store
 from engine.linux.net import Netns
 from engine.linux.ops.base import Changes
 from engine.record import dataclass
@@ -37,7 +38,9 @@ class CniError(Exception):
 @dataclass(slots=True, kw_only=True)
 class Call:
     """One call of one plugin. `netns` is the pod's namespace id, `path` its /var/run/netns path; `conf` the
-    plugin's own entry with `name` and `cniVersion` merged in; `runtime` the runtimeConfig (portMappings)."""
+    plugin's own entry with `name` and `cniVersion` merged in; `runtime` the runtimeConfig (portMappings); `namespace`
+    and `pod_name` the K8S_POD_* of CNI_ARGS; `store` what the API server says to a plugin that asks it, None while it
+    cannot be reached."""
 
     changes: Changes
     box: str
@@ -50,6 +53,9 @@ class Call:
     prev: Json = field(default_factory=dict)
     runtime: Json = field(default_factory=dict)
     find: Callable[[str], None] = lambda name: None
+    namespace: str = ""
+    pod_name: str = ""
+    store: Store | None = None
 
     @property
     def host(self) -> Netns:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import NamedTuple
 
 from engine.errors import NotModelled
@@ -36,7 +37,9 @@ PLUGINS: dict[str, Plugin] = {
     "portmap": Plugin(portmap.add, portmap.delete),
     "loopback": Plugin(loopback.add, loopback.delete),
 }
-IPAMS = ("host-local",)
+#: Plugins that only some labs have: loaded when a configuration names them.
+LATER = {"calico": "engine.kube.cni.calico"}
+IPAMS = ("host-local", "calico-ipam")
 
 
 def add(call: Call, network: conf.ConfList) -> Json:
@@ -102,8 +105,13 @@ def _prepare(call: Call, entry: Json, prev: Json) -> Call:
 
 
 def _plugin(kind: str) -> Plugin:
+    if kind in LATER:
+        module = import_module(LATER[kind])
+        return Plugin(module.add, module.delete)
     if kind not in PLUGINS:
-        raise NotModelled(f"the CNI plugin {kind}", KNOWN_PLUGINS(names=", ".join(sorted(PLUGINS))))
+        raise NotModelled(
+            f"the CNI plugin {kind}", KNOWN_PLUGINS(names=", ".join(sorted((*PLUGINS, *LATER))))
+        )
     return PLUGINS[kind]
 
 

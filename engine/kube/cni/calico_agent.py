@@ -1,0 +1,189 @@
+"""What the pod calico-node does on its node: the plugin's files, the node's facts, routes, rules.
+
+Theory. The init container install-cni writes the plugin and its configuration once, and with it the node becomes
+Ready. Then felix programs the devices, routes and rules of this node's endpoints, and bird the other nodes' blocks
+(calico_routes.py, engine.kube.policy). Both compare with the kernel again from time to time: bird every 2 s, felix
+routes and sets every 90 s, rules every 180 s.
+
+Rules. What runs is asked from the node's processes; while nothing runs, what was programmed stays. Costs nothing while
+no object that counts was written and no time has come. Source: node/filesystem/etc, node/pkg/lifecycle/startup,
+felix/config/config_params.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.kube import boot
+from engine.kube.cni import calico_conf, calico_ipam, calico_routes
+from engine.kube.cni.conf import BIN_DIR
+from engine.kube.node import NodeState
+from engine.kube.objects import Json, meta, name_of
+from engine.kube.passes import Pass
+from engine.linux.addr import Prefix, mac_text, text4
+from engine.linux.ops import WriteFile
+from engine.record import dataclass
+
+MEMORY = "calico"
+#: What felix, confd and bird watch.
+WATCHED = ("Pod", "Node", "NetworkPolicy", "Namespace", "IPPool", calico_ipam.KIND)
+BIRD_SCAN, ROUTE_REFRESH, RULE_REFRESH = 2.0, 90.0, 180.0
+#: A peer that is gone keeps its routes this long: BIRD's graceful restart time.
+GRACE = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What an agent remembers: `installed` the container that wrote the plugin, `pid` the process it began with,
+    `version` of the store, `birds` the nodes with a bird, `gone` (node, since) peers in their grace time, `routes` and
+    `rules` when it compares again, `log` how many ops had been made then."""
+
+    installed: str = ""
+    pid: int = 0
+    version: int = -1
+    birds: frozenset[str] = frozenset()
+    gone: tuple[tuple[str, float], ...] = ()
+    bird: float = 0.0
+    routes: float = 0.0
+    rules: float = 0.0
+    log: int = 0
+
+
+def seen_of(node: NodeState) -> Seen:
+    found = node.memory.get(MEMORY)
+    return found if isinstance(found, Seen) else Seen()
+
+
+def sync(at: Pass, node: NodeState) -> None:
+    """One pass on one node."""
+    install(at, node)
+    pid = at.running(node, "calico-node")
+    if not pid or not at.cluster.api_up(at.net):
+        return
+    seen = seen_of(node)
+    if pid != seen.pid:
+        begin(at, node)
+    birds = running_birds(at)
+    fresh = pid != seen.pid or any(at.store.since(kind, seen.version) for kind in WATCHED)
+    fresh = fresh or birds != seen.birds
+    gone = absent(at, node, seen, birds)
+    ended = any(at.now >= since + GRACE for _, since in gone)
+    if not (fresh or ended or at.now >= min(seen.bird, seen.routes, seen.rules)):
+        return
+    version = at.store.version
+    calico_routes.sync(at, node, birds | {name for name, since in gone if at.now < since + GRACE})
+    from engine.kube.policy import felix
+
+    felix.sync(at, node, again=pid != seen.pid or at.now >= seen.rules)
+    node.memory[MEMORY] = replace(
+        seen_of(node), pid=pid, version=max(version, at.store.version), birds=birds, gone=gone,
+        bird=at.now + BIRD_SCAN, routes=at.now + ROUTE_REFRESH,
+        rules=at.now + RULE_REFRESH if fresh or at.now >= seen.rules else seen.rules, log=len(at.changes.log),
+    )  # fmt: skip
+
+
+def due(at: Pass) -> float:
+    """The next comparison of a node on which something was changed since the last, or the end of a grace time."""
+    times = [float("inf")]
+    for node in at.cluster.nodes.values():
+        seen = seen_of(node)
+        times += [since + GRACE for _, since in seen.gone]
+        if seen.pid and seen.log != len(at.changes.log):
+            times += [t for t in (seen.bird, seen.routes, seen.rules) if t > at.now]
+    return min((t for t in times if t > at.now), default=float("inf"))
+
+
+# ---- the plugin's files and the node's facts
+
+
+def install(at: Pass, node: NodeState) -> None:
+    """What the init container install-cni does when it runs: once a run."""
+    done = [
+        c.id
+        for c in node.runtime.containers.values()
+        if c.name == "install-cni" and c.state == "exited" and c.code == 0
+    ]
+    seen = seen_of(node)
+    if not done or done[-1] == seen.installed:
+        return
+    node.memory[MEMORY] = replace(seen, installed=done[-1])
+    for binary in ("calico", "calico-ipam", "install"):
+        put(at, node, f"{BIN_DIR}/{binary}", boot.BINARY)
+    put(at, node, calico_conf.KUBECONFIG, boot.kubeconfig(at.net, at.options, "calico-cni-plugin"))
+    put(at, node, calico_conf.CONFLIST, calico_conf.conflist(node.name, at.options.cni))
+
+
+def put(at: Pass, node: NodeState, path: str, text: str) -> None:
+    if at.net.boxes[node.name].files.get(path) != text:
+        at.changes.do(WriteFile(box=node.name, path=path, text=text))
+
+
+def begin(at: Pass, node: NodeState) -> None:
+    """calico-node's start: its files on the host, the pool, the node's annotations with its tunnel's address."""
+    put(at, node, calico_conf.NODENAME, node.name)
+    mode = calico_conf.mode(at.options.cni)
+    own = node_prefix(at, node.name)
+    link = calico_routes.uplink(at, node.name)
+    given = at.options.cni.mtu
+    mtu = given or (link.mtu if link is not None else 1500) - calico_conf.OVERHEAD[mode.tunnel]
+    put(at, node, calico_conf.MTU_FILE, str(mtu))
+    if at.store.get("IPPool", "", calico_conf.POOL_NAME) is None:
+        at.store.create(calico_conf.pool(at.options.cni), at.now)
+    values = {calico_conf.NODE_ADDRESS: str(own)} if own is not None else {}
+    if mode.tunnel:
+        values[calico_conf.TUNNEL_ADDRESS[mode.tunnel]] = text4(tunnel_address(at, node.name, mode.tunnel))
+    if mode.tunnel == "vxlan":
+        values[calico_conf.TUNNEL_MAC] = mac_text(calico_conf.tunnel_mac(node.name))
+    body = at.store.get("Node", "", node.name)
+    if body is None or values.items() <= (meta(body).get("annotations") or {}).items():
+        return
+
+    def annotate(new: Json) -> None:
+        new["metadata"]["annotations"] = {**(new["metadata"].get("annotations") or {}), **values}
+
+    at.store.change("Node", "", name_of(body), annotate)
+
+
+def node_prefix(at: Pass, name: str) -> Prefix | None:
+    """The node's address with its subnet's length, as IP autodetection finds it."""
+    address = boot.node_address(at.net, name)
+    for rows in at.net.spaces[name].addresses.values():
+        for row in rows:
+            if row.addr == address:
+                return Prefix(row.addr, row.length)
+    return None
+
+
+def tunnel_address(at: Pass, name: str, tunnel: str) -> int:
+    """The address of the node's tunnel device, taken from its first block (node/pkg/allocateip)."""
+    handle = f"{tunnel}-tunnel-addr-{name}"
+    found = calico_ipam.held(at.store, handle)
+    if found:
+        return found
+    why = {"node": name, "type": f"{tunnel}TunnelAddress"}
+    return calico_ipam.assign(at.store, name, at.options.cni.pod_cidr, handle, why, at.now)
+
+
+# ---- who speaks BGP
+
+
+def running_birds(at: Pass) -> frozenset[str]:
+    """The nodes on which a bird runs. Remembered as long as no op is made."""
+    held = at.cluster.memory.get("calico.birds")
+    if isinstance(held, tuple) and held[0] == len(at.changes.log):
+        found: frozenset[str] = held[1]
+        return found
+    found = frozenset(
+        name
+        for name in at.cluster.nodes
+        if any(p.args[:1] == ("bird",) and not p.stopped for p in at.net.boxes[name].procs.values())
+    )
+    at.cluster.memory["calico.birds"] = (len(at.changes.log), found)
+    return found
+
+
+def absent(at: Pass, node: NodeState, seen: Seen, birds: frozenset[str]) -> tuple[tuple[str, float], ...]:
+    """Peers that were there and are not: each with the moment since when."""
+    was = dict(seen.gone)
+    now_gone = (seen.birds | set(was)) - birds - {node.name}
+    return tuple((n, was.get(n, at.now)) for n in sorted(now_gone) if at.now < was.get(n, at.now) + GRACE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.fabric.machine import give_address, plug
 from engine.linux.addr import Prefix
@@ -38,6 +39,19 @@ def free_port(changes: Changes, switch: str, machine: str) -> Port:
     changes.do(AddLink(netns=switch, name=port, kind="physical"))
     changes.do(SetLink(netns=switch, name=port, up=True, master=BRIDGE))
     return switch, changes.net.spaces[switch].names[port]
+
+
+def reserve(changes: Changes, switch: str, machine: str, index: int) -> None:
+    """A port whose cable leads to a machine that sleeps: its NIC will have this ifindex."""
+    _, port = free_port(changes, switch, machine)
+    rows = changes.net.spaces[switch].links
+    rows[port] = replace(rows[port], peer=(machine, index))
+
+
+def release(changes: Changes, port: Port) -> None:
+    """The cable of a reserved port ends nowhere, so that a NIC can be plugged in."""
+    rows = changes.net.spaces[port[0]].links
+    rows[port[1]] = replace(rows[port[1]], peer=None)
 
 
 def join_lan(

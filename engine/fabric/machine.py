@@ -8,7 +8,6 @@ prefix 52:54:00, so that the same lab always has the same ones. A file that a pr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 from engine.linux.addr import Prefix, text4
 from engine.linux.ops import AddAddress, AddBox, AddLink, AddRoute, Changes, SetLink, WriteFile
@@ -63,10 +62,10 @@ def give_gateway(changes: Changes, machine: str, nic: str, gateway: int) -> None
     changes.do(AddRoute(netns=machine, dst=Prefix(0, 0), gateway=gateway, device=nic, proto="static"))
 
 
-def write_names(changes: Changes, machine: str, names: Iterable[tuple[str, int]], resolver: int) -> None:
-    """/etc/hosts with every machine of the lab, and /etc/resolv.conf (`resolver` 0: no nameserver line)."""
-    lines = ["127.0.0.1 localhost", f"127.0.1.1 {machine}", ""]
-    lines += [f"{text4(address)} {name}" for name, address in names]
-    changes.do(WriteFile(box=machine, path="/etc/hosts", text="\n".join(lines) + "\n"))
+def write_names(changes: Changes, machine: str, names: str, resolver: int) -> None:
+    """/etc/hosts with every machine of the lab (`names`, lines of it), and /etc/resolv.conf (`resolver` 0: no
+    nameserver line)."""
+    text = f"127.0.0.1 localhost\n127.0.1.1 {machine}\n\n{names}"
+    changes.do(WriteFile(box=machine, path="/etc/hosts", text=text))
     text = f"nameserver {text4(resolver)}\n" if resolver else ""
     changes.do(WriteFile(box=machine, path="/etc/resolv.conf", text=text))

@@ -11,14 +11,16 @@ Rules. All problems of one lab come in one InputError, each with its path. Only 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import field, replace
 
 from engine.errors import InputError, Problem
-from engine.fabric.lan import build_switch, join_lan
-from engine.fabric.machine import give_address, give_gateway, make_machine, plug, write_names
+from engine.fabric.lan import build_switch, join_lan, port_name, release, reserve
+from engine.fabric.machine import give_address, give_gateway, mac_for, make_machine, plug, write_names
 from engine.fabric.router import build_router, gateway_in
 from engine.linux.addr import Prefix, is_loopback, is_multicast, text4
+from engine.linux.asleep import Sleeper
+from engine.linux.net import Net
 from engine.linux.ops import Changes
 from engine.linux.rows import Port
 from engine.record import dataclass
@@ -236,28 +238,78 @@ def build_fabric(
     kind: str = "lan",
     where: str = "fabric.kind",
     mtu: int = 1500,
+    asleep: Collection[str] = (),
 ) -> Fabric:
-    """Build the machines and everything between them. Raises InputError before anything is changed."""
+    """Build the machines and everything between them. Raises InputError before anything is changed. Of machines that
+    are `asleep` only the switch's port is built (`sleeper` tells the rest, `wake` builds it); a machine with several
+    NICs does not sleep."""
     fabric = plan(machines, kind=kind, where=where)
+    places = _places(fabric)
+    asleep = {name for name in asleep if len(places[name]) == 1 and places[name][0][0].switch}
     for machine in fabric.machines:
-        make_machine(changes, machine.name, machine.role)
+        if machine.name not in asleep:
+            make_machine(changes, machine.name, machine.role)
     for segment in fabric.segments:
         if segment.switch:
             build_switch(changes, segment.switch)
     ends = _build_router(changes, fabric, mtu)
-    names = [(m.name, m.addresses[0].addr) for m in fabric.machines]
+    names = names_of(fabric)
     for machine in fabric.machines:
-        for segment, nic, rows in _places(fabric, machine):
+        if machine.name in asleep:
+            reserve(changes, places[machine.name][0][0].switch, machine.name, FIRST_NIC)
+            continue
+        for segment, nic, rows in places[machine.name]:
             if segment.switch:
                 join_lan(changes, segment.switch, machine.name, nic, rows, mtu=mtu)
             else:
                 plug(changes, machine.name, nic, ends[segment.subnet], mtu=mtu)
                 for address in rows:
                     give_address(changes, machine.name, nic, address)
-        first, nic, _ = _places(fabric, machine)[0]
+        first, nic, _ = places[machine.name][0]
         give_gateway(changes, machine.name, nic, first.gateway)
         write_names(changes, machine.name, names, first.gateway)
     return fabric
+
+
+#: the ifindex of a machine's first NIC, behind lo
+FIRST_NIC = 2
+
+
+def names_of(fabric: Fabric) -> str:
+    """The lines of /etc/hosts that all machines have."""
+    return "".join(f"{text4(m.addresses[0].addr)} {m.name}\n" for m in fabric.machines)
+
+
+def sleepers(net: Net, fabric: Fabric) -> dict[str, Sleeper]:
+    """The machines of a fabric that were not built, as the Net keeps them."""
+    out: dict[str, Sleeper] = {}
+    for segment in fabric.segments:
+        for name, nic, rows in segment.members:
+            if segment.switch and name not in net.boxes:
+                port = (segment.switch, net.spaces[segment.switch].names[port_name(name)])
+                out[name] = Sleeper(
+                    name=name, nic=nic, index=FIRST_NIC, mac=mac_for(name, nic),
+                    addresses=tuple(r.addr for r in rows), port=port,
+                )  # fmt: skip
+    return out
+
+
+def wake(changes: Changes, fabric: Fabric, sleeper: Sleeper, names: str, *, mtu: int = 1500) -> None:
+    """Build a machine that has slept, as `build_fabric` would have built it. `names` is `names_of(fabric)`."""
+    machine, gateway, rows = _first(fabric, sleeper)
+    make_machine(changes, machine.name, machine.role)
+    release(changes, sleeper.port)
+    plug(changes, machine.name, sleeper.nic, sleeper.port, mtu=mtu)
+    for address in rows:
+        give_address(changes, machine.name, sleeper.nic, address)
+    give_gateway(changes, machine.name, sleeper.nic, gateway)
+    write_names(changes, machine.name, names, gateway)
+
+
+def _first(fabric: Fabric, sleeper: Sleeper) -> tuple[Machine, int, tuple[Prefix, ...]]:
+    segment = next(s for s in fabric.segments if s.switch == sleeper.port[0])
+    machine = next(m for m in fabric.machines if m.name == sleeper.name)
+    return machine, segment.gateway, machine.addresses
 
 
 def _build_router(changes: Changes, fabric: Fabric, mtu: int) -> dict[Prefix, Port]:
@@ -276,12 +328,12 @@ def _build_router(changes: Changes, fabric: Fabric, mtu: int) -> dict[Prefix, Po
     return ends
 
 
-def _places(fabric: Fabric, machine: Machine) -> list[tuple[Segment, str, tuple[Prefix, ...]]]:
-    """A machine's (segment, NIC, addresses there), in the order of its NICs."""
-    found = [
-        (segment, nic, rows)
-        for segment in fabric.segments
-        for name, nic, rows in segment.members
-        if name == machine.name
-    ]
-    return sorted(found, key=lambda place: int(place[1][3:]))
+def _places(fabric: Fabric) -> dict[str, list[tuple[Segment, str, tuple[Prefix, ...]]]]:
+    """Each machine's (segment, NIC, addresses there), in the order of its NICs."""
+    found: dict[str, list[tuple[Segment, str, tuple[Prefix, ...]]]] = {m.name: [] for m in fabric.machines}
+    for segment in fabric.segments:
+        for name, nic, rows in segment.members:
+            found[name].append((segment, nic, rows))
+    for places in found.values():
+        places.sort(key=lambda place: int(place[1][3:]))
+    return found

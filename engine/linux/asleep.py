@@ -47,6 +47,9 @@ class Waker(Protocol):
     def wake(self, net: Net, sleeper: Sleeper) -> None:
         """Build the machine into a Net that does not list it as asleep any more."""
 
+    def holder(self, address: int) -> str:
+        """The machine behind which an address is that is not a NIC's (a pod's); "" when there is none."""
+
     def apart(self) -> Waker:
         """The waker of a copy of the Net whose other parts are not copied: what it learns stays with the copy."""
 
@@ -73,6 +76,16 @@ class Sleepers:
     def address(self, name: str) -> int:
         """The first address of a sleeping machine."""
         return self.machines[name].addresses[0]
+
+    def find(self, net: Net, address: int) -> None:
+        """Wake the machine that has an address, or behind which it is."""
+        for sleeper in self.machines.values():
+            if address in sleeper.addresses:
+                self.rouse(net, sleeper.name)
+                return
+        name = self.waker.holder(address)
+        if name in self.machines:
+            self.rouse(net, name)
 
     def rouse(self, net: Net, name: str) -> None:
         """Wake one machine."""

@@ -292,6 +292,8 @@ class Net:
 
     def owner_of(self, address: int) -> list[Netns]:
         """Namespaces that hold this address on a device other than lo."""
+        if self.asleep is not None:
+            self.asleep.find(self, address)
         return [
             ns
             for ns in self.spaces.values()

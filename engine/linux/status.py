@@ -49,6 +49,8 @@ def iflink(ns: Netns, link: Link) -> int | None:
 def carrier(net: Net, ns: Netns, link: Link) -> bool:
     """IFF_LOWER_UP's base: is there a signal? A bridge has one while a port is live, or before it ever had a port."""
     if link.kind in ("veth", "physical"):
+        if net.asleep is not None and link.peer is not None and link.peer[0] in net.asleep:
+            return link.up  # a sleeping machine's NIC is up
         peer = peer_of(net, link)
         return link.up and peer is not None and peer[1].up
     if link.kind in ("macvlan", "ipvlan"):

@@ -97,6 +97,8 @@ def store_images(node: NodeState, options: Options, clock: float) -> None:
         names.append(f"registry.k8s.io/pause:{kubeadm_pause(options)}")
     if node.options.control_plane:
         names += controlplane.images(options.kubernetes)
+    if options.proxy.mode != "none":
+        names.append(f"registry.k8s.io/kube-proxy:{options.version}")
     for image in names:
         node.runtime.store_image(registry.stored(image, clock))
 

@@ -106,7 +106,7 @@ def run(s: Sync, pod: Json, sandbox: Sandbox, container: Json, image: StoredImag
         s.event(pod, "Warning", "Failed", f"Error: {missing}", name, init=init)
         raise Wait("CreateContainerConfigError", missing)
     try:
-        what, listens = behaviour(s, container, image, env)
+        what, listens = behaviour(s, pod, container, image, env)
     except NotModelled as error:
         s.note(f"spec.containers[{name}]", pod, error)
         what, listens = Behaviour(args=(name,), program="sleep"), ()
@@ -185,13 +185,17 @@ def run_tool(s: Sync, pod: Json, row: Container, what: Behaviour) -> Container:
 
 
 def behaviour(
-    s: Sync, container: Json, image: StoredImage, env: dict[str, str]
+    s: Sync, pod: Json, container: Json, image: StoredImage, env: dict[str, str]
 ) -> tuple[Behaviour, tuple[tuple[str, int, int], ...]]:
     """What the command line does, and every port that opens as (proto, port, address): the program's own and those
     that the manifest declares, whatever the image (DESIGN section 5)."""
     component = controlplane.component(image.name)
     if component is not None:
         return component.behaviour(container), component.sockets(s.node_ip)
+    if image.name.rsplit("/", 1)[-1].startswith("kube-proxy:"):
+        from engine.kube.proxy import program
+
+        return program.behaviour(s, pod, container, env)
     declared = tuple(
         (str(p.get("protocol", "TCP")).lower(), int(p["containerPort"]))
         for p in container.get("ports") or ()

@@ -143,27 +143,29 @@ def planned(picture: Picture, settings: Settings, memo: Memo, old: Plan | None) 
     """The plan for a picture; `old` is one of the same node, from which what did not change is taken."""
     large = picture.endpoints > LARGE
     style = Style(masquerade_all=settings.masquerade_all, local=settings.local, large=large)
-    if old is None or old.settings != settings or old.style != style:
-        old = memo.plans.get(settings)
-        if old is not None and old.style != style:
-            old = None
-    elif old.serial != picture.serial and (other := memo.plans.get(settings)) is not None:
-        old = other if other.style == style and other.serial > old.serial else old
-    if old is not None and old.serial == picture.serial:
-        return old
-    changed = None if old is None else picture.changed(old.serial)
-    ports = dict(old.ports) if old is not None and changed is not None else {}
+    changed = None
+    for known in (old, memo.plans.get(settings)):
+        if known is None or known.settings != settings or known.style != style:
+            continue
+        if known.serial == picture.serial:
+            return known
+        if (found := picture.changed(known.serial)) is not None and (changed is None or len(found) < len(changed)):
+            old, changed = known, found
+    if changed is None:
+        old = None
+    ports = dict(old.ports) if old is not None else {}
     for key in picture.services if changed is None else changed:
         if key in picture.services:
-            rows = tuple(memo.of(p, settings, styled(p, settings, style)) for p in picture.services[key])
-            ports[key] = rows
+            ports[key] = tuple(
+                memo.of(p, settings, styled(p, settings, style)) for p in picture.services[key]
+            )
         else:
             ports.pop(key, None)
     rows = [row for key in picture.services for row in ports[key]]
     plan = Plan(
         serial=picture.serial, settings=settings, style=style, ports=ports,
-        filter=kept(old and old.filter, filter_chains(rows, settings)),
-        nat=kept(old and old.nat, nat_chains(rows, settings)),
+        filter=kept(old.filter if old is not None else None, filter_chains(rows, settings)),
+        nat=kept(old.nat if old is not None else None, nat_chains(rows, settings)),
     )  # fmt: skip
     memo.plans[settings] = plan
     return plan
@@ -315,8 +317,8 @@ def sync(
 
 
 def cleanup(changes: Changes, netns: str) -> list[str]:
-    """What a kube-proxy of a mode without iptables takes away when it starts (cleanupLeftoversForFamily): its jumps, its
-    chains, its canaries; kubelet's chain stays. The errors that it writes: a table whose chains others still go to
+    """What a kube-proxy of a mode without iptables takes away when it starts (cleanupLeftoversForFamily): jumps, chains
+    and canaries of this mode; kubelet's chain stays. The errors that it writes: a table whose chains others still go to
     stays whole."""
     xt = changes.net.spaces[netns].xt
     errors: list[str] = []

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import field
+from itertools import count
 from typing import Any
 
 from engine.kube.objects import Json, labels_of, meta, spec_of, status_of
 from engine.kube.proxy.model import Endpoint, ServicePort
+from engine.kube.proxy.topology import same_everywhere
 from engine.kube.store import Store
 from engine.linux.addr import Prefix, ip4
 from engine.record import dataclass
@@ -27,6 +29,8 @@ Key = tuple[str, str]
 PROXY_NAME = "service.kubernetes.io/service-proxy-name"
 HEADLESS = "service.kubernetes.io/headless"
 SERVICE_NAME = "kubernetes.io/service-name"
+#: Copies of a cluster go their own ways; no two Pictures of any of them have the same number.
+_SERIALS = count(1)
 #: Changes that a Picture still knows one by one; who has looked away for longer looks at everything.
 LOG = 256
 
@@ -34,8 +38,8 @@ LOG = 256
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """`services[namespace, name]` are a Service's ports with their endpoints; `slices` the names of a Service's
-    slices, `owner` a slice's Service. `version` is the store's; `serial` grows with each Picture that differs, and
-    `log` are the last changes as (serial, keys)."""
+    slices, `owner` a slice's Service. `version` is the store's; `serial` is nobody else's, and `log` are the last changes
+    as (serial, keys). `special` counts the Services for which it matters which node asks."""
 
     version: int = 0
     serial: int = 0
@@ -43,6 +47,7 @@ class Picture:
     slices: dict[Key, frozenset[str]] = field(default_factory=dict)
     owner: dict[Key, str] = field(default_factory=dict)
     endpoints: int = 0
+    special: int = 0
     log: tuple[tuple[int, frozenset[Key]], ...] = ()
 
     def ports(self) -> Iterator[ServicePort]:
@@ -51,12 +56,16 @@ class Picture:
             yield from ports
 
     def changed(self, serial: int) -> frozenset[Key] | None:
-        """The Services that differ from the Picture with `serial`; None when that is too long ago."""
+        """The Services that differ from the Picture with `serial`; None when this one did not come from it, or too long
+        ago."""
         if serial == self.serial:
             return frozenset()
-        if serial > self.serial or not self.log or self.log[0][0] > serial + 1:
-            return None
-        return frozenset().union(*(keys for at, keys in self.log if at > serial))
+        keys: set[Key] = set()
+        for when, some in reversed(self.log):
+            if when == serial:
+                return frozenset(keys)
+            keys |= some
+        return None
 
 
 def updated(old: Picture, store: Store) -> Picture:
@@ -72,7 +81,8 @@ def updated(old: Picture, store: Store) -> Picture:
         slices, owner = dict(slices), dict(owner)
         for key in sliced:
             touched |= _reslice(store, slices, owner, key)
-    services, total, changed = dict(old.services), old.endpoints, set()
+    services, total, special = dict(old.services), old.endpoints, old.special
+    changed: set[Key] = set()
     fresh = False
     for key in touched:
         before = services.get(key, ())
@@ -81,6 +91,7 @@ def updated(old: Picture, store: Store) -> Picture:
             continue
         changed.add(key)
         total += sum(len(p.endpoints) for p in after) - sum(len(p.endpoints) for p in before)
+        special += any(map(matters, after)) - any(map(matters, before))
         if after:
             fresh = fresh or key not in services
             services[key] = _kept(before, after)
@@ -88,17 +99,19 @@ def updated(old: Picture, store: Store) -> Picture:
             services.pop(key, None)
     if fresh:
         services = {key: services[key] for key in sorted(services)}
-    serial = old.serial + 1 if changed else old.serial
-    log = (*old.log, (serial, frozenset(changed)))[-LOG:] if changed else old.log
+    serial, log = old.serial, old.log
+    if changed:
+        serial = next(_SERIALS)
+        log = (*log, (serial, frozenset(changed)))[-LOG:]
     return Picture(
-        version=store.version,
-        serial=serial,
-        services=services,
-        slices=slices,
-        owner=owner,
-        endpoints=total,
-        log=log,
-    )
+        version=store.version, serial=serial, services=services, slices=slices, owner=owner, endpoints=total,
+        special=special, log=log,
+    )  # fmt: skip
+
+
+def matters(port: ServicePort) -> bool:
+    """Do a service port's rows depend on the node?"""
+    return bool(port.source_ranges) or not same_everywhere(port)
 
 
 def _kept(before: tuple[ServicePort, ...], after: tuple[ServicePort, ...]) -> tuple[ServicePort, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.errors import NotModelled
-from engine.kube import controlplane, imagepull, podenv, volumes
+from engine.kube import controlplane, imagepull, podenv, probes, stopping, volumes
 from engine.kube.containerd import KILLED, ContainerConfig
 from engine.kube.imagepull import BACKOFF_MAX, BACKOFF_START
 from engine.kube.node import Backoff
@@ -21,6 +21,7 @@ from engine.kube.runtime import Container, Sandbox, StoredImage
 from engine.kube.sync import Sync, Wait
 from engine.l7.behave import FOREVER, Behaviour, behave, command_line
 from engine.l7.images import find, user_of
+from engine.l7.serve import started
 
 #: A container that ran this long starts its back-off anew.
 BACKOFF_RESET = 600.0
@@ -47,13 +48,29 @@ def keep(
     row: Container | None = None
     for _ in range(STARTS):
         row = newest(s, sandbox, str(container["name"]))
-        if row is not None and row.state == "running":
+        if row is not None and row.state == "running" and not ended(s, pod, sandbox, container, row, policy):
             return row
+        row = newest(s, sandbox, str(container["name"]))
         if row is not None and (policy == "Never" or (policy == "OnFailure" and row.code == 0)):
             return row
         if not start(s, pod, sandbox, container, row, init=init):
             return None
     return row
+
+
+def ended(s: Sync, pod: Json, sandbox: Sandbox, container: Json, row: Container, policy: str) -> bool:
+    """Stop a running container whose liveness or startup probe has failed; True when it has ended."""
+    if row.id in s.node.stops:
+        return stopping.over(s, row)
+    kind = probes.failed(s.node.probes, str(meta(pod)["uid"]), row.name, row.id)
+    if not kind:
+        return False
+    message = f"Container {row.name} failed {kind} probe"
+    own = (container.get(f"{kind}Probe") or {}).get("terminationGracePeriodSeconds")
+    grace = spec_of(pod).get("terminationGracePeriodSeconds", 30) if own is None else own
+    message += ", will be restarted" if policy != "Never" else ""
+    stopping.begin(s, pod, container, sandbox, row, message, float(grace))
+    return stopping.over(s, row)
 
 
 def newest(s: Sync, sandbox: Sandbox, name: str) -> Container | None:
@@ -111,13 +128,18 @@ def run(s: Sync, pod: Json, sandbox: Sandbox, container: Json, image: StoredImag
         s.note(f"spec.containers[{name}]", pod, error)
         what, listens = Behaviour(args=(name,), program="sleep"), ()
     before = s.node.runtime.last(str(meta(pod)["uid"]), name)
+    settings = (
+        *podenv.process_config(pod, container, sandbox, image, env, what),
+        *((f"mount:{at}", source) for at, source in volumes.mounts(pod, container)),
+    )
+    try:
+        what, listens = started(s.cri.box, what, settings, listens)
+    except NotModelled as error:
+        s.note(f"spec.containers[{name}]", pod, error)
+        what, listens = Behaviour(args=what.args, program="sleep"), ()
     config = ContainerConfig(
         name=name, image=image, attempt=0 if before is None else before.attempt + 1, behaviour=what,
-        user=user(pod, container, image), listens=listens, init=init,
-        config=(
-            *podenv.process_config(pod, container, sandbox, image, env, what),
-            *((f"mount:{at}", source) for at, source in volumes.mounts(pod, container)),
-        ),
+        user=user(pod, container, image), listens=listens, init=init, config=settings,
     )  # fmt: skip
     s.event(pod, "Normal", "Created", said(s, "Created", name), name, init=init)
     row = s.cri.start_container(
@@ -132,6 +154,8 @@ def run(s: Sync, pod: Json, sandbox: Sandbox, container: Json, image: StoredImag
         s.node.runtime.containers[row.id] = row
         return
     s.event(pod, "Normal", "Started", said(s, "Started", name), name, init=init)
+    if row.state == "running" and not init:
+        row = stopping.post_start(s, pod, container, sandbox, row)
     if what.tool and row.state == "running":
         row = run_tool(s, pod, row, what)
     if row.state == "running" and row.ends <= s.now:

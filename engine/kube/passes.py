@@ -30,18 +30,19 @@ if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
 
 #: What the API server itself keeps true (default/kubernetes): sync(at).
-SERVER: tuple[str, ...] = ()
+SERVER: tuple[str, ...] = ("engine.kube.services.kubernetes",)
 #: What kube-controller-manager runs, in this order, after the workload controllers: sync(at).
 CONTROLLERS: tuple[str, ...] = (
+    "engine.kube.controllers.finalize",
     "engine.kube.controllers.garbage",
     "engine.kube.controllers.endpointslice",
     "engine.kube.controllers.endpoints",
     "engine.kube.controllers.mirroring",
 )
 #: What runs on a node: sync(at, node). Each looks itself whether its process runs there.
-AGENTS: tuple[str, ...] = ("engine.kube.cni.calico_node", "engine.kube.proxy.agent")
+AGENTS: tuple[str, ...] = ("engine.kube.cni.calico_node", "engine.kube.dns.watch", "engine.kube.proxy.agent")
 #: What a cluster is given on its first day besides kubeadm's own: objects(options) -> bodies.
-ADDONS: tuple[str, ...] = ("engine.kube.addons.kube_proxy", "engine.kube.addons.calico",)
+ADDONS: tuple[str, ...] = ("engine.kube.addons.kube_proxy", "engine.kube.addons.calico", "engine.kube.addons.coredns")
 
 
 @dataclass(slots=True, kw_only=True)

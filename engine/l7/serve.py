@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from engine.l7.behaviour import Behaviour
 from engine.linux.exchange import Answer, Delivery
+from engine.linux.rows import Box
 
 #: program name -> module with `answer(delivery) -> Answer`
 PROGRAMS = {
@@ -21,6 +23,23 @@ PROGRAMS = {
     "nameserver": "engine.l7.nameserver",
     "kube-proxy": "engine.l7.kube_proxy",
 }
+#: programs whose start depends on files that they see: program -> module with `start(box, behaviour, settings, listens)`
+STARTS = {"coredns": "engine.l7.dns.server"}
+
+#: (proto, port, address; 0 = any) of each socket
+Listens = tuple[tuple[str, int, int], ...]
+
+
+def started(
+    box: Box, what: Behaviour, settings: tuple[tuple[str, str], ...], listens: Listens
+) -> tuple[Behaviour, Listens]:
+    """What a program really does when it starts with these settings on a machine, and the sockets that it opens.
+    Raises NotModelled."""
+    module = STARTS.get(what.program)
+    if module is None:
+        return what, listens
+    found: tuple[Behaviour, Listens] = import_module(module).start(box, what, settings, listens)
+    return found
 
 
 def serve(delivery: Delivery) -> Answer:

@@ -16,10 +16,11 @@ from engine.lab import faults
 from engine.lab.describe import Description, HostSpec
 from engine.lab.reader import Node, Problems
 from engine.lab.source import Source
+from engine.linux.addr import text4
 from engine.linux.choose import Seeded
 from engine.linux.net import Net
-from engine.linux.ops import Advance, Listen, StartProc
-from engine.linux.rows import Socket
+from engine.linux.ops import Advance, Listen, StartProc, WriteFile
+from engine.linux.rows import Box, Socket
 from engine.say import Phrase, Said, plain
 from engine.shell.world import World
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: virtual seconds that a lab has lived when it opens: Pods are up, back-offs have begun
 SETTLING = 60.0
+#: a host that listens here is a name server
+DNS_PORT = 53
 
 SKIPPED = Phrase(en="{where}: {kind} {name}: {why}", ko="{where}: {kind} {name}: {why}")
 SKIPPED_MANY = Phrase(
@@ -48,6 +51,7 @@ def build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, .
     world = World(net=Net(), choose=Seeded(seed), lang=lang)
     _fabric(world, spec, problems)
     problems.raise_any()
+    _name_servers(world, spec.hosts)
     for host in spec.hosts:
         _listen(world, host)
         if host.docker is not None:
@@ -95,17 +99,47 @@ def _settle(world: World) -> None:
 
 
 def _listen(world: World, host: HostSpec) -> None:
-    """A program on each port of `listen`: http for tcp, echo for udp."""
+    """A program on each port of `listen`: http for tcp, echo for udp, a name server on port 53."""
     for proto, port in host.listen:
         program = "http" if proto == "tcp" else "echo"
-        args = ("python3", "-m", "http.server", str(port)) if proto == "tcp" else ("ncat", "-lu", str(port))
+        args: tuple[str, ...] = ("python3", "-m", "http.server", str(port))
+        if proto == "udp":
+            args = ("ncat", "-lu", str(port))
         box = world.net.boxes[host.name]
         pid = box.next_pid
-        config = (("hostname", host.name), ("body", f"{host.name}\n"))
+        config: tuple[tuple[str, str], ...] = (("hostname", host.name), ("body", f"{host.name}\n"))
+        if port == DNS_PORT:
+            program, args, config = "nameserver", ("named", "-g"), (("zone", _zone(world, host.name)),)
         world.do(StartProc(box=host.name, args=args, netns=host.name, program=program, config=config))
         state = "LISTEN" if proto == "tcp" else "UNCONN"
         socket = Socket(proto=proto, addr=0, port=port, pid=pid, state=state)
         world.do(Listen(netns=host.name, socket=socket))
+
+
+def _zone(world: World, server: str) -> str:
+    """What a lab's name server knows."""
+    from engine.l7.nameserver import zone
+
+    return zone([(box.name, _address(world, box.name)) for box in _machines(world)], _address(world, server))
+
+
+def _machines(world: World) -> list[Box]:
+    return [box for box in world.net.boxes.values() if box.role in ("node", "host")]
+
+
+def _address(world: World, machine: str) -> int:
+    """A machine's first address."""
+    ns = world.net.spaces[machine]
+    return next((a.addr for i in sorted(ns.addresses) for a in ns.addresses[i] if a.scope == "global"), 0)
+
+
+def _name_servers(world: World, hosts: tuple[HostSpec, ...]) -> None:
+    """The machines of a lab with name servers ask these instead of their router."""
+    servers = [h.name for h in hosts if any(port == DNS_PORT for _, port in h.listen)]
+    if servers:
+        text = "".join(f"nameserver {text4(_address(world, name))}\n" for name in servers)
+        for box in _machines(world):
+            world.do(WriteFile(box=box.name, path="/etc/resolv.conf", text=text))
 
 
 def _docker(world: World, machine: str, plan: Plan, problems: Problems) -> None:

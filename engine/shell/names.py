@@ -1,27 +1,31 @@
 """How a program at a place turns a name into an address: a literal, /etc/hosts, then the servers of /etc/resolv.conf.
 
-Theory. glibc asks files first, then DNS (nsswitch.conf: `hosts: files dns`). A name with fewer dots than `ndots` is
-tried with every search domain first. A server that does not answer costs 5 seconds a try, two tries each.
+Theory. The C library asks files first, then DNS (nsswitch.conf: `hosts: files dns`). What it asks, and in which order, is
+resolver.py; an image built on Alpine has musl, everything else here glibc.
 
 Rules. Every question is a real packet to a real socket; its legs belong to the journey of the command that asked.
-A DNS message is a Payload of protocol "dns": `A? NAME.` answered by `A ADDRESS ...`, `NXDOMAIN` or `NODATA`.
 """
 
 from __future__ import annotations
 
 from engine.errors import InputError, NotModelled
-from engine.l7.serve import serve
-from engine.linux.addr import ip4, text4
-from engine.linux.exchange import udp_call
+from engine.linux.addr import ip4
 from engine.linux.journey import Leg
-from engine.linux.packet import Payload
 from engine.record import dataclass
 from engine.shell.files import FileError
+from engine.shell.resolver import Resolver, Status, read_conf
 from engine.shell.tool import Context
 
-NOT_FOUND = "Name or service not known"
-AGAIN = "Temporary failure in name resolution"
-NO_DATA = "No address associated with hostname"
+#: gai_strerror of glibc and of musl
+WORDS = {
+    Status.NO_NAME: "Name or service not known", Status.AGAIN: "Temporary failure in name resolution",
+    Status.NO_DATA: "No address associated with hostname", Status.FAILED: "Non-recoverable failure in name resolution",
+    Status.LATE: "Temporary failure in name resolution",
+}  # fmt: skip
+MUSL_WORDS = {
+    Status.NO_NAME: "Name does not resolve", Status.AGAIN: "Try again",
+    Status.NO_DATA: "Name has no usable address", Status.FAILED: "Non-recoverable error", Status.LATE: "Try again",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class Found:
     error: str = ""
     legs: tuple[Leg, ...] = ()
     literal: bool = False
+    #: the caller's own time was over before the resolver's
+    late: bool = False
 
 
 #: 0.0.0.0 as a destination is this host
@@ -88,77 +94,46 @@ def name_of(ctx: Context, address: int) -> str:
     return next((names[0] for found, names in hosts(ctx) if found == address), "")
 
 
-def lookup(ctx: Context, name: str) -> Found:
+def musl(ctx: Context) -> bool:
+    """Is the place's C library musl (Alpine and what is built on it)?"""
+    return ctx.spot.tools is not None and "apk" in ctx.spot.tools
+
+
+def resolver(ctx: Context, *, who: str = "client", within: float = 0.0) -> Resolver:
+    """The resolver of this place, with its /etc/resolv.conf. `within` seconds its caller waits, 0 = for ever."""
+    return Resolver(
+        net=ctx.net, netns=ctx.spot.netns, choose=ctx.world.choose, conf=read_conf(_file(ctx, "/etc/resolv.conf")),
+        musl=musl(ctx), who=who, deadline=ctx.net.clock + within if within else float("inf"),
+    )  # fmt: skip
+
+
+def in_hosts(ctx: Context, name: str) -> int:
+    """The address that /etc/hosts has for a name, 0 = none."""
+    lowered = name.lower().rstrip(".")
+    for address, names in hosts(ctx):
+        if lowered in (n.lower() for n in names):
+            return address
+    return LOOPBACK if lowered == "localhost" else 0
+
+
+def lookup(ctx: Context, name: str, *, who: str = "client", within: float = 0.0) -> Found:
     """The address of a name or a literal. Raises NotModelled for IPv6 literals."""
     number = aton(name)
     if number is not None:
         return Found(address=number or LOOPBACK, literal=True)
     if ":" in name:
         raise NotModelled(f"IPv6 ({name})")
-    lowered = name.lower().rstrip(".")
-    if not lowered or any(c.isspace() for c in name):
-        return Found(error=NOT_FOUND)
-    for address, names in hosts(ctx):
-        if lowered in (n.lower() for n in names):
-            return Found(address=address)
-    if lowered == "localhost":
-        return Found(address=ip4("127.0.0.1"))
-    return _dns(ctx, name)
+    if not name.rstrip(".") or any(c.isspace() for c in name):
+        return Found(error=eai(Status.NO_NAME, musl(ctx)))
+    if address := in_hosts(ctx, name):
+        return Found(address=address)
+    found = resolver(ctx, who=who, within=within).search(name)
+    if found.status is Status.FOUND and found.address:
+        return Found(address=found.address, legs=found.legs)
+    status = Status.NO_DATA if found.status is Status.FOUND else found.status
+    return Found(error=eai(status, musl(ctx)), legs=found.legs, late=status is Status.LATE)
 
 
-def _dns(ctx: Context, name: str) -> Found:
-    servers, search, ndots = _resolv(_file(ctx, "/etc/resolv.conf"))
-    names = [name.rstrip(".") + "."]
-    if not name.endswith("."):
-        tried = [f"{name}.{domain.rstrip('.')}." for domain in search]
-        names = [*tried, *names] if name.count(".") < ndots else [*names, *tried]
-    legs: list[Leg] = []
-    error = AGAIN if not servers else NOT_FOUND
-    for query in names:
-        text, asked = _ask(ctx, servers, query)
-        legs += asked
-        if text is None:
-            return Found(error=AGAIN, legs=tuple(legs))
-        word, _, rest = text.partition(" ")
-        if word == "A" and rest:
-            return Found(address=ip4(rest.split()[0]), legs=tuple(legs))
-        if word == "NODATA":
-            error = NO_DATA
-        elif word != "NXDOMAIN":
-            return Found(error=AGAIN, legs=tuple(legs))
-    return Found(error=error, legs=tuple(legs))
-
-
-def _ask(ctx: Context, servers: list[int], query: str) -> tuple[str | None, list[Leg]]:
-    """One question to the servers, in turn, twice; (the answer's text or None, the legs)."""
-    legs: list[Leg] = []
-    question = Payload(protocol="dns", text=f"A? {query}", size=12 + len(query) + 1 + 4)
-    for _ in range(2):
-        for server in servers:
-            call = udp_call(
-                ctx.net, ctx.spot.netns, server, 53, choose=ctx.world.choose, request=question, timeout=5.0,
-                serve=serve,
-                purpose=f"DNS {query} at {text4(server)}",
-            )  # fmt: skip
-            legs += call.legs
-            if call.response is not None and call.response.protocol == "dns":
-                return call.response.text, legs
-    return None, legs
-
-
-def _resolv(text: str) -> tuple[list[int], list[str], int]:
-    """(name servers, search domains, ndots) of a resolv.conf; at most three servers, as glibc."""
-    servers: list[int] = []
-    search: list[str] = []
-    ndots = 1
-    for line in text.splitlines():
-        words = line.split("#")[0].split()
-        if words[:1] == ["nameserver"] and len(words) > 1 and is_address(words[1]):
-            servers.append(ip4(words[1]))
-        elif words[:1] in (["search"], ["domain"]):
-            search = words[1:]
-        elif words[:1] == ["options"]:
-            for word in words[1:]:
-                if word.startswith("ndots:") and word[6:].isdigit():
-                    ndots = int(word[6:])
-    return servers[:3], search, ndots
+def eai(status: Status, musl: bool) -> str:
+    """gai_strerror of the C library."""
+    return (MUSL_WORDS if musl else WORDS)[status]

@@ -136,7 +136,7 @@ def test_an_internal_network_leads_nowhere() -> None:
 def test_docker_answers_names_of_a_user_defined_network() -> None:
     from engine.l7.serve import serve
     from engine.linux.exchange import udp_call
-    from engine.linux.packet import Payload
+    from engine.linux.wire import dns
 
     lab = Lab(
         {
@@ -150,7 +150,7 @@ def test_docker_answers_names_of_a_user_defined_network() -> None:
     )
 
     def ask(container: str, name: str) -> str:
-        question = Payload(protocol="dns", text=f"A? {name}.", size=40)
+        question = dns.Message(name=f"{name}.").payload()
         call = udp_call(
             lab.net,
             lab.netns(container),
@@ -160,10 +160,13 @@ def test_docker_answers_names_of_a_user_defined_network() -> None:
             request=question,
             serve=serve,
         )
-        return call.response.text if call.response is not None else call.error
+        answer = dns.of(call.response)
+        if answer is None:
+            return call.error
+        return answer.answers[0].data if answer.answers else answer.rcode
 
     db = lab.address("db")
-    assert [ask("app", n) for n in ("db", "store", "db.shop", "DB")] == [f"A {db}"] * 4
+    assert [ask("app", n) for n in ("db", "store", "db.shop", "DB")] == [db] * 4
     assert ask("app", "nobody") == "SERVFAIL", "the host's server does not answer"
     assert ask("old", "db") == "ECONNREFUSED", "the default bridge has no name service"
     lab.daemon.stop(lab.changes, "db")

@@ -36,6 +36,8 @@ from engine.linux.wire.dns import PLAIN_SIZE, Message
 from engine.record import dataclass
 
 CONFIG = "config"
+#: (proto, port, address; 0 = any) of each socket
+Listens = tuple[tuple[str, int, int], ...]
 
 
 # ---- a process' files and memory
@@ -95,16 +97,22 @@ def banner(config: Config, version: str) -> tuple[str, ...]:
     return (*lines, f"CoreDNS-{version}", "linux/amd64, go1.25.2, 1db4568")
 
 
-def start(box: Box, what: Behaviour, settings: Sequence[tuple[str, str]]) -> Behaviour:
+def start(
+    box: Box, what: Behaviour, settings: Sequence[tuple[str, str]], listens: Listens
+) -> tuple[Behaviour, Listens]:
     """What really happens when this program starts with the files that it sees: its sockets and its first lines, or
     its end with code 1 and the error."""
     config = {**dict(what.config), **dict(settings)}
     try:
         found = read_config(box, config)
     except CorefileError as error:
-        return Behaviour(args=what.args, seconds=0, code=1, log=(str(error),), stream="stderr")
-    listens = tuple(dict.fromkeys((proto, port) for proto, port, _ in found.listens()))
-    return replace(what, listens=listens, log=banner(found, config.get("version", "1.13.1")))
+        log = (str(error),)
+        return Behaviour(args=what.args, seconds=0, code=1, log=log, stream="stderr"), ()
+    version = config.get("image", "").rpartition(":")[2].lstrip("v")
+    number = version if version[:1].isdigit() else "1.13.1"
+    opened = found.listens()
+    pairs = tuple((proto, port) for proto, port, _ in opened)
+    return replace(what, listens=pairs, log=banner(found, number)), opened
 
 
 # ---- questions

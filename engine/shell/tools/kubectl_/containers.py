@@ -121,7 +121,7 @@ def logs(ctx: Context, argv: list[str]) -> Out:
 
 def log_of(client: Client, line: Line, pod: Json, name: str) -> str:
     row = run_of(client, pod, name, previous=line.on("previous"))
-    lines = list(row.log)
+    lines = [*row.log, *written(client, pod, row)]
     tail = line.get("tail", "10" if line.get("selector") else "-1")
     if not tail.lstrip("-").isdigit():
         raise Fail(
@@ -134,6 +134,13 @@ def log_of(client: Client, line: Line, pod: Json, name: str) -> str:
     if line.on("timestamps"):
         head += f"{nano_stamp(row.started)} "
     return "".join(f"{head}{x}\n" for x in lines)
+
+
+def written(client: Client, pod: Json, row: Container) -> tuple[str, ...]:
+    """What the running program has written since its start."""
+    box = client.cluster.nodes and client.ctx.net.boxes.get(on_node(pod))
+    log = box.memory.get(row.pid, {}).get("log") if box and row.state == "running" else None
+    return log if isinstance(log, tuple) else ()
 
 
 def run_of(client: Client, pod: Json, name: str, *, previous: bool) -> Container:

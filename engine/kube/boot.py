@@ -28,6 +28,8 @@ BINARY = "\x7fELF\x02\x01\x01\n"
 
 def node_address(net: Net, name: str) -> int:
     """The address that kubelet registers: the first global one on the lowest NIC. 0 when there is none."""
+    if net.asleep is not None and name in net.asleep:
+        return net.asleep.address(name)
     ns = net.spaces[name]
     for index in sorted(ns.links):
         if ns.links[index].kind == "physical":
@@ -74,7 +76,45 @@ def prepare(changes: Changes, node: NodeState, options: Options, clock: float) -
         for file, text in texts.items():
             write(f"{controlplane.MANIFESTS}/{file}", text)
         write("/etc/kubernetes/admin.conf", kubeconfig(changes.net, options, "kubernetes-admin"))
+        for file, user in controlplane.CONFS.items():
+            write(f"/etc/kubernetes/{file}", kubeconfig(changes.net, options, user))
+        for file in controlplane.CERTIFICATES:
+            write(f"{controlplane.PKI}/{file}", certificate(file))
+        changes.do(MakeFolder(box=name, path="/var/lib/etcd"))
+    else:
+        write(f"{controlplane.PKI}/ca.crt", certificate("ca.crt"))
+    write("/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", KUBELET_DROP_IN)
+    for program in ("kubelet", "kubeadm", "kubectl", "containerd", "crictl"):
+        write(f"/usr/bin/{program}", BINARY)
     store_images(node, options, clock)
+
+
+def certificate(name: str) -> str:
+    """What stands in for a certificate or a key: its name between the lines that everybody knows."""
+    kind = (
+        "CERTIFICATE"
+        if name.endswith(".crt")
+        else "PUBLIC KEY"
+        if name.endswith(".pub")
+        else "RSA PRIVATE KEY"
+    )
+    return f"-----BEGIN {kind}-----\n({name} of this lab)\n-----END {kind}-----\n"
+
+
+#: as the kubeadm package installs it
+KUBELET_DROP_IN = """\
+# Note: This dropin only works with kubeadm and kubelet v1.11+
+[Service]
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+# This is a file that "kubeadm init" and "kubeadm join" generates at runtime, populating the KUBELET_KUBEADM_ARGS variable dynamically
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+# This is a file that the user can use for overrides of the kubelet args as a last resort. Preferably, the user should use
+# the .NodeRegistration.KubeletExtraArgs object in the configuration files instead. KUBELET_EXTRA_ARGS should be sourced from this file.
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=
+ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+"""  # noqa: E501
 
 
 def plugin_masquerades(options: Options) -> bool:
@@ -104,20 +144,22 @@ def store_images(node: NodeState, options: Options, clock: float) -> None:
 
 
 def static_routes(changes: Changes, nodes: dict[str, NodeState], options: Options) -> None:
-    """A route to every other node's Pods, as an administrator without a routing CNI adds them."""
+    """A route to every other node's Pods, as an administrator without a routing CNI adds them, on all nodes."""
+    for node in nodes.values():
+        if node.dream is None:
+            routes_of(changes, node, nodes, options)
+
+
+def routes_of(changes: Changes, node: NodeState, nodes: dict[str, NodeState], options: Options) -> None:
+    """The same on one node."""
     if options.cni.name != "bridge" or not options.cni.routes:
         return
-    addresses = {n: node_address(changes.net, n) for n in nodes}
-    for name in nodes:
-        for other, state in nodes.items():
-            if other != name and addresses[other] and reaches(changes.net, name, addresses[other]):
-                changes.do(AddRoute(netns=name, dst=state.pod_cidr, gateway=addresses[other]))
-
-
-def reaches(net: Net, name: str, address: int) -> bool:
-    """Is the address in a subnet of this node, so that it can be a gateway?"""
-    ns = net.spaces[name]
-    return any(address in Prefix(a.addr, a.length).network for rows in ns.addresses.values() for a in rows)
+    name, net = node.name, changes.net
+    subnets = [Prefix(a.addr, a.length).network for rows in net.spaces[name].addresses.values() for a in rows]
+    for other, state in nodes.items():
+        address = node_address(net, other) if other != name else 0
+        if address and any(address in subnet for subnet in subnets):
+            changes.do(AddRoute(netns=name, dst=state.pod_cidr, gateway=address))
 
 
 SYSCTL_FILE = """\

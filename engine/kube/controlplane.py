@@ -1,7 +1,8 @@
 """The control plane's static pods as kubeadm writes them, and what its programs listen on.
 
 Theory. kubelet reads /etc/kubernetes/manifests and runs what stands there without any API server; the API server
-is one of these pods. While its container does not run, nothing of the cluster can be read or changed.
+is one of these pods. While its container does not run, nothing of the cluster can be read or changed. kubeadm's probes
+of these pods are left out.
 Sources: kubeadm app/phases/{controlplane,etcd}; facts 20 for the ports.
 """
 
@@ -63,47 +64,104 @@ def images(kubernetes: str) -> tuple[str, ...]:
     return (*rows, f"registry.k8s.io/etcd:{ETCD_TAGS.get(kubernetes, '3.6.6-0')}")
 
 
+PKI = "/etc/kubernetes/pki"
+#: what kubeadm puts below PKI on a control-plane node (facts 20 section 6)
+CERTIFICATES: tuple[str, ...] = (
+    *(f"{name}.{end}" for name in (
+        "apiserver", "apiserver-etcd-client", "apiserver-kubelet-client", "ca", "etcd/ca", "etcd/healthcheck-client",
+        "etcd/peer", "etcd/server", "front-proxy-ca", "front-proxy-client",
+    ) for end in ("crt", "key")),
+    "sa.key", "sa.pub",
+)  # fmt: skip
+CONFS = {
+    "controller-manager.conf": "system:kube-controller-manager",
+    "scheduler.conf": "system:kube-scheduler",
+    "super-admin.conf": "kubernetes-super-admin",
+}
+
+
 def static_pods(node: str, address: int, kubernetes: str, pod_cidr: str, service_cidr: str) -> dict[str, str]:
-    """File name -> YAML text of a kubeadm control plane's manifests."""
+    """File name -> YAML text of a kubeadm control plane's manifests (app/phases/{controlplane,etcd}, 1.35)."""
     ip = text4(address)
     api, manager, scheduler, etcd = images(kubernetes)
-    pki = "/etc/kubernetes/pki"
+    newer = int(kubernetes.split(".")[1]) >= 34
+    corrupt = (
+        "--feature-gates=InitialCorruptCheck=true" if newer else "--experimental-initial-corrupt-check=true"
+    )
+    notify = (
+        "--watch-progress-notify-interval=5s" if newer else "--experimental-watch-progress-notify-interval=5s"
+    )
+    certs = (("ca-certs", "/etc/ssl/certs"), ("k8s-certs", PKI))
+    conf = "/etc/kubernetes"
     return {
         "etcd.yaml": _pod("etcd", etcd, [
-            "etcd", f"--advertise-client-urls=https://{ip}:2379", f"--cert-file={pki}/etcd/server.crt",
-            "--client-cert-auth=true", "--data-dir=/var/lib/etcd", f"--initial-advertise-peer-urls=https://{ip}:2380",
-            f"--initial-cluster={node}=https://{ip}:2380", f"--key-file={pki}/etcd/server.key",
-            f"--listen-client-urls=https://127.0.0.1:2379,https://{ip}:2379",
+            "etcd", f"--advertise-client-urls=https://{ip}:2379", f"--cert-file={PKI}/etcd/server.crt",
+            "--client-cert-auth=true", "--data-dir=/var/lib/etcd", corrupt,
+            f"--initial-advertise-peer-urls=https://{ip}:2380", f"--initial-cluster={node}=https://{ip}:2380",
+            f"--key-file={PKI}/etcd/server.key", f"--listen-client-urls=https://127.0.0.1:2379,https://{ip}:2379",
             "--listen-metrics-urls=http://127.0.0.1:2381", f"--listen-peer-urls=https://{ip}:2380", f"--name={node}",
-            f"--trusted-ca-file={pki}/etcd/ca.crt",
-        ]),
+            f"--peer-cert-file={PKI}/etcd/peer.crt", "--peer-client-cert-auth=true",
+            f"--peer-key-file={PKI}/etcd/peer.key", f"--peer-trusted-ca-file={PKI}/etcd/ca.crt",
+            "--snapshot-count=10000", f"--trusted-ca-file={PKI}/etcd/ca.crt", notify,
+        ], f"kubeadm.kubernetes.io/etcd.advertise-client-urls: https://{ip}:2379",
+            (("etcd-data", "/var/lib/etcd"), ("etcd-certs", f"{PKI}/etcd"))),
         "kube-apiserver.yaml": _pod("kube-apiserver", api, [
             "kube-apiserver", f"--advertise-address={ip}", "--allow-privileged=true", "--authorization-mode=Node,RBAC",
-            f"--client-ca-file={pki}/ca.crt", "--enable-admission-plugins=NodeRestriction",
-            "--enable-bootstrap-token-auth=true", "--etcd-servers=https://127.0.0.1:2379", "--secure-port=6443",
-            f"--service-cluster-ip-range={service_cidr}", f"--tls-cert-file={pki}/apiserver.crt",
-            f"--tls-private-key-file={pki}/apiserver.key",
-        ]),
+            f"--client-ca-file={PKI}/ca.crt", "--enable-admission-plugins=NodeRestriction",
+            "--enable-bootstrap-token-auth=true", f"--etcd-cafile={PKI}/etcd/ca.crt",
+            f"--etcd-certfile={PKI}/apiserver-etcd-client.crt", f"--etcd-keyfile={PKI}/apiserver-etcd-client.key",
+            "--etcd-servers=https://127.0.0.1:2379",
+            f"--kubelet-client-certificate={PKI}/apiserver-kubelet-client.crt",
+            f"--kubelet-client-key={PKI}/apiserver-kubelet-client.key",
+            "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
+            f"--proxy-client-cert-file={PKI}/front-proxy-client.crt",
+            f"--proxy-client-key-file={PKI}/front-proxy-client.key",
+            "--requestheader-allowed-names=front-proxy-client",
+            f"--requestheader-client-ca-file={PKI}/front-proxy-ca.crt",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-", "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-username-headers=X-Remote-User", "--secure-port=6443",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            f"--service-account-key-file={PKI}/sa.pub", f"--service-account-signing-key-file={PKI}/sa.key",
+            f"--service-cluster-ip-range={service_cidr}", f"--tls-cert-file={PKI}/apiserver.crt",
+            f"--tls-private-key-file={PKI}/apiserver.key",
+        ], f"kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint: {ip}:6443", certs),
         "kube-controller-manager.yaml": _pod("kube-controller-manager", manager, [
-            "kube-controller-manager", "--allocate-node-cidrs=true", "--bind-address=127.0.0.1",
-            f"--cluster-cidr={pod_cidr}", "--cluster-name=kubernetes", "--controllers=*,bootstrapsigner,tokencleaner",
-            "--kubeconfig=/etc/kubernetes/controller-manager.conf", "--leader-elect=true",
+            "kube-controller-manager", "--allocate-node-cidrs=true",
+            f"--authentication-kubeconfig={conf}/controller-manager.conf",
+            f"--authorization-kubeconfig={conf}/controller-manager.conf", "--bind-address=127.0.0.1",
+            f"--client-ca-file={PKI}/ca.crt", f"--cluster-cidr={pod_cidr}", "--cluster-name=kubernetes",
+            f"--cluster-signing-cert-file={PKI}/ca.crt", f"--cluster-signing-key-file={PKI}/ca.key",
+            "--controllers=*,bootstrapsigner,tokencleaner", f"--kubeconfig={conf}/controller-manager.conf",
+            "--leader-elect=true", f"--requestheader-client-ca-file={PKI}/front-proxy-ca.crt",
+            f"--root-ca-file={PKI}/ca.crt", f"--service-account-private-key-file={PKI}/sa.key",
             f"--service-cluster-ip-range={service_cidr}", "--use-service-account-credentials=true",
-        ]),
+        ], "", (*certs, ("kubeconfig", f"{conf}/controller-manager.conf"))),
         "kube-scheduler.yaml": _pod("kube-scheduler", scheduler, [
-            "kube-scheduler", "--bind-address=127.0.0.1", "--kubeconfig=/etc/kubernetes/scheduler.conf",
-            "--leader-elect=true",
-        ]),
+            "kube-scheduler", f"--authentication-kubeconfig={conf}/scheduler.conf",
+            f"--authorization-kubeconfig={conf}/scheduler.conf", "--bind-address=127.0.0.1",
+            f"--kubeconfig={conf}/scheduler.conf", "--leader-elect=true",
+        ], "", (("kubeconfig", f"{conf}/scheduler.conf"),)),
     }  # fmt: skip
 
 
-def _pod(name: str, image: str, command: list[str]) -> str:
+CPU = {"etcd": "100m", "kube-apiserver": "250m", "kube-controller-manager": "200m", "kube-scheduler": "100m"}
+
+
+def _pod(name: str, image: str, command: list[str], note: str, mounts: tuple[tuple[str, str], ...]) -> str:
     words = "\n".join(f"    - {w}" for w in command)
+    annotations = f"  annotations:\n    {note}\n" if note else ""
+    memory = "\n        memory: 100Mi" if name == "etcd" else ""
+    mounted = volumes = ""
+    for volume, path in mounts:
+        only = "" if volume.startswith("etcd") else "      readOnly: true\n"
+        mounted += f"    - mountPath: {path}\n      name: {volume}\n{only}"
+        kind = "FileOrCreate" if path.endswith(".conf") else "DirectoryOrCreate"
+        volumes += f"  - hostPath:\n      path: {path}\n      type: {kind}\n    name: {volume}\n"
     return f"""\
 apiVersion: v1
 kind: Pod
 metadata:
-  labels:
+{annotations}  labels:
     component: {name}
     tier: control-plane
   name: {name}
@@ -115,10 +173,15 @@ spec:
     image: {image}
     imagePullPolicy: IfNotPresent
     name: {name}
-  hostNetwork: true
+    resources:
+      requests:
+        cpu: {CPU[name]}{memory}
+    volumeMounts:
+{mounted}  hostNetwork: true
   priority: 2000001000
   priorityClassName: system-node-critical
   securityContext:
     seccompProfile:
       type: RuntimeDefault
-"""
+  volumes:
+{volumes}"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from engine.errors import EngineError
-from engine.kube import boot, manifests, masqagent, validate
+from engine.kube import boot, manifests, masqagent, units, validate
 from engine.kube.clock import nano_stamp
 from engine.kube.containerd import Containerd
 from engine.kube.ids import Ids
@@ -39,6 +39,9 @@ def daemons(changes: Changes, node: NodeState, cri: Containerd, now: float) -> N
     box = changes.net.boxes[node.name]
     for unit, (args, sockets) in UNITS.items():
         if unit == "ip-masq-agent" and masqagent.CONFIG not in box.files:
+            continue
+        if unit in units.of(node, units.STOPPED):
+            node.procs.pop(unit, None)
             continue
         if unit == "kubelet" and node.runtime.problem:
             continue
@@ -112,7 +115,12 @@ def static_pod(text: str, node: str, ids: Ids) -> Json | None:
 
 def client_files(changes: Changes, options: Options) -> None:
     """kubectl's configuration, for the administrator on every machine of the lab that is not a switch or router."""
-    text = boot.kubeconfig(changes.net, options, "kubernetes-admin")
-    for box in changes.net.boxes.values():
+    for box in list(changes.net.boxes.values()):
         if box.role in ("node", "host"):
-            changes.do(WriteFile(box=box.name, path="/root/.kube/config", text=text))
+            client_file(changes, box.name, options)
+
+
+def client_file(changes: Changes, box: str, options: Options) -> None:
+    """The same on one machine."""
+    text = boot.kubeconfig(changes.net, options, "kubernetes-admin")
+    changes.do(WriteFile(box=box, path="/root/.kube/config", text=text))

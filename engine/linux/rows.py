@@ -170,7 +170,7 @@ class Socket:
     `state` LISTEN or UNCONN as ss prints. `backlog` is what listen(2) was given, at most somaxconn: one more than that
     may wait for accept(2). `device` = SO_BINDTODEVICE; `reuseport` = SO_REUSEPORT: such sockets share a port and the
     packets' hash picks one; `transparent` = IP_TRANSPARENT: it may be bound to, and answer from, an address that is
-    not this machine's (TPROXY)."""
+    not this machine's (TPROXY). An established socket (ESTAB), which only the tools show, has its `peer`."""
 
     proto: str
     addr: int
@@ -182,6 +182,7 @@ class Socket:
     device: str = ""
     reuseport: bool = False
     transparent: bool = False
+    peer: tuple[int, int] = (0, 0)
 
 
 NAMESPACE_TYPES = ("mnt", "uts", "ipc", "pid", "net", "user", "cgroup", "time")

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.linux.choose import Choose, Seeded
 from engine.linux.journey import Journey, Leg, StepKind, Walk
-from engine.linux.net import Net
+from engine.linux.net import Net, Netns
 from engine.linux.ops import Op
 from engine.linux.ops.base import Changes
 from engine.linux.packet import Packet
+from engine.linux.rows import Socket
 from engine.record import dataclass
 
 if TYPE_CHECKING:
@@ -113,6 +114,14 @@ class World:
         from engine.shell.place import places
 
         return places(self)
+
+    def standing(self, ns: Netns) -> list[Socket]:
+        """The connections that the cluster's own programs keep open in a namespace."""
+        if self.cluster is None:
+            return []
+        from engine.kube.connections import standing
+
+        return standing(self.cluster, self.net, ns)
 
     # ---- taps
 

@@ -41,10 +41,12 @@ class Shown:
     limit: int = -1
 
 
-def listed(net: Net, ns: Netns) -> list[Shown]:
-    """All sockets of a namespace, udp first, each by port and address; the kernel's own for its tunnels too."""
+def listed(net: Net, ns: Netns, standing: Sequence[Socket] = ()) -> list[Shown]:
+    """All sockets of a namespace, udp first, each by port and address; the kernel's own for its tunnels too, and
+    `standing` connections that programs keep open, behind those that listen."""
     procs = net.boxes[ns.box].procs
-    rows = sorted([*ns.sockets, *kernel_sockets(ns)], key=lambda s: (s.proto != "udp", s.port, s.addr))
+    everything = [*ns.sockets, *kernel_sockets(ns), *standing]
+    rows = sorted(everything, key=lambda s: (s.proto != "udp", s.state == "ESTAB", s.port, s.addr, s.peer))
     return [
         Shown(
             socket=s, procs=tuple(p for p in [procs.get(s.pid)] if p is not None),
@@ -83,8 +85,11 @@ def cells(row: Shown, *, numeric: bool, processes: bool) -> list[str]:
     )
     local = f"{text4(s.addr)}%{s.device}:" if s.device else f"{text4(s.addr)}:"
     held = users(row) if processes else ""
+    peer, far = "0.0.0.0:", "*"
+    if s.peer[1]:
+        peer, far = f"{text4(s.peer[0])}:", str(s.peer[1]) if numeric else service(s.peer[1], s.proto)
     return [
-        s.proto, s.state, f"{inside:<6}", f"{queue:<6}", local, port_text(s, numeric), "0.0.0.0:", "*",
+        s.proto, s.state, f"{inside:<6}", f"{queue:<6}", local, port_text(s, numeric), peer, far,
         f" {held}" if held else "",
     ]  # fmt: skip
 
@@ -177,8 +182,12 @@ def netstat_line(row: Shown, *, numeric: bool, programs: bool) -> str:
     if not numeric and s.addr == 0x7F000001:
         host = "localhost"
     local = f"{host}:{port_text(s, numeric)}"
-    state = s.state if s.proto == "tcp" else ""
-    line = f"{s.proto:<4} {row.waiting:>7} {0:>6} {local:<23} {'0.0.0.0:*':<23} {state:<11}"
+    state = {"ESTAB": "ESTABLISHED"}.get(s.state, s.state) if s.proto == "tcp" else ""
+    peer = "0.0.0.0:*"
+    if s.peer[1]:
+        name = "localhost" if not numeric and s.peer[0] == 0x7F000001 else text4(s.peer[0])
+        peer = f"{name}:{s.peer[1] if numeric else service(s.peer[1], s.proto)}"
+    line = f"{s.proto:<4} {row.waiting:>7} {0:>6} {local:<23} {peer:<23} {state:<11}"
     if programs:
         name = "-"
         if row.procs:

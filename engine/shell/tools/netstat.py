@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.errors import NotModelled
 from engine.linux.net import Net
+from engine.linux.rows import Socket
 from engine.linux.status import carrier, kind_flags, running
 from engine.linux.text.socket import listed, netstat_line
 from engine.say import Phrase
@@ -20,8 +23,8 @@ LETTERS = (
 )  # fmt: skip
 
 
-def table(net: Net, netns: str, argv: list[str]) -> str:
-    """What `netstat ARGV...` prints. Raises Fail, NotModelled."""
+def table(net: Net, netns: str, argv: list[str], standing: Sequence[Socket] = ()) -> str:
+    """What `netstat ARGV...` prints; `standing` are the open connections. Raises Fail, NotModelled."""
     parsed = TOOL.parse(argv)
     if "-h" in parsed:
         raise Fail("", 3, USAGE["netstat"])
@@ -47,7 +50,9 @@ def table(net: Net, netns: str, argv: list[str]) -> str:
     programs = "-p" in parsed
     out = [f"Active Internet connections {word}", HEAD + (" PID/Program name    " if programs else "")]
     rows = [
-        r for r in listed(net, net.spaces[netns]) if r.socket.proto in protos and r.socket.state in states
+        r
+        for r in listed(net, net.spaces[netns], standing)
+        if r.socket.proto in protos and r.socket.state in states
     ]
     rows.sort(key=lambda r: r.socket.proto)
     out += [netstat_line(row, numeric="-n" in parsed, programs=programs) for row in rows]
@@ -89,7 +94,7 @@ def unknown(tool: Tool, option: str) -> Fail:
 
 
 def _run(ctx: Context, argv: list[str]) -> Out:
-    return Out(stdout=table(ctx.net, ctx.ns.id, argv))
+    return Out(stdout=table(ctx.net, ctx.ns.id, argv, ctx.world.standing(ctx.ns)))
 
 
 def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:

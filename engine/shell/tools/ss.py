@@ -1,16 +1,17 @@
 """`ss` of iproute2 6.1: TCP and UDP sockets with their processes. Source: iproute2 6.1 misc/ss.c, ssfilter.y.
 
-Rules. The model holds listening and bound sockets of TCP and UDP over IPv4; sockets of other families are none, so
-that a listing without -t or -u shows these two.
+Rules. The model holds listening and bound sockets of TCP and UDP over IPv4, and the connections that a cluster's own
+programs keep open; sockets of other families are none, so that a listing without -t or -u shows these two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.errors import NotModelled
 from engine.linux.addr import NO_IPV6
-from engine.linux.net import Net
+from engine.linux.net import Net, Netns
+from engine.linux.rows import Socket
 from engine.linux.text.services import port_number
 from engine.linux.text.socket import COLUMNS, Shown, cells, listed, render
 from engine.say import Phrase
@@ -106,8 +107,7 @@ class Expression:
                 self.take()
             port = self.port(self.take().removeprefix(":"))
             test = compare or int.__eq__
-            # No socket here has a peer: its port is 0.
-            return lambda row: test(row.socket.port if word == "sport" else 0, port)
+            return lambda row: test(row.socket.port if word == "sport" else row.socket.peer[1], port)
         if word in ("src", "dst"):
             if self.now() in ("=", "==", "eq"):
                 self.take()
@@ -132,7 +132,9 @@ class Expression:
         number = self.port(port) if colon and port not in ("", "*") else None
         cut = 32 - bits
         if side == "dst":
-            return lambda row: value >> cut == 0 and not number
+            return lambda row: (
+                row.socket.peer[0] >> cut == value >> cut and number in (None, row.socket.peer[1])
+            )
         return lambda row: row.socket.addr >> cut == value >> cut and number in (None, row.socket.port)
 
 
@@ -140,8 +142,14 @@ def bad_filter(text: str) -> Fail:
     return Fail(f"{text} Sorry.\n" + USAGE["ss"].rstrip("\n") if "bison" in text else text, 255)
 
 
-def table(net: Net, netns: str, argv: list[str], screen: int | None = None) -> str:
-    """What `ss ARGV...` prints. Raises Fail, NotModelled."""
+def table(
+    net: Net,
+    netns: str,
+    argv: list[str],
+    screen: int | None = None,
+    standing: Callable[[Netns], Sequence[Socket]] = lambda ns: (),
+) -> str:
+    """What `ss ARGV...` prints; `standing` gives the open connections of a namespace. Raises Fail, NotModelled."""
     parsed = TOOL.parse(argv)
     if "-V" in parsed:
         raise Fail("", 0, VERSION)
@@ -184,7 +192,7 @@ def table(net: Net, netns: str, argv: list[str], screen: int | None = None) -> s
     test = Expression(words).whole()
     rows = [
         cells(row, numeric="-n" in parsed, processes="-p" in parsed)
-        for row in listed(net, net.spaces[netns])
+        for row in listed(net, net.spaces[netns], standing(net.spaces[netns]))
         if row.socket.proto in protos and row.socket.state in states and test(row)
     ]
     header = [[name for name, _, _ in COLUMNS]] if "-H" not in parsed else []
@@ -200,7 +208,8 @@ def unknown(tool: Tool, option: str) -> Fail:
 
 
 def _run(ctx: Context, argv: list[str]) -> Out:
-    return Out(stdout=table(ctx.net, ctx.ns.id, argv, ctx.columns if ctx.to_terminal else None))
+    screen = ctx.columns if ctx.to_terminal else None
+    return Out(stdout=table(ctx.net, ctx.ns.id, argv, screen, ctx.world.standing))
 
 
 def _complete(ctx: Context, argv: list[str], word: str) -> list[str]:

@@ -1,8 +1,8 @@
 """systemctl: the units that a lab's machine has: containerd, kubelet, docker.
 
-Rules. A restart ends the unit's process; systemd starts it again, and it reads its configuration anew. Units that
-the lab does not have are answered as systemd answers; verbs that would leave a unit stopped for good are refused by
-name, because nothing here starts it again by hand.
+Rules. A restart ends the unit's process; systemd starts it again, and it reads its configuration anew. A unit that was
+stopped stays stopped until somebody starts it; docker's cannot be stopped here (refused by name). Units that the lab
+does not have are answered as systemd answers. Source: systemd 252 (Debian 12).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.errors import NotModelled
+from engine.kube import units
 from engine.kube.clock import EPOCH
 from engine.kube.node import NodeState
 from engine.linux.ops import KillProc
@@ -25,9 +26,12 @@ UNITS = {
     "ip-masq-agent": ("ip-masq-agent", "/etc/systemd/system/ip-masq-agent.service"),
 }
 REFUSED = (
-    "start", "stop", "enable", "disable", "mask", "unmask", "kill", "edit", "cat", "show", "list-units",
-    "list-unit-files", "reboot", "poweroff", "isolate", "set-property", "reset-failed",
+    "mask", "unmask", "kill", "edit", "show", "list-unit-files", "reboot", "poweroff", "isolate", "set-property",
+    "reset-failed", "list-units",
 )  # fmt: skip
+
+
+WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 
 def process(ctx: Context, unit: str) -> Proc | None:
@@ -62,11 +66,84 @@ def problem(ctx: Context, unit: str) -> str:
     return ""
 
 
-def restart(ctx: Context, unit: str) -> Out:
+def of_node(ctx: Context, unit: str, verb: str) -> NodeState:
+    """The node whose unit it is. NotModelled for dockerd, which lives without a cluster."""
+    node = node_of(ctx)
+    if node is None or unit not in units.NAMES:
+        raise NotModelled(f"systemctl {verb} {unit}", SEE())
+    return node
+
+
+def stop(ctx: Context, unit: str) -> Out:
+    units.mark(of_node(ctx, unit, "stop"), units.STOPPED, unit, True)
     proc = process(ctx, unit)
     if proc is not None:
         ctx.do(KillProc(box=ctx.box.name, pid=proc.pid))
+    wake(ctx)
+    return Out()
+
+
+def start(ctx: Context, unit: str) -> Out:
+    units.mark(of_node(ctx, unit, "start"), units.STOPPED, unit, False)
+    wake(ctx)
+    return outcome(ctx, unit)
+
+
+def wake(ctx: Context) -> None:
+    """Let the machine act on what was asked."""
+    if ctx.world.cluster is not None:
+        ctx.world.cluster.wake()
     ctx.world.settle()
+
+
+def enable(ctx: Context, unit: str) -> Out:
+    node = of_node(ctx, unit, "enable")
+    if unit not in units.of(node, units.DISABLED):
+        return Out()
+    units.mark(node, units.DISABLED, unit, False)
+    path = UNITS[unit][1]
+    return Out(stderr=f"Created symlink {WANTS}/{unit}.service → {path}.\n")
+
+
+def disable(ctx: Context, unit: str) -> Out:
+    node = of_node(ctx, unit, "disable")
+    if unit in units.of(node, units.DISABLED):
+        return Out()
+    units.mark(node, units.DISABLED, unit, True)
+    return Out(stderr=f"Removed {WANTS}/{unit}.service.\n")
+
+
+def enabled(ctx: Context, unit: str) -> bool:
+    node = node_of(ctx)
+    return node is None or unit not in units.of(node, units.DISABLED)
+
+
+def is_enabled(ctx: Context, unit: str) -> Out:
+    return Out(stdout="enabled\n") if enabled(ctx, unit) else Out(stdout="disabled\n", code=1)
+
+
+def cat(ctx: Context, unit: str) -> Out:
+    """The unit's files that the machine has; a drop-in follows, as kubeadm's does."""
+    drop_in = f"/usr/lib/systemd/system/{unit}.service.d/10-kubeadm.conf"
+    text = ctx.box.files.get(drop_in)
+    if text is None:
+        raise NotModelled(f"systemctl cat {unit}", SEE())
+    return Out(stdout=f"# {drop_in}\n{text}")
+
+
+def restart(ctx: Context, unit: str) -> Out:
+    node = node_of(ctx)
+    if node is not None:
+        units.mark(node, units.STOPPED, unit, False)
+    proc = process(ctx, unit)
+    if proc is not None:
+        ctx.do(KillProc(box=ctx.box.name, pid=proc.pid))
+    wake(ctx)
+    return outcome(ctx, unit)
+
+
+def outcome(ctx: Context, unit: str) -> Out:
+    """Did the unit come up?"""
     if process(ctx, unit) is None:
         raise Fail(
             f"Job for {unit}.service failed because the control process exited with error code.\n"
@@ -79,7 +156,15 @@ def status(ctx: Context, unit: str) -> Out:
     title, path = UNITS[unit]
     proc = process(ctx, unit)
     head = "●" if proc is not None else "×"
-    lines = [f"{head} {unit}.service - {title}", f"     Loaded: loaded ({path}; enabled; preset: enabled)"]
+    word = "enabled" if enabled(ctx, unit) else "disabled"
+    lines = [f"{head} {unit}.service - {title}", f"     Loaded: loaded ({path}; {word}; preset: enabled)"]
+    if (drop_in := f"{path}.d/10-kubeadm.conf") in ctx.box.files:
+        lines += [f"    Drop-In: {path}.d", f"             └─{drop_in.rsplit('/', 1)[-1]}"]
+    node = node_of(ctx)
+    if proc is None and node is not None and unit in units.of(node, units.STOPPED):
+        lines[0] = f"○ {unit}.service - {title}"
+        lines.append("     Active: inactive (dead)")
+        return Out(stdout="\n".join(lines) + "\n", code=3)
     if proc is None:
         lines.append("     Active: activating (auto-restart) (Result: exit-code)")
         lines += [
@@ -117,7 +202,8 @@ def is_active(ctx: Context, unit: str) -> Out:
 
 
 VERBS: dict[str, Callable[[Context, str], Out]] = {
-    "restart": restart, "try-restart": restart, "status": status, "is-active": is_active,
+    "restart": restart, "try-restart": restart, "status": status, "is-active": is_active, "start": start, "stop": stop,
+    "enable": enable, "disable": disable, "is-enabled": is_enabled, "cat": cat,
 }  # fmt: skip
 
 
@@ -125,19 +211,19 @@ def run(ctx: Context, argv: list[str]) -> Out:
     got = TOOL.parse(argv)
     if not got.words:
         raise NotModelled("systemctl list-units", SEE())
-    verb, *units = got.words
+    verb, *names = got.words
     if verb == "daemon-reload":
         return Out()
     if verb in REFUSED or verb == "reload":
         raise NotModelled(f"systemctl {verb}", SEE())
     if verb not in VERBS:
         raise Fail(f"Unknown command verb '{verb}'.")
-    if not units:
+    if not names:
         if verb == "status":
             raise NotModelled("systemctl status without a unit", SEE())
         raise Fail("Too few arguments.")
-    out, code = "", 0
-    for word in units:
+    out, err, code = "", "", 0
+    for word in names:
         unit = word.removesuffix(".service")
         if not known(ctx, unit):
             if verb == "status":
@@ -147,8 +233,10 @@ def run(ctx: Context, argv: list[str]) -> Out:
                 continue
             raise Fail(f"Failed to {verb} {unit}.service: Unit {unit}.service not found.", 5)
         done = VERBS[verb](ctx, unit)
-        out, code = out + done.stdout, done.code or code
-    return Out(stdout=out, code=code)
+        out, err, code = out + done.stdout, err + done.stderr, done.code or code
+        if "--now" in got and verb in ("enable", "disable"):
+            (start if verb == "enable" else stop)(ctx, unit)
+    return Out(stdout=out, stderr=err, code=code)
 
 
 def complete(ctx: Context, argv: list[str], word: str) -> list[str]:
@@ -165,6 +253,9 @@ TOOL = Tool(
     run=run,
     complete=complete,
     group="cluster",
-    opts=(Opt(("--no-pager",)), Opt(("-l", "--full")), Opt(("-q", "--quiet")), Opt(("--now",), refused=True)),
-    usage=("systemctl restart|status|is-active containerd|kubelet", "systemctl daemon-reload"),
+    opts=(Opt(("--no-pager",)), Opt(("-l", "--full")), Opt(("-q", "--quiet")), Opt(("--now",))),
+    usage=(
+        "systemctl start|stop|restart|status|enable|disable|is-active|is-enabled containerd|kubelet",
+        "systemctl daemon-reload",
+    ),
 )

@@ -24,6 +24,7 @@ from engine.kube import (
     nodes,
     passes,
     scheduler,
+    sleep,
     system,
 )
 from engine.kube.apiserver import ApiServer, Skipped
@@ -38,7 +39,9 @@ from engine.kube.options import Options, pod_cidrs
 from engine.kube.podspec import default_pod, on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
-from engine.kube.store import Store
+from engine.kube.sleep import Forms
+from engine.kube.store import Key, Store
+from engine.kube.watch import Watch
 from engine.kube.workloads import Workloads
 from engine.l7.behave import Behaviour
 from engine.linux.addr import text4
@@ -71,6 +74,10 @@ class Cluster:
     memory: dict[str, object] = field(default_factory=dict)
     #: `Warning:` headers of the last request (apiserver.py)
     warnings: list[str] = field(default_factory=list)
+    #: which nodes have to be looked at (watch.py)
+    watch: Watch = field(default_factory=Watch)
+    #: how pods come out on sleeping nodes (sleep.py)
+    forms: Forms = field(default_factory=Forms)
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -86,7 +93,7 @@ class Cluster:
         """An independent cluster over shared objects; use it with a copy of the Net."""
         return Cluster(
             self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
-            self.booted, self.seen, None, False, self.tools, dict(self.memory),
+            self.booted, self.seen, None, False, self.tools, dict(self.memory), watch=self.watch.copy(),
         )  # fmt: skip
 
     # ---- the API server (apiserver.py)
@@ -149,13 +156,24 @@ class Cluster:
             self.boot(changes)
         if self.quiet is not None and self.quiet[:3] == self.mark(changes) and now < self.quiet[3]:
             return
+        if self.quiet is None:
+            self.watch.log = (0, 0)
         for _ in range(MOMENTS):
             if (due := self.next_due(changes)) >= now:
                 break
             self.moment(changes, due)
         self.moment(changes, now)
-        agents = [n.masq_sync for n in self.nodes.values() if n.masq_sync > now]
+        agents = [n.masq_sync for n in self.awake() if n.masq_sync > now]
         self.quiet = (*self.mark(changes), min(self.next_due(changes), *agents, float("inf")))
+
+    def awake(self) -> list[NodeState]:
+        """The nodes whose kernel has been computed (sleep.py), in the lab's order."""
+        return [n for n in self.nodes.values() if n.dream is None]
+
+    def woken(self, node: NodeState) -> None:
+        """A node that slept is awake now: its kubelet is asked for what is due."""
+        self.watch.stale.add(node.name)
+        self.watch.again.add(node.name)
 
     def mark(self, changes: Changes) -> tuple[int, int, int]:
         """What tells whether anything was done: the log of ops and the store's version."""
@@ -177,9 +195,15 @@ class Cluster:
     def next_due(self, changes: Changes) -> float:
         """When the next thing happens by itself, if it is later than what was seen; infinity when nothing will."""
         times = [when for when, _ in eviction.deadlines(self.store) if when > self.seen]
-        for node in self.nodes.values():
-            kubelet = self.kubelet(changes, node, self.seen)
-            times += [t for pod in self.pods_of(node) if (t := kubelet.due(pod)) > self.seen]
+        watch = self.watch
+        for node in self.awake():
+            if node.name in watch.stale or node.name not in watch.due or node.probes:
+                kubelet = self.kubelet(changes, node, self.seen)
+                found = [t for pod in self.pods_of(node) if (t := kubelet.due(pod)) > self.seen]
+                watch.due[node.name] = min(found, default=float("inf"))
+            if watch.due[node.name] > self.seen:
+                times.append(watch.due[node.name])
+        watch.stale.clear()
         at = passes.Pass(cluster=self, changes=changes, now=self.seen)
         for module in passes.modules((*passes.SERVER, *passes.CONTROLLERS, *passes.AGENTS)):
             if (ask := getattr(module, "due", None)) is not None and (when := ask(at)) > self.seen:
@@ -190,7 +214,7 @@ class Cluster:
         """The first moment: files and daemons of every node, and the objects that kubeadm leaves."""
         self.booted = True
         clock = changes.net.clock
-        for node in self.nodes.values():
+        for node in self.awake():
             boot.prepare(changes, node, self.options, clock)
         boot.static_routes(changes, self.nodes, self.options)
         system.client_files(changes, self.options)
@@ -202,15 +226,21 @@ class Cluster:
                 self.create(body, clock)
 
     def one_pass(self, changes: Changes, now: float) -> None:
-        for node in self.nodes.values():
-            self.on_node(changes, node, now)
+        watch, awake = self.watch, self.awake()
+        touched = watch.touched(changes, (n.name for n in awake), now, api=self.api_up(changes.net))
+        touched |= {n.name for n in awake if n.masq_sync <= now and "ip-masq-agent" in n.procs}
+        for node in awake:
+            if node.name in touched:
+                self.on_node(changes, node, now)
         at = passes.Pass(cluster=self, changes=changes, now=now)
         api = self.api_up(changes.net)
         if api:
             for module in passes.modules(passes.SERVER):
                 module.sync(at)
-            for node in self.nodes.values():
-                self.register(changes, node, now)
+            written = watch.nodes_written(self.store)
+            for node in list(self.nodes.values()):
+                if written is None or node.name in touched or node.name in written:
+                    self.register(changes, node, now)
             if self.runs(changes.net, "kube-controller-manager"):
                 Workloads(self.store, self.ids, now, lambda body: self.delete(body, now)).sync()
                 eviction.evict(self.store, now, lambda body: self.delete(body, now))
@@ -218,11 +248,35 @@ class Cluster:
                     module.sync(at)
             if self.runs(changes.net, "kube-scheduler"):
                 scheduler.schedule(self.store, now, stamp=stamp(now))
-            for node in self.nodes.values():
-                self.sync_pods(changes, node, now)
+            touched |= self.bound(changes, now, written or set())
+            for node in self.awake():
+                if node.name in touched:
+                    self.sync_pods(changes, node, now)
+        watch.stale |= touched
         for module in passes.modules(passes.AGENTS):
-            for node in self.nodes.values():
+            for node in self.awake():
                 module.sync(at, node)
+
+    def bound(self, changes: Changes, now: float, nodes: set[str]) -> set[str]:
+        """The awake nodes whose kubelet has to look at its pods, `nodes` among them. What concerns a sleeping node is
+        dreamt, or wakes it."""
+        found, past = set(nodes), None
+        gone: list[Key] = []
+        for key in self.watch.pods_written(self.store):
+            body = self.store.get("Pod", *key)
+            if body is None:
+                gone.append(key)
+            elif on_node(body):
+                found.add(on_node(body))
+        for key in gone:
+            found |= {n.name for n in self.nodes.values() if sleep.holds(n, key)}
+        for name in [n for n in self.nodes if n in found and self.nodes[n].dream is not None]:
+            if past is None:
+                past = self.store.copy()
+            node = self.nodes[name]
+            if not sleep.dream_on(self, changes.net, node, self.pods_of(node), now, past):
+                assert changes.net.boxes[name]
+        return found
 
     # ---- one node
 
@@ -253,7 +307,7 @@ class Cluster:
         cri.observe()
         if node.masq_sync <= now and masqagent.sync(changes, node.name):
             node.masq_sync = now + masqagent.RESYNC
-        if node.runtime.problem:
+        if node.runtime.problem or "kubelet" not in node.procs:
             return
         static = self.static_pods(changes, node)
         api = self.api_up(changes.net)
@@ -306,7 +360,7 @@ class Cluster:
 
     def clean_up(self, node: NodeState, kubelet: Kubelet, static: set[str]) -> None:
         """Sandboxes of pods that the API does not know any more (deleted while nobody could be told)."""
-        known = static | {str(meta(p)["uid"]) for p in self.store.list("Pod") if on_node(p) == node.name}
+        known = static | {str(meta(p)["uid"]) for p in self.store.pods_on(node.name)}
         for uid in {s.uid for s in node.runtime.sandboxes.values()} - known:
             for sandbox in node.runtime.sandboxes_of(uid):
                 ghost: Json = {
@@ -330,7 +384,7 @@ class Cluster:
         )
 
     def register(self, changes: Changes, node: NodeState, now: float) -> None:
-        if "kubelet" not in node.procs:
+        if "kubelet" not in node.procs and node.dream is None:
             return
         body = self.store.get("Node", "", node.name)
         if body is None or "status" not in body:
@@ -339,15 +393,13 @@ class Cluster:
                 {"kind": "Node", "metadata": {"name": node.name}}, "Normal", "Starting", "Starting kubelet.",
                 "kubelet", now, host=node.name,
             )  # fmt: skip
-        cri = self.cri(changes, node, now)
-        nodes.report(self.store, node, cri.network_problem(), now, runtime_down=node.runtime.problem)
+        problem = "" if node.dream is not None else self.cri(changes, node, now).network_problem()
+        nodes.report(self.store, node, problem, now, runtime_down=node.runtime.problem)
 
     def pods_of(self, node: NodeState) -> list[Json]:
         """The API's pods that are bound to a node, mirrors left out, oldest first, and the static ones."""
         found = [
-            p
-            for p in self.store.objects.get("Pod", {}).values()
-            if on_node(p) == node.name and system.MIRROR not in (meta(p).get("annotations") or {})
+            p for p in self.store.pods_on(node.name) if system.MIRROR not in (meta(p).get("annotations") or {})
         ]
         found.sort(key=lambda p: (str(meta(p)["creationTimestamp"]), int(meta(p)["resourceVersion"])))
         return [*(pod for _, pod in node.static.values()), *found]

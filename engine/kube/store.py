@@ -261,6 +261,15 @@ class Store:
             out.append(key)
         return tuple(out)
 
+    def latest(self, kind: str) -> int:
+        """The version of the last write or removal of a kind; 0 when there was none."""
+        log = self.touched.get(kind)
+        return next(reversed(log.values())) if log else 0
+
+    def unheard(self) -> Rows:
+        """What was recorded since the store was made or events were last read."""
+        return self._log
+
     def every(self) -> Iterator[Json]:
         for kind in self.objects.values():
             yield from kind.values()

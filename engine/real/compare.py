@@ -16,10 +16,10 @@ from engine.linux.choose import Choose
 from engine.linux.conntrack import CtEntry
 from engine.linux.exchange import Answer, Call, Delivery, ping_call, tcp_call, udp_call
 from engine.linux.journey import Journey, Outcome, Step, StepKind, Walk
-from engine.linux.net import Net
+from engine.linux.net import Net, Netns
 from engine.linux.packet import Payload
 from engine.real.kernel import Kernel
-from engine.real.plan import traced_text
+from engine.real.plan import nft_text, traced_text
 from engine.real.records import IGMP, Record, compared_walks, flooded, kernel_records, model_records
 from engine.real.tape import Tape
 from engine.record import dataclass
@@ -172,7 +172,10 @@ class Pair:
 
     def reload(self, net: Net, ids: Iterable[str]) -> None:
         """Go on with the rules that `net` has in these namespaces."""
-        self.kernel.ask("reload", rules={id: traced_text(net.spaces[id].xt) for id in ids})
+        places = list(ids)
+        rules = {id: traced_text(net.spaces[id].xt) for id in places if net.spaces[id].xt.tables}
+        nft = {id: anew(net.spaces[id]) for id in places if net.spaces[id].nft.tables}
+        self.kernel.ask("reload", rules=rules, nft=nft)
         self.net = net
 
     def send(self, flow: Flow, *, patience: int = 0) -> Compared:
@@ -200,6 +203,14 @@ class Pair:
         carried.clock = copy.clock
         self.net = carried
         return found
+
+
+def anew(ns: Netns) -> str:
+    """The tables of nft in place of those of the same names, as one transaction of `nft -f`."""
+    gone = "".join(
+        f"table {t.family} {t.name}\ndelete table {t.family} {t.name}\n" for t in ns.nft.tables.values()
+    )
+    return gone + nft_text(ns)
 
 
 def rule_counts(net: Net) -> dict[str, dict[tuple[str, str], int]]:

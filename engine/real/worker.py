@@ -213,10 +213,14 @@ class Worker:
         self.tracing.add(id)
 
     def reload(self, what: dict[str, Any]) -> dict[str, Any]:
-        """{"rules": {namespace: text for iptables-legacy-restore, TRACE included}}: in place of the rules there."""
+        """{"rules": {namespace: text for iptables-legacy-restore, TRACE included}, "nft": {namespace: text for nft -f,
+        which takes away what was there itself}}: in place of the rules there."""
         for id, text in what["rules"].items():
             self.run(id, ["iptables-legacy-restore"], text)
             self.tracing.add(id)
+        for id, text in what.get("nft", {}).items():
+            self.run(id, ["nft", "-f", "-"], text)
+            self.numbers[id] = nfttrace.numbers(self.run(id, ["nft", "-a", "list", "ruleset"]))
         return {}
 
     def take(

@@ -13,7 +13,7 @@ pkg/proxy/ipvs/{proxier,graceful_termination,netlink_linux,cleanup}.go (facts 20
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ from engine.linux.ipset.kinds import KINDS
 from engine.linux.ipset.rows import Asked, Element
 from engine.linux.ipset.sets import chosen_initval
 from engine.linux.ipvs.rows import Dest, DestKey, Service, SvcKey
+from engine.linux.net import Netns
 from engine.linux.ops.address import AddAddress, DelAddress
 from engine.linux.ops.base import Changes
 from engine.linux.ops.ipset import IpsetAdd, IpsetCreate, IpsetDel, IpsetDestroy, references
@@ -48,8 +49,6 @@ from engine.record import dataclass
 
 #: how often servers that leave are looked at (rsCheckDeleteInterval)
 CHECK_SECONDS = 60.0
-#: what a kube-proxy of 1.35 and later says when it starts in this mode
-DEPRECATED = "The ipvs proxier is now deprecated and may be removed in a future release. Please use 'nftables' instead."
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,23 +247,46 @@ def ensure_chains(changes: Changes, netns: str) -> None:
         for name in names:
             if xt.chain(table, name) is None:
                 changes.do(XtNewChain(netns=netns, table=table, chain=name))
+    for table, chain, rule, there in list(jumps(changes.net.spaces[netns])):
+        if not there:
+            changes.do(XtInsert(netns=netns, table=table, chain=chain, rules=(rule,)))
+
+
+def chains_of(table: str, lines: Iterable[str]) -> dict[str, list[XtRule]]:
+    """Every chain of kube-proxy in a table with its rules."""
+    wanted: dict[str, list[XtRule]] = {name: [] for name in CHAINS[table]}
+    for chain, rule in map(parsed, lines):
+        wanted[chain].append(rule)
+    return wanted
+
+
+def stands(ns: Netns, table: str, wanted: Mapping[str, list[XtRule]]) -> bool:
+    there = ((name, ns.xt.chain(table, name)) for name in wanted)
+    return all(c is not None and list(c.rules) == wanted[name] for name, c in there)
+
+
+def jumps(ns: Netns) -> Iterator[tuple[str, str, XtRule, bool]]:
+    """(table, built-in chain, its jump to a chain of kube-proxy, is it there)."""
     for table, chain, target, comment in JUMPS:
         rule = parsed(f"{chain} {said(comment)} -j {target}")[1]
-        found = xt.chain(table, chain)
-        if found is None or rule not in found.rules:
-            changes.do(XtInsert(netns=netns, table=table, chain=chain, rules=(rule,)))
+        found = ns.xt.chain(table, chain)
+        yield table, chain, rule, found is not None and rule in found.rules
+
+
+def ruled(ns: Netns, plan: Plan) -> bool:
+    """Are all rules and jumps there?"""
+    tables = {"nat": plan.nat, "filter": plan.filter}
+    if not all(there for _, _, _, there in jumps(ns)):
+        return False
+    return all(stands(ns, table, chains_of(table, lines)) for table, lines in tables.items())
 
 
 def restore(changes: Changes, netns: str, table: str, lines: list[str]) -> None:
     """One table by iptables-restore --noflush, when it is not what it should be."""
-    xt = changes.net.spaces[netns].xt
-    wanted: dict[str, list[XtRule]] = {name: [] for name in CHAINS[table]}
-    rows = [parsed(line) for line in lines]
-    for chain, rule in rows:
-        wanted[chain].append(rule)
-    there = {name: xt.chain(table, name) for name in wanted}
-    if all(c is not None and list(c.rules) == wanted[name] for name, c in there.items()):
+    wanted = chains_of(table, lines)
+    if stands(changes.net.spaces[netns], table, wanted):
         return
+    rows = [parsed(line) for line in lines]
     first = len(wanted) + 2
     steps: tuple[tuple[int, XtOp], ...] = tuple(
         (first + at, XtAppend(netns=netns, table=table, chain=chain, rules=(rule,)))
@@ -284,10 +306,8 @@ def cleanup(changes: Changes, netns: str) -> None:
         changes.do(IpvsClear(netns=netns))
     if ns.link(DEVICE) is not None:
         changes.do(DelLink(netns=netns, name=DEVICE))
-    for table, chain, target, comment in JUMPS:
-        rule = parsed(f"{chain} {said(comment)} -j {target}")[1]
-        found = ns.xt.chain(table, chain)
-        if found is not None and rule in found.rules:
+    for table, chain, rule, there in list(jumps(ns)):
+        if there:
             changes.do(XtDelete(netns=netns, table=table, chain=chain, rules=(rule,)))
     mine = [(table, name) for table, names in CHAINS.items() for name in names if ns.xt.chain(table, name)]
     for table, name in mine:

@@ -225,6 +225,13 @@ def ensure(changes: Changes, netns: str, one: Open) -> None:
             changes.do(XtAppend(netns=netns, table=table, chain=chain, rules=(rule,)))
 
 
+def missing(ns: Netns, opened: Opened) -> bool:
+    """Is a rule or a jump of kube-proxy not there (ensurePortals would put it back)?"""
+    rows = [(table, chain, parsed(f"{words} -j {to}")) for table, chain, _, words, to in JUMPS]
+    rows += [(table, chain, parsed(words)) for one in opened.values() for table, chain, words in one.rules]
+    return any((c := ns.xt.chain(table, chain)) is None or rule not in c.rules for table, chain, rule in rows)
+
+
 def close(changes: Changes, netns: str, one: Open, pid: int) -> None:
     """Close a service port (cleanupPortalAndProxy); of UDP the connections that conntrack knows go, too."""
     ns = changes.net.spaces[netns]

@@ -19,13 +19,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
+from engine.kube import admission, defaults, schema, validate
 from engine.kube import patch as patches
-from engine.kube import schema, validate
 from engine.kube.clock import stamp
 from engine.kube.manifests import Manifest
 from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, name_of, namespace_of, spec_of
 from engine.kube.ownership import LIMIT, replicas
 from engine.kube.podspec import NOT_READY, default_pod, on_node
+from engine.kube.services.allocate import allocate
+from engine.kube.services.defaults import carry, plural
 from engine.kube.store import Store
 from engine.record import dataclass
 from engine.say import Phrase, Said
@@ -48,8 +50,10 @@ KIND_UNKNOWN = Phrase(
 ROOT_CA = {
     "ca.crt": "-----BEGIN CERTIFICATE-----\n(the lab's certificate authority)\n-----END CERTIFICATE-----\n"
 }
-KEPT_META = ("uid", "creationTimestamp", "generation", "resourceVersion", "ownerReferences", "deletionTimestamp",
-             "deletionGracePeriodSeconds")  # fmt: skip
+#: Kinds whose fields are judged as they come: the checks know their defaults.
+DEFAULTED_LATER = ("Pod", "Namespace", "Node", *validate.TEMPLATES)
+KEPT_META = ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp",
+             "deletionGracePeriodSeconds", "generateName")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ class Skipped:
     kind: str
     name: str
     why: Said
+
+
+KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
+FOREGROUND = "foregroundDeletion"
 
 
 class ApiServer:
@@ -78,7 +86,8 @@ class ApiServer:
         """Store objects as they come with a lab: namespaces that they name are made. InputError with every problem."""
         problems: list[Problem] = []
         rows = list(found)
-        for row in sorted(rows, key=lambda r: r.body.get("kind") != "Namespace"):
+        first = ("Namespace", "ServiceAccount", "LimitRange")
+        for row in sorted(rows, key=lambda r: r.body.get("kind") not in first):
             try:
                 self.put(row, clock)
             except validate.Refused as refused:
@@ -92,7 +101,7 @@ class ApiServer:
         body: Json = schema.cleaned(row.body)
         validate.type_meta(body)
         kind = BY_KIND.get(str(body["kind"]))
-        if kind is None or str(body["apiVersion"]) != kind.api:
+        if kind is None or str(body["apiVersion"]) != kind.api or kind.since > self.cluster.options.minor:
             why = KIND_UNKNOWN(kind=str(body["kind"]), api=str(body["apiVersion"]))
             self.cluster.skipped.append(Skipped(row.where, str(body["kind"]), str(name_of(body)), why))
             return None
@@ -101,13 +110,21 @@ class ApiServer:
             m["namespace"] = "default"
         if kind.kind != "Service":
             body.pop("status", None)
-        validate.check(body)
-        if kind.namespaced and self.store.get("Namespace", "", m["namespace"]) is None and make_namespace:
+        self.cluster.warnings = []
+        validate.decode(body)
+        if kind.namespaced and self.store.get("Namespace", "", m["namespace"]) is None:
+            if not make_namespace:
+                raise validate.Refused("NotFound", f'namespaces "{m["namespace"]}" not found')
             self.make_namespace(m["namespace"], clock)
         old = self.store.get(kind.kind, namespace_of(body), name_of(body))
-        stored = self.create(body, clock) if old is None else self.replace(old, body)
-        self.remark(row.where, body)
+        stored = self.create(body, clock, checked=False) if old is None else self.replace(old, body)
+        self.warn(stored)
+        self.remark(row.where, stored)
         return stored
+
+    def warn(self, body: Json) -> None:
+        """Leave in `cluster.warnings` what the server says of an object that it takes."""
+        self.cluster.warnings += validate.warnings(body, self.cluster.options.minor)
 
     def remark(self, where: str, body: Json) -> None:
         """Note in `skipped` what of a stored object does not act."""
@@ -140,31 +157,50 @@ class ApiServer:
 
     # ---- writing
 
-    def create(self, body: Json, clock: float) -> Json:
-        """Create a checked object with the API server's defaults."""
-        kind, m, ids = str(body["kind"]), body["metadata"], self.cluster.ids
+    def create(self, body: Json, clock: float, *, checked: bool = True) -> Json:
+        """Create an object: defaults, admission, allocation, and the checks of its fields unless its form is known to
+        be right. Refused."""
+        kind, m, ids = str(body["kind"]), body.setdefault("metadata", {}), self.cluster.ids
         if not m.get("name") and m.get("generateName"):
             m["name"] = m["generateName"] + ids.suffix(f"name/{kind}/{m['generateName']}")
-        if kind == "Pod":
-            default_pod(body, ids)
-        elif kind == "Node" and m["name"] not in self.cluster.nodes:
-            taints = body.setdefault("spec", {}).setdefault("taints", [])
-            taints.append({"key": NOT_READY, "effect": "NoSchedule"})
-        elif kind == "Namespace":
-            m.setdefault("labels", {})["kubernetes.io/metadata.name"] = m["name"]
-            body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
-        elif kind == "Secret":
-            body.setdefault("type", "Opaque")
-        else:
-            validate.default(body)
+            while self.store.get(kind, namespace_of(body), m["name"]) is not None:
+                m["name"] = m["generateName"] + ids.suffix(f"name/{kind}/{m['generateName']}")
+        if not checked and kind in DEFAULTED_LATER:
+            validate.fields(body, self.cluster.options.minor)
+        self.prepare(body)
+        admission.admit(self.store, body)
+        if kind == "Service":
+            plural(body)
+            allocate(self.store, self.cluster.memory, self.cluster.options, body, None)
+        if not checked and kind not in DEFAULTED_LATER:
+            validate.fields(body, self.cluster.options.minor)
         made = self.store.create(body, clock)
         if kind == "Namespace":
             self.furnish(str(m["name"]), clock)
         return made
 
+    def prepare(self, body: Json) -> None:
+        """What the server fills into a new object."""
+        kind, m = str(body["kind"]), body["metadata"]
+        if kind == "Pod":
+            default_pod(body, self.cluster.ids)
+        elif kind == "Node" and m.get("name") not in self.cluster.nodes:
+            taints = body.setdefault("spec", {}).setdefault("taints", [])
+            taints.append({"key": NOT_READY, "effect": "NoSchedule"})
+        elif kind == "Namespace":
+            m.setdefault("labels", {})["kubernetes.io/metadata.name"] = m["name"]
+            body["spec"], body["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
+        else:
+            defaults.fill(body)
+            if kind == "Service":
+                body.setdefault("status", {"loadBalancer": {}})
+
     def replace(self, old: Json, body: Json) -> Json:
-        """Replace an object by a new whole one. validate.Refused for a change that Kubernetes forbids."""
-        kind = str(body["kind"])
+        """Replace an object by a new whole one, which is the last that is seen of it when it waited for its finalizers
+        only. Refused for a change that Kubernetes forbids."""
+        kind, minor = str(body["kind"]), self.cluster.options.minor
+        if kind in DEFAULTED_LATER:
+            validate.fields(body, minor, new=False)
         if kind == "Pod":
             probe = edited(body)
             default_pod(probe, self.cluster.ids.copy())
@@ -175,19 +211,30 @@ class ApiServer:
                     "spec": {**spec_of(old), **spec_of(body)}}  # fmt: skip
         elif kind == "Namespace":
             body = {**edited(old), "metadata": body["metadata"]}
+            body["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name_of(old)
         else:
-            validate.default(body)
-            if "status" in old:
+            defaults.fill(body)
+            if "status" in old and ("status" not in body or kind != "Service"):
                 body["status"] = old["status"]
+        if kind == "Service":
+            carry(old, body)
+            allocate(self.store, self.cluster.memory, self.cluster.options, body, old)
+        validate.changed(old, body)
+        if kind not in DEFAULTED_LATER:
+            validate.fields(body, minor, new=False)
         kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
         body["metadata"] = {**body["metadata"], **kept}
-        return self.store.update(body)
+        stored = self.store.update(body)
+        if deleting(stored) and not meta(stored).get("finalizers") and meta(old).get("finalizers"):
+            self.store.remove(kind, namespace_of(stored), name_of(stored))
+        return stored
 
     def patch(
         self, kind: str, namespace: str, name: str, patch: Any, clock: float, *, how: str = "strategic"
     ) -> Json:
-        """Patch an object; `how` is strategic, merge or json. validate.Refused: NotFound, or what is wrong with the
-        patch or with what it makes of the object."""
+        """Patch an object; `how` is strategic, merge or json. Refused: NotFound, or what is wrong with the patch or
+        with what it makes of the object."""
+        self.cluster.warnings = []
         old = self.store.get(kind, namespace, name)
         if old is None:
             raise validate.Refused("NotFound", f'{BY_KIND[kind].resource} "{name}" not found')
@@ -196,23 +243,31 @@ class ApiServer:
         except patches.PatchError as error:
             raise validate.Refused(error.reason, error.message) from None
         body = schema.cleaned(body)
-        validate.check(body)
+        if body.get("kind") != kind or body.get("apiVersion") != old["apiVersion"]:
+            raise validate.Refused("BadRequest", "the kind and the apiVersion of an object cannot be patched")
+        validate.decode(body)
         stored = self.replace(old, body)
-        self.remark("", body)
+        self.warn(stored)
+        self.remark("", stored)
         return stored
 
     def delete(
         self, body: Json, clock: float, *, cascade: str = "background", grace: int | None = None
     ) -> None:
-        """The API's delete: a bound Pod waits for its kubelet, a finalizer for whoever takes it away, a namespace
-        takes all that is in it. `cascade` orphan leaves what the object owns without that owner. An object that is
-        not there is no error."""
+        """The API's delete: a bound Pod waits for its kubelet, a finalizer for whoever takes it away, a namespace for
+        its content. `cascade` orphan leaves what the object owns without that owner, foreground deletes it first. An
+        object that is not there is no error."""
         kind, namespace, name = str(body["kind"]), namespace_of(body), name_of(body)
         old = self.store.get(kind, namespace, name)
         if old is None:
             return
+        if kind == "Namespace":
+            self.delete_namespace(old, clock)
+            return
         if cascade == "orphan":
             self.orphan(str(meta(old)["uid"]))
+        elif cascade == "foreground" and self.foreground(old, clock):
+            return
         waits = 0
         if kind == "Pod" and on_node(old) and self.store.get("Node", "", on_node(old)) is not None:
             waits = int(spec_of(old).get("terminationGracePeriodSeconds", 30)) if grace is None else grace
@@ -225,18 +280,41 @@ class ApiServer:
                 self.store.update(new)
             return
         self.store.remove(kind, namespace, name)
-        if kind == "Namespace":
-            for row in [r for r in self.store.every() if namespace_of(r) == name]:
-                self.delete(row, clock)
+
+    def delete_namespace(self, old: Json, clock: float) -> None:
+        """A namespace is Terminating until its controller has emptied it (controllers/finalize.py). Refused for those
+        that a cluster cannot be without."""
+        name = name_of(old)
+        if name in KEPT_NAMESPACES:
+            raise validate.forbidden_request("namespaces", name, "this namespace may not be deleted")
+        if deleting(old):
+            return
+        new = edited(old)
+        new["metadata"]["deletionTimestamp"] = stamp(clock)
+        new["status"] = {**(new.get("status") or {}), "phase": "Terminating"}
+        self.store.update(new)
+
+    def foreground(self, old: Json, clock: float) -> bool:
+        """Let an owner wait for what it owns: True when it owns something, which is deleted first."""
+        rows = [b for b in self.store.owned_by(str(meta(old)["uid"])) if not deleting(b)]
+        if not rows and not self.store.owned_by(str(meta(old)["uid"])):
+            return False
+        if not deleting(old):
+            new = edited(old)
+            m = new["metadata"]
+            m["finalizers"] = [*(m.get("finalizers") or ()), FOREGROUND]
+            m |= {"deletionTimestamp": stamp(clock), "deletionGracePeriodSeconds": 0}
+            self.store.update(new)
+        for row in rows:
+            self.delete(row, clock, cascade="foreground")
+        return True
 
     def orphan(self, uid: str) -> None:
         """Take an owner out of the ownerReferences of all that it owns."""
-        for row in list(self.store.every()):
-            owners = meta(row).get("ownerReferences") or ()
-            if any(o.get("uid") == uid for o in owners):
-                new = edited(row)
-                kept = [o for o in new["metadata"]["ownerReferences"] if o.get("uid") != uid]
-                new["metadata"]["ownerReferences"] = kept
-                if not kept:
-                    del new["metadata"]["ownerReferences"]
-                self.store.update(new)
+        for row in list(self.store.owned_by(uid)):
+            new = edited(row)
+            kept = [o for o in new["metadata"]["ownerReferences"] if o.get("uid") != uid]
+            new["metadata"]["ownerReferences"] = kept
+            if not kept:
+                del new["metadata"]["ownerReferences"]
+            self.store.update(new)

@@ -28,6 +28,8 @@ class Kind:
     namespaced: bool = True
     short: tuple[str, ...] = ()
     act: str = LATER
+    #: the first release (33 of 1.33) whose API server has it
+    since: int = 0
 
     @property
     def group(self) -> str:
@@ -43,8 +45,10 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-def _k(kind: str, plural: str, api: str, *short: str, act: str = LATER, namespaced: bool = True) -> Kind:
-    return Kind(kind=kind, plural=plural, api=api, short=short, act=act, namespaced=namespaced)
+def _k(
+    kind: str, plural: str, api: str, *short: str, act: str = LATER, namespaced: bool = True, since: int = 0
+) -> Kind:
+    return Kind(kind=kind, plural=plural, api=api, short=short, act=act, namespaced=namespaced, since=since)
 
 
 KINDS: tuple[Kind, ...] = (
@@ -54,12 +58,12 @@ KINDS: tuple[Kind, ...] = (
     _k("Event", "events", "v1", "ev", act=ACTED),
     _k("ConfigMap", "configmaps", "v1", "cm", act=KEPT),
     _k("Secret", "secrets", "v1", act=KEPT),
-    _k("ServiceAccount", "serviceaccounts", "v1", "sa", act=KEPT),
+    _k("ServiceAccount", "serviceaccounts", "v1", "sa", act=ACTED),
     _k("PersistentVolume", "persistentvolumes", "v1", "pv", act=KEPT, namespaced=False),
     _k("PersistentVolumeClaim", "persistentvolumeclaims", "v1", "pvc", act=KEPT),
-    _k("LimitRange", "limitranges", "v1", "limits", act=KEPT),
+    _k("LimitRange", "limitranges", "v1", "limits", act=ACTED),
     _k("ResourceQuota", "resourcequotas", "v1", "quota", act=KEPT),
-    _k("Service", "services", "v1", "svc"),
+    _k("Service", "services", "v1", "svc", act=ACTED),
     _k("Endpoints", "endpoints", "v1", "ep", act=ACTED),
     _k("ReplicationController", "replicationcontrollers", "v1", "rc"),
     _k("Deployment", "deployments", "apps/v1", "deploy", act=ACTED),
@@ -70,9 +74,11 @@ KINDS: tuple[Kind, ...] = (
     _k("Job", "jobs", "batch/v1", act=ACTED),
     _k("CronJob", "cronjobs", "batch/v1", "cj"),
     _k("EndpointSlice", "endpointslices", "discovery.k8s.io/v1", act=ACTED),
-    _k("NetworkPolicy", "networkpolicies", "networking.k8s.io/v1", "netpol"),
+    _k("NetworkPolicy", "networkpolicies", "networking.k8s.io/v1", "netpol", act=ACTED),
     _k("Ingress", "ingresses", "networking.k8s.io/v1", "ing"),
     _k("IngressClass", "ingressclasses", "networking.k8s.io/v1", namespaced=False),
+    _k("ServiceCIDR", "servicecidrs", "networking.k8s.io/v1", act=ACTED, namespaced=False, since=33),
+    _k("IPAddress", "ipaddresses", "networking.k8s.io/v1", "ip", act=ACTED, namespaced=False, since=33),
     _k("HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling/v2", "hpa"),
     _k("PodDisruptionBudget", "poddisruptionbudgets", "policy/v1", "pdb", act=KEPT),
     _k("Role", "roles", "rbac.authorization.k8s.io/v1", act=KEPT),

@@ -3,7 +3,8 @@
 Rules. One entry a Go struct: `Name: field type, field type`, going on in indented lines.
 `[]T` is a list, `{}T` a map of strings to T, `?` any
 JSON (a part that the API server checks and the model does not). Decoding reports what the API server reports with
-fieldValidation=Strict. Source: k8s.io/api core/v1, apps/v1, batch/v1 (1.35).
+fieldValidation=Strict. Two structs of one name in different groups get a word in front (CoreEndpointPort is core/v1's
+EndpointPort). Source: k8s.io/api (1.35).
 """
 
 from __future__ import annotations
@@ -16,54 +17,187 @@ from engine.kube.objects import Json
 TEXT = """
 ObjectMeta: name str, generateName str, namespace str, selfLink str, uid str, resourceVersion str, generation int64,
   creationTimestamp str, deletionTimestamp str, deletionGracePeriodSeconds int64, labels {}str, annotations {}str,
-  ownerReferences ?, finalizers []str, managedFields ?
-Pod: apiVersion str, kind str, metadata ObjectMeta, spec PodSpec, status ?
-Namespace: apiVersion str, kind str, metadata ObjectMeta, spec ?, status ?
-Node: apiVersion str, kind str, metadata ObjectMeta, spec NodeSpec, status ?
+  ownerReferences []OwnerReference, finalizers []str, managedFields ?
+OwnerReference: apiVersion str, kind str, name str, uid str, controller bool, blockOwnerDeletion bool
+Condition: type str, status str, observedGeneration int64, lastTransitionTime str, lastUpdateTime str,
+  lastProbeTime str, lastHeartbeatTime str, reason str, message str
+ObjectReference: kind str, namespace str, name str, uid str, apiVersion str, resourceVersion str, fieldPath str
+TypedLocalObjectReference: apiGroup str, kind str, name str
+Pod: apiVersion str, kind str, metadata ObjectMeta, spec PodSpec, status PodStatus
+PodStatus: observedGeneration int64, phase str, conditions []Condition, message str, reason str, nominatedNodeName str,
+  hostIP str, hostIPs []PodIP, podIP str, podIPs []PodIP, startTime str, initContainerStatuses ?, containerStatuses ?,
+  qosClass str, ephemeralContainerStatuses ?, resize str, resourceClaimStatuses ?, extendedResourceClaimStatus ?,
+  allocatedResources ?, resources ?
+PodIP: ip str
+Namespace: apiVersion str, kind str, metadata ObjectMeta, spec NamespaceSpec, status NamespaceStatus
+NamespaceSpec: finalizers []str
+NamespaceStatus: phase str, conditions []Condition
+Node: apiVersion str, kind str, metadata ObjectMeta, spec NodeSpec, status NodeStatus
+NodeStatus: capacity {}quantity, allocatable {}quantity, phase str, conditions []Condition, addresses []NodeAddress,
+  daemonEndpoints ?, nodeInfo ?, images ?, volumesInUse ?, volumesAttached ?, config ?, runtimeHandlers ?, features ?,
+  declaredFeatures ?
+NodeAddress: type str, address str
 NodeSpec: podCIDR str, podCIDRs []str, providerID str, unschedulable bool, taints []Taint, configSource ?,
   externalID str
 Taint: key str, value str, effect str, timeAdded str
 Service: apiVersion str, kind str, metadata ObjectMeta, spec ServiceSpec, status ServiceStatus
 ServiceSpec: ports []ServicePort, selector {}str, clusterIP str, clusterIPs []str, type str, externalIPs []str,
   sessionAffinity str, loadBalancerIP str, loadBalancerSourceRanges []str, externalName str, externalTrafficPolicy str,
-  healthCheckNodePort int32, publishNotReadyAddresses bool, sessionAffinityConfig ?, ipFamilies []str,
+  healthCheckNodePort int32, publishNotReadyAddresses bool, sessionAffinityConfig SessionAffinityConfig,
+  ipFamilies []str,
   ipFamilyPolicy str, allocateLoadBalancerNodePorts bool, loadBalancerClass str, internalTrafficPolicy str,
   trafficDistribution str
 ServicePort: name str, protocol str, appProtocol str, port int32, targetPort intstr, nodePort int32
-ServiceStatus: loadBalancer LoadBalancerStatus, conditions ?
+ServiceStatus: loadBalancer LoadBalancerStatus, conditions []Condition
+SessionAffinityConfig: clientIP ClientIPConfig
+ClientIPConfig: timeoutSeconds int32
 LoadBalancerStatus: ingress []LoadBalancerIngress
-LoadBalancerIngress: ip str, hostname str, ipMode str, ports ?
+LoadBalancerIngress: ip str, hostname str, ipMode str, ports []PortStatus
+PortStatus: port int32, protocol str, error str
 ConfigMap: apiVersion str, kind str, metadata ObjectMeta, data {}str, binaryData {}str, immutable bool
 Secret: apiVersion str, kind str, metadata ObjectMeta, data {}str, stringData {}str, type str, immutable bool
 PodTemplateSpec: metadata ObjectMeta, spec PodSpec
 LabelSelector: matchLabels {}str, matchExpressions []LabelSelectorRequirement
 LabelSelectorRequirement: key str, operator str, values []str
-Deployment: apiVersion str, kind str, metadata ObjectMeta, spec DeploymentSpec, status ?
-DeploymentSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, strategy ?, minReadySeconds int32,
+Deployment: apiVersion str, kind str, metadata ObjectMeta, spec DeploymentSpec, status DeploymentStatus
+DeploymentSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, strategy DeploymentStrategy, minReadySeconds int32,
   revisionHistoryLimit int32, paused bool, progressDeadlineSeconds int32
-ReplicaSet: apiVersion str, kind str, metadata ObjectMeta, spec ReplicaSetSpec, status ?
+DeploymentStrategy: type str, rollingUpdate RollingUpdateDeployment
+RollingUpdateDeployment: maxUnavailable intstr, maxSurge intstr
+DeploymentStatus: observedGeneration int64, replicas int32, updatedReplicas int32, readyReplicas int32,
+  availableReplicas int32, unavailableReplicas int32, terminatingReplicas int32, conditions []Condition,
+  collisionCount int32
+ReplicaSet: apiVersion str, kind str, metadata ObjectMeta, spec ReplicaSetSpec, status ReplicaSetStatus
+ReplicaSetStatus: replicas int32, fullyLabeledReplicas int32, readyReplicas int32, availableReplicas int32,
+  terminatingReplicas int32, observedGeneration int64, conditions []Condition
 ReplicaSetSpec: replicas int32, minReadySeconds int32, selector LabelSelector, template PodTemplateSpec
-DaemonSet: apiVersion str, kind str, metadata ObjectMeta, spec DaemonSetSpec, status ?
-DaemonSetSpec: selector LabelSelector, template PodTemplateSpec, updateStrategy ?, minReadySeconds int32,
+DaemonSet: apiVersion str, kind str, metadata ObjectMeta, spec DaemonSetSpec, status DaemonSetStatus
+DaemonSetSpec: selector LabelSelector, template PodTemplateSpec, updateStrategy DaemonSetUpdateStrategy,
+  minReadySeconds int32,
   revisionHistoryLimit int32
-StatefulSet: apiVersion str, kind str, metadata ObjectMeta, spec StatefulSetSpec, status ?
-StatefulSetSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, volumeClaimTemplates ?,
-  serviceName str, podManagementPolicy str, updateStrategy ?, revisionHistoryLimit int32, minReadySeconds int32,
-  persistentVolumeClaimRetentionPolicy ?, ordinals ?
-Job: apiVersion str, kind str, metadata ObjectMeta, spec JobSpec, status ?
+DaemonSetUpdateStrategy: type str, rollingUpdate RollingUpdateDaemonSet
+RollingUpdateDaemonSet: maxUnavailable intstr, maxSurge intstr
+DaemonSetStatus: currentNumberScheduled int32, numberMisscheduled int32, desiredNumberScheduled int32,
+  numberReady int32, observedGeneration int64, updatedNumberScheduled int32, numberAvailable int32,
+  numberUnavailable int32, collisionCount int32, conditions []Condition
+StatefulSet: apiVersion str, kind str, metadata ObjectMeta, spec StatefulSetSpec, status StatefulSetStatus
+StatefulSetUpdateStrategy: type str, rollingUpdate RollingUpdateStatefulSetStrategy
+RollingUpdateStatefulSetStrategy: partition int32, maxUnavailable intstr
+StatefulSetOrdinals: start int32
+StatefulSetPersistentVolumeClaimRetentionPolicy: whenDeleted str, whenScaled str
+StatefulSetStatus: observedGeneration int64, replicas int32, readyReplicas int32, currentReplicas int32,
+  updatedReplicas int32, currentRevision str, updateRevision str, collisionCount int32, conditions []Condition,
+  availableReplicas int32
+StatefulSetSpec: replicas int32, selector LabelSelector, template PodTemplateSpec,
+  volumeClaimTemplates []PersistentVolumeClaim, serviceName str, podManagementPolicy str,
+  updateStrategy StatefulSetUpdateStrategy, revisionHistoryLimit int32, minReadySeconds int32,
+  persistentVolumeClaimRetentionPolicy StatefulSetPersistentVolumeClaimRetentionPolicy,
+  ordinals StatefulSetOrdinals
+Job: apiVersion str, kind str, metadata ObjectMeta, spec JobSpec, status JobStatus
 JobSpec: parallelism int32, completions int32, activeDeadlineSeconds int64, podFailurePolicy ?, successPolicy ?,
   backoffLimit int32, backoffLimitPerIndex int32, maxFailedIndexes int32, selector LabelSelector, manualSelector
   bool, template PodTemplateSpec, ttlSecondsAfterFinished int32, completionMode str, suspend bool,
   podReplacementPolicy str, managedBy str
-PodSpec: volumes []Volume, initContainers []Container, containers []Container, ephemeralContainers ?, restartPolicy
-  str, terminationGracePeriodSeconds int64, activeDeadlineSeconds int64, dnsPolicy str, nodeSelector {}str,
+JobStatus: conditions []Condition, startTime str, completionTime str, active int32, succeeded int32, failed int32,
+  terminating int32, completedIndexes str, failedIndexes str, uncountedTerminatedPods ?, ready int32
+CronJob: apiVersion str, kind str, metadata ObjectMeta, spec CronJobSpec, status ?
+CronJobSpec: schedule str, timeZone str, startingDeadlineSeconds int64, concurrencyPolicy str, suspend bool,
+  jobTemplate JobTemplateSpec, successfulJobsHistoryLimit int32, failedJobsHistoryLimit int32
+JobTemplateSpec: metadata ObjectMeta, spec JobSpec
+ReplicationController: apiVersion str, kind str, metadata ObjectMeta, spec ReplicationControllerSpec, status ?
+ReplicationControllerSpec: replicas int32, minReadySeconds int32, selector {}str, template PodTemplateSpec
+ControllerRevision: apiVersion str, kind str, metadata ObjectMeta, data ?, revision int64
+Endpoints: apiVersion str, kind str, metadata ObjectMeta, subsets []EndpointSubset
+EndpointSubset: addresses []EndpointAddress, notReadyAddresses []EndpointAddress, ports []CoreEndpointPort
+EndpointAddress: ip str, hostname str, nodeName str, targetRef ObjectReference
+CoreEndpointPort: name str, port int32, protocol str, appProtocol str
+EndpointSlice: apiVersion str, kind str, metadata ObjectMeta, addressType str, endpoints []Endpoint,
+  ports []EndpointPort
+Endpoint: addresses []str, conditions EndpointConditions, hostname str, targetRef ObjectReference,
+  deprecatedTopology {}str, nodeName str, zone str, hints EndpointHints
+EndpointConditions: ready bool, serving bool, terminating bool
+EndpointHints: forZones []ForZone, forNodes []ForNode
+ForZone: name str
+ForNode: name str
+EndpointPort: name str, protocol str, port int32, appProtocol str
+NetworkPolicy: apiVersion str, kind str, metadata ObjectMeta, spec NetworkPolicySpec
+NetworkPolicySpec: podSelector LabelSelector, ingress []NetworkPolicyIngressRule, egress []NetworkPolicyEgressRule,
+  policyTypes []str
+NetworkPolicyIngressRule: ports []NetworkPolicyPort, from []NetworkPolicyPeer
+NetworkPolicyEgressRule: ports []NetworkPolicyPort, to []NetworkPolicyPeer
+NetworkPolicyPort: protocol str, port intstr, endPort int32
+NetworkPolicyPeer: podSelector LabelSelector, namespaceSelector LabelSelector, ipBlock IPBlock
+IPBlock: cidr str, except []str
+Ingress: apiVersion str, kind str, metadata ObjectMeta, spec IngressSpec, status ?
+IngressSpec: ingressClassName str, defaultBackend IngressBackend, tls []IngressTLS, rules []IngressRule
+IngressTLS: hosts []str, secretName str
+IngressRule: host str, http HTTPIngressRuleValue
+HTTPIngressRuleValue: paths []HTTPIngressPath
+HTTPIngressPath: path str, pathType str, backend IngressBackend
+IngressBackend: service IngressServiceBackend, resource TypedLocalObjectReference
+IngressServiceBackend: name str, port ServiceBackendPort
+ServiceBackendPort: name str, number int32
+IngressClass: apiVersion str, kind str, metadata ObjectMeta, spec IngressClassSpec
+IngressClassSpec: controller str, parameters IngressClassParametersReference
+IngressClassParametersReference: apiGroup str, kind str, name str, scope str, namespace str
+ServiceCIDR: apiVersion str, kind str, metadata ObjectMeta, spec ServiceCIDRSpec, status ?
+ServiceCIDRSpec: cidrs []str
+IPAddress: apiVersion str, kind str, metadata ObjectMeta, spec IPAddressSpec
+IPAddressSpec: parentRef ParentReference
+ParentReference: group str, resource str, namespace str, name str
+ServiceAccount: apiVersion str, kind str, metadata ObjectMeta, secrets []ObjectReference,
+  imagePullSecrets []LocalObjectReference, automountServiceAccountToken bool
+LimitRange: apiVersion str, kind str, metadata ObjectMeta, spec LimitRangeSpec
+LimitRangeSpec: limits []LimitRangeItem
+LimitRangeItem: type str, max {}quantity, min {}quantity, default {}quantity, defaultRequest {}quantity,
+  maxLimitRequestRatio {}quantity
+ResourceQuota: apiVersion str, kind str, metadata ObjectMeta, spec ResourceQuotaSpec, status ?
+ResourceQuotaSpec: hard {}quantity, scopes []str, scopeSelector ?
+PersistentVolume: apiVersion str, kind str, metadata ObjectMeta, spec ?, status ?
+PersistentVolumeClaim: apiVersion str, kind str, metadata ObjectMeta, spec PersistentVolumeClaimSpec, status ?
+PersistentVolumeClaimSpec: accessModes []str, selector LabelSelector, resources VolumeResourceRequirements,
+  volumeName str, storageClassName str, volumeMode str, dataSource ?, dataSourceRef ?, volumeAttributesClassName str
+VolumeResourceRequirements: limits {}quantity, requests {}quantity
+StorageClass: apiVersion str, kind str, metadata ObjectMeta, provisioner str, parameters {}str, reclaimPolicy str,
+  mountOptions []str, allowVolumeExpansion bool, volumeBindingMode str, allowedTopologies ?
+PriorityClass: apiVersion str, kind str, metadata ObjectMeta, value int32, globalDefault bool, description str,
+  preemptionPolicy str
+Lease: apiVersion str, kind str, metadata ObjectMeta, spec LeaseSpec
+LeaseSpec: holderIdentity str, leaseDurationSeconds int32, acquireTime str, renewTime str, leaseTransitions int32,
+  strategy str, preferredHolder str
+PodDisruptionBudget: apiVersion str, kind str, metadata ObjectMeta, spec PodDisruptionBudgetSpec, status ?
+PodDisruptionBudgetSpec: minAvailable intstr, selector LabelSelector, maxUnavailable intstr,
+  unhealthyPodEvictionPolicy str
+HorizontalPodAutoscaler: apiVersion str, kind str, metadata ObjectMeta, spec HorizontalPodAutoscalerSpec, status ?
+HorizontalPodAutoscalerSpec: scaleTargetRef CrossVersionObjectReference, minReplicas int32, maxReplicas int32,
+  metrics []MetricSpec, behavior HorizontalPodAutoscalerBehavior
+CrossVersionObjectReference: kind str, name str, apiVersion str
+MetricSpec: type str, object ?, pods ?, resource ResourceMetricSource, containerResource ?, external ?
+ResourceMetricSource: name str, target MetricTarget
+MetricTarget: type str, value quantity, averageValue quantity, averageUtilization int32
+HorizontalPodAutoscalerBehavior: scaleUp HPAScalingRules, scaleDown HPAScalingRules
+HPAScalingRules: stabilizationWindowSeconds int32, selectPolicy str, policies []HPAScalingPolicy, tolerance quantity
+HPAScalingPolicy: type str, value int32, periodSeconds int32
+Role: apiVersion str, kind str, metadata ObjectMeta, rules []PolicyRule
+ClusterRole: apiVersion str, kind str, metadata ObjectMeta, rules []PolicyRule, aggregationRule AggregationRule
+AggregationRule: clusterRoleSelectors []LabelSelector
+PolicyRule: verbs []str, apiGroups []str, resources []str, resourceNames []str, nonResourceURLs []str
+RoleBinding: apiVersion str, kind str, metadata ObjectMeta, subjects []Subject, roleRef RoleRef
+ClusterRoleBinding: apiVersion str, kind str, metadata ObjectMeta, subjects []Subject, roleRef RoleRef
+Subject: kind str, apiGroup str, name str, namespace str
+RoleRef: apiGroup str, kind str, name str
+PodSpec: volumes []Volume, initContainers []Container, containers []Container, ephemeralContainers []EphemeralContainer,
+  restartPolicy str, terminationGracePeriodSeconds int64, activeDeadlineSeconds int64, dnsPolicy str, nodeSelector {}str,
   serviceAccountName str, serviceAccount str, automountServiceAccountToken bool, nodeName str, hostNetwork bool,
   hostPID bool, hostIPC bool, shareProcessNamespace bool, securityContext PodSecurityContext, imagePullSecrets
   []LocalObjectReference, hostname str, subdomain str, affinity Affinity, schedulerName str, tolerations
   []Toleration, hostAliases []HostAlias, priorityClassName str, priority int32, dnsConfig PodDNSConfig,
-  readinessGates ?, runtimeClassName str, enableServiceLinks bool, preemptionPolicy str, overhead ?,
+  readinessGates []PodReadinessGate, runtimeClassName str, enableServiceLinks bool, preemptionPolicy str, overhead ?,
   topologySpreadConstraints []TopologySpreadConstraint, setHostnameAsFQDN bool, os ?, hostUsers bool,
-  schedulingGates ?, resourceClaims ?, resources ResourceRequirements, hostnameOverride str, workloadRef ?
+  schedulingGates []PodSchedulingGate, resourceClaims []PodResourceClaim, resources ResourceRequirements, hostnameOverride str, workloadRef ?
+PodReadinessGate: conditionType str
+PodSchedulingGate: name str
+PodResourceClaim: name str, resourceClaimName str, resourceClaimTemplateName str
 LocalObjectReference: name str
 HostAlias: ip str, hostnames []str
 Toleration: key str, operator str, value str, effect str, tolerationSeconds int64
@@ -89,11 +223,17 @@ PodSecurityContext: seLinuxOptions ?, windowsOptions ?, runAsUser int64, runAsGr
   supplementalGroups []int64, supplementalGroupsPolicy str, fsGroup int64, sysctls []Sysctl, fsGroupChangePolicy
   str, seccompProfile ?, appArmorProfile ?, seLinuxChangePolicy str
 Sysctl: name str, value str
-Container: name str, image str, command []str, args []str, workingDir str, ports []ContainerPort, envFrom
+EphemeralContainer: targetContainerName str, name str, image str, command []str, args []str, workingDir str, ports []ContainerPort, envFrom
   []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?, restartPolicy str,
-  restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices ?, livenessProbe Probe, readinessProbe Probe,
+  restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices []VolumeDevice, livenessProbe Probe, readinessProbe Probe,
   startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str, terminationMessagePolicy str, imagePullPolicy
   str, securityContext SecurityContext, stdin bool, stdinOnce bool, tty bool
+Container: name str, image str, command []str, args []str, workingDir str, ports []ContainerPort, envFrom
+  []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?, restartPolicy str,
+  restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices []VolumeDevice, livenessProbe Probe, readinessProbe Probe,
+  startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str, terminationMessagePolicy str, imagePullPolicy
+  str, securityContext SecurityContext, stdin bool, stdinOnce bool, tty bool
+VolumeDevice: name str, devicePath str
 ContainerPort: name str, hostPort int32, containerPort int32, protocol str, hostIP str
 EnvFromSource: prefix str, configMapRef ConfigMapEnvSource, secretRef SecretEnvSource
 ConfigMapEnvSource: name str, optional bool
@@ -111,14 +251,17 @@ Volume: name str, hostPath ?, emptyDir ?, gcePersistentDisk ?, awsElasticBlockSt
   iscsi ?, glusterfs ?, persistentVolumeClaim ?, rbd ?, flexVolume ?, cinder ?, cephfs ?, flocker ?, downwardAPI ?,
   fc ?, azureFile ?, configMap ?, vsphereVolume ?, quobyte ?, azureDisk ?, photonPersistentDisk ?, projected ?,
   portworxVolume ?, scaleIO ?, storageos ?, csi ?, ephemeral ?, image ?
-Probe: exec ExecAction, httpGet HTTPGetAction, tcpSocket TCPSocketAction, grpc ?, initialDelaySeconds int32,
+Probe: exec ExecAction, httpGet HTTPGetAction, tcpSocket TCPSocketAction, grpc GRPCAction, initialDelaySeconds int32,
   timeoutSeconds int32, periodSeconds int32, successThreshold int32, failureThreshold int32,
   terminationGracePeriodSeconds int64
 ExecAction: command []str
 HTTPGetAction: path str, port intstr, host str, scheme str, httpHeaders []HTTPHeader
 HTTPHeader: name str, value str
 TCPSocketAction: port intstr, host str
-Lifecycle: postStart ?, preStop ?, stopSignal str
+GRPCAction: port int32, service str
+Lifecycle: postStart LifecycleHandler, preStop LifecycleHandler, stopSignal str
+LifecycleHandler: exec ExecAction, httpGet HTTPGetAction, tcpSocket TCPSocketAction, sleep SleepAction
+SleepAction: seconds int64
 SecurityContext: capabilities Capabilities, privileged bool, seLinuxOptions ?, windowsOptions ?, runAsUser int64,
   runAsGroup int64, runAsNonRoot bool, readOnlyRootFilesystem bool, allowPrivilegeEscalation bool, procMount str,
   seccompProfile ?, appArmorProfile ?

@@ -150,14 +150,15 @@ def test_all_problems_of_all_files_come_at_once() -> None:
 
 def test_kinds_that_do_not_act_are_named_and_skipped() -> None:
     lab = Lab(
-        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n---\n"
+        "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: web}\n"
+        "spec: {controller: example.com/c}\n---\n"
         "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: x}\n---\n"
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n"
     )
     assert [(s.where, s.kind, s.name) for s in lab.cluster.skipped] == [
-        ("0.yaml:1", "Service", "default/web"), ("0.yaml:6", "CiliumNetworkPolicy", "x"),
+        ("0.yaml:1", "IngressClass", "web"), ("0.yaml:6", "CiliumNetworkPolicy", "x"),
     ]  # fmt: skip
-    assert lab.cluster.store.get("Service", "default", "web") is not None
+    assert lab.cluster.store.get("IngressClass", "", "web") is not None
     assert all(s.why.text("ko") != s.why.text("en") for s in lab.cluster.skipped)
 
 

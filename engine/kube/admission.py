@@ -1,0 +1,179 @@
+"""Admission: what the API server's plugins change in a new object, and what they refuse.
+
+Theory. NamespaceLifecycle refuses new content of a namespace that is going; ServiceAccount refuses a Pod whose account
+is not there; LimitRanger fills in requests and limits and holds them against the namespace's LimitRanges (at creation
+only). Sources: plugin/pkg/admission/{limitranger,serviceaccount}, apiserver/pkg/admission/plugin/namespace/lifecycle;
+facts 20 section 6.
+
+Rules. `admit` changes the body in place, after its defaults, and raises Refused with the plugins' own texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from engine.kube import quantity
+from engine.kube.objects import BY_KIND, Json, deleting, meta, name_of, namespace_of, spec_of
+from engine.kube.podspec import every_container, qos
+from engine.kube.store import Store
+from engine.kube.validate.errors import Refused, forbidden_request
+
+ANNOTATION = "kubernetes.io/limit-ranger"
+
+
+def admit(store: Store, body: Json) -> None:
+    """Let a new object pass, changed where a plugin changes it. Refused."""
+    kind, namespace = str(body["kind"]), namespace_of(body)
+    space = store.get("Namespace", "", namespace) if namespace else None
+    if space is not None and deleting(space):
+        why = f"unable to create new content in namespace {namespace} because it is being terminated"
+        raise forbidden_request(BY_KIND[kind].resource, name_of(body), why)
+    if kind == "Pod":
+        limit(store, body)
+    elif kind == "Ingress":
+        ingress_class(store, body)
+
+
+def service_account(store: Store, body: Json) -> None:
+    """A Pod's account must be there. Refused."""
+    name, namespace = str(spec_of(body).get("serviceAccountName") or "default"), namespace_of(body)
+    if store.get("ServiceAccount", namespace, name) is None:
+        why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+        raise forbidden_request("pods", name_of(body), why)
+
+
+def ingress_class(store: Store, body: Json) -> None:
+    """DefaultIngressClass: the class that is marked as default, when an Ingress names none."""
+    annotations = meta(body).get("annotations") or {}
+    if spec_of(body).get("ingressClassName") or "kubernetes.io/ingress.class" in annotations:
+        return
+    marked = [
+        name_of(c)
+        for c in store.list("IngressClass")
+        if (meta(c).get("annotations") or {}).get("ingressclass.kubernetes.io/is-default-class") == "true"
+    ]
+    if len(marked) == 1:
+        body["spec"]["ingressClassName"] = marked[0]
+    elif marked:
+        why = f"{len(marked)} default IngressClasses were found, only 1 allowed"
+        raise forbidden_request("ingresses.networking.k8s.io", name_of(body), why)
+
+
+# ---- LimitRanger
+
+
+def limit(store: Store, pod: Json) -> None:
+    """Fill in and hold a Pod against every LimitRange of its namespace, one after the other."""
+    ranges = store.list("LimitRange", namespace_of(pod))
+    if not ranges:
+        return
+    for row in ranges:
+        fill(row, pod)
+        problems = list(broken(row, pod))
+        if problems:
+            text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+            raise forbidden_request("pods", name_of(pod), text)
+    wrong = [w for c in every_container(spec_of(pod)) for w in more_than_limit(c)]
+    if wrong:
+        raise Refused("Invalid", f'Pod "{name_of(pod)}" is invalid: {wrong[0]}', tuple(wrong))
+    pod["status"] = {**(pod.get("status") or {}), "qosClass": qos(spec_of(pod))}
+
+
+def fill(row: Json, pod: Json) -> None:
+    """mergePodResourceRequirements: defaults for what a container does not say, noted in an annotation."""
+    spec = spec_of(row).get("limits") or []
+    default = {
+        k: v for r in spec if r.get("type") == "Container" for k, v in (r.get("default") or {}).items()
+    }
+    request = {
+        k: v for r in spec if r.get("type") == "Container" for k, v in (r.get("defaultRequest") or {}).items()
+    }
+    notes: list[str] = []
+    for words, containers in (("container", "containers"), ("init container", "initContainers")):
+        for container in spec_of(pod).get(containers) or ():
+            resources = container.setdefault("resources", {})
+            for part, values in (("limits", default), ("requests", request)):
+                said = resources.get(part) or {}
+                fresh = {k: v for k, v in values.items() if k not in said}
+                if part == "requests":
+                    own = resources.get("limits") or {}
+                    fresh = {k: v for k, v in fresh.items() if k not in own or k in default}
+                if fresh:
+                    resources[part] = {**said, **fresh}
+                    word = "limit" if part == "limits" else "request"
+                    notes.append(f"{', '.join(sorted(fresh))} {word} for {words} {container.get('name', '')}")
+            for key, value in (resources.get("limits") or {}).items():
+                resources.setdefault("requests", {}).setdefault(key, value)
+    if notes:
+        # requests are named before limits, container by container
+        notes.sort(key=lambda n: (n.split(" for ")[1], " limit for " in n))
+        text = f"LimitRanger plugin set: {'; '.join(notes)}"
+        pod["metadata"].setdefault("annotations", {})[ANNOTATION] = text
+
+
+def more_than_limit(container: Json) -> Iterator[str]:
+    resources = container.get("resources") or {}
+    for key, asked in (resources.get("requests") or {}).items():
+        most = (resources.get("limits") or {}).get(key)
+        if most is not None and number(asked) > number(most):
+            path = f"spec.containers[{container.get('name', '')}].resources.requests"
+            yield f'{path}: Invalid value: "{asked}": must be less than or equal to {key} limit of {most}'
+
+
+def broken(row: Json, pod: Json) -> Iterator[str]:
+    """What of a LimitRange a Pod does not keep."""
+    containers = spec_of(pod).get("containers") or []
+    for item in spec_of(row).get("limits") or ():
+        kind = item.get("type")
+        if kind == "Container":
+            for container in containers:
+                resources = container.get("resources") or {}
+                yield from held(
+                    item, "Container", resources.get("requests") or {}, resources.get("limits") or {}
+                )
+        elif kind == "Pod":
+            yield from held(item, "Pod", summed(containers, "requests"), summed(containers, "limits"))
+
+
+def held(item: Json, kind: str, requests: Json, limits: Json) -> Iterator[str]:
+    """minConstraint, maxConstraint and limitRequestRatioConstraint."""
+    for key, least in (item.get("min") or {}).items():
+        head = f"minimum {key} usage per {kind} is {least}"
+        if key not in requests:
+            yield f"{head}.  No request is specified"
+        elif number(requests[key]) < number(least):
+            yield f"{head}, but request is {requests[key]}"
+        elif key in limits and number(limits[key]) < number(least):
+            yield f"{head}, but limit is {limits[key]}"
+    for key, most in (item.get("max") or {}).items():
+        head = f"maximum {key} usage per {kind} is {most}"
+        if key not in limits:
+            yield f"{head}.  No limit is specified"
+        elif number(limits[key]) > number(most):
+            yield f"{head}, but limit is {limits[key]}"
+        elif key in requests and number(requests[key]) > number(most):
+            yield f"{head}, but request is {requests[key]}"
+    for key, ratio in (item.get("maxLimitRequestRatio") or {}).items():
+        head = f"{key} max limit to request ratio per {kind} is {ratio}"
+        if not number(requests.get(key, 0)):
+            yield f"{head}, but no request is specified or request is 0"
+        elif not number(limits.get(key, 0)):
+            yield f"{head}, but no limit is specified or limit is 0"
+        elif (found := number(limits[key]) / number(requests[key])) > number(ratio):
+            yield f"{head}, but provided ratio is {float(found):f}"
+
+
+def summed(containers: list[Json], part: str) -> Json:
+    """What all containers say together; a key that one of them leaves out is left out."""
+    rows = [(c.get("resources") or {}).get(part) or {} for c in containers]
+    keys = set.intersection(*(set(r) for r in rows)) if rows else set()
+    return {k: quantity.total(str(r[k]) for r in rows) for k in keys}
+
+
+def number(value: object) -> Fraction:
+    """A quantity; what is none counts as nothing."""
+    try:
+        return quantity.value(str(value))
+    except ValueError:
+        return Fraction(0)

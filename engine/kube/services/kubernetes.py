@@ -1,0 +1,140 @@
+"""What the API server itself keeps true: default/kubernetes with the addresses of the API servers, the service range as
+a ServiceCIDR, and an IPAddress for every ClusterIP.
+
+Theory. Each API server writes its own address into the EndpointSlice and the Endpoints `kubernetes`; one that has
+ended goes out of it when its lease has run out. A cluster whose control plane is not part of the lab is managed from
+elsewhere: there is no address to write, and no Service. ServiceCIDR and IPAddress are objects from 1.33 on.
+Sources: pkg/controlplane/controller/kubernetesservice, pkg/controlplane/reconcilers, KEP-1880.
+"""
+
+from __future__ import annotations
+
+from engine.kube.boot import node_address
+from engine.kube.objects import Json, edited
+from engine.kube.passes import Pass
+from engine.kube.services.allocate import addresses_of, first_ip
+from engine.linux.addr import text4
+from engine.record import dataclass
+
+MEMORY = "engine.kube.services.kubernetes"
+PORT = 6443
+SINCE = 33
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was written last: the API servers' addresses, and the store's version up to which Services were read."""
+
+    addresses: tuple[int, ...] = ()
+    version: int = 0
+
+
+def sync(at: Pass) -> None:
+    old = at.cluster.memory.get(MEMORY, Seen())
+    assert isinstance(old, Seen)
+    addresses = servers(at) or old.addresses
+    if addresses and (addresses != old.addresses or at.store.get("Service", "default", "kubernetes") is None):
+        write(at, addresses)
+    if at.options.minor >= SINCE:
+        if not old.version:
+            service_cidr(at)
+        for key in at.store.since("Service", old.version):
+            ip_addresses(at, *key)
+    new = Seen(addresses, at.store.version)
+    if new != old:
+        at.cluster.memory[MEMORY] = new
+
+
+def servers(at: Pass) -> tuple[int, ...]:
+    """Addresses of the nodes where an API server runs, in order."""
+    found = (
+        node_address(at.net, node.name)
+        for node in at.cluster.nodes.values()
+        if node.options.control_plane and at.running(node, "kube-apiserver")
+    )
+    return tuple(sorted({a for a in found if a}))
+
+
+def write(at: Pass, addresses: tuple[int, ...]) -> None:
+    m = {"name": "kubernetes", "namespace": "default"}
+    if at.store.get("Service", "default", "kubernetes") is None:
+        at.create({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {**m, "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {
+                "clusterIP": text4(first_ip(at.options)), "type": "ClusterIP",
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": PORT}],
+            },
+        })  # fmt: skip
+    put(at, {
+        "apiVersion": "v1", "kind": "Endpoints",
+        "metadata": {**m, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+        "subsets": [{
+            "addresses": [{"ip": text4(a)} for a in addresses],
+            "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+        }],
+    })  # fmt: skip
+    put(at, {
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {**m, "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [text4(a)], "conditions": {"ready": True}} for a in addresses],
+        "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+    })  # fmt: skip
+
+
+def put(at: Pass, body: Json) -> None:
+    """Create an object, or replace all of it but its metadata."""
+    old = at.store.get(str(body["kind"]), "default", "kubernetes")
+    if old is None:
+        at.create(body)
+        return
+    at.store.update({**body, "metadata": edited(old)["metadata"]})
+
+
+def service_cidr(at: Pass) -> None:
+    if at.store.get("ServiceCIDR", "", "kubernetes") is not None:
+        return
+    made = at.create({
+        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR",
+        "metadata": {"name": "kubernetes", "finalizers": ["networking.k8s.io/service-cidr-finalizer"]},
+        "spec": {"cidrs": [str(at.options.service_cidr)]},
+    })  # fmt: skip
+    condition = {
+        "lastTransitionTime": made["metadata"]["creationTimestamp"], "message": "Kubernetes Service CIDR is ready",
+        "reason": "", "status": "True", "type": "Ready",
+    }  # fmt: skip
+    at.store.change("ServiceCIDR", "", "kubernetes", lambda b: b.update(status={"conditions": [condition]}))
+
+
+def ip_addresses(at: Pass, namespace: str, name: str) -> None:
+    """The IPAddress objects of one Service: as many as it has ClusterIPs."""
+    body = at.store.get("Service", namespace, name)
+    wanted = {text4(a) for a in addresses_of(body)} if body is not None else set()
+    key = f"{MEMORY}/{namespace}/{name}"
+    had = at.cluster.memory.get(key, ())
+    assert isinstance(had, tuple)
+    for text in set(had) - wanted:
+        if at.store.get("IPAddress", "", text) is not None:
+            at.store.remove("IPAddress", "", text)
+    for text in wanted:
+        if at.store.get("IPAddress", "", text) is None:
+            at.store.create(
+                {
+                    "apiVersion": "networking.k8s.io/v1", "kind": "IPAddress",
+                    "metadata": {"name": text, "labels": LABELS},
+                    "spec": {"parentRef": {
+                        "group": "", "name": name, "namespace": namespace, "resource": "services"}},
+                },
+                at.now,
+            )  # fmt: skip
+    if wanted:
+        at.cluster.memory[key] = tuple(sorted(wanted))
+    else:
+        at.cluster.memory.pop(key, None)
+
+
+LABELS = {
+    "ipaddress.kubernetes.io/ip-family": "IPv4",
+    "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
+}

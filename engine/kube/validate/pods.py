@@ -1,0 +1,177 @@
+"""Pods: ValidatePodSpec as far as the model reads a spec, and what a running Pod may change.
+
+Source: pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.kube.objects import Json, edited, spec_of
+from engine.kube.validate.errors import invalid
+from engine.kube.validate.names import LABEL, LABEL_TEXT, PORT_NAME
+
+POLICIES = ("Always", "Never", "OnFailure")
+
+
+def pod_spec_errors(spec: Json, path: str) -> Iterator[str]:
+    """ValidatePodSpec, as far as the model reads a spec."""
+    containers = spec.get("containers") or []
+    if not containers:
+        yield f"{path}.containers: Required value"
+    names: set[str] = set()
+    host_ports: set[tuple[str, str, int]] = set()
+    for key in ("initContainers", "containers"):
+        for i, container in enumerate(spec.get(key) or ()):
+            yield from container_errors(container, f"{path}.{key}[{i}]", names, host_ports, spec)
+    policy = spec.get("restartPolicy")
+    if policy is not None and policy not in POLICIES:
+        yield f'{path}.restartPolicy: Unsupported value: "{policy}": supported values: {quoted(POLICIES)}'
+    dns = spec.get("dnsPolicy")
+    dns_policies = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+    if dns is not None and dns not in dns_policies:
+        yield f'{path}.dnsPolicy: Unsupported value: "{dns}": supported values: {quoted(dns_policies)}'
+    if spec.get("hostPID") and spec.get("shareProcessNamespace"):
+        why = "ShareProcessNamespace and HostPID cannot both be enabled"
+        yield f"{path}.shareProcessNamespace: Invalid value: true: {why}"
+    for i, toleration in enumerate(spec.get("tolerations") or ()):
+        yield from toleration_errors(toleration, f"{path}.tolerations[{i}].operator")
+
+
+def toleration_errors(toleration: Json, path: str) -> Iterator[str]:
+    operator = toleration.get("operator") or "Equal"
+    if operator not in ("Equal", "Exists"):
+        yield f'{path}: Unsupported value: "{operator}": supported values: "Equal", "Exists"'
+    elif operator == "Exists" and toleration.get("value"):
+        yield f"{path}: Invalid value: {golang(toleration)}: value must be empty when `operator` is 'Exists'"
+    elif not toleration.get("key") and operator != "Exists":
+        why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        yield f'{path}: Invalid value: "{operator}": {why}'
+
+
+def quoted(words: tuple[str, ...]) -> str:
+    return ", ".join(f'"{w}"' for w in sorted(words))
+
+
+def golang(toleration: Json) -> str:
+    return f'core.Toleration{{Key:"{toleration.get("key", "")}", Operator:"Exists"}}'
+
+
+def container_errors(
+    container: Json, path: str, names: set[str], host_ports: set[tuple[str, str, int]], spec: Json
+) -> Iterator[str]:
+    name = container.get("name", "")
+    if not name:
+        yield f"{path}.name: Required value"
+    elif len(name) > 63 or not LABEL.fullmatch(name):
+        yield f'{path}.name: Invalid value: "{name}": {LABEL_TEXT}'
+    elif name in names:
+        yield f'{path}.name: Duplicate value: "{name}"'
+    names.add(name)
+    image = container.get("image", "")
+    if not image:
+        yield f"{path}.image: Required value"
+    elif image != image.strip():
+        yield f'{path}.image: Invalid value: "{image}": must not have leading or trailing whitespace'
+    policy = container.get("imagePullPolicy")
+    policies = ("Always", "IfNotPresent", "Never")
+    if policy is not None and policy not in policies:
+        yield f'{path}.imagePullPolicy: Unsupported value: "{policy}": supported values: {quoted(policies)}'
+    yield from port_errors(container, path, host_ports, spec)
+    for i, entry in enumerate(container.get("env") or ()):
+        if not entry.get("name"):
+            yield f"{path}.env[{i}].name: Required value"
+    mounts: set[str] = set()
+    volumes = {v.get("name") for v in spec.get("volumes") or ()}
+    for i, mount in enumerate(container.get("volumeMounts") or ()):
+        where = f"{path}.volumeMounts[{i}]"
+        if not mount.get("name"):
+            yield f"{where}.name: Required value"
+        elif mount["name"] not in volumes:
+            yield f'{where}.name: Not found: "{mount["name"]}"'
+        if not mount.get("mountPath"):
+            yield f"{where}.mountPath: Required value"
+        elif mount["mountPath"] in mounts:
+            yield f'{where}.mountPath: Invalid value: "{mount["mountPath"]}": must be unique'
+        mounts.add(mount.get("mountPath", ""))
+
+
+def port_errors(
+    container: Json, path: str, host_ports: set[tuple[str, str, int]], spec: Json
+) -> Iterator[str]:
+    """validateContainerPorts and the clash of host ports in one pod."""
+    names: set[str] = set()
+    for i, port in enumerate(container.get("ports") or ()):
+        where = f"{path}.ports[{i}]"
+        if name := port.get("name"):
+            if len(name) > 15:
+                yield f'{where}.name: Invalid value: "{name}": must be no more than 15 characters'
+            elif not PORT_NAME.fullmatch(name) or not any(c.isalpha() for c in name):
+                why = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+                yield f'{where}.name: Invalid value: "{name}": {why}'
+            elif name in names:
+                yield f'{where}.name: Duplicate value: "{name}"'
+            names.add(name)
+        number = port.get("containerPort")
+        if number is None or number == 0:
+            yield f"{where}.containerPort: Required value"
+        elif not 0 < number < 65536:
+            yield f"{where}.containerPort: Invalid value: {number}: must be between 1 and 65535, inclusive"
+        host = port.get("hostPort")
+        if host is not None and host != 0 and not 0 < host < 65536:
+            yield f"{where}.hostPort: Invalid value: {host}: must be between 1 and 65535, inclusive"
+        if spec.get("hostNetwork") and host and host != number:
+            yield f"{where}.hostPort: Invalid value: {host}: must match `containerPort` when `hostNetwork` is true"
+        proto = port.get("protocol", "TCP")
+        if proto not in ("TCP", "UDP", "SCTP"):
+            yield f'{where}.protocol: Unsupported value: "{proto}": supported values: "SCTP", "TCP", "UDP"'
+        if host:
+            key = (proto, str(port.get("hostIP", "")), int(host))
+            if key in host_ports:
+                yield (
+                    f'{where}.hostPort: Duplicate value: "{key[1]}/{proto}/{host}"'
+                    if key[1]
+                    else f'{where}.hostPort: Duplicate value: "{proto}//{host}"'
+                )
+            host_ports.add(key)
+
+
+FORBIDDEN_UPDATE = (
+    "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
+    "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+
+
+def pod_update(old: Json, new: Json) -> None:
+    """Refuse a change of a running Pod's spec that Kubernetes refuses."""
+    left, right = comparable(old), comparable(new)
+    if left != right:
+        raise invalid(new, [FORBIDDEN_UPDATE])
+
+
+def comparable(pod: Json) -> Json:
+    """A pod's spec without what may change, and without what the server itself put in."""
+    spec = edited(spec_of(pod))
+    for key in ("nodeName", "tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds"):
+        spec.pop(key, None)
+    spec["volumes"] = [
+        v for v in spec.get("volumes") or () if not str(v.get("name", "")).startswith("kube-api-access-")
+    ]
+    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
+        container.pop("image", None)
+        mounts = container.get("volumeMounts") or ()
+        container["volumeMounts"] = [
+            m for m in mounts if not str(m.get("name", "")).startswith("kube-api-access-")
+        ]
+    return spec
+
+
+def merged_pod_spec(old: Json, new: Json) -> Json:
+    """The old spec with the new images and tolerations."""
+    spec = edited(spec_of(old))
+    for key in ("containers", "initContainers"):
+        images = {c["name"]: c["image"] for c in spec_of(new).get(key) or ()}
+        for container in spec.get(key) or ():
+            container["image"] = images.get(container["name"], container["image"])
+    return spec

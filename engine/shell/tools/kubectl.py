@@ -14,15 +14,20 @@ from engine.shell.place import Spot
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools.kubectl_ import (
     about,
-    change,
     containers,
     create,
     delete,
     describe,
+    drain,
     expose,
     generate,
     get,
+    labels,
+    nodes,
     patching,
+    rollout,
+    scaling,
+    setting,
     wait,
     write,
 )
@@ -43,14 +48,15 @@ VERBS: dict[str, Verb] = {
     "run": generate.run,
     "logs": containers.logs,
     "exec": containers.run_exec,
-    "label": change.label,
-    "annotate": change.annotate,
-    "scale": change.scale,
-    "taint": change.taint,
-    "cordon": lambda ctx, argv: change.cordon(ctx, argv, on=True),
-    "uncordon": lambda ctx, argv: change.cordon(ctx, argv, on=False),
-    "set": change.set_verb,
-    "rollout": wait.rollout,
+    "label": labels.label,
+    "annotate": labels.annotate,
+    "scale": scaling.scale,
+    "taint": nodes.taint,
+    "cordon": lambda ctx, argv: nodes.cordon(ctx, argv, on=True),
+    "uncordon": lambda ctx, argv: nodes.cordon(ctx, argv, on=False),
+    "drain": drain.drain,
+    "set": setting.set_verb,
+    "rollout": rollout.rollout,
     "wait": wait.wait,
     "version": about.version,
     "api-resources": about.api_resources,
@@ -60,7 +66,7 @@ VERBS: dict[str, Verb] = {
 }
 #: Verbs of real kubectl that are not modelled.
 REFUSED = (
-    "alpha", "attach", "auth", "certificate", "completion", "cp", "debug", "diff", "drain", "edit",
+    "alpha", "attach", "auth", "certificate", "completion", "cp", "debug", "diff", "edit",
     "events", "explain", "kustomize", "options", "plugin", "port-forward", "proxy", "top",
 )  # fmt: skip
 INTRO = (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from engine.kube.objects import Json, Kind, name_of, namespace_of
+import re
+
+from engine.kube.objects import Json, Kind, meta, name_of, namespace_of
+from engine.linux.ops import Advance
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import (
     NO_RESOURCES,
@@ -15,6 +18,9 @@ from engine.shell.tools.kubectl_.client import (
 )
 from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.write import DRY, dry_run, named_in_files
+
+#: Seconds that a person waits for a kubectl that does not come back, and what is seen then.
+PATIENCE, INTERRUPTED = 120.0, "^C"
 
 DELETE = (
     flag("filename", "f"), switch("recursive", "R"), refused("kustomize", "k", value=True), DRY, flag("output", "o"),
@@ -57,7 +63,7 @@ def run(ctx: Context, argv: list[str]) -> Out:
             )
             continue
         if not dry:
-            remove(client, kind, body)
+            remove(client, kind, body, grace=grace_of(line), cascade=line.get("cascade") or "background")
         word = "force deleted" if forced else "deleted"
         where = f" from {namespace_of(body)} namespace" if kind.namespaced else ""
         name = ref(kind, name_of(body))
@@ -69,6 +75,9 @@ def run(ctx: Context, argv: list[str]) -> Out:
     if not found and not errors and not line.on("ignore-not-found"):
         lines.append("No resources found")
     client.settle()
+    late: list[str] = []
+    if not dry and line.get("wait") != "false":
+        late = wait(client, found, seconds(line.get("timeout")))
     warning = ""
     if forced and found:
         warning = (
@@ -76,18 +85,61 @@ def run(ctx: Context, argv: list[str]) -> Out:
             "The resource may continue to run on the cluster indefinitely.\n"
         )
     return Out(
-        stdout="".join(x + "\n" for x in lines), stderr=warning + "".join(e + "\n" for e in errors),
-        code=1 if errors else 0,
+        stdout="".join(x + "\n" for x in lines), stderr=warning + "".join(e + "\n" for e in (*errors, *late)),
+        code=130 if late == [INTERRUPTED] else 1 if errors or late else 0,
     )  # fmt: skip
 
 
-def remove(client: Client, kind: Kind, body: Json) -> None:
+def seconds(text: str) -> float:
+    """--timeout as Go's duration; 0 and nothing wait for ever."""
+    rows = re.findall(r"([0-9.]+)(h|ms|m|s)", text or "")
+    return sum(float(n) * {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}[u] for n, u in rows) or float("inf")
+
+
+def wait(client: Client, found: list[tuple[Kind, Json]], limit: float) -> list[str]:
+    """Let time pass until the objects are gone, as kubectl waits for kubelets and finalizers. What is said when the
+    time is over, or when somebody has to interrupt a wait that has no end."""
+    world, cluster = client.ctx.world, client.cluster
+
+    def left() -> list[str]:
+        return [
+            f"error: timed out waiting for the condition on {k.plural}/{name_of(b)}"
+            for k, b in found
+            if k.kind != "Event"
+            and (now := cluster.store.get(k.kind, namespace_of(b), name_of(b))) is not None
+            and meta(now).get("uid") == meta(b).get("uid")
+        ]
+
+    end = world.net.clock + min(limit, PATIENCE)
+    while left():
+        due = min(cluster.next_due(world.changes()), end)
+        if due > world.net.clock:
+            client.ctx.do(Advance(seconds=due - world.net.clock))
+        client.settle()
+        if world.net.clock >= end:
+            return left() if limit <= PATIENCE else [INTERRUPTED]
+    return []
+
+
+def grace_of(line: Line) -> int | None:
+    """--force and --now and --grace-period as seconds; None leaves it to the Pod."""
+    if line.on("force"):
+        return 0
+    if line.on("now"):
+        return 1
+    text = line.get("grace-period")
+    return int(text) if text and int(text) >= 0 else None
+
+
+def remove(
+    client: Client, kind: Kind, body: Json, *, grace: int | None = None, cascade: str = "background"
+) -> None:
     if kind.kind == "Event":
         store = client.cluster.store
         for key in [k for k, e in store.events.items() if e.id == name_of(body)]:
             del store.events[key]
         return
-    client.cluster.delete(body, client.clock)
+    client.cluster.delete(body, client.clock, grace=grace, cascade=cascade)
     client.settle()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from engine.kube.objects import BY_KIND, Json, Kind, labels_of, name_of, spec_of
 from engine.shell.tool import Context, Fail, Out
-from engine.shell.tools.kubectl_.change import bodies
 from engine.shell.tools.kubectl_.client import Client, connect, fetch, not_found, targets
 from engine.shell.tools.kubectl_.create import finish
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import named, number_or_name, pairs, whole
 from engine.shell.tools.kubectl_.merge import merge
+from engine.shell.tools.kubectl_.pick import bodies
 from engine.shell.tools.kubectl_.write import DRY, named_in_files
 
 EXPOSE = (

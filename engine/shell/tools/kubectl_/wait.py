@@ -1,14 +1,14 @@
-"""kubectl wait and kubectl rollout status: let the virtual clock run until something holds."""
+"""kubectl wait: let the virtual clock run until something holds."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from engine.kube.objects import Json, Kind, name_of, namespace_of, spec_of, status_of
+from engine.kube.objects import Kind, name_of, namespace_of, status_of
 from engine.linux.ops import Advance
 from engine.shell.tool import Context, Fail, Out
-from engine.shell.tools.kubectl_.client import Client, connect, fetch, later, listing, not_found, ref, targets
+from engine.shell.tools.kubectl_.client import Client, connect, fetch, listing, not_found, ref, targets
 from engine.shell.tools.kubectl_.flags import flag, parse, switch
 from engine.shell.tools.kubectl_.jsonpath import JsonPathError, render
 
@@ -16,7 +16,6 @@ WAIT = (
     flag("for"), flag("timeout"), flag("selector", "l"), flag("field-selector"), switch("all"),
     switch("all-namespaces", "A"), flag("output", "o"),
 )  # fmt: skip
-ROLLOUT = (flag("timeout"), switch("watch", "w"), flag("revision"), flag("selector", "l"))
 
 
 def seconds(text: str) -> float:
@@ -99,66 +98,3 @@ def holds(client: Client, kind: Kind, namespace: str, name: str, what: str, want
     except JsonPathError as error:
         raise Fail(f"error: {error}") from None
     return found == value if equals else bool(found)
-
-
-def rollout(ctx: Context, argv: list[str]) -> Out:
-    """kubectl rollout status | restart | history | undo; only the first two are here."""
-    if argv[:1] == ["status"]:
-        return status(ctx, argv[1:])
-    if argv[:1] == ["restart"]:
-        return restart(ctx, argv[1:])
-    raise later(f"kubectl rollout {argv[0] if argv else ''}".strip())
-
-
-def status(ctx: Context, argv: list[str]) -> Out:
-    line = parse("rollout status", argv, ROLLOUT)
-    client = connect(ctx, line)
-    out = []
-    for kind, name in targets(client, line, line.words):
-        body = fetch(client, kind, name)
-        if body is None:
-            raise Fail(not_found(kind, name))
-
-        def ready(kind: Kind = kind, name: str = name) -> bool:
-            now = fetch(client, kind, name)
-            if now is None:
-                return True
-            count = int(spec_of(now).get("replicas") or status_of(now).get("desiredNumberScheduled") or 0)
-            have = int(status_of(now).get("availableReplicas") or status_of(now).get("numberAvailable") or 0)
-            return have >= count
-
-        if not ready():
-            want = spec_of(body).get("replicas", 1)
-            have = status_of(body).get("availableReplicas", 0)
-            out.append(
-                f'Waiting for {kind.singular} "{name}" rollout to finish: {have} of {want} updated replicas are '
-                "available...\n"
-            )
-        if not pass_time(client, seconds(line.get("timeout", "10m")), ready):
-            return Out(stdout="".join(out), stderr="error: timed out waiting for the condition\n", code=1)
-        word = "daemon set" if kind.kind == "DaemonSet" else kind.singular
-        out.append(f'{word} "{name}" successfully rolled out\n')
-    return Out(stdout="".join(out))
-
-
-def restart(ctx: Context, argv: list[str]) -> Out:
-    from engine.kube.clock import stamp
-
-    line = parse("rollout restart", argv, ROLLOUT)
-    client = connect(ctx, line)
-    out = []
-    for kind, name in targets(client, line, line.words):
-        body = fetch(client, kind, name)
-        if body is None:
-            raise Fail(not_found(kind, name))
-        if kind.kind not in ("Deployment", "DaemonSet"):
-            raise later(f"kubectl rollout restart {kind.singular}")
-
-        def put(body: Json) -> None:
-            m = body["spec"]["template"].setdefault("metadata", {})
-            m.setdefault("annotations", {})["kubectl.kubernetes.io/restartedAt"] = stamp(client.clock)
-
-        client.cluster.store.change(kind.kind, namespace_of(body), name, put)
-        out.append(f"{ref(kind, name)} restarted\n")
-    client.settle()
-    return Out(stdout="".join(out))

@@ -61,7 +61,7 @@ def test_a_change_that_kubernetes_forbids_is_refused() -> None:
         ("kubectl port-forward web 80", "kubectl port-forward is not modelled here."),
         ("crictl runp x", "crictl runp is not modelled here."),
         ("ctr images mount x", "ctr images mount is not modelled here."),
-        ("systemctl stop kubelet", "systemctl stop is not modelled here."),
+        ("systemctl mask kubelet", "systemctl mask is not modelled here."),
         ("systemctl status nginx", "Unit nginx.service could not be found."),
         ("kubectl exec web -- nosuch", "nosuch"),
         ("kubectl logs web --tail=x", 'error: invalid argument "x" for "--tail" flag'),

@@ -11,10 +11,9 @@ are there. A Service stands for its ClusterIP: a target, never a sender. Nothing
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import EngineError, InputError, NotModelled, Problem
-from engine.kube.objects import Json, name_of, namespace_of, spec_of
 from engine.lab.reader import NO_GUESS, guess
 from engine.linux.addr import ip4, text4
 from engine.linux.journey import Place
@@ -108,6 +107,8 @@ def endpoint_names(world: World) -> list[str]:
     for box in world.net.boxes.values():
         if box.role in ("node", "host"):
             out.append(f"{'node' if box.role == 'node' else 'host'}/{box.name}")
+    if world.net.asleep is not None:
+        out += [f"node/{name}" for name in world.net.asleep.machines]
     for pod in _pods(world):
         out.append(f"pod/{pod}")
     for machine, daemon in world.dockers.items():
@@ -131,12 +132,12 @@ def _services(world: World) -> list[str]:
     if world.cluster is None:
         return []
     bodies = world.cluster.store.list("Service")
-    return [f"{namespace_of(b)}/{name_of(b)}" for b in bodies if cluster_ip(b)]
+    return [f"{b['metadata']['namespace']}/{b['metadata']['name']}" for b in bodies if cluster_ip(b)]
 
 
-def cluster_ip(service: Json) -> int:
+def cluster_ip(service: dict[str, Any]) -> int:
     """A Service's ClusterIP, 0 for a headless one and an ExternalName."""
-    found = spec_of(service).get("clusterIP")
+    found = service["spec"].get("clusterIP")
     return ip4(found) if found and found != "None" else 0
 
 
@@ -201,7 +202,7 @@ def _pod(world: World, ref: str) -> Endpoint:
     raise _bad(ref, NO_SANDBOX(ref=ref, phase=str((body.get("status") or {}).get("phase", "Pending"))))
 
 
-def _service_body(world: World, ref: str) -> Json:
+def _service_body(world: World, ref: str) -> dict[str, Any]:
     _, namespace, name = normal(ref).split("/", 2)
     body = world.cluster.store.get("Service", namespace, name) if world.cluster is not None else None
     if body is None:
@@ -214,7 +215,7 @@ def _service(world: World, ref: str) -> Endpoint:
     body = _service_body(world, ref)
     address = cluster_ip(body)
     if not address:
-        external = spec_of(body).get("type") == "ExternalName"
+        external = body["spec"].get("type") == "ExternalName"
         raise _bad(ref, NO_VIP(ref=ref, why="type: ExternalName" if external else "clusterIP: None"))
     return Endpoint(ref=ref, netns="", address=address, addresses=(address,))
 
@@ -224,7 +225,7 @@ def _named_port(world: World, ref: str) -> tuple[str, int]:
     name, colon, port = ref.rpartition(":")
     if not colon or not ref.startswith("svc/") or port.isdigit():
         return split_port(ref)
-    ports = spec_of(_service_body(world, name)).get("ports") or []
+    ports = _service_body(world, name)["spec"].get("ports") or []
     found = {str(p.get("name")): int(p["port"]) for p in ports if p.get("name")}
     if port not in found:
         there = ", ".join(str(p.get("name") or p["port"]) for p in ports) or "-"

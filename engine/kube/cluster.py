@@ -34,7 +34,7 @@ from engine.kube.ids import Ids
 from engine.kube.kubelet import Kubelet
 from engine.kube.manifests import Manifest
 from engine.kube.node import NodeState
-from engine.kube.objects import Json, edited, meta, name_of, namespace_of
+from engine.kube.objects import Json, edited, meta, name_of, namespace_of, spec_of
 from engine.kube.options import Options, pod_cidrs
 from engine.kube.podspec import default_pod, on_node
 from engine.kube.registry import Puller
@@ -169,6 +169,17 @@ class Cluster:
     def awake(self) -> list[NodeState]:
         """The nodes whose kernel has been computed (sleep.py), in the lab's order."""
         return [n for n in self.nodes.values() if n.dream is None]
+
+    def dreamt(self) -> list[str]:
+        """The terminals of the Pods on sleeping nodes: `pod/NAMESPACE/NAME`, of several containers each."""
+        out: list[str] = []
+        for node in self.nodes.values():
+            for namespace, name in node.dream.pods if node.dream is not None else ():
+                body = self.store.get("Pod", namespace, name)
+                names = [str(c["name"]) for c in spec_of(body or {}).get("containers") or ()]
+                place = f"pod/{namespace}/{name}"
+                out += [f"{place}/{n}" for n in names] if len(names) > 1 else [place]
+        return out
 
     def woken(self, node: NodeState) -> None:
         """A node that slept is awake now: its kubelet is asked for what is due."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
-from engine.fabric.plan import Machine, build_fabric
+from engine.fabric.plan import Fabric, Machine, build_fabric
 from engine.lab import faults
 from engine.lab.describe import Description, HostSpec
 from engine.lab.reader import Node, Problems
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: virtual seconds that a lab has lived when it opens: Pods are up, back-offs have begun
 SETTLING = 60.0
+#: labs with fewer nodes than this are awake from the start
+SLEEP_FROM = 100
 #: a host that listens here is a name server
 DNS_PORT = 53
 
@@ -49,14 +51,14 @@ def build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, .
     broken = _faults(source, problems)
     problems.raise_any()
     world = World(net=Net(), choose=Seeded(seed), lang=lang)
-    _fabric(world, spec, problems)
+    fabric = _fabric(world, spec, problems)
     problems.raise_any()
     _name_servers(world, spec.hosts)
     for host in spec.hosts:
         _listen(world, host)
         if host.docker is not None:
             _docker(world, host.name, host.docker, problems)
-    cluster = _cluster(world, spec, seed)
+    cluster = _cluster(world, spec, seed, fabric)
     faults.put(world, [f for f in broken if f.early])
     if cluster is not None:
         try:
@@ -74,11 +76,19 @@ def _faults(source: Source, problems: Problems) -> list[faults.Fault]:
     return [f for f in found if f is not None]
 
 
-def _fabric(world: World, spec: Description, problems: Problems) -> None:
+def _fabric(world: World, spec: Description, problems: Problems) -> Fabric | None:
     try:
-        build_fabric(world.changes(), machines(spec), kind=spec.fabric)
+        return build_fabric(world.changes(), machines(spec), kind=spec.fabric, asleep=_asleep(spec))
     except InputError as error:
         problems.take(error, spec.name)
+    return None
+
+
+def _asleep(spec: Description) -> list[str]:
+    """The nodes of a large lab that sleep until somebody touches them (engine.kube.sleep)."""
+    if len(spec.nodes) < SLEEP_FROM or spec.cni.name != "bridge":
+        return []
+    return [n.name for n in spec.nodes if not n.control_plane]
 
 
 def machines(spec: Description) -> list[Machine]:
@@ -155,7 +165,7 @@ def _docker(world: World, machine: str, plan: Plan, problems: Problems) -> None:
 # ---- the cluster
 
 
-def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
+def _cluster(world: World, spec: Description, seed: int, fabric: Fabric | None) -> Cluster | None:
     """The cluster as kubeadm leaves it; None for a lab without nodes."""
     if not spec.nodes:
         return None
@@ -197,6 +207,10 @@ def _cluster(world: World, spec: Description, seed: int) -> Cluster | None:
         addons=spec.addons,
     )
     world.cluster = Cluster(options)
+    if fabric is not None and _asleep(spec):
+        from engine.kube.sleep import lay_down
+
+        lay_down(world.net, world.cluster, fabric)
     world.settle()
     return world.cluster
 

@@ -108,12 +108,16 @@ def places(world: World) -> list[str]:
     """Every terminal, machines first."""
     out = [machine(b).name for b in world.net.boxes.values() if b.role in ("node", "host")]
     seen: set[str] = set()
+    if world.net.asleep is not None:
+        out += [f"node/{name}" for name in world.net.asleep.machines]
     for box in world.net.boxes.values():
         for proc in sorted(box.procs.values(), key=lambda p: p.pid):
             name = place_of(box, proc)
             if name and name not in seen:
                 seen.add(name)
                 out.append(name)
+    if world.net.asleep is not None and world.cluster is not None:
+        out += [name for name in world.cluster.dreamt() if name not in seen]
     return out
 
 
@@ -134,6 +138,11 @@ def resolve(world: World, name: str) -> Spot:
         return machine(net.boxes[rest])
     if kind == "pod" and rest.count("/") == 0:
         name = f"pod/default/{rest}"
+    if kind == "pod" and net.asleep is not None and world.cluster is not None:
+        _, namespace, pod, *_ = name.split("/")
+        body = world.cluster.store.get("Pod", namespace, pod)
+        if body is not None:
+            world.node(str(body["spec"].get("nodeName") or ""))
     for box in net.boxes.values():
         for proc in sorted(box.procs.values(), key=lambda p: p.pid):
             full = place_of(box, proc)

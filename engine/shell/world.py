@@ -23,6 +23,7 @@ from engine.record import dataclass
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd
     from engine.kube.cluster import Cluster
+    from engine.kube.node import NodeState
 
 
 class Seen(NamedTuple):
@@ -95,9 +96,14 @@ class World:
 
     def copy(self) -> World:
         """An independent world: what is tried on it leaves this one as it is."""
+        net, cluster = self.net.copy(), None if self.cluster is None else self.cluster.copy()
+        if net.asleep is not None and cluster is not None:
+            from engine.kube.sleep import attach
+
+            attach(net, cluster)
         return World(
-            net=self.net.copy(),
-            cluster=None if self.cluster is None else self.cluster.copy(),
+            net=net,
+            cluster=cluster,
             dockers={name: daemon.copy() for name, daemon in self.dockers.items()},
             choose=deepcopy(self.choose),
             lang=self.lang,
@@ -107,6 +113,13 @@ class World:
             watched=dict(self.watched),
             captures=self.captures,
         )
+
+    def node(self, name: str) -> NodeState | None:
+        """A node's containerd and kubelet, awake; None for a machine that is no node."""
+        if self.cluster is None or name not in self.cluster.nodes or name not in self.net.boxes:
+            return None
+        assert self.net.boxes[name]
+        return self.cluster.nodes[name]
 
     def places(self) -> list[str]:
         """The terminals that a learner can open, as `node/w1`, `host/laptop`, `pod/NS/NAME`,

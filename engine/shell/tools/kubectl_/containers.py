@@ -145,7 +145,7 @@ def written(client: Client, pod: Json, row: Container) -> tuple[str, ...]:
 
 def run_of(client: Client, pod: Json, name: str, *, previous: bool) -> Container:
     """The run of a container whose log is asked for. Fail in the kubelet's words."""
-    node = client.cluster.nodes.get(on_node(pod))
+    node = client.ctx.world.node(on_node(pod))
     if node is None:
         raise Fail(f"Error from server (BadRequest): pod {name_of(pod)} does not have a host assigned")
     uid = str(meta(pod)["uid"])
@@ -206,7 +206,7 @@ def run_exec(ctx: Context, argv: list[str]) -> Out:
     if phase in ("Succeeded", "Failed"):
         raise Fail(f"error: cannot exec into a container in a completed pod; current phase is {phase}")
     name, remark = chosen(pod, line.get("container"))
-    node = client.cluster.nodes.get(on_node(pod))
+    node = client.ctx.world.node(on_node(pod))
     if node is None:
         raise Fail(f"Error from server (BadRequest): pod {name_of(pod)} does not have a host assigned")
     row = node.runtime.last(str(meta(pod)["uid"]), name)

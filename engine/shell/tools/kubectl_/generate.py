@@ -57,7 +57,7 @@ def attached(ctx: Context, client: Client, line: Line, name: str, args: list[str
     from engine.shell.place import inside
 
     pod = client.cluster.store.get("Pod", client.namespace, name)
-    node = client.cluster.nodes.get(on_node(pod)) if pod is not None else None
+    node = client.ctx.world.node(on_node(pod)) if pod is not None else None
     row = node.runtime.last(str(meta(pod)["uid"]), name) if pod is not None and node is not None else None
     if pod is None or node is None or row is None:
         phase = status_of(pod or {}).get("phase", "Pending")

@@ -24,7 +24,7 @@ from engine.shell.expand import Expander
 from engine.shell.files import FileError, Files
 from engine.shell.place import GONE, RENEWED, Spot, resolve
 from engine.shell.sockets import errno_text
-from engine.shell.tool import Context, Fail, Out, Tool
+from engine.shell.tool import Context, Edit, Fail, Out, Tool
 from engine.shell.tools import find
 from engine.shell.unknown import absent, forbidden_background, not_found
 from engine.shell.world import World
@@ -49,7 +49,8 @@ WATCHING = Phrase(
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a typed text left. `chunks` are the same texts in the order in which a terminal would show them:
-    ("out" or "err", text); `downloads` are files for the learner's own machine: (name, bytes)."""
+    ("out" or "err", text); `downloads` are files for the learner's own machine: (name, bytes); with `edit` the
+    command waits for an editor, and its texts say what to do where there is none."""
 
     stdout: str = ""
     stderr: str = ""
@@ -58,6 +59,7 @@ class Result:
     clear: bool = False
     chunks: tuple[tuple[str, str], ...] = ()
     downloads: tuple[tuple[str, bytes], ...] = ()
+    edit: Edit | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ class _Gathered:
     leave: bool = False
     enter: Spot | None = None
     downloads: list[tuple[str, bytes]] = field(default_factory=list)
+    edit: Edit | None = None
 
     def text(self, stream: str, text: str) -> None:
         if text:
@@ -110,6 +113,7 @@ class _Gathered:
             self.chunks.clear()
         self.leave = self.leave or out.leave
         self.enter = out.enter or self.enter
+        self.edit = out.edit or self.edit
 
     def joined(self, stream: str) -> str:
         return "".join(t for s, t in self.chunks if s == stream)
@@ -199,7 +203,7 @@ class Shell:
         got.chunks = [(stream, shown(text)) for stream, text in got.chunks]
         return Result(
             got.joined("out"), got.joined("err"), code, tuple(got.journeys), got.clear, tuple(got.chunks),
-            tuple(got.downloads),
+            tuple(got.downloads), got.edit,
         )  # fmt: skip
 
     def _close(self, session: Session) -> None:

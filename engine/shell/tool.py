@@ -38,9 +38,20 @@ SEE_HELP = Phrase(en="`help {tool}` lists what is.", ko="`help {tool}`(으)로 �
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A text that a command wants edited. `name` is the file's; `command` reads the new text from its standard input
+    (a here-document), so that the log of a lab holds what was saved."""
+
+    name: str
+    text: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Out:
     """What a command leaves. `enter` opens a nested shell there; `leave` ends the innermost one; `clear` wipes
-    the screen; `chunks` = the texts in order (see `mixed`); `downloads` are files that leave the lab: (name, bytes)."""
+    the screen; `chunks` = the texts in order (see `mixed`); `downloads` are files that leave the lab: (name, bytes);
+    `edit` asks whoever runs the shell for an editor."""
 
     stdout: str = ""
     stderr: str = ""
@@ -51,6 +62,7 @@ class Out:
     clear: bool = False
     chunks: tuple[tuple[str, str], ...] = ()
     downloads: tuple[tuple[str, bytes], ...] = ()
+    edit: Edit | None = None
 
     @classmethod
     def mixed(

@@ -19,6 +19,7 @@ from engine.shell.tools.kubectl_ import (
     delete,
     describe,
     drain,
+    editing,
     expose,
     generate,
     get,
@@ -55,6 +56,7 @@ VERBS: dict[str, Verb] = {
     "cordon": lambda ctx, argv: nodes.cordon(ctx, argv, on=True),
     "uncordon": lambda ctx, argv: nodes.cordon(ctx, argv, on=False),
     "drain": drain.drain,
+    "edit": editing.edit,
     "set": setting.set_verb,
     "rollout": rollout.rollout,
     "wait": wait.wait,
@@ -66,7 +68,7 @@ VERBS: dict[str, Verb] = {
 }
 #: Verbs of real kubectl that are not modelled.
 REFUSED = (
-    "alpha", "attach", "auth", "certificate", "completion", "cp", "debug", "diff", "edit",
+    "alpha", "attach", "auth", "certificate", "completion", "cp", "debug", "diff",
     "events", "explain", "kustomize", "options", "plugin", "port-forward", "proxy", "top",
 )  # fmt: skip
 INTRO = (

@@ -47,7 +47,6 @@ BUDGET = "Cannot evict pod as it would violate the pod's disruption budget."
 DAEMON_FATAL = "DaemonSet-managed Pods (use --ignore-daemonsets to ignore)"
 DAEMON_WARNING = "ignoring DaemonSet-managed Pods"
 LOCAL_FATAL = "Pods with local storage (use --delete-emptydir-data to override)"
-LOCAL_WARNING = "deleting Pods with local storage"
 BARE_FATAL = "Pods that declare no controller (use --force to override)"
 BARE_WARNING = "deleting Pods that declare no controller"
 
@@ -133,25 +132,19 @@ def judged(client: Client, line: Line, pod: Json) -> tuple[bool, str, str]:
     """The filters in their order: (does it go, "", "warning" or "error", the text). The last one's word counts."""
     over = status_of(pod).get("phase") in ("Succeeded", "Failed")
     owner = controller_of(pod)
-    kind, text = "", ""
     if owner is not None and owner.get("kind") == "DaemonSet" and not over:
         if client.cluster.store.get("DaemonSet", namespace_of(pod), str(owner["name"])) is None:
-            missing = f'daemonsets.apps "{owner["name"]}" not found'
             if not line.on("force"):
-                return False, "error", missing
-            kind, text = "warning", missing
+                return False, "error", f'daemonsets.apps "{owner["name"]}" not found'
         elif not line.on("ignore-daemonsets"):
             return False, "error", DAEMON_FATAL
         else:
             return False, "warning", DAEMON_WARNING
     if MIRROR in (meta(pod).get("annotations") or {}):
         return False, "", ""
-    if any("emptyDir" in v for v in spec_of(pod).get("volumes") or ()) and not over:
-        if not line.on("delete-emptydir-data"):
-            return False, "error", LOCAL_FATAL
-        kind, text = "warning", LOCAL_WARNING
-    else:
-        kind, text = "", ""
+    local = any("emptyDir" in v for v in spec_of(pod).get("volumes") or ())
+    if local and not over and not line.on("delete-emptydir-data"):
+        return False, "error", LOCAL_FATAL
     if over or owner is not None:
         return True, "", ""
     return (True, "warning", BARE_WARNING) if line.on("force") else (False, "error", BARE_FATAL)

@@ -35,7 +35,7 @@ docker      records.py names.py options.py errors.py ipam.py rules.py firewall.p
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
 kube        options.py cluster.py objects.py manifests.py schema.py fields.py validate.py podspec.py quantity.py
             select.py ids.py clock.py store.py passes.py connections.py scheduler.py workloads.py ownership.py nodes.py, then one node: boot.py
-            controlplane.py units.py system.py masqagent.py node.py sync.py kubelet.py podenv.py volumes.py imagepull.py
+            controlplane.py units.py system.py masqagent.py node.py sync.py kubelet.py probes.py probing.py stopping.py podenv.py volumes.py imagepull.py
             containers.py podstatus.py eviction.py containerd.py runtime.py registry.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
   controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py

@@ -241,6 +241,10 @@ class Cluster:
         touched = watch.touched(changes, (n.name for n in awake), now, api=self.api_up(changes.net))
         touched |= {n.name for n in awake if n.masq_sync <= now and "ip-masq-agent" in n.procs}
         for node in awake:
+            if node.probes and node.probed < now:
+                node.probed = now
+                touched.add(node.name)
+        for node in awake:
             if node.name in touched:
                 self.on_node(changes, node, now)
         at = passes.Pass(cluster=self, changes=changes, now=now)

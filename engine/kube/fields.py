@@ -17,11 +17,12 @@ MODELLED: dict[str, frozenset[str]] = {
     "PodSpec": frozenset({
         "initContainers", "containers", "restartPolicy", "dnsPolicy", "nodeSelector", "nodeName", "hostNetwork",
         "hostPID", "hostIPC", "shareProcessNamespace", "hostname", "subdomain", "tolerations", "hostAliases",
-        "dnsConfig", "affinity", "securityContext",
+        "dnsConfig", "affinity", "securityContext", "terminationGracePeriodSeconds", "readinessGates",
+        "enableServiceLinks",
     }),
     "Container": frozenset({
         "name", "image", "command", "args", "ports", "env", "envFrom", "imagePullPolicy", "stdin", "tty",
-        "stdinOnce", "securityContext",
+        "stdinOnce", "securityContext", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
     }),
 }  # fmt: skip
 
@@ -32,14 +33,6 @@ STORAGE = Phrase(
 RESOURCES = Phrase(
     en="resources: nodes of a lab have room for every pod",
     ko="자원: 실습의 노드에는 모든 파드를 위한 자리가 있습니다",
-)
-PROBES = Phrase(
-    en="probes: a container counts as started and ready while it runs",
-    ko="프로브: 컨테이너는 실행되는 동안 시작되고 준비된 것으로 봅니다",
-)
-ENDING = Phrase(
-    en="how a container ends: in the lab it ends at once",
-    ko="컨테이너가 끝나는 방식: 실습에서는 바로 끝납니다",
 )
 ACCESS = Phrase(
     en="accounts and pull secrets: the lab's API server and registries ask nobody who they are",
@@ -56,21 +49,20 @@ INSIDE = Phrase(
 
 HARMLESS: dict[str, dict[str, Phrase]] = {
     "PodSpec": {
-        "volumes": STORAGE, "terminationGracePeriodSeconds": ENDING, "serviceAccountName": ACCESS,
+        "volumes": STORAGE, "serviceAccountName": ACCESS,
         "serviceAccount": ACCESS, "automountServiceAccountToken": ACCESS, "imagePullSecrets": ACCESS,
         "schedulerName": ORDER, "priorityClassName": ORDER, "priority": ORDER, "preemptionPolicy": ORDER,
-        "enableServiceLinks": INSIDE, "os": INSIDE, "resources": RESOURCES, "overhead": RESOURCES,
+        "os": INSIDE, "resources": RESOURCES, "overhead": RESOURCES,
     },
     "Container": {
         "workingDir": INSIDE, "resources": RESOURCES, "resizePolicy": RESOURCES, "volumeMounts": STORAGE,
-        "volumeDevices": STORAGE, "livenessProbe": PROBES, "readinessProbe": PROBES, "startupProbe": PROBES,
-        "lifecycle": ENDING, "terminationMessagePath": ENDING, "terminationMessagePolicy": ENDING,
+        "volumeDevices": STORAGE, "terminationMessagePath": INSIDE, "terminationMessagePolicy": INSIDE,
     },
 }  # fmt: skip
 
 REFUSED: dict[str, frozenset[str]] = {
     "PodSpec": frozenset({
-        "ephemeralContainers", "activeDeadlineSeconds", "readinessGates", "runtimeClassName",
+        "ephemeralContainers", "activeDeadlineSeconds", "runtimeClassName",
         "topologySpreadConstraints", "setHostnameAsFQDN", "hostUsers", "schedulingGates", "resourceClaims",
         "hostnameOverride", "workloadRef",
     }),

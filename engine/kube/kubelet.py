@@ -15,7 +15,7 @@ import json
 from typing import Any
 
 from engine.errors import NotModelled
-from engine.kube import containers, podenv, podstatus, volumes
+from engine.kube import containers, podenv, podstatus, probes, probing, stopping, volumes
 from engine.kube.clock import stamp
 from engine.kube.containerd import CriError, SandboxConfig
 from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of
@@ -33,17 +33,23 @@ class Kubelet(Sync):
     """One node's kubelet at one moment."""
 
     def due(self, pod: Json) -> float:
-        """When this pod next needs kubelet by itself: the earliest retry; infinity when nothing is to come."""
+        """When this pod next needs kubelet by itself after now; infinity when nothing is to come."""
         uid = str(meta(pod)["uid"])
-        times = [self.node.retry.get(uid, FOREVER)]
+        times, stops = [self.node.retry.get(uid, FOREVER)], self.node.stops
+        runs: set[str] = set()
         for c in every_container(spec_of(pod)):
             key = f"{uid}/{c['name']}"
             if key in self.node.waits and "until" in self.node.waits[key]:
                 times.append(float(self.node.waits[key]["until"]))
         for sandbox in self.node.runtime.sandboxes.values():
             if sandbox.uid == uid and sandbox.ready:
-                times += [c.ends for c in self.node.runtime.containers_in(sandbox.id) if c.state == "running"]
-        return min(times)
+                running = [c for c in self.node.runtime.containers_in(sandbox.id) if c.state == "running"]
+                times += [c.ends for c in running]
+                times += [stops[c.id].ends for c in running if c.id in stops] if stops else []
+                runs |= {c.id for c in running}
+        if self.node.probes and runs:
+            times.append(probes.due(self.node.probes, uid, pod, runs, self.changes.log))
+        return min((t for t in times if t > self.now), default=FOREVER)
 
     def sync(self, pod: Json) -> None:
         """One pass over one pod."""
@@ -65,6 +71,7 @@ class Kubelet(Sync):
             sandbox = self.new_sandbox(pod, sandboxes) if self.mounted(pod) else None
         if sandbox is not None:
             containers.sync(self, pod, sandbox)
+            probing.sync(self, pod, sandbox)
         self.report(pod, sandbox)
 
     def all_done(self, pod: Json) -> bool:
@@ -176,17 +183,38 @@ class Kubelet(Sync):
         return True
 
     def terminate(self, pod: Json) -> None:
-        """A deleted pod: stop everything, then take it out of the API."""
+        """A deleted pod: stop its containers, each in its own time, then take it out of the API."""
         uid = str(meta(pod)["uid"])
         if self.node.retry.get(uid, 0.0) > self.now:
             return
         sandboxes = self.node.runtime.sandboxes_of(uid)
+        live = next((x for x in sandboxes if x.ready), None)
+        if live is not None and not self.containers_over(pod, live):
+            probing.sync(self, pod, live)
+            self.report(pod, live)
+            return
         for sandbox in sandboxes:
             if not self.stop(pod, sandbox):
                 return
         self.forget(uid)
         if self.store.get("Pod", namespace_of(pod), name_of(pod)) is not None and self.api:
             self.store.remove("Pod", namespace_of(pod), name_of(pod))
+
+    def containers_over(self, pod: Json, sandbox: Sandbox) -> bool:
+        """Stop every container of a pod that goes; True when none runs any more."""
+        grace = meta(pod).get("deletionGracePeriodSeconds")
+        if grace is None:
+            grace = spec_of(pod).get("terminationGracePeriodSeconds", 30)
+        specs = {str(c["name"]): c for c in every_container(spec_of(pod))}
+        left = False
+        for row in self.node.runtime.containers_in(sandbox.id):
+            if row.state != "running":
+                continue
+            if row.id not in self.node.stops:
+                message = f"Stopping container {row.name}"
+                stopping.begin(self, pod, specs.get(row.name, {}), sandbox, row, message, float(grace))
+            left = not stopping.over(self, row) or left
+        return not left
 
     def forget(self, uid: str) -> None:
         """No record of a pod is left on the node."""
@@ -198,12 +226,8 @@ class Kubelet(Sync):
         for path in sorted((p for p in self.cri.box.folders if p.startswith(head)), reverse=True):
             self.changes.do(RemoveFolder(box=self.node.name, path=path))
         self.node.retry.pop(uid, None)
-        tables: tuple[dict[str, Any], ...] = (
-            self.node.crash,
-            self.node.pull,
-            self.node.pulls,
-            self.node.waits,
-        )
+        node = self.node
+        tables: tuple[dict[str, Any], ...] = (node.crash, node.pull, node.pulls, node.waits, node.probes)
         for table in tables:
             for key in [k for k in table if k.startswith(f"{uid}/")]:
                 del table[key]

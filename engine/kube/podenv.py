@@ -103,6 +103,7 @@ def environment(
 ) -> tuple[dict[str, str], str]:
     """A container's environment, and what is missing for it ("" = nothing)."""
     out = {"HOSTNAME": node if spec_of(pod).get("hostNetwork") else hostname(pod)}
+    services = service_variables(pod, store)
     for source in container.get("envFrom") or ():
         for key, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
             if ref := source.get(key):
@@ -113,12 +114,49 @@ def environment(
                     return out, f'{kind.lower()} "{ref.get("name", "")}" not found'
                 out |= {f"{source.get('prefix', '')}{k}": v for k, v in data_of(body).items()}
     for entry in container.get("env") or ():
-        value, missing = env_value(entry, pod, store, node, ip, host_ip, out)
+        value, missing = env_value(entry, pod, store, node, ip, host_ip, {**services, **out})
         if missing:
             return out, missing
         if value is not None:
             out[str(entry["name"])] = value
-    return out, ""
+    return {**out, **{k: v for k, v in services.items() if k not in out}}, ""
+
+
+def service_variables(pod: Json, store: Store) -> dict[str, str]:
+    """WEB_SERVICE_HOST and the rest, for every Service of the pod's namespace that has a ClusterIP now (only where
+    enableServiceLinks is not false), and always for default/kubernetes (getServiceEnvVarMap; pkg/kubelet/envvars)."""
+    rows: dict[str, Json] = {}
+    master = store.get("Service", "default", "kubernetes")
+    if master is not None:
+        rows["kubernetes"] = master
+    if spec_of(pod).get("enableServiceLinks", True):
+        rows |= {name_of(s): s for s in store.list("Service", namespace_of(pod))}
+    out: dict[str, str] = {}
+    for name, service in sorted(rows.items()):
+        ip, ports = str(spec_of(service).get("clusterIP") or "None"), spec_of(service).get("ports") or []
+        if ip == "None" or not ports:
+            continue
+        head = variable(name)
+        out |= {f"{head}_SERVICE_HOST": ip, f"{head}_SERVICE_PORT": str(ports[0]["port"])}
+        out |= {f"{head}_SERVICE_PORT_{variable(p['name'])}": str(p["port"]) for p in ports if p.get("name")}
+        for at, port in enumerate(ports):
+            proto = str(port.get("protocol", "TCP"))
+            url = f"{proto.lower()}://{ip}:{port['port']}"
+            one = f"{head}_PORT_{port['port']}_{proto.upper()}"
+            out |= {f"{head}_PORT": url} if at == 0 else {}
+            out |= {
+                one: url,
+                f"{one}_PROTO": proto.lower(),
+                f"{one}_PORT": str(port["port"]),
+                f"{one}_ADDR": ip,
+            }
+    return out
+
+
+def variable(name: str) -> str:
+    """A name as an environment variable: `my-web` is MY_WEB."""
+    word = name.replace(".", "_").replace("-", "_").upper()
+    return f"_{word}" if word[:1].isdigit() else word
 
 
 def data_of(body: Json) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.kube import probes
 from engine.kube.clock import stamp
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, meta, spec_of
@@ -29,6 +30,7 @@ def status(pod: Json, node: NodeState, sandbox: Sandbox | None, node_ip: str, no
     phase = phase_of(spec, mains, inits)
     ready = bool(mains) and all(s["ready"] for s in mains)
     done = phase == "Succeeded"
+    gates = missing_gates(spec, old) if ready else ""
     flags = {
         "PodReadyToStartContainers": (sandbox is not None, "", ""),
         "Initialized": (
@@ -36,12 +38,15 @@ def status(pod: Json, node: NodeState, sandbox: Sandbox | None, node_ip: str, no
             "ContainersNotInitialized",
             unready(inits, "containers with incomplete status"),
         ),
-        "Ready": (ready, *not_ready(mains, done)),
+        "Ready": (False, "ReadinessGatesNotReady", gates) if gates else (ready, *not_ready(mains, done)),
         "ContainersReady": (ready, *not_ready(mains, done)),
         "PodScheduled": (True, "", ""),
     }
     out: Json = {
-        "conditions": [condition(old, kind, *flags[kind], now) for kind in CONDITIONS],
+        "conditions": [
+            *(c for c in old.get("conditions") or () if c["type"] not in CONDITIONS),
+            *(condition(old, kind, *flags[kind], now) for kind in CONDITIONS),
+        ],
         "containerStatuses": mains,
         "hostIP": node_ip,
         "hostIPs": [{"ip": node_ip}],
@@ -60,6 +65,19 @@ def status(pod: Json, node: NodeState, sandbox: Sandbox | None, node_ip: str, no
         out["podIP"] = ip
         out["podIPs"] = [{"ip": ip}]
     return out
+
+
+def missing_gates(spec: Json, old: Json) -> str:
+    """What the pod's readiness gates still wait for; "" when all are true (GeneratePodReadyCondition)."""
+    have = {str(c["type"]): str(c["status"]) for c in old.get("conditions") or ()}
+    out = []
+    for gate in spec.get("readinessGates") or ():
+        name = str(gate["conditionType"])
+        if name not in have:
+            out.append(f'corresponding condition of pod readiness gate "{name}" does not exist.')
+        elif have[name] != "True":
+            out.append(f'the status of pod readiness gate "{name}" is not "True", but {have[name]}')
+    return ", ".join(out)
 
 
 def condition(old: Json, kind: str, true: bool, reason: str, message: str, now: str) -> Json:
@@ -134,7 +152,9 @@ def container_status(
     }  # fmt: skip
     gone = sandbox is not None and row.sandbox != sandbox.id and not init
     if row.state == "running":
-        out |= {"state": {"running": {"startedAt": stamp(row.started)}}, "ready": not init, "started": True}
+        out["state"] = {"running": {"startedAt": stamp(row.started)}}
+        out["ready"] = not init and probes.ready(node.probes, uid, spec, row.id)
+        out["started"] = probes.started(node.probes, uid, spec, row.id)
         if previous := before(node, uid, row):
             out["lastState"] = {"terminated": ended(previous)}
     elif wait is not None and "reason" in wait:

@@ -60,13 +60,21 @@ class Sync:
     minor: int = 35
 
     def event(
-        self, pod: Json, type: str, reason: str, message: str, container: str = "", *, init: bool = False
-    ) -> None:
-        """Record an event about a pod, or about one of its containers."""
+        self, pod: Json, type: str, reason: str, message: str, container: str = "", *, init: bool = False,
+        at: float | None = None,
+    ) -> None:  # fmt: skip
+        """Record an event about a pod, or about one of its containers, now or `at` a time that has passed."""
         if self.api:
             field = f"spec.{'initContainers' if init else 'containers'}{{{container}}}" if container else ""
             self.store.record(
-                pod, type, reason, message, SOURCE, self.now, host=self.node.name, field_path=field
+                pod,
+                type,
+                reason,
+                message,
+                SOURCE,
+                self.now if at is None else at,
+                host=self.node.name,
+                field_path=field,
             )
 
     def log(self, text: str, where: str, level: str = "E") -> None:

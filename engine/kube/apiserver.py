@@ -96,8 +96,9 @@ class ApiServer:
             raise InputError(problems)
 
     def put(self, row: Manifest, clock: float, *, make_namespace: bool = True) -> Json | None:
-        """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped.
-        validate.Refused when the API server would refuse it."""
+        """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped. Refused
+        when the API server would refuse it. `make_namespace` is how a lab's own manifests come: a namespace that they
+        name is made, an account that they name counts as there."""
         body: Json = schema.cleaned(row.body)
         validate.type_meta(body)
         kind = BY_KIND.get(str(body["kind"]))
@@ -117,6 +118,8 @@ class ApiServer:
                 raise validate.Refused("NotFound", f'namespaces "{m["namespace"]}" not found')
             self.make_namespace(m["namespace"], clock)
         old = self.store.get(kind.kind, namespace_of(body), name_of(body))
+        if old is None and kind.kind == "Pod" and not make_namespace:
+            admission.service_account(self.store, body)
         stored = self.create(body, clock, checked=False) if old is None else self.replace(old, body)
         self.warn(stored)
         self.remark(row.where, stored)

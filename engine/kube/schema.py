@@ -24,10 +24,10 @@ Condition: type str, status str, observedGeneration int64, lastTransitionTime st
 ObjectReference: kind str, namespace str, name str, uid str, apiVersion str, resourceVersion str, fieldPath str
 TypedLocalObjectReference: apiGroup str, kind str, name str
 Pod: apiVersion str, kind str, metadata ObjectMeta, spec PodSpec, status PodStatus
-PodStatus: observedGeneration int64, phase str, conditions []Condition, message str, reason str, nominatedNodeName str,
-  hostIP str, hostIPs []PodIP, podIP str, podIPs []PodIP, startTime str, initContainerStatuses ?, containerStatuses ?,
-  qosClass str, ephemeralContainerStatuses ?, resize str, resourceClaimStatuses ?, extendedResourceClaimStatus ?,
-  allocatedResources ?, resources ?
+PodStatus: observedGeneration int64, phase str, conditions []Condition, message str, reason str,
+  nominatedNodeName str, hostIP str, hostIPs []PodIP, podIP str, podIPs []PodIP, startTime str,
+  initContainerStatuses ?, containerStatuses ?, qosClass str, ephemeralContainerStatuses ?, resize str,
+  resourceClaimStatuses ?, extendedResourceClaimStatus ?, allocatedResources ?, resources ?
 PodIP: ip str
 Namespace: apiVersion str, kind str, metadata ObjectMeta, spec NamespaceSpec, status NamespaceStatus
 NamespaceSpec: finalizers []str
@@ -42,11 +42,10 @@ NodeSpec: podCIDR str, podCIDRs []str, providerID str, unschedulable bool, taint
 Taint: key str, value str, effect str, timeAdded str
 Service: apiVersion str, kind str, metadata ObjectMeta, spec ServiceSpec, status ServiceStatus
 ServiceSpec: ports []ServicePort, selector {}str, clusterIP str, clusterIPs []str, type str, externalIPs []str,
-  sessionAffinity str, loadBalancerIP str, loadBalancerSourceRanges []str, externalName str, externalTrafficPolicy str,
-  healthCheckNodePort int32, publishNotReadyAddresses bool, sessionAffinityConfig SessionAffinityConfig,
-  ipFamilies []str,
-  ipFamilyPolicy str, allocateLoadBalancerNodePorts bool, loadBalancerClass str, internalTrafficPolicy str,
-  trafficDistribution str
+  sessionAffinity str, loadBalancerIP str, loadBalancerSourceRanges []str, externalName str,
+  externalTrafficPolicy str, healthCheckNodePort int32, publishNotReadyAddresses bool,
+  sessionAffinityConfig SessionAffinityConfig, ipFamilies []str, ipFamilyPolicy str,
+  allocateLoadBalancerNodePorts bool, loadBalancerClass str, internalTrafficPolicy str, trafficDistribution str
 ServicePort: name str, protocol str, appProtocol str, port int32, targetPort intstr, nodePort int32
 ServiceStatus: loadBalancer LoadBalancerStatus, conditions []Condition
 SessionAffinityConfig: clientIP ClientIPConfig
@@ -60,8 +59,8 @@ PodTemplateSpec: metadata ObjectMeta, spec PodSpec
 LabelSelector: matchLabels {}str, matchExpressions []LabelSelectorRequirement
 LabelSelectorRequirement: key str, operator str, values []str
 Deployment: apiVersion str, kind str, metadata ObjectMeta, spec DeploymentSpec, status DeploymentStatus
-DeploymentSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, strategy DeploymentStrategy, minReadySeconds int32,
-  revisionHistoryLimit int32, paused bool, progressDeadlineSeconds int32
+DeploymentSpec: replicas int32, selector LabelSelector, template PodTemplateSpec, strategy DeploymentStrategy,
+  minReadySeconds int32, revisionHistoryLimit int32, paused bool, progressDeadlineSeconds int32
 DeploymentStrategy: type str, rollingUpdate RollingUpdateDeployment
 RollingUpdateDeployment: maxUnavailable intstr, maxSurge intstr
 DeploymentStatus: observedGeneration int64, replicas int32, updatedReplicas int32, readyReplicas int32,
@@ -73,8 +72,7 @@ ReplicaSetStatus: replicas int32, fullyLabeledReplicas int32, readyReplicas int3
 ReplicaSetSpec: replicas int32, minReadySeconds int32, selector LabelSelector, template PodTemplateSpec
 DaemonSet: apiVersion str, kind str, metadata ObjectMeta, spec DaemonSetSpec, status DaemonSetStatus
 DaemonSetSpec: selector LabelSelector, template PodTemplateSpec, updateStrategy DaemonSetUpdateStrategy,
-  minReadySeconds int32,
-  revisionHistoryLimit int32
+  minReadySeconds int32, revisionHistoryLimit int32
 DaemonSetUpdateStrategy: type str, rollingUpdate RollingUpdateDaemonSet
 RollingUpdateDaemonSet: maxUnavailable intstr, maxSurge intstr
 DaemonSetStatus: currentNumberScheduled int32, numberMisscheduled int32, desiredNumberScheduled int32,
@@ -91,13 +89,12 @@ StatefulSetStatus: observedGeneration int64, replicas int32, readyReplicas int32
 StatefulSetSpec: replicas int32, selector LabelSelector, template PodTemplateSpec,
   volumeClaimTemplates []PersistentVolumeClaim, serviceName str, podManagementPolicy str,
   updateStrategy StatefulSetUpdateStrategy, revisionHistoryLimit int32, minReadySeconds int32,
-  persistentVolumeClaimRetentionPolicy StatefulSetPersistentVolumeClaimRetentionPolicy,
-  ordinals StatefulSetOrdinals
+  persistentVolumeClaimRetentionPolicy StatefulSetPersistentVolumeClaimRetentionPolicy, ordinals StatefulSetOrdinals
 Job: apiVersion str, kind str, metadata ObjectMeta, spec JobSpec, status JobStatus
 JobSpec: parallelism int32, completions int32, activeDeadlineSeconds int64, podFailurePolicy ?, successPolicy ?,
-  backoffLimit int32, backoffLimitPerIndex int32, maxFailedIndexes int32, selector LabelSelector, manualSelector
-  bool, template PodTemplateSpec, ttlSecondsAfterFinished int32, completionMode str, suspend bool,
-  podReplacementPolicy str, managedBy str
+  backoffLimit int32, backoffLimitPerIndex int32, maxFailedIndexes int32, selector LabelSelector, manualSelector bool,
+  template PodTemplateSpec, ttlSecondsAfterFinished int32, completionMode str, suspend bool, podReplacementPolicy str,
+  managedBy str
 JobStatus: conditions []Condition, startTime str, completionTime str, active int32, succeeded int32, failed int32,
   terminating int32, completedIndexes str, failedIndexes str, uncountedTerminatedPods ?, ready int32
 CronJob: apiVersion str, kind str, metadata ObjectMeta, spec CronJobSpec, status ?
@@ -186,15 +183,17 @@ RoleBinding: apiVersion str, kind str, metadata ObjectMeta, subjects []Subject, 
 ClusterRoleBinding: apiVersion str, kind str, metadata ObjectMeta, subjects []Subject, roleRef RoleRef
 Subject: kind str, apiGroup str, name str, namespace str
 RoleRef: apiGroup str, kind str, name str
-PodSpec: volumes []Volume, initContainers []Container, containers []Container, ephemeralContainers []EphemeralContainer,
-  restartPolicy str, terminationGracePeriodSeconds int64, activeDeadlineSeconds int64, dnsPolicy str, nodeSelector {}str,
-  serviceAccountName str, serviceAccount str, automountServiceAccountToken bool, nodeName str, hostNetwork bool,
-  hostPID bool, hostIPC bool, shareProcessNamespace bool, securityContext PodSecurityContext, imagePullSecrets
-  []LocalObjectReference, hostname str, subdomain str, affinity Affinity, schedulerName str, tolerations
-  []Toleration, hostAliases []HostAlias, priorityClassName str, priority int32, dnsConfig PodDNSConfig,
+PodSpec: volumes []Volume, initContainers []Container, containers []Container,
+  ephemeralContainers []EphemeralContainer, restartPolicy str, terminationGracePeriodSeconds int64,
+  activeDeadlineSeconds int64, dnsPolicy str, nodeSelector {}str, serviceAccountName str, serviceAccount str,
+  automountServiceAccountToken bool, nodeName str, hostNetwork bool, hostPID bool, hostIPC bool,
+  shareProcessNamespace bool, securityContext PodSecurityContext, imagePullSecrets []LocalObjectReference,
+  hostname str, subdomain str, affinity Affinity, schedulerName str, tolerations []Toleration,
+  hostAliases []HostAlias, priorityClassName str, priority int32, dnsConfig PodDNSConfig,
   readinessGates []PodReadinessGate, runtimeClassName str, enableServiceLinks bool, preemptionPolicy str, overhead ?,
   topologySpreadConstraints []TopologySpreadConstraint, setHostnameAsFQDN bool, os ?, hostUsers bool,
-  schedulingGates []PodSchedulingGate, resourceClaims []PodResourceClaim, resources ResourceRequirements, hostnameOverride str, workloadRef ?
+  schedulingGates []PodSchedulingGate, resourceClaims []PodResourceClaim, resources ResourceRequirements,
+  hostnameOverride str, workloadRef ?
 PodReadinessGate: conditionType str
 PodSchedulingGate: name str
 PodResourceClaim: name str, resourceClaimName str, resourceClaimTemplateName str
@@ -220,27 +219,29 @@ PodAffinityTerm: labelSelector LabelSelector, namespaces []str, topologyKey str,
 TopologySpreadConstraint: maxSkew int32, topologyKey str, whenUnsatisfiable str, labelSelector LabelSelector,
   minDomains int32, nodeAffinityPolicy str, nodeTaintsPolicy str, matchLabelKeys []str
 PodSecurityContext: seLinuxOptions ?, windowsOptions ?, runAsUser int64, runAsGroup int64, runAsNonRoot bool,
-  supplementalGroups []int64, supplementalGroupsPolicy str, fsGroup int64, sysctls []Sysctl, fsGroupChangePolicy
-  str, seccompProfile ?, appArmorProfile ?, seLinuxChangePolicy str
+  supplementalGroups []int64, supplementalGroupsPolicy str, fsGroup int64, sysctls []Sysctl, fsGroupChangePolicy str,
+  seccompProfile ?, appArmorProfile ?, seLinuxChangePolicy str
 Sysctl: name str, value str
-EphemeralContainer: targetContainerName str, name str, image str, command []str, args []str, workingDir str, ports []ContainerPort, envFrom
-  []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?, restartPolicy str,
-  restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices []VolumeDevice, livenessProbe Probe, readinessProbe Probe,
-  startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str, terminationMessagePolicy str, imagePullPolicy
-  str, securityContext SecurityContext, stdin bool, stdinOnce bool, tty bool
-Container: name str, image str, command []str, args []str, workingDir str, ports []ContainerPort, envFrom
-  []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?, restartPolicy str,
-  restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices []VolumeDevice, livenessProbe Probe, readinessProbe Probe,
-  startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str, terminationMessagePolicy str, imagePullPolicy
-  str, securityContext SecurityContext, stdin bool, stdinOnce bool, tty bool
+EphemeralContainer: targetContainerName str, name str, image str, command []str, args []str, workingDir str,
+  ports []ContainerPort, envFrom []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?,
+  restartPolicy str, restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices []VolumeDevice,
+  livenessProbe Probe, readinessProbe Probe, startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str,
+  terminationMessagePolicy str, imagePullPolicy str, securityContext SecurityContext, stdin bool, stdinOnce bool,
+  tty bool
+Container: name str, image str, command []str, args []str, workingDir str, ports []ContainerPort,
+  envFrom []EnvFromSource, env []EnvVar, resources ResourceRequirements, resizePolicy ?, restartPolicy str,
+  restartPolicyRules ?, volumeMounts []VolumeMount, volumeDevices []VolumeDevice, livenessProbe Probe,
+  readinessProbe Probe, startupProbe Probe, lifecycle Lifecycle, terminationMessagePath str,
+  terminationMessagePolicy str, imagePullPolicy str, securityContext SecurityContext, stdin bool, stdinOnce bool,
+  tty bool
 VolumeDevice: name str, devicePath str
 ContainerPort: name str, hostPort int32, containerPort int32, protocol str, hostIP str
 EnvFromSource: prefix str, configMapRef ConfigMapEnvSource, secretRef SecretEnvSource
 ConfigMapEnvSource: name str, optional bool
 SecretEnvSource: name str, optional bool
 EnvVar: name str, value str, valueFrom EnvVarSource
-EnvVarSource: fieldRef ObjectFieldSelector, resourceFieldRef ?, configMapKeyRef ConfigMapKeySelector, secretKeyRef
-  SecretKeySelector, fileKeyRef ?
+EnvVarSource: fieldRef ObjectFieldSelector, resourceFieldRef ?, configMapKeyRef ConfigMapKeySelector,
+  secretKeyRef SecretKeySelector, fileKeyRef ?
 ObjectFieldSelector: apiVersion str, fieldPath str
 ConfigMapKeySelector: name str, key str, optional bool
 SecretKeySelector: name str, key str, optional bool

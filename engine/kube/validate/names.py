@@ -53,6 +53,12 @@ QUALIFIED_TEXT = (
     "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
+TWO_SLASHES = (
+    "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. "
+    "'example.com/MyName')"
+)
 CONFIG_KEY_TEXT = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
     "'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
@@ -134,10 +140,7 @@ def qualified_errors(name: str, path: str) -> Iterator[str]:
     """IsQualifiedName: a name with an optional `prefix/`."""
     head, slash, tail = name.rpartition("/")
     if "/" in head:
-        yield bad(path, name, "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must "
-                  "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used "
-                  "for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and "
-                  "'/' (e.g. 'example.com/MyName')")  # fmt: skip
+        yield bad(path, name, TWO_SLASHES)
         return
     if slash:
         if not head:

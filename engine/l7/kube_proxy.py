@@ -43,6 +43,8 @@ def answer(delivery: Delivery) -> Answer:
     serves = memory.get(("serves", delivery.socket.port))
     if about is None and serves is None:
         return Answer(close=True)
+    if delivery.request is None:
+        return Answer()
     request = http.parse_request(delivery.request)
     if request is None:
         return said(delivery, 400, (*PLAIN[:1], ("Connection", "close")), "400 Bad Request")

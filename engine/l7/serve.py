@@ -42,9 +42,15 @@ def started(
     return found
 
 
+#: programs that do something as soon as they have accepted a connection; the others wait for the first byte
+ON_ACCEPT = frozenset({"kube-proxy"})
+
+
 def serve(delivery: Delivery) -> Answer:
     """Ask the program of the process that owns the socket."""
     if delivery.proc is None:
+        return Answer()
+    if delivery.request is None and delivery.proc.program not in ON_ACCEPT:
         return Answer()
     module = PROGRAMS.get(delivery.proc.program)
     if module is None:

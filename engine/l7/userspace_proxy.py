@@ -14,7 +14,7 @@ Sources: pkg/proxy/userspace/{proxysocket,roundrobin}.go of Kubernetes 1.25 (fac
 
 from __future__ import annotations
 
-from engine.linux.choose import Choose
+from engine.linux.choose import Choose, judges
 from engine.linux.exchange import Answer, Delivery, tcp_call, udp_call
 from engine.linux.journey import Leg, Outcome
 from engine.linux.packet import Payload
@@ -62,7 +62,6 @@ def connection(delivery: Delivery, memory: dict[object, object], portal: Portal)
     from engine.l7.serve import serve
 
     legs: list[Leg] = []
-    request = delivery.request or Payload(protocol="", text="", size=0)
     reset = False
     outcome: Outcome | None = None
     for seconds in TRIES:
@@ -70,8 +69,8 @@ def connection(delivery: Delivery, memory: dict[object, object], portal: Portal)
         if end is None:
             return Answer(legs=tuple(legs), close=True)
         call = tcp_call(
-            delivery.net, delivery.ns.id, *end, choose=delivery.choose, request=request, serve=serve, timeout=seconds,
-            purpose="kube-proxy", who="kube-proxy", depth=delivery.depth + 1,
+            delivery.net, delivery.ns.id, *end, choose=delivery.choose, request=delivery.request, serve=serve,
+            timeout=seconds, purpose="kube-proxy", who="kube-proxy", depth=delivery.depth + 1,
         )  # fmt: skip
         legs += call.legs
         outcome = call.outcome
@@ -124,11 +123,12 @@ def next_endpoint(
             )
             return last[1]
     end = turn.endpoints[turn.next]
+    if judges(delivery.choose) and not reset:
+        end = turn.endpoints[delivery.choose.pick("round robin", len(turn.endpoints))]
     if portal.affinity:
         stuck[client] = (client, end, now)
-    memory["turn", portal.id] = Turn(
-        endpoints=turn.endpoints, next=(turn.next + 1) % len(turn.endpoints), stuck=tuple(stuck.values())
-    )
+    behind = (turn.endpoints.index(end) + 1) % len(turn.endpoints)
+    memory["turn", portal.id] = Turn(endpoints=turn.endpoints, next=behind, stuck=tuple(stuck.values()))
     return end
 
 
@@ -138,7 +138,7 @@ def turn_of(memory: dict[object, object], portal: Portal, choose: Choose) -> Tur
     old = memory.get(("turn", portal.id))
     if isinstance(old, Turn) and set(old.endpoints) == set(portal.endpoints):
         return old
-    first = choose.pick("the first of the shuffled endpoints", len(portal.endpoints))
+    first = 0 if judges(choose) else choose.pick("the first of the shuffled endpoints", len(portal.endpoints))
     order = portal.endpoints[first:] + portal.endpoints[:first]
     stuck = tuple(row for row in old.stuck if row[1] in order) if isinstance(old, Turn) else ()
     return Turn(endpoints=order, next=0, stuck=stuck)

@@ -63,7 +63,10 @@ class Seeded:
 
 
 class Branch:
-    """Takes a fixed path through the picks, then the first of each; remembers how wide each was."""
+    """Takes a fixed path through the picks, then the first of each; remembers how wide each was. `judges`: who takes
+    turns by what came before (round robin) asks for every turn, too."""
+
+    judges = True
 
     def __init__(self, path: tuple[int, ...] = (), seed: int = 0) -> None:
         self.path = path
@@ -81,6 +84,11 @@ class Branch:
 
     def number(self, what: str, low: int, high: int, about: object = None) -> int:
         return self.random.randint(low, high)
+
+
+def judges(choose: Choose) -> bool:
+    """Is every branch taken, so that a turn that only the past decides is one more choice?"""
+    return bool(getattr(choose, "judges", False))
 
 
 def branches(run: Callable[[Choose], T], limit: int = 4096) -> Iterator[T]:

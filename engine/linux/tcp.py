@@ -60,7 +60,8 @@ def tcp_call(
     depth: int = 0,
     stay: bool = False,
 ) -> Call:
-    """Connect, send `request` (None: connect and close), get the response, close. `timeout` 0 is the kernel's own;
+    """Connect, send `request` (None: connect and close), get the response, close. The program is asked in any case:
+    one that acts when it accepts (a proxy) does so before a byte has come. `timeout` 0 is the kernel's own;
     `stay` leaves the connection open after the handshake, as connect(2) alone does."""
     started = net.clock
     ns = net.spaces[netns]
@@ -207,7 +208,7 @@ class Conversation:
             if request is not None:
                 return Outcome.NO_ANSWER, "ETIMEDOUT", nothing
             return Outcome.DELIVERED, "", nothing
-        answer = serve() if request is not None else nothing
+        answer = serve()
         if answer.payload is not None and not self.data(self.server, answer.payload):
             return Outcome.NO_ANSWER, "ETIMEDOUT", answer
         for sender in (self.client, self.server):

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.linux.addr import is_loopback, text4
+from engine.linux.choose import judges
 from engine.linux.conntrack import quoted_tuple
 from engine.linux.fib import Route
 from engine.linux.flow import FlowKey
 from engine.linux.ipvs.rows import Conn, Dest, Mark, Service
 from engine.linux.ipvs.rows import End as Peer
-from engine.linux.ipvs.sched import Asked, choose
+from engine.linux.ipvs.sched import Asked, choose, usable
 from engine.linux.ipvs.states import next_state
 from engine.linux.ipvs.table import forget, settle
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
@@ -149,7 +150,7 @@ def scheduled(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> Conn |
     elif not svc.fwmark and virtual.port != svc.port:
         dest = None
     else:
-        dest = pick(ns, svc, client, virtual)
+        dest = pick(w, ns, svc, client, virtual)
     if dest is None:
         if svc.port == FTP and virtual.port != FTP:
             return None
@@ -181,9 +182,13 @@ def real_end(svc: Service, dest: Dest, virtual: Peer) -> Peer:
     return Peer(dest.addr, port)
 
 
-def pick(ns: Netns, svc: Service, client: Peer, virtual: Peer) -> Dest | None:
-    """Ask the scheduler."""
+def pick(w: Walker, ns: Netns, svc: Service, client: Peer, virtual: Peer) -> Dest | None:
+    """Ask the scheduler. Whose turn it is in a round robin follows from what came before; who judges takes every
+    server's turn."""
     table = ns.ipvs
+    if svc.scheduler in ("rr", "wrr") and judges(w.choose):
+        ready = [d for d in svc.dests if usable(d, table.load(svc.key, d.key))]
+        return ready[w.choose.pick("round robin", len(ready))] if ready else None
     mark = table.marks.get(svc.key, Mark())
     asked = Asked(client.addr, client.port, virtual.addr)
     dest, table.marks[svc.key] = choose(svc, mark, lambda d: table.load(svc.key, d.key), asked)
@@ -208,7 +213,7 @@ def by_template(
         table.invalidate(found)
         found = None
     if found is None:
-        dest = pick(ns, svc, client, virtual)
+        dest = pick(w, ns, svc, client, virtual)
         if dest is None:
             return None, None
         port = dest.port if virtual.port == svc.port != FTP else 0

@@ -17,8 +17,8 @@ from engine.record import dataclass
 class Facts:
     """`at` (netns, address, port) of the receiver, None when nobody received it; `seen_as` the source address that
     the receiver saw; `rewritten` (address, port) after destination NAT, None when untouched; `masqueraded`: the
-    source was changed on the way; of a packet that a Service's rules led to an endpoint only their own change counts,
-    not that of a CNI or an agent; `encap` of the first shell; `mtu` the smallest of the devices it left by."""
+    source was changed on the way; of a packet that a Service's rules led to an endpoint only their own masquerading
+    counts (also where the node's own address stays and only the port changes), not that of a CNI or an agent; `encap` of the first shell; `mtu` the smallest of the devices it left by."""
 
     outcome: Outcome
     at: tuple[str, int, int] | None = None
@@ -57,6 +57,10 @@ def _arrival(leg: Leg) -> tuple[tuple[str, int, int] | None, int]:
     return None, 0
 
 
+#: verdicts that give a connection another source
+SOURCE_NAT = ("masquerade", "snat")
+
+
 def _rewriting(leg: Leg) -> tuple[tuple[int, int] | None, bool]:
     rewritten: tuple[int, int] | None = None
     by_service = changed = changed_by_service = False
@@ -64,14 +68,15 @@ def _rewriting(leg: Leg) -> tuple[tuple[int, int] | None, bool]:
     for step in leg.forward.steps():
         if step.kind is StepKind.RULE:
             rule = step
+            if step.verdict in SOURCE_NAT and _of_services(step):
+                changed_by_service = True
         before, after = step.before, step.after
         if step.kind is not StepKind.NAT or before is None or after is None or not after.has_ip:
             continue
         service = step.table == "ipvs" or (rule is not None and _of_services(rule))
         if (before.ip.dst, before.ports[1]) != (after.ip.dst, after.ports[1]):
             rewritten, by_service = (after.ip.dst, after.ports[1]), by_service or service
-        if before.ip.src != after.ip.src:
-            changed, changed_by_service = True, changed_by_service or service
+        changed = changed or before.ip.src != after.ip.src
     return rewritten, changed_by_service if by_service else changed
 
 

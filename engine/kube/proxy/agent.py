@@ -23,6 +23,7 @@ from engine.kube.proxy import health, iptables, program
 from engine.kube.proxy.config import Config
 from engine.kube.proxy.conntrack import clean_stale
 from engine.kube.proxy.picture import Picture, updated, zone_of
+from engine.kube.proxy.sharing import Memo
 from engine.kube.runtime import Container
 from engine.linux.addr import Prefix
 from engine.linux.net import Netns
@@ -32,6 +33,8 @@ from engine.linux.xt.match import InDevice, Source
 from engine.record import dataclass
 
 KEY = "proxy"
+#: virtual seconds are floats: two that should be the same may differ by less than this part of a period
+SLACK = 1e-6
 CONNTRACK = "net.netfilter.nf_conntrack_"
 
 
@@ -61,7 +64,7 @@ class Shared:
 
     __slots__ = ("memo", "nft_memo", "picture")
 
-    def __init__(self, picture: Picture, memo: iptables.Memo, nft_memo: Any) -> None:
+    def __init__(self, picture: Picture, memo: Memo[Any, Any], nft_memo: Memo[Any, Any] | None) -> None:
         self.picture, self.memo, self.nft_memo = picture, memo, nft_memo
 
 
@@ -69,7 +72,7 @@ def shared(at: Pass) -> Shared:
     """The picture as the store is now."""
     old = at.cluster.memory.get(KEY)
     if not isinstance(old, Shared):
-        old = Shared(Picture(), iptables.Memo(), {})
+        old = Shared(Picture(), iptables.memo(), None)
     picture = updated(old.picture, at.store)
     if picture is not old.picture or at.cluster.memory.get(KEY) is not old:
         old = Shared(picture, old.memo, old.nft_memo)
@@ -132,14 +135,20 @@ def next_look(at: Pass, node: NodeState, state: State) -> float:
     else:
         from engine.kube.proxy import ipvs_agent
 
-        times.append(ipvs_agent.next_look(state))
+        times.append(ipvs_agent.next_look(at, node, state))
     return min(times)
 
 
 def tick(state: State, now: float) -> float:
     """The next end of a sync period, counted from the process's start."""
     period = state.config.sync_period
-    return state.started + (int((now - state.started) / period) + 1) * period
+    return state.started + (int((now - state.started) / period + SLACK) + 1) * period
+
+
+def at_tick(state: State, now: float) -> bool:
+    """Does a sync period end now?"""
+    passed = (now - state.started) / state.config.sync_period
+    return passed > SLACK and abs(passed - round(passed)) < SLACK
 
 
 # -- a process that starts
@@ -258,8 +267,7 @@ def looked(at: Pass, node: NodeState, state: State) -> State:
     xt = at.net.spaces[node.name].xt
     if not iptables.flushed(xt):
         return state
-    passed = (at.now - state.started) % state.config.sync_period
-    if passed and at.now - state.started > 0:
+    if not at_tick(state, at.now):
         return state
     iptables.begin(at.changes, node.name)
     return replace(state, full=True)
@@ -283,7 +291,9 @@ def sync_failed(at: Pass, node: NodeState, state: State, place: str, text: str) 
     """A sync that failed is tried again, in full, after a sync period."""
     lines = [
         program.klog(at.now, "E", place, text),
-        program.klog(at.now, "I", "proxier.go:790", f'"Sync failed" ipFamily="IPv4" retryingTime="{_go(state)}"'),
+        program.klog(
+            at.now, "I", "proxier.go:790", f'"Sync failed" ipFamily="IPv4" retryingTime="{_go(state)}"'
+        ),
     ]
     write_log(node, at.net.boxes[node.name].procs[state.pid], lines)
     return replace(state, retry=at.now + state.config.sync_period, full=True)

@@ -34,9 +34,9 @@ def clean_stale(changes: Changes, netns: str, picture: Picture) -> None:
             node_ports[port.node_port] = serving
     gone = []
     for entry in entries:
-        for serving in (addresses.get((entry.orig.dst, entry.orig.dport)), node_ports.get(entry.orig.dport)):
-            if serving is not None and entry.reply.src not in serving:
-                gone.append(entry.id)
-                break
+        own = addresses.get((entry.orig.dst, entry.orig.dport))
+        behind = node_ports.get(entry.orig.dport)
+        if any(ips is not None and entry.reply.src not in ips for ips in (own, behind)):
+            gone.append(entry.id)
     if gone:
         changes.do(CtDelete(netns=netns, ids=tuple(gone)))

@@ -14,11 +14,11 @@ pkg/proxy/iptables/{proxier,cleanup}.go, pkg/util/iptables/iptables.go Monitor (
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import field, replace
 
-from engine.kube.proxy import topology
 from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.picture import Key, Picture
+from engine.kube.proxy.sharing import Memo, renewed
 from engine.kube.proxy.xtrows import (
     CANARY,
     EXTERNAL,
@@ -39,7 +39,7 @@ from engine.kube.proxy.xtrows import (
 from engine.linux.ops.base import Changes
 from engine.linux.ops.xt import XtDelete, XtDeleteChain, XtInsert, XtNewChain
 from engine.linux.ops.xtchains import XtBlock, XtChains
-from engine.linux.xt.match import Destination, Match, Source
+from engine.linux.xt.match import Destination, InDevice, Match, Source
 from engine.linux.xt.match_ct import Conntrack
 from engine.linux.xt.match_more import Comment
 from engine.linux.xt.match_state import CtState, MarkMatch
@@ -90,7 +90,7 @@ class Settings:
     minor: int = 35
     mark: int = 0x4000
     masquerade_all: bool = False
-    local: Source | None = None
+    local: Source | InDevice | None = None
     addresses: tuple[int, ...] | None = None
     localhost: bool = True
     liberal: bool = False
@@ -112,69 +112,40 @@ class Plan:
         return {block.name for rows in self.ports.values() for row in rows for block in row.chains}
 
 
-class Memo:
-    """Rows that were made, by service port: what nodes, and a later plan, share. Whatever it holds could be made
-    again."""
-
-    __slots__ = ("plans", "rows")
-
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, str, str, str], tuple[ServicePort, dict[object, PortRows]]] = {}
-        self.plans: dict[Settings, Plan] = {}
-
-    def of(self, port: ServicePort, settings: Settings, style: Style) -> PortRows:
-        name = (port.namespace, port.name, port.port_name, port.proto)
-        held = self.rows.get(name)
-        if held is None or held[0] is not port:
-            held = self.rows[name] = (port, {})
-        chosen = None
-        key: object = style
-        if not topology.same_everywhere(port):
-            chosen = topology.choose(port, settings.node, settings.zone, minor=settings.minor)
-            key = (style, chosen)
-        found = held[1].get(key)
-        if found is None:
-            chosen = chosen or topology.choose(port, settings.node, settings.zone, minor=settings.minor)
-            found = held[1][key] = port_rows(port, chosen, style)
-        return found
+def memo() -> Memo[Style, PortRows]:
+    return Memo(port_rows)
 
 
-def planned(picture: Picture, settings: Settings, memo: Memo, old: Plan | None) -> Plan:
+def planned(picture: Picture, settings: Settings, memo: Memo[Style, PortRows], old: Plan | None) -> Plan:
     """The plan for a picture; `old` is one of the same node, from which what did not change is taken."""
     large = picture.endpoints > LARGE
     style = Style(masquerade_all=settings.masquerade_all, local=settings.local, large=large)
-    changed = None
+    best: Plan | None = None
+    changed: frozenset[Key] | None = None
     for known in (old, memo.plans.get(settings)):
-        if known is None or known.settings != settings or known.style != style:
+        if not isinstance(known, Plan) or known.settings != settings or known.style != style:
             continue
         if known.serial == picture.serial:
             return known
-        if (found := picture.changed(known.serial)) is not None and (changed is None or len(found) < len(changed)):
-            old, changed = known, found
-    if changed is None:
-        old = None
-    ports = dict(old.ports) if old is not None else {}
-    for key in picture.services if changed is None else changed:
-        if key in picture.services:
-            ports[key] = tuple(
-                memo.of(p, settings, styled(p, settings, style)) for p in picture.services[key]
-            )
-        else:
-            ports.pop(key, None)
+        found = picture.changed(known.serial)
+        if found is not None and (changed is None or len(found) < len(changed)):
+            best, changed = known, found
+
+    def make(port: ServicePort) -> PortRows:
+        own = style
+        if any(settings.node_ip in prefix for prefix in port.source_ranges):
+            own = replace(style, from_node=True)
+        return memo.of(port, own, settings.node, settings.zone, settings.minor)
+
+    ports = renewed(picture, best.ports if best is not None else {}, changed, make)
     rows = [row for key in picture.services for row in ports[key]]
     plan = Plan(
         serial=picture.serial, settings=settings, style=style, ports=ports,
-        filter=kept(old.filter if old is not None else None, filter_chains(rows, settings)),
-        nat=kept(old.nat if old is not None else None, nat_chains(rows, settings)),
+        filter=kept(best.filter if best is not None else None, filter_chains(rows, settings)),
+        nat=kept(best.nat if best is not None else None, nat_chains(rows, settings)),
     )  # fmt: skip
     memo.plans[settings] = plan
     return plan
-
-
-def styled(port: ServicePort, settings: Settings, style: Style) -> Style:
-    if not any(settings.node_ip in prefix for prefix in port.source_ranges):
-        return style
-    return Style(masquerade_all=style.masquerade_all, local=style.local, large=style.large, from_node=True)
 
 
 def kept(old: tuple[XtBlock, ...] | None, new: tuple[XtBlock, ...]) -> tuple[XtBlock, ...]:

@@ -38,8 +38,8 @@ LOG = 256
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """`services[namespace, name]` are a Service's ports with their endpoints; `slices` the names of a Service's
-    slices, `owner` a slice's Service. `version` is the store's; `serial` is nobody else's, and `log` are the last changes
-    as (serial, keys). `special` counts the Services for which it matters which node asks."""
+    slices, `owner` a slice's Service. `version` is the store's; `serial` is nobody else's, and `log` are the last
+    changes as (serial, keys). `special` counts the Services for which it matters which node asks."""
 
     version: int = 0
     serial: int = 0

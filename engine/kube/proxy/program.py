@@ -37,24 +37,27 @@ DEPRECATED = "The ipvs proxier is now deprecated and may be removed in a future 
 #: the releases whose lines of source are known, and those lines
 PLACES: dict[int, dict[str, str]] = {
     32: {
-        "default": "server_linux.go:66", "ips": "server.go:698", "conntrack": "conntrack.go:60", "unset": "server.go:234",
-        "stack": "server.go:243", "iptables": "server_linux.go:170", "ipvs": "server_linux.go:234",
-        "nftables": "server_linux.go:292", "userspace": "server_linux.go:234", "localnet": "proxier.go:254",
+        "default": "server_linux.go:66", "ips": "server.go:698", "conntrack": "conntrack.go:60",
+        "unset": "server.go:234", "stack": "server.go:243", "iptables": "server_linux.go:170",
+        "ipvs": "server_linux.go:234", "nftables": "server_linux.go:292", "userspace": "server_linux.go:234",
+        "localnet": "proxier.go:254",
         "version": "server.go:497", "go": "server.go:499", "service": "config.go:199", "slice": "config.go:105",
         "node": "config.go:329", "wait": "shared_informer.go:313", "synced": "shared_informer.go:320",
     },
     34: {
-        "default": "server_linux.go:53", "ips": "server.go:219", "conntrack": "conntrack.go:60", "unset": "server.go:256",
-        "stack": "server.go:265", "iptables": "server_linux.go:132", "ipvs": "server_linux.go:194",
-        "nftables": "server_linux.go:254", "userspace": "server_linux.go:194", "localnet": "proxier.go:242",
+        "default": "server_linux.go:53", "ips": "server.go:219", "conntrack": "conntrack.go:60",
+        "unset": "server.go:256", "stack": "server.go:265", "iptables": "server_linux.go:132",
+        "ipvs": "server_linux.go:194", "nftables": "server_linux.go:254", "userspace": "server_linux.go:194",
+        "localnet": "proxier.go:242",
         "version": "server.go:527", "go": "server.go:529", "service": "config.go:200", "slice": "config.go:106",
         "node": "config.go:309", "wait": "shared_informer.go:349", "synced": "shared_informer.go:356",
         "deprecated": "server_linux.go:196",
     },
     36: {
-        "default": "server_linux.go:53", "ips": "server.go:228", "conntrack": "sysctls.go:147", "unset": "server.go:265",
-        "stack": "server.go:274", "iptables": "server_linux.go:132", "ipvs": "server_linux.go:194",
-        "nftables": "server_linux.go:254", "userspace": "server_linux.go:194", "localnet": "proxier.go:242",
+        "default": "server_linux.go:53", "ips": "server.go:228", "conntrack": "sysctls.go:147",
+        "unset": "server.go:265", "stack": "server.go:274", "iptables": "server_linux.go:132",
+        "ipvs": "server_linux.go:194", "nftables": "server_linux.go:254", "userspace": "server_linux.go:194",
+        "localnet": "proxier.go:242",
         "version": "server.go:539", "go": "server.go:541", "service": "config.go:200", "slice": "config.go:106",
         "node": "config.go:309", "wait": "shared_informer.go:381", "synced": "shared_informer.go:388",
         "deprecated": "server_linux.go:196",
@@ -136,7 +139,9 @@ def start_lines(config: Config, now: float, node_ip: str, minor: int, version: s
     if config.conntrack.most:
         rows.append(("I", "conntrack", f'"Setting nf_conntrack_max" nfConntrackMax={config.conntrack.most}'))
     if config.mode in ("iptables", "ipvs") and not config.node_ports and not config.node_ports_word:
-        rows.append(("E", "unset", f'"Kube-proxy configuration may be incomplete or incorrect" err="{UNSET}"'))
+        rows.append(
+            ("E", "unset", f'"Kube-proxy configuration may be incomplete or incorrect" err="{UNSET}"')
+        )
     rows.append(("I", "stack", '"kube-proxy running in dual-stack mode" primary ipFamily="IPv4"'))
     rows.append(("I", config.mode, f'"Using {config.mode} Proxier"'))
     if config.mode == "ipvs" and minor >= 35:

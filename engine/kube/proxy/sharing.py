@@ -1,0 +1,61 @@
+"""What the nodes' kube-proxies share of the rows they make: those of a service port are made once for all that choose
+alike.
+
+Rules. A `Memo` holds nothing that could not be made again from its key, so copies of a cluster may share it; rows are
+kept with the very service port they were made of. A mode gives `build(port, chosen, style)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from engine.kube.proxy import topology
+from engine.kube.proxy.model import Chosen, ServicePort
+from engine.kube.proxy.picture import Key, Picture
+
+Rows = TypeVar("Rows")
+Style = TypeVar("Style", bound=Hashable)
+
+
+class Memo(Generic[Style, Rows]):
+    """Rows by service port, style and choice; `plans` are a mode's own, by what they were made for."""
+
+    __slots__ = ("build", "plans", "rows")
+
+    def __init__(self, build: Callable[[ServicePort, Chosen, Style], Rows]) -> None:
+        self.build = build
+        self.rows: dict[tuple[str, str, str, str], tuple[ServicePort, dict[object, Rows]]] = {}
+        self.plans: dict[object, object] = {}
+
+    def of(self, port: ServicePort, style: Style, node: str, zone: str, minor: int) -> Rows:
+        """One service port's rows on a node."""
+        name = (port.namespace, port.name, port.port_name, port.proto)
+        held = self.rows.get(name)
+        if held is None or held[0] is not port:
+            held = self.rows[name] = (port, {})
+        chosen, key = None, (style, None)
+        if not topology.same_everywhere(port):
+            chosen = topology.choose(port, node, zone, minor=minor)
+            key = (style, chosen)  # type: ignore[assignment]
+        found = held[1].get(key)
+        if found is None:
+            chosen = chosen or topology.choose(port, node, zone, minor=minor)
+            found = held[1][key] = self.build(port, chosen, style)
+        return found
+
+
+def renewed(
+    picture: Picture,
+    old: dict[Key, tuple[Rows, ...]],
+    changed: frozenset[Key] | None,
+    make: Callable[[ServicePort], Rows],
+) -> dict[Key, tuple[Rows, ...]]:
+    """Every Service's rows: those of `old`, and new ones for what changed since (None: for all)."""
+    ports = dict(old) if changed is not None else {}
+    for key in picture.services if changed is None else changed:
+        if key in picture.services:
+            ports[key] = tuple(make(port) for port in picture.services[key])
+        else:
+            ports.pop(key, None)
+    return ports

@@ -147,9 +147,9 @@ def ip_band(options: Options) -> tuple[int, int, int]:
     """(first, first of the dynamic band, last) address: offset min(max(16, size/16), 256)."""
     cidr = options.service_cidr
     first, last = cidr.addr + 1, cidr.broadcast - 1
-    size = last - first + 1
+    size = cidr.broadcast - cidr.addr + 1
     offset = min(max(16, size // 16), 256)
-    return first, first + offset if size > offset else first, last
+    return first, first + offset if size > offset + 2 else first, last
 
 
 def cluster_ip(store: Store, taken: Held, options: Options, body: Json) -> None:

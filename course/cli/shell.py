@@ -13,8 +13,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from course import editors
 from course.cli.common import Paint, Parser, both, guarded, make_parser, open_lab, say_notes, words
 from course.downloads import keep
+from course.words_lesson import NOT_SAVED
 from engine.errors import EngineError
 from engine.lab.lab import Lab
 from engine.say import Phrase
@@ -113,6 +115,9 @@ class Terminal:
             print(error.text(self.args.lang), file=sys.stderr)
             return
         self.code = result.code
+        if result.edit is not None and sys.stdin.isatty() and (program := editors.chosen()):
+            self.edit(result, program)
+            return
         self.show(line, result)
         for said in keep(result.downloads):
             print(said.text(self.args.lang), file=sys.stderr)
@@ -127,6 +132,18 @@ class Terminal:
         sys.stdout.flush()
         print(result.stderr, end="", file=sys.stderr)
         sys.stderr.flush()
+
+    def edit(self, result: Result, program: list[str]) -> None:
+        """A command wants a text edited: run the learner's editor and type what was saved. `result` may say why the
+        text of the last time was refused."""
+        asked = result.edit
+        assert asked is not None
+        print(asked.why, end="", file=sys.stderr)
+        new = editors.edited(asked.name, asked.text, program)
+        if new is None or new == asked.text:
+            print(NOT_SAVED().text(self.args.lang), file=sys.stderr)
+            return
+        self.line(editors.heredoc(asked.command, new))
 
     def own(self, typed: list[str]) -> None:
         """A word of ours."""

@@ -40,11 +40,13 @@ SEE_HELP = Phrase(en="`help {tool}` lists what is.", ko="`help {tool}`(으)로 �
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """A text that a command wants edited. `name` is the file's; `command` reads the new text from its standard input
-    (a here-document), so that the log of a lab holds what was saved."""
+    (a here-document), so that the log of a lab holds what was saved; `why` is what is said before a text that was
+    refused is opened again."""
 
     name: str
     text: str
     command: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

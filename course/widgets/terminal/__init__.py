@@ -4,7 +4,8 @@ Reading order: log (what was printed), kept (the logs of other labs), line (what
 edit), terminal.
 """
 
-from course.widgets.terminal.line import CommandLine, heredoc
+from course.editors import heredoc
+from course.widgets.terminal.line import CommandLine
 from course.widgets.terminal.terminal import Terminal
 
 __all__ = ["CommandLine", "Terminal", "heredoc"]

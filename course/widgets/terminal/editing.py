@@ -1,4 +1,4 @@
-"""vi and `kubectl edit` in the lab's terminal: which lines open the editor, on what, and how it is saved.
+"""vi in the lab's terminal: which lines open the editor, on what, and how it is saved.
 
 Rules. What is saved is a command line that the learner could have typed (a here-document), so that undo takes it back
 and the log shows it. A file that cannot be read says so as the shell would.
@@ -10,7 +10,7 @@ import posixpath
 import shlex
 from typing import TYPE_CHECKING
 
-from course.widgets.terminal.line import heredoc
+from course.editors import heredoc
 from engine.errors import EngineError
 from engine.record import dataclass
 
@@ -47,8 +47,6 @@ def edit_of(lab: Lab, place: str, line: str, lang: str) -> Edit | None:
     if words[0] in EDITORS:
         files = [w for w in words[1:] if not w.startswith(("-", "+"))]
         return _file(lab, place, files[0], lang) if len(files) == 1 else None
-    if words[0] == "kubectl" and "edit" in words[1:]:
-        return _object(lab, place, [w for w in words[1:] if w != "edit"])
     return None
 
 
@@ -66,11 +64,3 @@ def _file(lab: Lab, place: str, name: str, lang: str) -> Edit:
     except EngineError as error:
         return Edit(said=error.text(lang))
     return Edit(name=path, text=text, command=f"cat > {shlex.quote(path)}")
-
-
-def _object(lab: Lab, place: str, rest: list[str]) -> Edit:
-    result = lab.copy().run(lab.shell(place).place, shlex.join(["kubectl", "get", *rest, "-o", "yaml"]))
-    if result.code:
-        return Edit(said=result.stderr.rstrip("\n"))
-    name = shlex.join(["kubectl", "edit", *rest])
-    return Edit(name=name, text=result.stdout, command="kubectl replace -f -")

@@ -74,15 +74,6 @@ def unfinished(lines: list[str]) -> bool:
     return lines[-1].endswith("\\")
 
 
-def heredoc(command: str, text: str) -> str:
-    """`command` with `text` as its input, as a person would type it."""
-    end = "EOF"
-    while end in text.split("\n"):
-        end += "_"
-    body = text if text.endswith("\n") or not text else text + "\n"
-    return f"{command} <<'{end}'\n{body}{end}"
-
-
 def completed(typed: str, cursor: int, found: list[str]) -> tuple[str, int] | None:
     """(line, cursor) after completing the word at the cursor; None when the words found have no more in common."""
     head = typed[:cursor]

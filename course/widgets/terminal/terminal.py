@@ -1,9 +1,9 @@
 """The lab's terminal: what was typed and printed above, the line that is typed below.
 
 Rules. It knows a `Lab` and a place and nothing of lessons. A command runs on the lab at once (the engine is quick); its
-journeys go out as a message, so that a screen can play the packet. Every refusal is text in the log. `vi FILE` and
-`kubectl edit` open the editor screen; saving is a typed line like any other, so that undo takes it back. Each lab has a
-log and a place of its own, which come back with it.
+journeys go out as a message, so that a screen can play the packet. Every refusal is text in the log. `vi FILE` opens
+the editor screen, `kubectl edit` the learner's own editor where there is one; saving is a typed line like any other, so
+that undo takes it back. Each lab has a log and a place of its own, which come back with it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from course import editors
 from course import words_lesson as words
 from course.commands import Command
 from course.widgets.terminal.editing import Edit, edit_of
@@ -29,6 +30,7 @@ from engine.errors import EngineError
 if TYPE_CHECKING:
     from engine.lab.lab import Lab
     from engine.linux.journey import Journey
+    from engine.shell.tool import Edit as Asked
 
 
 class Terminal(Widget):
@@ -133,6 +135,10 @@ class Terminal(Widget):
             self.say(error.text(self.lang), "$error")
             self._prompt()
             return
+        if result.edit is not None:
+            self._asked(result.edit)
+            self._prompt()
+            return
         if result.clear:
             log.forget()
         for stream, text in result.chunks or (("out", result.stdout), ("err", result.stderr)):
@@ -166,6 +172,27 @@ class Terminal(Widget):
         else:
             self._open_editor(edit)
         return True
+
+    def _asked(self, asked: Asked) -> None:
+        """A command wants a text edited: by the learner's own editor where the terminal can be handed over, else on
+        the screen of ours."""
+        if asked.why:
+            self.say(asked.why.rstrip("\n"), "$warning")
+        edit = Edit(name=asked.name, text=asked.text, command=asked.command)
+        program = editors.chosen()
+        if not program:
+            self._open_editor(edit)
+            return
+        try:
+            with self.app.suspend():
+                new = editors.edited(edit.name, edit.text, program)
+        except SuspendNotSupported:
+            self._open_editor(edit)
+            return
+        if new is None or new == edit.text:
+            self.say(words.NOT_SAVED().text(self.lang), "dim")
+        else:
+            self.run(edit.line(new))
 
     def _open_editor(self, edit: Edit) -> None:
         from course.screens.editor import Editor

@@ -1,7 +1,8 @@
 """kubectl edit: the object's text, an editor, and what becomes of the text (k8s.io/kubectl/pkg/cmd/util/editor).
 
 Theory. kubectl writes the object into a temporary file, runs $KUBE_EDITOR (else $EDITOR) on it, and sends what
-changed as a strategic patch. A text that is refused is opened again, its reasons in comments on top, until it is saved unchanged.
+changed as a strategic patch. A text that is refused is opened again, its reasons in comments on top, until it is saved
+unchanged.
 
 Rules. An editor that is a tool of the lab (`KUBE_EDITOR="sed -i s/a/b/"`) runs in the lab. Without one the command asks
 for the learner's own (`Out.edit`): what is saved comes back as a line with `KUBE_EDITOR='cp /dev/stdin'`, which real
@@ -113,12 +114,13 @@ def text_of(rows: list[Json], line: Line) -> str:
     return output.to_json(shown) if line.get("output") == "json" else output.to_yaml(shown)
 
 
-def ask(ctx: Context, path: str, text: str, said: str = "") -> Out:
-    """Ask whoever runs the shell for an editor."""
+def ask(ctx: Context, path: str, text: str, why: str = "") -> Out:
+    """Ask whoever runs the shell for an editor; with `why` again, for a text that was refused."""
     typed = ctx.line.strip()
     note = NO_EDITOR(line=typed).text(ctx.lang) + "\n"
-    request = Edit(name=path.rsplit("/", 1)[-1], text=text, command=f"KUBE_EDITOR='{STAND_IN}' {bare(typed)}")
-    return Out(stderr=said or note, code=1 if said else 2, edit=request)
+    command = f"KUBE_EDITOR='{STAND_IN}' {bare(typed)}"
+    request = Edit(name=path.rsplit("/", 1)[-1], text=text, command=command, why=why)
+    return Out(stderr=why + NOT_VALID + "\n" if why else note, code=1 if why else 2, edit=request)
 
 
 def bare(typed: str) -> str:
@@ -135,17 +137,12 @@ def loop(
 ) -> Out:
     """Open, save, send; open again with the reasons when the text is refused."""
     header, text, before, said = HEADER, original, "", ""
-    box = ctx.box.name
     for turn in range(TRIES):
-        ctx.do(WriteFile(box=box, path=path, text=header + text))
-        ran = ctx.shell.run_text(f"{editor} {path}", ctx.spot, ctx.stdin)
-        if ran.code:
-            raise Fail(f'{said}{ran.stderr}error: there was a problem with the editor "{editor}"')
-        new = ctx.box.files.get(path, "")
+        new = ctx.stdin if editor == STAND_IN else saved(ctx, editor, path, header + text, said)
         if turn and stripped(new) == stripped(before):
             kept = f'A copy of your changes has been stored to "{path}"\n{NOT_VALID}'
             if editor == STAND_IN:
-                return ask(ctx, path, header + stripped(new), said + kept + "\n")
+                return ask(ctx, path, header + stripped(new), said)
             raise Fail(said + kept)
         if stripped(new) == stripped(original):
             return Out(stderr=said + "Edit cancelled, no changes made.\n")
@@ -158,6 +155,15 @@ def loop(
             header = HEADER + "".join(reason(head, more) for head, more in why.rows)
             before, text = new, stripped(new)
     raise Fail(said + NOT_VALID)
+
+
+def saved(ctx: Context, editor: str, path: str, text: str, said: str) -> str:
+    """Let an editor of the lab work on a file of the lab."""
+    ctx.do(WriteFile(box=ctx.box.name, path=path, text=text))
+    ran = ctx.shell.run_text(f"{editor} {path}", ctx.spot, ctx.stdin)
+    if ran.code:
+        raise Fail(f'{said}{ran.stderr}error: there was a problem with the editor "{editor}"')
+    return ctx.box.files.get(path, "")
 
 
 def stripped(text: str) -> str:

@@ -40,7 +40,7 @@ CONTROLLERS: tuple[str, ...] = (
     "engine.kube.controllers.mirroring",
 )
 #: What runs on a node: sync(at, node). Each looks itself whether its process runs there.
-AGENTS: tuple[str, ...] = ("engine.kube.cni.calico_node", "engine.kube.proxy.agent", "engine.kube.dns.watch")
+AGENTS: tuple[str, ...] = ("engine.kube.cni.calico_node", "engine.kube.kubelet_chains", "engine.kube.proxy.agent", "engine.kube.dns.watch")
 #: What a cluster is given on its first day besides kubeadm's own: objects(options) -> bodies.
 ADDONS: tuple[str, ...] = ("engine.kube.addons.kube_proxy", "engine.kube.addons.calico", "engine.kube.addons.coredns")
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 
+from engine.kube.kubelet_chains import MARTIAN
 from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.picture import Key, Picture
 from engine.kube.proxy.sharing import Memo, renewed
@@ -184,18 +185,6 @@ def filter_chains(rows: list[PortRows], settings: Settings) -> tuple[XtBlock, ..
     if settings.localhost:
         out.append(XtBlock(name=KUBELET_FIREWALL, rules=(MARTIAN,)))
     return tuple(out)
-
-
-#: route_localnet lets others send to 127.0.0.1; this stops them (kubelet writes the same rule).
-MARTIAN = XtRule(
-    matches=(
-        Source(addr=LOOPBACK, length=8, invert=True),
-        Destination(addr=LOOPBACK, length=8),
-        Comment(text="block incoming localnet connections"),
-        Conntrack(state=CtState(states=("RELATED", "ESTABLISHED", "DNAT"), invert=True)),
-    ),
-    target=DROP,
-)
 
 
 def nat_chains(rows: list[PortRows], settings: Settings) -> tuple[XtBlock, ...]:

@@ -15,9 +15,10 @@ from fractions import Fraction
 
 from engine.kube import quantity
 from engine.kube.objects import BY_KIND, Json, deleting, meta, name_of, namespace_of, spec_of
-from engine.kube.podspec import every_container, qos
+from engine.kube.podspec import qos
 from engine.kube.store import Store
-from engine.kube.validate.errors import Refused, forbidden_request
+from engine.kube.validate.errors import forbidden_request, invalid
+from engine.kube.validate.pods import resource_errors
 
 ANNOTATION = "kubernetes.io/limit-ranger"
 
@@ -74,10 +75,17 @@ def limit(store: Store, pod: Json) -> None:
         if problems:
             text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
             raise forbidden_request("pods", name_of(pod), text)
-    wrong = [w for c in every_container(spec_of(pod)) for w in more_than_limit(c)]
+    wrong = [w for c, path in placed(spec_of(pod)) for w in resource_errors(c, path)]
     if wrong:
-        raise Refused("Invalid", f'Pod "{name_of(pod)}" is invalid: {wrong[0]}', tuple(wrong))
+        raise invalid(pod, wrong)
     pod["status"] = {**(pod.get("status") or {}), "qosClass": qos(spec_of(pod))}
+
+
+def placed(spec: Json) -> Iterator[tuple[Json, str]]:
+    """Every container and where it stands."""
+    for key in ("initContainers", "containers"):
+        for i, container in enumerate(spec.get(key) or ()):
+            yield container, f"spec.{key}[{i}]"
 
 
 def fill(row: Json, pod: Json) -> None:
@@ -93,32 +101,14 @@ def fill(row: Json, pod: Json) -> None:
     for words, containers in (("container", "containers"), ("init container", "initContainers")):
         for container in spec_of(pod).get(containers) or ():
             resources = container.setdefault("resources", {})
-            for part, values in (("limits", default), ("requests", request)):
-                said = resources.get(part) or {}
-                fresh = {k: v for k, v in values.items() if k not in said}
-                if part == "requests":
-                    own = resources.get("limits") or {}
-                    fresh = {k: v for k, v in fresh.items() if k not in own or k in default}
+            for part, word, values in (("requests", "request", request), ("limits", "limit", default)):
+                fresh = {k: v for k, v in values.items() if k not in (resources.get(part) or {})}
                 if fresh:
-                    resources[part] = {**said, **fresh}
-                    word = "limit" if part == "limits" else "request"
+                    resources[part] = {**(resources.get(part) or {}), **fresh}
                     notes.append(f"{', '.join(sorted(fresh))} {word} for {words} {container.get('name', '')}")
-            for key, value in (resources.get("limits") or {}).items():
-                resources.setdefault("requests", {}).setdefault(key, value)
     if notes:
-        # requests are named before limits, container by container
-        notes.sort(key=lambda n: (n.split(" for ")[1], " limit for " in n))
         text = f"LimitRanger plugin set: {'; '.join(notes)}"
         pod["metadata"].setdefault("annotations", {})[ANNOTATION] = text
-
-
-def more_than_limit(container: Json) -> Iterator[str]:
-    resources = container.get("resources") or {}
-    for key, asked in (resources.get("requests") or {}).items():
-        most = (resources.get("limits") or {}).get(key)
-        if most is not None and number(asked) > number(most):
-            path = f"spec.containers[{container.get('name', '')}].resources.requests"
-            yield f'{path}: Invalid value: "{asked}": must be less than or equal to {key} limit of {most}'
 
 
 def broken(row: Json, pod: Json) -> Iterator[str]:

@@ -15,6 +15,10 @@ def default_pod(body: Json, ids: Ids) -> None:
     """Fill in a new Pod, in place: its own defaults and those of the ServiceAccount and toleration admission."""
     spec = body.setdefault("spec", {})
     default_template(spec)
+    for container in every_container(spec):
+        # SetDefaults_Pod: a limit is the request of who names none
+        for key, value in (container["resources"].get("limits") or {}).items():
+            container["resources"].setdefault("requests", {}).setdefault(key, value)
     if not spec.get("serviceAccountName"):
         spec["serviceAccountName"] = "default"
     spec["serviceAccount"] = spec["serviceAccountName"]

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from fractions import Fraction
 
-BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 DECIMAL = {"n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1),
-           "k": Fraction(1000), "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12)}  # fmt: skip
-FORM = re.compile(r"([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)(Ki|Mi|Gi|Ti|[numkMGT]?)")
+           "k": Fraction(1000), "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12),
+           "P": Fraction(10**15), "E": Fraction(10**18)}  # fmt: skip
+FORM = re.compile(r"([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)(?:[eE]([+-]?\d+)|(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?))")
 
 
 def value(text: str) -> Fraction:
@@ -17,7 +18,9 @@ def value(text: str) -> Fraction:
     match = FORM.fullmatch(text)
     if match is None:
         raise ValueError(text)
-    unit = Fraction(BINARY[match[2]]) if match[2] in BINARY else DECIMAL[match[2]]
+    if match[2] is not None:
+        return Fraction(match[1]) * Fraction(10) ** int(match[2])
+    unit = Fraction(BINARY[match[3]]) if match[3] in BINARY else DECIMAL[match[3]]
     return Fraction(match[1]) * unit
 
 

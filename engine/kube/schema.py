@@ -9,6 +9,7 @@ EndpointPort). Source: k8s.io/api (1.35).
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -269,6 +270,8 @@ SecurityContext: capabilities Capabilities, privileged bool, seLinuxOptions ?, w
 Capabilities: add []str, drop []str
 """
 
+QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d+)?")
+NOT_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 GO_NAMES = {"str": "string", "bool": "bool", "int32": "int32", "int64": "int64"}
 
 
@@ -340,6 +343,8 @@ def _value(value: object, kind: str, owner: str, path: str, go_path: str, out: D
         if not isinstance(value, dict):
             return _wrong(value, owner, go_path, go_name(kind), out)
         _struct(value, kind, path, go_path, out)
+    elif kind == "quantity" and isinstance(value, str) and not QUANTITY.fullmatch(value):
+        out.wrong = out.wrong or NOT_QUANTITY
     elif not _fits(value, kind):
         _wrong(value, owner, go_path, go_name(kind), out)
     return None

@@ -132,28 +132,29 @@ def limit_range_errors(body: Json) -> Iterator[str]:
         yield from order_errors(row, path)
 
 
+#: (what must not be more, than what, whose path, whose value, the words)
+ORDER = (
+    ("min", "max", "min", "min", "min value {a} is greater than max value {b}"),
+    ("min", "defaultRequest", "defaultRequest", "defaultRequest",
+     "min value {a} is greater than default request value {b}"),
+    ("defaultRequest", "max", "defaultRequest", "defaultRequest",
+     "default request value {a} is greater than max value {b}"),
+    ("defaultRequest", "default", "defaultRequest", "defaultRequest",
+     "default request value {a} is greater than default limit value {b}"),
+    ("min", "default", "default", "min", "min value {a} is greater than default value {b}"),
+    ("default", "max", "default", "max", "default value {a} is greater than max value {b}"),
+)  # fmt: skip
+
+
 def order_errors(row: Json, path: str) -> Iterator[str]:
     """min <= defaultRequest <= default <= max, and a ratio of at least 1."""
     keys = {k for part in ("min", "max", "default", "defaultRequest") for k in row.get(part) or {}}
     for key in sorted(keys):
         text = {part: str((row.get(part) or {})[key]) for part in ("min", "max", "default", "defaultRequest")
                 if key in (row.get(part) or {})}  # fmt: skip
-        for small, large, why in (
-            ("min", "max", "min value {a} is greater than max value {b}"),
-            ("min", "defaultRequest", "min value {a} is greater than default request value {b}"),
-            ("defaultRequest", "max", "default request value {a} is greater than max value {b}"),
-            (
-                "defaultRequest",
-                "default",
-                "default request value {a} is greater than default limit value {b}",
-            ),
-            ("min", "default", "min value {a} is greater than default value {b}"),
-            ("default", "max", "default value {a} is greater than max value {b}"),
-        ):
+        for small, large, part, said, why in ORDER:
             if small in text and large in text and more(text[small], text[large]):
-                part = small if large != "default" or small != "min" else "default"
-                shown = text[small] if part == small else text[large]
-                yield bad(f"{path}.{part}[{key}]", shown, why.format(a=text[small], b=text[large]))
+                yield bad(f"{path}.{part}[{key}]", text[said], why.format(a=text[small], b=text[large]))
     for key, value in (row.get("maxLimitRequestRatio") or {}).items():
         if more("1", str(value)):
             yield bad(f"{path}.maxLimitRequestRatio[{key}]", str(value), f"ratio {value} is less than 1")

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.kube import quantity
 from engine.kube.objects import Json, edited, spec_of
-from engine.kube.validate.errors import invalid
+from engine.kube.validate.errors import bad, forbidden, invalid, required
 from engine.kube.validate.names import LABEL, LABEL_TEXT, PORT_NAME
+from engine.kube.validate.names import port_errors as port_number_or_name_errors
 
+NEGATIVE = "must be greater than or equal to 0"
 POLICIES = ("Always", "Never", "OnFailure")
 
 
@@ -78,6 +81,10 @@ def container_errors(
     if policy is not None and policy not in policies:
         yield f'{path}.imagePullPolicy: Unsupported value: "{policy}": supported values: {quoted(policies)}'
     yield from port_errors(container, path, host_ports, spec)
+    yield from resource_errors(container, path)
+    for key in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if isinstance(container.get(key), dict):
+            yield from probe_errors(container[key], f"{path}.{key}", key)
     for i, entry in enumerate(container.get("env") or ()):
         if not entry.get("name"):
             yield f"{path}.env[{i}].name: Required value"
@@ -94,6 +101,46 @@ def container_errors(
         elif mount["mountPath"] in mounts:
             yield f'{where}.mountPath: Invalid value: "{mount["mountPath"]}": must be unique'
         mounts.add(mount.get("mountPath", ""))
+
+
+def resource_errors(container: Json, path: str) -> Iterator[str]:
+    """ValidateResourceRequirements: no less than nothing, and no request above its limit."""
+    resources = container.get("resources") or {}
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    for part, rows in (("limits", limits), ("requests", requests)):
+        for key, value in rows.items():
+            if quantity.value(str(value)) < 0:
+                yield bad(f"{path}.resources.{part}[{key}]", str(value), NEGATIVE)
+    for key, value in requests.items():
+        if key in limits and quantity.value(str(value)) > quantity.value(str(limits[key])):
+            why = f"must be less than or equal to {key} limit of {limits[key]}"
+            yield bad(f"{path}.resources.requests", str(value), why)
+
+
+def probe_errors(probe: Json, path: str, key: str) -> Iterator[str]:
+    """validateProbe: one handler, no negative times."""
+    handlers = [h for h in ("exec", "httpGet", "tcpSocket", "grpc") if probe.get(h) is not None]
+    if not handlers:
+        yield required(path, "must specify a handler type")
+    for extra in handlers[1:]:
+        yield forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
+    for name in (
+        "initialDelaySeconds",
+        "timeoutSeconds",
+        "periodSeconds",
+        "successThreshold",
+        "failureThreshold",
+    ):
+        if int(probe.get(name) or 0) < 0:
+            yield bad(f"{path}.{name}", probe[name], NEGATIVE)
+    if key != "readinessProbe" and int(probe.get("successThreshold") or 1) != 1:
+        yield bad(f"{path}.successThreshold", probe["successThreshold"], "must be 1")
+    for handler in handlers[:1]:
+        row = probe[handler]
+        if handler == "exec" and not row.get("command"):
+            yield required(f"{path}.exec.command")
+        elif handler in ("httpGet", "tcpSocket"):
+            yield from port_number_or_name_errors(row.get("port"), f"{path}.{handler}.port")
 
 
 def port_errors(

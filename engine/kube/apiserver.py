@@ -39,6 +39,12 @@ KIND_LATER = Phrase(
     en="{kind} is kept and shown, but what it does is not modelled yet",
     ko="{kind}은(는) 보관하고 보여 주지만, 그 동작은 아직 모델에 없습니다",
 )
+NOT_ENFORCED = Phrase(
+    en="it is stored and shown, and stops no packet: no program on these nodes enforces NetworkPolicy",
+    ko="저장되고 표시되지만 어떤 패킷도 막지 않습니다. 이 노드들에는 NetworkPolicy를 적용하는 프로그램이 없습니다",
+)
+#: Networks whose programs enforce NetworkPolicy.
+ENFORCING = ("calico",)
 TOO_MANY = Phrase(
     en="{wanted} Pods are asked for; a lab makes {limit} of them at most",
     ko="파드 {wanted}개를 요청했지만 실습에서는 {limit}개까지만 만듭니다",
@@ -134,6 +140,8 @@ class ApiServer:
         kind = BY_KIND[str(body["kind"])]
         if kind.act == LATER:
             self.skip(where, body, KIND_LATER(kind=kind.kind))
+        if kind.kind == "NetworkPolicy" and self.cluster.options.cni.name not in ENFORCING:
+            self.skip(where, body, NOT_ENFORCED())
         for _, said in validate.parts_not_modelled(body):
             self.skip(where, body, said)
         if kind.kind in validate.TEMPLATES and (wanted := replicas(body)) > LIMIT:

@@ -26,7 +26,7 @@ def start_runit(call: Call) -> Behaviour:
 
 
 def once(call: Call) -> Behaviour:
-    """An init container of the manifest: it does its work and ends."""
+    """An init container or a probe of the manifest: it does its work and ends well."""
     return Behaviour(args=call.argv, seconds=0)
 
 

@@ -258,5 +258,5 @@ SERVERS: dict[str, Callable[[Call], Behaviour]] = {
     "redis-server": _redis, "postgres": _postgres, "mysqld": _mysql, "memcached": _memcached, "coredns": _coredns,
     "nc": netcat, "hello": _hello_world, "pause": _pause,
     "start_runit": calico.start_runit, "install": calico.once, "calico-ipam": calico.once,
-    "calico-node": calico.once, "kube-controllers": calico.controllers,
+    "calico-node": calico.once, "kube-controllers": calico.controllers, "check-status": calico.once,
 }  # fmt: skip

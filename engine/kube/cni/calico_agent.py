@@ -3,7 +3,7 @@
 Theory. The init container install-cni writes the plugin and its configuration once, and with it the node becomes
 Ready. Then felix programs the devices, routes and rules of this node's endpoints, and bird the other nodes' blocks
 (calico_routes.py, engine.kube.policy). Both compare with the kernel again from time to time: bird every 2 s, felix
-routes and sets every 90 s, rules every 180 s.
+routes every 90 s, rules and sets 1, 2, 4 ... s after each write of its own and then every 180 s.
 
 Rules. What runs is asked from the node's processes; while nothing runs, what was programmed stays. Costs nothing while
 no object that counts was written and no time has come. Source: node/filesystem/etc, node/pkg/lifecycle/startup,
@@ -27,7 +27,7 @@ from engine.record import dataclass
 MEMORY = "calico"
 #: What felix, confd and bird watch.
 WATCHED = ("Pod", "Node", "NetworkPolicy", "Namespace", "IPPool", calico_ipam.KIND)
-BIRD_SCAN, ROUTE_REFRESH, RULE_REFRESH = 2.0, 90.0, 180.0
+BIRD_SCAN, ROUTE_REFRESH, RULE_FIRST, RULE_REFRESH = 2.0, 90.0, 1.0, 180.0
 #: A peer that is gone keeps its routes this long: BIRD's graceful restart time.
 GRACE = 120.0
 
@@ -36,7 +36,7 @@ GRACE = 120.0
 class Seen:
     """What an agent remembers: `installed` the container that wrote the plugin, `pid` the process it began with,
     `version` of the store, `birds` the nodes with a bird, `gone` (node, since) peers in their grace time, `routes` and
-    `rules` when it compares again, `log` how many ops had been made then."""
+    `rules` when it compares again, `wait` how long it waits after that, `log` how many ops had been made then."""
 
     installed: str = ""
     pid: int = 0
@@ -46,6 +46,7 @@ class Seen:
     bird: float = 0.0
     routes: float = 0.0
     rules: float = 0.0
+    wait: float = RULE_FIRST
     log: int = 0
 
 
@@ -74,11 +75,14 @@ def sync(at: Pass, node: NodeState) -> None:
     calico_routes.sync(at, node, birds | {name for name, since in gone if at.now < since + GRACE})
     from engine.kube.policy import felix
 
-    felix.sync(at, node, again=pid != seen.pid or at.now >= seen.rules)
+    before, again = len(at.changes.log), pid != seen.pid or at.now >= seen.rules
+    felix.sync(at, node, again=again)
+    wrote = len(at.changes.log) != before
+    wait = RULE_FIRST if wrote else min(seen.wait * 2, RULE_REFRESH) if again else seen.wait
     node.memory[MEMORY] = replace(
         seen_of(node), pid=pid, version=max(version, at.store.version), birds=birds, gone=gone,
         bird=at.now + BIRD_SCAN, routes=at.now + ROUTE_REFRESH,
-        rules=at.now + RULE_REFRESH if fresh or at.now >= seen.rules else seen.rules, log=len(at.changes.log),
+        rules=at.now + wait if wrote or again else seen.rules, wait=wait, log=len(at.changes.log),
     )  # fmt: skip
 
 

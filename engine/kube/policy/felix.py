@@ -1,10 +1,10 @@
 """Felix on a node: what chains and ipsets it wants, and the ops that make the kernel hold them.
 
 Theory. A node has the rules of its own pods only: their chains, the chains of policies that select one of them, the
-sets that those ask. What was programmed is remembered; a change writes the chains that differ, and of those only
-the rows that differ, so counters of the others run on. Chains are made before something jumps to them and
-go when nothing does. Its jumps stand at the top of the built-in chains and its appended rules at their end: where another
-program has put rules above or below, felix takes its own out and puts them in again.
+sets that those ask. What was programmed is remembered; a change writes the chains that differ, and of those only the
+rows that differ, so counters of the others run on. Chains are made before something jumps to them and go when nothing
+does. Felix's jumps stand at the top of the built-in chains and its appended rules at their end: where another program
+has put rules above or below, felix takes its own out and puts them in again.
 
 Rules. Rows are built (render.py), never parsed. With `again` the kernel is read, and what a person has changed in the
 chains of felix is written over; else only what should differ is looked at. Source: felix/iptables/table.go,

@@ -45,6 +45,8 @@ MODULES: dict[str, str] = {
     "ash": "subshell",
     "sudo": "subshell",
     # text and files
+    "test": "test",
+    "[": "test",
     "echo": "text",
     "printf": "text",
     "cat": "text",

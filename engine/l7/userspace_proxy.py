@@ -68,12 +68,16 @@ def connection(delivery: Delivery, memory: dict[object, object], portal: Portal)
         end = next_endpoint(delivery, memory, portal, reset=reset)
         if end is None:
             return Answer(legs=tuple(legs), close=True)
+        began = delivery.net.clock
         call = tcp_call(
             delivery.net, delivery.ns.id, *end, choose=delivery.choose, request=delivery.request, serve=serve,
             timeout=seconds, purpose="kube-proxy", who="kube-proxy", depth=delivery.depth + 1,
         )  # fmt: skip
         legs += call.legs
         outcome = call.outcome
+        if call.server is None:
+            # ARP may have gone on for longer; the proxy did not wait for it
+            delivery.net.clock = min(delivery.net.clock, began + seconds)
         if not call.error or call.server is not None:
             failed = bool(call.error)
             return Answer(

@@ -10,6 +10,7 @@ Rules. `Held` is what a process remembers, frozen, kept in agent.State.plan. Not
 from __future__ import annotations
 
 from dataclasses import field, replace
+from math import floor
 from typing import TYPE_CHECKING
 
 from engine.kube.node import NodeState
@@ -24,6 +25,10 @@ from engine.record import dataclass
 
 if TYPE_CHECKING:
     from engine.kube.proxy.agent import State
+
+
+#: seconds after its start that a process begins to count its sync periods from
+PHASE = 0.37
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +107,8 @@ def idle(at: Pass, node: NodeState, state: State) -> Held:
     if held.leaving.servers and at.now >= held.leaving.check:
         leaving = ipvs.look(at.changes, node.name, held.leaving, at.now)
         held = held if leaving == held.leaving else replace(held, leaving=leaving)
-    passed = (at.now - state.started) % state.config.sync_period
-    if at.now > state.started and not passed and state.picture is not None and differs(at, node, state):
+    period = abs(at.now - tick(state, at.now - 1e-6)) < 1e-6
+    if period and state.picture is not None and differs(at, node, state):
         return sync(at, node, replace(state, plan=held), state.picture)
     return held
 
@@ -115,10 +120,14 @@ def next_look(at: Pass, node: NodeState, state: State) -> float:
     if held.leaving.servers:
         times.append(held.leaving.check)
     if differs(at, node, state):
-        from engine.kube.proxy.agent import tick
-
         times.append(tick(state, at.now))
     return min(times)
+
+
+def tick(state: State, now: float) -> float:
+    """The next end of a sync period. A process starts at no round second, so a person's command never meets one."""
+    begin, period = state.started + PHASE, state.config.sync_period
+    return begin + (floor((now - begin) / period) + 1) * period
 
 
 def differs(at: Pass, node: NodeState, state: State) -> bool:

@@ -29,7 +29,7 @@ linux       A Linux box's network; standard library only.
             conntrack.py ipvs.py ipvsadm.py
   wire/     dns.py encode.py pcapfile.py
 fabric      machine.py lan.py router.py plan.py
-l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py logs.py behaviour.py behave.py
+l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py port_forward.py logs.py behaviour.py behave.py
             images.py catalogue.py userspace_proxy.py kube_proxy.py
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py

@@ -19,6 +19,7 @@ PROGRAMS = {
     "sink": "engine.l7.sink",
     "docker-proxy": "engine.l7.docker_proxy",
     "dockerd": "engine.l7.docker_dns",
+    "kubectl-forward": "engine.l7.port_forward",
     "coredns": "engine.l7.dns.server",
     "nameserver": "engine.l7.nameserver",
     "kube-proxy": "engine.l7.kube_proxy",

@@ -31,7 +31,7 @@ from engine.shell.world import World
 
 HISTORY_LIMIT = 500
 #: Programs that may go on in the background, here or behind `ip netns exec`, `nsenter`, `docker exec` ...
-BACKGROUND = {"nc", "python3", "tcpdump"}
+BACKGROUND = {"nc", "python3", "tcpdump", "port-forward"}
 DEPTH_LIMIT = 12
 TOO_DEEP = Phrase(
     en="Shells inside shells go {limit} deep here.", ko="여기서는 셸을 {limit}겹까지만 겹칠 수 있습니다."

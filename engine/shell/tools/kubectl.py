@@ -21,6 +21,7 @@ from engine.shell.tools.kubectl_ import (
     drain,
     editing,
     expose,
+    forward,
     generate,
     get,
     labels,
@@ -57,6 +58,7 @@ VERBS: dict[str, Verb] = {
     "uncordon": lambda ctx, argv: nodes.cordon(ctx, argv, on=False),
     "drain": drain.drain,
     "edit": editing.edit,
+    "port-forward": forward.port_forward,
     "set": setting.set_verb,
     "rollout": rollout.rollout,
     "wait": wait.wait,
@@ -69,7 +71,7 @@ VERBS: dict[str, Verb] = {
 #: Verbs of real kubectl that are not modelled.
 REFUSED = (
     "alpha", "attach", "auth", "certificate", "completion", "cp", "debug", "diff",
-    "events", "explain", "kustomize", "options", "plugin", "port-forward", "proxy", "top",
+    "events", "explain", "kustomize", "options", "plugin", "proxy", "top",
 )  # fmt: skip
 INTRO = (
     "kubectl controls the Kubernetes cluster manager.\n\nUsage:\n  kubectl [flags] [options]\n\nVerbs here: "

@@ -376,10 +376,13 @@ def test_a_folder_of_plain_manifests_is_carried_by_a_default_cluster(tmp_path: P
 
 
 def test_many_skipped_objects_of_a_kind_are_told_in_one_sentence(tmp_path: Path) -> None:
-    service = "apiVersion: v1\nkind: Service\nmetadata: {name: s%d}\nspec: {ports: [{port: 80}]}\n"
-    (tmp_path / "all.yaml").write_text("---\n".join([PODS, *(service % n for n in range(200))]))
-    (note,) = [n.text("en") for n in Lab.load(tmp_path).notes if "Service" in n.text("en")]
-    assert note.startswith("200 objects of kind Service (the first at ")
+    kind = (
+        "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: s%d}\n"
+        "spec: {controller: example.com/c}\n"
+    )
+    (tmp_path / "all.yaml").write_text("---\n".join([PODS, *(kind % n for n in range(200))]))
+    (note,) = [n.text("en") for n in Lab.load(tmp_path).notes if "IngressClass" in n.text("en")]
+    assert note.startswith("200 objects of kind IngressClass (the first at ")
 
 
 def test_hundreds_of_objects(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.lab.lab import Lab
 from engine.linux.addr import text4
+from engine.linux.xt.tables import Xtables
 from engine.real.compare import Flow
 
 Json = dict[str, Any]
@@ -30,7 +31,10 @@ GHOSTS = (("10.244.9.9", ""), ("192.168.10.20", ""), ("10.244.1.200", "w1"), ("2
 def pod(name: str, node: str, *, host: bool = False) -> Json:
     port = 9090 if host else TCP
     ports = [{"containerPort": port}] + ([] if host else [{"containerPort": UDP, "protocol": "UDP"}])
-    spec: Json = {"nodeName": node, "containers": [{"name": "s", "image": "registry.k8s.io/pause:3.10", "ports": ports}]}
+    spec: Json = {
+        "nodeName": node,
+        "containers": [{"name": "s", "image": "registry.k8s.io/pause:3.10", "ports": ports}],
+    }
     if host:
         spec["hostNetwork"] = True
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
@@ -56,6 +60,10 @@ def opened(proxy: Json, objects: list[Json], *, hairpin: bool = True) -> Lab:
         gateway = text4(lab.endpoint(f"node/{node}").address)
         done = lab.run("host/laptop", f"ip route add {net} via {gateway}")
         assert not done.code, done.stderr
+    if proxy["mode"] == "nftables":
+        # the kernel tells of iptables' rules and of nft's in two streams, which nothing puts in order between them
+        for ns in lab.world.net.spaces.values():
+            ns.xt = Xtables()
     return lab
 
 
@@ -127,7 +135,9 @@ class Maker:
         """None, one or two slices; an endpoint may stand in both."""
         out = []
         for at in range(self.rng.choice((0, 1, 1, 1, 2))):
-            rows = [{"name": p.get("name", ""), "port": p["targetPort"], "protocol": p["protocol"]} for p in ports]
+            rows = [
+                {"name": p.get("name", ""), "port": p["targetPort"], "protocol": p["protocol"]} for p in ports
+            ]
             out.append(
                 {
                     "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
@@ -150,7 +160,11 @@ class Maker:
             if node:
                 row["nodeName"] = node
             if dying:
-                row["conditions"] = {"ready": False, "serving": self.chance(0.7), "terminating": self.chance(0.8)}
+                row["conditions"] = {
+                    "ready": False,
+                    "serving": self.chance(0.7),
+                    "terminating": self.chance(0.8),
+                }
             elif self.chance(0.2):
                 row["conditions"] = {"ready": False, "serving": False, "terminating": False}
             if hinted:

@@ -67,12 +67,14 @@ class Bench:
             found = self.pair.send(maker.flow(self.senders, number))
             if not found.same:
                 less, told = self.smaller(objects, found)
-                pytest.fail(f"seed {seed}, flow {number}\n{told.grid()}\n{yaml.safe_dump(less, sort_keys=False)}")
+                pytest.fail(
+                    f"seed {seed}, flow {number}\n{told.grid()}\n{yaml.safe_dump(less, sort_keys=False)}"
+                )
             yield found
 
     def smaller(self, objects: list[Json], found: Compared) -> tuple[list[Json], Compared]:
         """Fewer objects with which the same flow still differs."""
-        sport = 50000
+        sport = 25000
         for row in list(objects):
             fewer = [one for one in objects if one is not row]
             self.put(fewer)
@@ -95,6 +97,8 @@ def test_random_services(name: str, record_property: pytest.RecordProperty) -> N
             for found in bench.round(1000 * list(CLUSTERS).index(name) + number):
                 flows += 1
                 steps += found.count
-                translated += any(s.kind is StepKind.NAT for leg in found.journey.legs for s in leg.forward.steps())
+                translated += any(
+                    s.kind is StepKind.NAT for leg in found.journey.legs for s in leg.forward.steps()
+                )
     assert translated > flows // 4, "hardly any packet met a Service's rules"
     record_property("kernel comparison", (SETS * ROUNDS, flows, steps))

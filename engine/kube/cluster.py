@@ -42,7 +42,6 @@ from engine.kube.runtime import Container
 from engine.kube.sleep import Forms
 from engine.kube.store import Key, Store
 from engine.kube.watch import Watch
-from engine.kube.workloads import Workloads
 from engine.l7.behave import Behaviour
 from engine.linux.addr import text4
 from engine.linux.net import Net
@@ -257,7 +256,6 @@ class Cluster:
                 if written is None or node.name in touched or node.name in written:
                     self.register(changes, node, now)
             if self.runs(changes.net, "kube-controller-manager"):
-                Workloads(self.store, self.ids, now, lambda body: self.delete(body, now)).sync()
                 eviction.evict(self.store, now, lambda body: self.delete(body, now))
                 for module in passes.modules(passes.CONTROLLERS):
                     module.sync(at)

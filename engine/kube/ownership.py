@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.kube.clock import stamp
-from engine.kube.ids import template_hash
 from engine.kube.objects import (
     Json,
     meta,
@@ -115,12 +114,14 @@ def target_node(pod: Json) -> str:
     return ""
 
 
-def numbered(owner: Json, at: int) -> Callable[[Json], None]:
+def numbered(owner: Json, at: int, revision: str) -> Callable[[Json], None]:
+    """What the StatefulSet controller adds: number, revision and name as labels, host name and subdomain."""
+
     def put(pod: Json) -> None:
         pod["metadata"].setdefault("labels", {}).update(
             {
                 "apps.kubernetes.io/pod-index": str(at),
-                "controller-revision-hash": f"{name_of(owner)}-{template_hash(spec_of(owner)['template'])}",
+                "controller-revision-hash": revision,
                 "statefulset.kubernetes.io/pod-name": pod["metadata"]["name"],
             }
         )

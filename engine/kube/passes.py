@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 #: What the API server itself keeps true (default/kubernetes): sync(at).
 SERVER: tuple[str, ...] = ("engine.kube.services.kubernetes",)
-#: What kube-controller-manager runs, in this order, after the workload controllers: sync(at).
+#: What kube-controller-manager runs, in this order: sync(at).
 CONTROLLERS: tuple[str, ...] = (
     "engine.kube.controllers.finalize",
     "engine.kube.controllers.garbage",
+    "engine.kube.workloads.run",
     "engine.kube.controllers.endpointslice",
     "engine.kube.controllers.endpoints",
     "engine.kube.controllers.mirroring",

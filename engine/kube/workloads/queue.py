@@ -1,0 +1,144 @@
+"""Which workloads have to be looked at: those that were written, and those whose pods, sets or nodes changed.
+
+Rules. What is remembered is copied before it is changed, because copies of a cluster share it. A pod's change costs
+one look at its owner; a removed pod is known by `owners`, which remembers who owned it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from engine.kube.objects import Json, controller_of, deleting, labels_of, name_of, spec_of
+from engine.kube.passes import Pass
+from engine.record import dataclass
+
+MEMORY = "workloads"
+KINDS = ("Deployment", "ReplicaSet", "DaemonSet", "StatefulSet", "Job")
+Key = tuple[str, str]
+#: kind, namespace, name
+Ref = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Queue:
+    """`owners` by kind of the owned, namespace and name; `free` the pods without an owner that changed; `nodes` what of
+    each Node decides where DaemonSets run; `later` when a workload looks again by itself."""
+
+    version: int = 0
+    owners: dict[tuple[str, str], dict[str, Ref]] = field(default_factory=dict)
+    waiting: frozenset[Ref] = frozenset()
+    free: frozenset[Key] = frozenset()
+    nodes: dict[str, str] = field(default_factory=dict)
+    nodes_version: int = 0
+    later: dict[Ref, float] = field(default_factory=dict)
+
+    def copy(self) -> Queue:
+        return Queue(
+            self.version, dict(self.owners), self.waiting, self.free, self.nodes, self.nodes_version,
+            dict(self.later),
+        )  # fmt: skip
+
+
+def known(at: Pass) -> Queue:
+    found = at.cluster.memory.get(MEMORY)
+    return found if isinstance(found, Queue) else Queue()
+
+
+def look(at: Pass) -> Queue:
+    """What is to be done, after everything that was written since the last look and whatever has become due."""
+    old, store = known(at), at.store
+    late = {ref for ref, when in old.later.items() if when <= at.now}
+    if old.version == store.version and not late:
+        return old
+    new = old.copy()
+    new.version = store.version
+    dirty: set[Ref] = set(late)
+    for ref in late:
+        del new.later[ref]
+    for kind in KINDS:
+        for namespace, name in store.since(kind, old.version):
+            dirty.add((kind, namespace, name))
+    free: set[Key] = set()
+    for kind in ("Pod", "ReplicaSet", "ControllerRevision"):
+        _owned(at, new, kind, old.version, dirty, free)
+    if store.since("Node", old.version):
+        _nodes(at, new, dirty)
+    new.waiting = old.waiting | dirty
+    new.free = old.free | frozenset(free)
+    at.cluster.memory[MEMORY] = new
+    return new
+
+
+def _owned(at: Pass, new: Queue, kind: str, version: int, dirty: set[Ref], free: set[Key]) -> None:
+    copied: set[str] = set()
+    found = at.store.objects.get(kind, {})
+    for key in at.store.since(kind, version):
+        namespace, name = key
+        body = found.get(key)
+        owner = controller_of(body) if body is not None else None
+        ref = (str(owner["kind"]), namespace, str(owner["name"])) if owner is not None else None
+        before = new.owners.get((kind, namespace), {}).get(name)
+        dirty |= {r for r in (ref, before) if r is not None and r[0] in KINDS}
+        if body is None and before is not None and before[0] == "ReplicaSet":
+            # A Deployment that recreates waits for its last old pod to go.
+            above = new.owners.get(("ReplicaSet", namespace), {}).get(before[2])
+            dirty |= {above} if above is not None else set()
+        if kind == "Pod" and body is not None and ref is None and not deleting(body):
+            free.add(key)
+        if ref == before:
+            continue
+        if namespace not in copied:
+            copied.add(namespace)
+            new.owners[kind, namespace] = dict(new.owners.get((kind, namespace), {}))
+        if ref is None:
+            del new.owners[kind, namespace][name]
+        else:
+            new.owners[kind, namespace][name] = ref
+
+
+def _nodes(at: Pass, new: Queue, dirty: set[Ref]) -> None:
+    now = {name_of(n): signature(n) for n in at.store.list("Node")}
+    if now != new.nodes:
+        new.nodes, new.nodes_version = now, new.nodes_version + 1
+        dirty |= {("DaemonSet", *key) for key in at.store.keys("DaemonSet")}
+
+
+def signature(node: Json) -> str:
+    """What of a Node decides whether a DaemonSet's pod runs there."""
+    spec = spec_of(node)
+    return repr((sorted(labels_of(node).items()), spec.get("taints"), spec.get("unschedulable")))
+
+
+def take(at: Pass, kind: str) -> list[Key]:
+    """The objects of one kind that are to be looked at, sorted; they are not waiting any more."""
+    now = look(at)
+    mine = frozenset(r for r in now.waiting if r[0] == kind)
+    if not mine:
+        return []
+    new = now.copy()
+    new.waiting = now.waiting - mine
+    at.cluster.memory[MEMORY] = new
+    return sorted((namespace, name) for _, namespace, name in mine)
+
+
+def taken(at: Pass) -> list[Key]:
+    """The pods without owner that changed; they are not asked about again."""
+    now = known(at)
+    new = now.copy()
+    new.free = frozenset()
+    at.cluster.memory[MEMORY] = new
+    return sorted(now.free)
+
+
+def again(at: Pass, body: Json, when: float) -> None:
+    """Look at a workload again at this time."""
+    now = known(at)
+    ref = (str(body["kind"]), str(body["metadata"]["namespace"]), name_of(body))
+    if now.later.get(ref) != when:
+        new = now.copy()
+        new.later[ref] = when
+        at.cluster.memory[MEMORY] = new
+
+
+def due(at: Pass) -> float:
+    return min((t for t in known(at).later.values() if t > at.now), default=float("inf"))

@@ -210,16 +210,19 @@ class ApiServer:
         """Replace an object by a new whole one, which is the last that is seen of it when it waited for its finalizers
         only. Refused for a change that Kubernetes forbids."""
         kind, minor = str(body["kind"]), self.cluster.options.minor
-        if kind in DEFAULTED_LATER:
-            validate.fields(body, minor, new=False)
+        validate.conflict(old, body)
+        judged = kind in DEFAULTED_LATER
+        wrong = list(validate.field_errors(body, minor, new=False)) if judged else []
         if kind == "Pod":
+            if wrong:
+                raise validate.invalid(body, wrong)
             probe = edited(body)
             default_pod(probe, self.cluster.ids.copy())
             validate.pod_update(old, probe)
             body = {**edited(old), "spec": validate.merged_pod_spec(old, probe), "metadata": body["metadata"]}
         elif kind == "Node":
-            body = {**edited(old), **{k: v for k, v in body.items() if k not in ("status", "spec")},
-                    "spec": {**spec_of(old), **spec_of(body)}}  # fmt: skip
+            own = {k: spec_of(old)[k] for k in ("podCIDR", "podCIDRs", "providerID") if k in spec_of(old)}
+            body = {**edited(old), "metadata": body["metadata"], "spec": {**own, **spec_of(body)}}
         elif kind == "Namespace":
             body = {**edited(old), "metadata": body["metadata"]}
             body["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name_of(old)
@@ -230,9 +233,9 @@ class ApiServer:
         if kind == "Service":
             carry(old, body)
             allocate(self.store, self.cluster.memory, self.cluster.options, body, old)
-        validate.changed(old, body)
-        if kind not in DEFAULTED_LATER:
-            validate.fields(body, minor, new=False)
+        if not judged:
+            wrong = list(validate.field_errors(body, minor, new=False))
+        validate.changed(old, body, wrong)
         kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
         body["metadata"] = {**body["metadata"], **kept}
         stored = self.store.update(body)

@@ -161,6 +161,21 @@ def test_a_selector_is_immutable() -> None:
     )
 
 
+def test_what_is_wrong_and_what_may_not_change_come_together() -> None:
+    """As a 1.34 API server prints it for `kubectl patch deployment`."""
+    made = cluster()
+    put(made, "Deployment", DEPLOYMENT.replace("LABEL", "right"))
+    with pytest.raises(Refused) as caught:
+        made.patch(
+            "Deployment", "default", "x", {"spec": {"selector": {"matchLabels": {"app": "other"}}}}, 0.0
+        )
+    assert caught.value.message == (
+        'The Deployment "x" is invalid: \n'
+        '* spec.template.metadata.labels: Invalid value: {"app":"right"}: `selector` does not match template `labels`\n'
+        '* spec.selector: Invalid value: {"matchLabels":{"app":"other"}}: field is immutable'
+    )
+
+
 def test_statefulset_updates() -> None:
     made = cluster()
     text = DEPLOYMENT.replace("LABEL", "a").replace(

@@ -53,15 +53,15 @@ def check(body: Json) -> None:
     fields(body)
 
 
-def fields(body: Json, minor: int = 35, *, new: bool = True) -> None:
-    """Refused with all field errors of one object. `minor` is the API server's release; `new` = it is created."""
-    errors = list(metadata_errors(body)) if new else []
-    errors += field_errors(body, minor, new=new)
+def fields(body: Json, minor: int = 35) -> None:
+    """Refused with all field errors of a new object. `minor` is the API server's release."""
+    errors = [*metadata_errors(body), *field_errors(body, minor)]
     if errors:
         raise invalid(body, errors)
 
 
-def field_errors(body: Json, minor: int, *, new: bool) -> Iterator[str]:
+def field_errors(body: Json, minor: int = 35, *, new: bool = True) -> Iterator[str]:
+    """The errors of one object's own fields; `new` = it is created."""
     kind = str(body["kind"])
     if kind == "Pod":
         yield from pod_spec_errors(spec_of(body), "spec")
@@ -96,9 +96,8 @@ def field_errors(body: Json, minor: int, *, new: bool) -> Iterator[str]:
         }[kind](body)  # fmt: skip
 
 
-def changed(old: Json, new: Json) -> None:
-    """Refused when an update changes what may not change: Conflict for another uid or an old resourceVersion, Invalid
-    for the rest."""
+def conflict(old: Json, new: Json) -> None:
+    """Refused when a client has another object, or an older one, in mind: another uid, another resourceVersion."""
     a, b = meta(old), meta(new)
     resource = BY_KIND[str(new["kind"])].resource
     head = f'Operation cannot be fulfilled on {resource} "{name_of(old)}": '
@@ -107,7 +106,18 @@ def changed(old: Json, new: Json) -> None:
         raise Refused("Conflict", head + why)
     if b.get("resourceVersion") and b["resourceVersion"] != a.get("resourceVersion"):
         raise Refused("Conflict", head + MODIFIED)
-    errors = list(metadata_errors(new)) + list(metadata_changes(a, b)) + list(change_errors(old, new))
+
+
+#: Kinds whose update names first what may not change, then what is wrong.
+CHANGES_FIRST = ("Service", "ConfigMap", "Secret", "IngressClass")
+
+
+def changed(old: Json, new: Json, wrong: list[str]) -> None:
+    """Refused with all that is wrong with an update: `wrong` are the errors of its fields, the rest is looked for
+    here: what an update may not change."""
+    errors = [*metadata_errors(new), *metadata_changes(meta(old), meta(new))]
+    changes = list(change_errors(old, new))
+    errors += [*changes, *wrong] if new["kind"] in CHANGES_FIRST else [*wrong, *changes]
     if errors:
         raise invalid(new, errors)
 
@@ -194,7 +204,9 @@ __all__ = [
     "bad_request",
     "changed",
     "check",
+    "conflict",
     "decode",
+    "field_errors",
     "fields",
     "forbidden_request",
     "invalid",

@@ -223,7 +223,7 @@ IMAGES: tuple[Image, ...] = (
     ),
     Image(
         repository=f"{K8S}/e2e-test-images/agnhost", tags=r"2\.\d+(\.\d+)?", entrypoint=("/agnhost",), cmd=("pause",),
-        version="2.57", tools=ALPINE | {"curl", "dig"}, files=ALPINE_FILES, size=139_000_000,
+        version="2.57", tools=ALPINE | {"curl", "dig", "host"}, files=ALPINE_FILES, size=139_000_000,
     ),
     Image(
         repository=f"{K8S}/e2e-test-images/busybox", tags=r"1\.\d+(\.\d+)?-\d+", cmd=("sh",), tools=BUSYBOX,
@@ -236,7 +236,7 @@ IMAGES: tuple[Image, ...] = (
     ),
     Image(
         repository=f"{K8S}/e2e-test-images/jessie-dnsutils", tags=r"1\.\d+", cmd=("sleep", "3600"),
-        tools=DEBIAN | {"dig", "nslookup", "nc", "curl"}, files=DEBIAN_FILES, size=112_000_000,
+        tools=DEBIAN | {"dig", "nslookup", "host", "nc", "curl"}, files=DEBIAN_FILES, size=112_000_000,
     ),
     Image(
         repository=f"{K8S}/echoserver", tags=r"1\.\d+(\.\d+)?", cmd=("/usr/local/bin/run.sh",),

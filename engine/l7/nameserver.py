@@ -2,7 +2,7 @@
 
 Theory. A host of a lab that listens on port 53 runs it. It knows every machine of the lab as NAME.lab, and a few public
 names, all with the address of the host itself, so that what a lab's "internet" serves has names: example.com,
-www.example.com, api.example.com (an alias of www). large.example.com has more addresses than fit into 512 bytes, so its
+api.example.com, www.example.com (an alias). large.example.com has more addresses than fit into 512 bytes, so its
 answer by UDP is cut. Every other name does not exist.
 
 Rules. The zone is the process' configuration `zone`: lines `NAME TTL TYPE DATA`, written by who starts it (`zone`).
@@ -29,8 +29,8 @@ def zone(machines: Sequence[tuple[str, int]], own: int) -> str:
     """The zone of a lab whose machines have these addresses; `own` is the server's."""
     lines = [f"{name}.lab. {TTL} A {text4(address)}" for name, address in machines]
     lines += [f"{dns.reverse(address)} {TTL} PTR {name}.lab." for name, address in machines]
-    lines += [f"{name} {TTL} A {text4(own)}" for name in ("example.com.", "www.example.com.")]
-    lines.append(f"api.example.com. {TTL} CNAME www.example.com.")
+    lines += [f"{name} {TTL} A {text4(own)}" for name in ("example.com.", "api.example.com.")]
+    lines.append(f"www.example.com. {TTL} CNAME example.com.")
     lines += [f"large.example.com. {TTL} A 203.0.113.{n}" for n in range(1, MANY + 1)]
     lines.append(f"example.com. {TTL} MX 10 mail.example.com.")
     lines.append(f'example.com. {TTL} TXT "v=spf1 -all"')

@@ -69,7 +69,8 @@ def aton(word: str) -> int | None:
     return sum(b << 8 * (3 - i) for i, b in enumerate(bytes_)) | last
 
 
-def _file(ctx: Context, path: str) -> str:
+def read_file(ctx: Context, path: str) -> str:
+    """A file's text, "" when there is none."""
     try:
         return ctx.files.read(path)
     except FileError:
@@ -79,7 +80,7 @@ def _file(ctx: Context, path: str) -> str:
 def hosts(ctx: Context) -> list[tuple[int, list[str]]]:
     """The rows of /etc/hosts that are IPv4, in order."""
     rows = []
-    for line in _file(ctx, "/etc/hosts").splitlines():
+    for line in read_file(ctx, "/etc/hosts").splitlines():
         words = line.split("#")[0].split()
         if len(words) > 1 and is_address(words[0]):
             try:
@@ -102,7 +103,7 @@ def musl(ctx: Context) -> bool:
 def resolver(ctx: Context, *, who: str = "client", within: float = 0.0) -> Resolver:
     """The resolver of this place, with its /etc/resolv.conf. `within` seconds its caller waits, 0 = for ever."""
     return Resolver(
-        net=ctx.net, netns=ctx.spot.netns, choose=ctx.world.choose, conf=read_conf(_file(ctx, "/etc/resolv.conf")),
+        net=ctx.net, netns=ctx.spot.netns, choose=ctx.world.choose, conf=read_conf(read_file(ctx, "/etc/resolv.conf")),
         musl=musl(ctx), who=who, deadline=ctx.net.clock + within if within else float("inf"),
     )  # fmt: skip
 

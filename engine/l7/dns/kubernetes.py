@@ -220,7 +220,8 @@ class _Look:
             return self.ptr(name, own), []
         if type == "CNAME":
             rows = self.services(name)
-            return ([self.record(own, "CNAME", rows[0].host)] if rows and rows[0].type == "CNAME" else []), []
+            named = rows and rows[0].type == "CNAME"
+            return ([self.record(own, "CNAME", rows[0].host.rstrip(".") + ".")] if named else []), []
         if type == "TXT":
             return self.txt(name, own), []
         if type == "SOA" and name == self.zone:

@@ -16,8 +16,7 @@ _REFUSED = (
     "awk", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
     "pip", "ethtool", "nmcli", "ufw", "firewall-cmd",
-    "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap", "nslookup",
-    "dig", "host", "getent",
+    "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap",
 )  # fmt: skip
 
 MODULES: dict[str, str] = {
@@ -92,6 +91,10 @@ MODULES: dict[str, str] = {
     "nc": "nc",
     "tcpdump": "tcpdump",
     "traceroute": "traceroute",
+    "nslookup": "nslookup",
+    "dig": "dig",
+    "host": "bindhost",
+    "getent": "getent",
     "python3": "python",
     # devices, routes and rules
     "ip": "ip",

@@ -41,11 +41,6 @@ _NFT = Phrase(
 )
 _LOOP = Phrase(en="Type the commands one after the other.", ko="명령을 하나씩 입력하십시오.")
 _NC = Phrase(en="`nc` and `curl` open connections here.", ko="여기서는 `nc`와 `curl`로 연결합니다.")
-_DNS = Phrase(
-    en="`ping NAME` and `curl NAME` show whether a name resolves; /etc/hosts and /etc/resolv.conf say how.",
-    ko="`ping 이름`, `curl 이름`으로 이름이 풀리는지 볼 수 있고, /etc/hosts와 /etc/resolv.conf에 방법이 적혀 있습니다.",
-)
-
 TABLE: dict[str, Phrase] = {
     "awk": _PIPES, "perl": _PIPES, "paste": _PIPES, "column": _PIPES,
     "jq": _JSON, "yq": _JSON,
@@ -58,7 +53,6 @@ TABLE: dict[str, Phrase] = {
     "ipvsadm": _NFT, "ufw": _NFT, "firewall-cmd": _NFT,
     "xargs": _LOOP, "parallel": _LOOP, "seq": _LOOP, "source": _LOOP, "eval": _LOOP,
     "telnet": _NC, "socat": _NC, "ssh": _NC, "scp": _NC, "nmap": _NC,
-    "nslookup": _DNS, "dig": _DNS, "host": _DNS, "getent": _DNS,
 }  # fmt: skip
 
 

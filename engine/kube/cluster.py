@@ -28,7 +28,6 @@ from engine.kube import (
     system,
 )
 from engine.kube.apiserver import ApiServer, Skipped
-from engine.kube.clock import stamp
 from engine.kube.containerd import ContainerConfig, Containerd
 from engine.kube.ids import Ids
 from engine.kube.kubelet import Kubelet
@@ -39,6 +38,7 @@ from engine.kube.options import Options, pod_cidrs
 from engine.kube.podspec import default_pod, on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
+from engine.kube.scheduling.nodes import Cache
 from engine.kube.sleep import Forms
 from engine.kube.store import Key, Store
 from engine.kube.watch import Watch
@@ -75,6 +75,8 @@ class Cluster:
     warnings: list[str] = field(default_factory=list)
     #: which nodes have to be looked at (watch.py)
     watch: Watch = field(default_factory=Watch)
+    #: what the scheduler keeps of the nodes (scheduling/nodes.py)
+    rooms: Cache = field(default_factory=Cache)
     #: how pods come out on sleeping nodes (sleep.py)
     forms: Forms = field(default_factory=Forms)
 
@@ -93,6 +95,7 @@ class Cluster:
         return Cluster(
             self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
             self.booted, self.seen, None, False, self.tools, dict(self.memory), watch=self.watch.copy(),
+            rooms=self.rooms.copy(),
         )  # fmt: skip
 
     # ---- the API server (apiserver.py)
@@ -260,7 +263,7 @@ class Cluster:
                 for module in passes.modules(passes.CONTROLLERS):
                     module.sync(at)
             if self.runs(changes.net, "kube-scheduler"):
-                scheduler.schedule(self.store, now, stamp=stamp(now))
+                scheduler.schedule(self, now)
             touched |= self.bound(changes, now, written or set())
             for node in self.awake():
                 if node.name in touched:

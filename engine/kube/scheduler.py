@@ -1,57 +1,186 @@
 """The scheduler: puts each Pod without a node on one, or says why none will do.
 
-Theory. Filters run per node in the real plugins' order and the first that refuses gives the node's reason; the
-message counts equal reasons, sorted by their text (framework FitError.Error). Among the nodes that are left the one
-with the fewest pods wins, the first by name on a tie: the effect of NodeResourcesBalanced and the spread scores on
-equal nodes. Preferences (preferred affinity, PreferNoSchedule) come before the count.
+Theory. Pods wait in order of priority and age. Filters (scheduling/filters.py) tell which nodes will do, scores
+(scheduling/scores.py) which of them it is. A Pod that fits nowhere is tried again when a Node changed or a Pod went.
+Pods of the same form share a heap of nodes; a Pod with rules about other Pods is held against every node. Source:
+pkg/scheduler/schedule_one.go, framework/types.go (FitError).
+
+Rules. Level-triggered: `schedule` looks at what was written since the last time and at the Pods that wait, no more.
+What it remembers is the cluster's `Cache`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from engine.kube.objects import Json, deleting, edited, labels_of, name_of, spec_of
-from engine.kube.podspec import finished, host_ports, on_node, ports_clash
-from engine.kube.select import node_fits, tolerated
-from engine.kube.store import Store
+from engine.kube.clock import stamp
+from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of, status_of
+from engine.kube.podspec import finished, on_node
+from engine.kube.scheduling.filters import (
+    OK,
+    REQUIRED,
+    Around,
+    Reasons,
+    fit,
+    looks_around,
+    node_affinity,
+    standing,
+)
+from engine.kube.scheduling.nodes import Cache, Share, room_of, share_of
+from engine.kube.scheduling.scores import Ranks, has_wishes, preference, rank, wishes
+from engine.kube.store import Key, Store
+
+if TYPE_CHECKING:
+    from engine.kube.cluster import Cluster
 
 NAME = "default-scheduler"
+#: since this release the plugin of dynamic resources speaks before preemption does
+CLAIMS = 34
+#: since this release it is not told which taint a Pod does not tolerate (kubernetes/kubernetes#134740)
+SECRET = 35
+TAINT, TAINTS = "node(s) had untolerated taint {", "node(s) had untolerated taint(s)"
 
 
-def schedule(store: Store, clock: float, *, stamp: str) -> bool:
-    """One pass over all pending pods, oldest first. True when something changed."""
-    waiting = [p for p in store.list("Pod") if not on_node(p) and not deleting(p) and not finished(p)]
-    if not waiting:
+def schedule(cluster: Cluster, now: float) -> bool:
+    """One pass over the Pods that wait, by priority, the oldest first. True when something changed."""
+    store, cache = cluster.store, cluster.rooms
+    if not cache.follow(store):
         return False
-    changed = False
-    nodes = store.list("Node")
-    load: Counter[str] = Counter(on_node(p) for p in store.list("Pod") if not finished(p))
-    waiting.sort(key=lambda p: int(p["metadata"]["resourceVersion"]))
-    for pod in waiting:
-        reasons = {name_of(n): refusal(store, pod, n) for n in nodes}
-        full = [n for n in nodes if load[name_of(n)] >= capacity(n)]
-        reasons |= {name_of(n): reasons[name_of(n)] or "Too many pods" for n in full}
-        fits = [n for n in nodes if not reasons[name_of(n)]]
-        if fits:
-            node = min(fits, key=lambda n: (-preference(pod, n), load[name_of(n)], name_of(n)))
-            bind(store, pod, name_of(node), clock, stamp)
-            load[name_of(node)] += 1
-            changed = True
-        else:
-            changed |= unschedulable(store, pod, reasons, clock, stamp)
-    return changed
+    before, ranks, refused = store.version, Ranks(), _Refused()
+    keys = [key for key, seen in cache.waiting.items() if seen != cache.change]
+    for key in sorted(keys, key=lambda k: _turn(store.objects["Pod"][k])):
+        pod = store.objects["Pod"][key]
+        if _mine(pod):
+            _one(cluster, cache, ranks, refused, key, pod, now)
+    return store.version != before
 
 
-def bind(store: Store, pod: Json, node: str, clock: float, stamp: str) -> None:
-    body = edited(pod)
-    body["spec"]["nodeName"] = node
-    conditions = [c for c in body["status"].get("conditions") or () if c["type"] != "PodScheduled"]
-    body["status"]["conditions"] = [*conditions, condition("True", stamp)]
-    store.update(body)
-    name, namespace = name_of(pod), pod["metadata"]["namespace"]
-    store.record(
-        body, "Normal", "Scheduled", f"Successfully assigned {namespace}/{name} to {node}", NAME, clock
+def _turn(pod: Json) -> tuple[int, int]:
+    return (-int(spec_of(pod).get("priority") or 0), int(pod["metadata"]["resourceVersion"]))
+
+
+def _mine(pod: Json) -> bool:
+    spec = spec_of(pod)
+    return not (
+        on_node(pod)
+        or deleting(pod)
+        or finished(pod)
+        or spec.get("schedulerName", NAME) != NAME
+        or spec.get("schedulingGates")
     )
+
+
+class _Refused:
+    """What was said about a form of Pod in this pass: nothing was freed since."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, dict[str, Reasons]] = {}
+
+
+def _one(
+    cluster: Cluster, cache: Cache, ranks: Ranks, refused: _Refused, key: Key, pod: Json, now: float
+) -> None:
+    store, spec = cluster.store, spec_of(pod)
+    share = share_of(pod)
+    pinned = pinned_to(spec)
+    reasons: dict[str, Reasons] | None = None
+    if pinned is not None:
+        node, reasons = _pinned(store, cache, pod, share, pinned)
+    elif looks_around(spec) or has_wishes(spec) or cache.around:
+        node, reasons = _every(store, cache, pod, share)
+    else:
+        form = form_of(spec)
+        node = ranks.best(cache, form, pod, share) if form not in refused.said else ""
+        if not node:
+            if form not in refused.said:
+                refused.said[form] = {
+                    r.name: refusals(pod, r.body, cache, share) for r in cache.rooms.values()
+                }
+            reasons = refused.said[form]
+    if node:
+        bind(store, pod, node, now)
+        cache.waiting.pop(key, None)
+        cache.hold(key, node, share)
+        return
+    # One with rules about other Pods may fit as soon as any of them comes.
+    cache.waiting[key] = -1 if looks_around(spec) else cache.change
+    unschedulable(store, pod, reasons or {}, now, cluster.options.minor)
+
+
+def form_of(spec: Json) -> str:
+    """All of a Pod that decides about its node when it has no rules about other Pods."""
+    rows = [
+        (c.get("resources"), [p for p in c.get("ports") or () if p.get("hostPort")])
+        for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+    ]
+    return repr(
+        (rows, spec.get("tolerations"), spec.get("nodeSelector"), spec.get("affinity"), spec.get("overhead"))
+    )
+
+
+def pinned_to(spec: Json) -> set[str] | None:
+    """The nodes that required affinity names by metadata.name (a DaemonSet's Pods); None when it names none."""
+    terms = (node_affinity(spec).get(REQUIRED) or {}).get("nodeSelectorTerms") or ()
+    out: set[str] = set()
+    for term in terms:
+        named = [
+            f
+            for f in term.get("matchFields") or ()
+            if f.get("key") == "metadata.name" and f.get("operator") == "In"
+        ]
+        if not named:
+            return None
+        out |= {str(v) for f in named for v in f.get("values") or ()}
+    return out if terms else None
+
+
+def refusals(pod: Json, node: Json, cache: Cache, share: Share) -> Reasons:
+    """Why this node will not do, by the filters that look at it alone."""
+    room = cache.rooms[name_of(node)]
+    return standing(pod, node) or fit(share, room)
+
+
+def _pinned(
+    store: Store, cache: Cache, pod: Json, share: Share, names: set[str]
+) -> tuple[str, dict[str, Reasons]]:
+    """A Pod that may go to named nodes only (NodeAffinity's PreFilterResult)."""
+    around = Around(store, cache, pod) if looks_around(spec_of(pod)) or cache.around else None
+    found: dict[str, Reasons] = {}
+    for name in sorted(names & cache.rooms.keys()):
+        body = cache.rooms[name].body
+        found[name] = refusals(pod, body, cache, share) or (around.reasons(body) if around else OK)
+    fits = [n for n, why in found.items() if not why]
+    if fits:
+        return min(fits, key=lambda n: rank(preference(pod, cache.rooms[n].body), share, cache.rooms[n])), {}
+    absent: Reasons = (("node(s) didn't satisfy plugin(s) [NodeAffinity]", False),)
+    return "", {n: found.get(n, absent) for n in cache.rooms}
+
+
+def _every(store: Store, cache: Cache, pod: Json, share: Share) -> tuple[str, dict[str, Reasons]]:
+    """A Pod that is held against every node."""
+    around, liked = Around(store, cache, pod), wishes(store, cache, pod)
+    reasons = {
+        r.name: refusals(pod, r.body, cache, share) or around.reasons(r.body) for r in cache.rooms.values()
+    }
+    fits = [cache.rooms[n] for n, why in reasons.items() if not why]
+    if not fits:
+        return "", reasons
+    return min(rank(preference(pod, r.body) + liked(r.body), share, r) for r in fits)[3], {}
+
+
+def bind(store: Store, pod: Json, node: str, clock: float) -> None:
+    status = status_of(pod)
+    conditions = [c for c in status.get("conditions") or () if c["type"] != "PodScheduled"]
+    body = {
+        **pod,
+        "metadata": dict(pod["metadata"]),
+        "spec": {**pod["spec"], "nodeName": node},
+        "status": {**status, "conditions": [*conditions, condition("True", stamp(clock))]},
+    }
+    store.update(body)
+    text = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {node}"
+    store.record(body, "Normal", "Scheduled", text, NAME, clock)
 
 
 def condition(status: str, stamp: str, *, reason: str = "", message: str = "") -> Json:
@@ -61,37 +190,39 @@ def condition(status: str, stamp: str, *, reason: str = "", message: str = "") -
     return out
 
 
-def unschedulable(store: Store, pod: Json, reasons: dict[str, str], clock: float, stamp: str) -> bool:
+def unschedulable(
+    store: Store, pod: Json, reasons: dict[str, Reasons], clock: float, minor: int = SECRET
+) -> bool:
     """Say it in the condition and in an event, once per message."""
-    message = fit_error(pod, reasons)
-    old = [c for c in pod["status"].get("conditions") or () if c["type"] == "PodScheduled"]
+    message = fit_error(reasons, minor)
+    old = [c for c in status_of(pod).get("conditions") or () if c["type"] == "PodScheduled"]
     if old and old[0].get("message") == message:
         return False
-    body = edited(pod)
-    rest = [c for c in body["status"].get("conditions") or () if c["type"] != "PodScheduled"]
-    body["status"]["conditions"] = [*rest, condition("False", stamp, reason="Unschedulable", message=message)]
+    rest = [c for c in status_of(pod).get("conditions") or () if c["type"] != "PodScheduled"]
+    since = old[0]["lastTransitionTime"] if old and old[0]["status"] == "False" else stamp(clock)
+    new = condition("False", since, reason="Unschedulable", message=message)
+    body = {**pod, "metadata": dict(meta(pod)), "status": {**status_of(pod), "conditions": [*rest, new]}}
     store.update(body)
     store.record(body, "Warning", "FailedScheduling", message, NAME, clock)
     return True
 
 
-def fit_error(pod: Json, reasons: dict[str, str]) -> str:
+def fit_error(reasons: dict[str, Reasons], minor: int = SECRET) -> str:
     """`0/3 nodes are available: 1 node(s) ..., 2 node(s) .... no new claims to deallocate, preemption: ...`"""
     if not reasons:
         return "no nodes available to schedule pods"
-    counts = Counter(reasons.values())
+    texts = (text for why in reasons.values() for text, _ in why)
+    counts = Counter(TAINTS if minor >= SECRET and t.startswith(TAINT) else t for t in texts)
     total = len(reasons)
     parts = sorted(f"{n} {reason}" for reason, n in counts.items())
-    text = f"0/{total} nodes are available: {', '.join(parts)}."
-    return f"{text} preemption: 0/{total} nodes are available: {preemption(reasons)}."
+    claims = "no new claims to deallocate, " if minor >= CLAIMS else ""
+    text = f"0/{total} nodes are available: {', '.join(parts)}. {claims}"
+    return f"{text}preemption: 0/{total} nodes are available: {preemption(reasons)}."
 
 
-#: Reasons that no eviction would cure (UnschedulableAndUnresolvable).
-UNRESOLVABLE = ("taint", "affinity/selector", "unschedulable", "requested node name")
-
-
-def preemption(reasons: dict[str, str]) -> str:
-    helpless = sum(any(word in r for word in UNRESOLVABLE) for r in reasons.values())
+def preemption(reasons: dict[str, Reasons]) -> str:
+    """What the attempt to make room by evicting others came to."""
+    helpless = sum(any(not curable for _, curable in why) for why in reasons.values())
     victims = len(reasons) - helpless
     parts = []
     if helpless:
@@ -101,51 +232,20 @@ def preemption(reasons: dict[str, str]) -> str:
     return ", ".join(sorted(parts))
 
 
-def capacity(node: Json) -> int:
-    """How many pods a node takes (status.allocatable.pods)."""
-    return int(((node.get("status") or {}).get("allocatable") or {}).get("pods", 110))
-
-
 def refusal(store: Store, pod: Json, node: Json) -> str:
-    """Why this node will not do; "" when it will."""
-    spec, name, labels = spec_of(pod), name_of(node), labels_of(node)
-    tolerations = spec.get("tolerations") or []
-    if spec_of(node).get("unschedulable") and not tolerated(
-        {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}, tolerations
-    ):
-        return "node(s) were unschedulable"
-    for taint in spec_of(node).get("taints") or ():
-        if taint["effect"] in ("NoSchedule", "NoExecute") and not tolerated(taint, tolerations):
-            return f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
-    if any(labels.get(k) != v for k, v in (spec.get("nodeSelector") or {}).items()):
-        return "node(s) didn't match Pod's node affinity/selector"
-    required = node_affinity(spec).get("requiredDuringSchedulingIgnoredDuringExecution")
-    if required and not node_fits(required.get("nodeSelectorTerms") or (), name, labels):
-        return "node(s) didn't match Pod's node affinity/selector"
-    wanted = host_ports(spec)
-    if wanted:
-        for other in store.list("Pod"):
-            if (
-                on_node(other) == name
-                and not finished(other)
-                and ports_clash(wanted, host_ports(spec_of(other)))
-            ):
-                return "node(s) didn't have free ports for the requested pod ports"
-    return ""
+    """Why this node will not do for a Pod, by what stands in both and by host ports; "" when it will. (How full the
+    node is does not count: DaemonSets ask so.)"""
+    why = standing(pod, node)
+    if not why:
+        share = share_of({"spec": {"containers": spec_of(pod).get("containers") or []}})
+        if share.ports:
+            taken = frozenset(
+                port for p in store.pods_on(name_of(node)) if not finished(p) for port in share_of(p).ports
+            )
+            room = room_of(node)
+            why = fit(Share(ports=share.ports), type(room)(
+                body=node, allocatable=room.allocatable, most=room.most, ports=taken))  # fmt: skip
+    return why[0][0] if why else ""
 
 
-def node_affinity(spec: Json) -> Json:
-    return (spec.get("affinity") or {}).get("nodeAffinity") or {}
-
-
-def preference(pod: Json, node: Json) -> int:
-    """Weights of the preferred terms that fit, less 1000 per PreferNoSchedule taint that is not tolerated."""
-    spec = spec_of(pod)
-    score = 0
-    for term in node_affinity(spec).get("preferredDuringSchedulingIgnoredDuringExecution") or ():
-        if node_fits([term.get("preference") or {}], name_of(node), labels_of(node)):
-            score += int(term.get("weight", 1))
-    for taint in spec_of(node).get("taints") or ():
-        if taint["effect"] == "PreferNoSchedule" and not tolerated(taint, spec.get("tolerations") or []):
-            score -= 1000
-    return score
+__all__ = ["Key", "refusal", "schedule"]

@@ -353,7 +353,7 @@ class Trial:
             words[name] = TOKEN
         for n, row in enumerate(containers):
             words[f"containerd://{row.id}"] = f"{CONTAINER}{n}"
-        own = [*words, str(m["uid"]), str(m["name"]), self.node, *(row.id for row in containers)]
+        own = [*words, str(m["uid"]), f"{m['name']}_{m['namespace']}", *(row.id for row in containers)]
         events = tuple((row[2][4], row[2][5], row[2][6], row[3], row[4]) for row in rows)
         if any(text in event[4] for event in events for text in own):
             return None

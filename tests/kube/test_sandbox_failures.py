@@ -226,7 +226,6 @@ def test_a_cluster_without_cni_waits_for_one() -> None:
     assert lab.node_ready("w1")[0] == "False"
     ((_, message, _),) = lab.events("web", "FailedScheduling")
     assert message == (
-        "0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 node(s) "
-        "had untolerated taint {node.kubernetes.io/not-ready: }. preemption: 0/3 nodes are available: 3 Preemption is "
-        "not helpful for scheduling."
+        "0/3 nodes are available: 3 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/3 "
+        "nodes are available: 3 Preemption is not helpful for scheduling."
     )

@@ -116,9 +116,9 @@ def test_node_selector_affinity_taints_and_ports_decide() -> None:
     lab.apply(pod("  nodeSelector: {disk: hdd}\n"))
     ((_, message, _),) = lab.events("web", "FailedScheduling")
     assert message == (
-        "0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint "
-        "{gpu: yes}, 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }. preemption: 0/3 nodes "
-        "are available: 3 Preemption is not helpful for scheduling."
+        "0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 2 node(s) had untolerated "
+        "taint(s). no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful "
+        "for scheduling."
     )
     node = edited(lab.cluster.store.get("Node", "", "w1") or {})
     node["metadata"]["labels"]["disk"] = "hdd"
@@ -151,7 +151,7 @@ def test_a_node_takes_110_pods() -> None:
     assert sum(p["status"]["phase"] == "Running" for p in rows) == 110
     waiting = next(p for p in rows if p["status"]["phase"] == "Pending")
     ((_, message, _),) = lab.events(waiting["metadata"]["name"], "FailedScheduling")
-    assert message.startswith("0/1 nodes are available: 1 Too many pods. preemption: ")
+    assert message.startswith("0/1 nodes are available: 1 Too many pods. no new claims to deallocate, preemption: ")
 
 
 def test_the_control_plane_runs_as_static_pods() -> None:

@@ -1,0 +1,233 @@
+"""What the scheduler keeps of every node: how much of it is asked for by the Pods that are bound there.
+
+Theory. The real scheduler's cache does the same (pkg/scheduler/backend/cache): it follows the API's changes and never
+counts all Pods again. A Pod counts by its requests, one of the node's places for Pods, and its host ports, until it
+has finished or is gone.
+
+Rules. `Room` and `Share` are frozen and shared; `Cache.copy` shares its dicts until one of the copies writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field, replace
+from fractions import Fraction
+
+from engine.kube.objects import Json, name_of, spec_of, status_of
+from engine.kube.podspec import every_container, finished, host_ports, on_node
+from engine.kube.quantity import value
+from engine.kube.store import Key, Store
+from engine.record import dataclass
+
+Port = tuple[str, str, int]
+#: Resources that are counted in thousandths; all others in whole units.
+CPU = "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one Pod takes of a node: (resource, amount), cpu in thousandths; its host ports; `around` = it has rules
+    about the Pods beside it that concern others too (required anti-affinity)."""
+
+    amounts: tuple[tuple[str, int], ...] = ()
+    ports: frozenset[Port] = frozenset()
+    around: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A node: its object, what may be asked of it, what is. `pods` counts those that are bound and have not ended."""
+
+    body: Json
+    allocatable: tuple[tuple[str, int], ...]
+    most: int
+    pods: int = 0
+    asked: tuple[tuple[str, int], ...] = ()
+    ports: frozenset[Port] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return name_of(self.body)
+
+
+def amount(name: str, text: object) -> int:
+    """A quantity as the scheduler counts it. 0 for what is none."""
+    try:
+        number = value(str(text))
+    except ValueError:
+        return 0
+    return -int(-number * (1000 if name == CPU else 1) // Fraction(1))
+
+
+def share_of(pod: Json) -> Share:
+    """PodRequests: the containers' sum or the greatest init container, whichever is more, and the overhead. A
+    sidecar (an init container that restarts) counts with the others."""
+    spec = spec_of(pod)
+    total: dict[str, int] = {}
+    greatest: dict[str, int] = {}
+    for container in spec.get("containers") or ():
+        _add(total, _requests(container))
+    beside: dict[str, int] = {}
+    for container in spec.get("initContainers") or ():
+        own = _requests(container)
+        if container.get("restartPolicy") == "Always":
+            _add(beside, own)
+            own = {}
+        for name in {*own, *beside}:
+            greatest[name] = max(greatest.get(name, 0), own.get(name, 0) + beside.get(name, 0))
+    _add(total, beside)
+    for name, number in greatest.items():
+        total[name] = max(total.get(name, 0), number)
+    _add(total, {k: amount(k, v) for k, v in (spec.get("overhead") or {}).items()})
+    return Share(
+        amounts=tuple(sorted((k, v) for k, v in total.items() if v)), ports=frozenset(host_ports(spec)),
+        around=bool(_required_anti(spec)),
+    )  # fmt: skip
+
+
+def _requests(container: Json) -> dict[str, int]:
+    resources = container.get("resources") or {}
+    rows = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {k: amount(k, v) for k, v in rows.items()} if rows else {}
+
+
+def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, number in more.items():
+        total[name] = total.get(name, 0) + number
+
+
+def _required_anti(spec: Json) -> bool:
+    rules = (spec.get("affinity") or {}).get("podAntiAffinity") or {}
+    return bool(rules.get("requiredDuringSchedulingIgnoredDuringExecution"))
+
+
+NOTHING = Share()
+
+
+def plain(spec: Json) -> bool:
+    """Does a Pod ask for nothing but a place?"""
+    return "affinity" not in spec and not any(
+        c.get("resources") or c.get("ports") for c in every_container(spec)
+    )
+
+
+def room_of(body: Json) -> Room:
+    """An empty node."""
+    rows = status_of(body).get("allocatable") or {}
+    amounts = tuple(sorted((k, amount(k, v)) for k, v in rows.items() if k != "pods"))
+    return Room(body=body, allocatable=amounts, most=int(rows.get("pods", 110)))
+
+
+@dataclass(slots=True)
+class Cache:
+    """`rooms` by node name; `held[pod]` what a Pod takes and where; `around` the Pods with required anti-affinity;
+    `waiting` those without a node, with the state of the cluster (`change`) at which they were last refused.
+    `change` counts everything that may make a refused Pod fit."""
+
+    version: int = -1
+    rooms: dict[str, Room] = field(default_factory=dict)
+    held: dict[Key, tuple[str, Share]] = field(default_factory=dict)
+    around: dict[Key, None] = field(default_factory=dict)
+    waiting: dict[Key, int] = field(default_factory=dict)
+    nodes: int = 0
+    change: int = 0
+    shared: bool = False
+
+    def copy(self) -> Cache:
+        self.shared = True
+        return replace(self)
+
+    def follow(self, store: Store) -> bool:
+        """Take in what was written since the last time. False when there was nothing."""
+        if self.version == store.version:
+            return False
+        if self.shared:
+            self.rooms, self.held, self.shared = dict(self.rooms), dict(self.held), False
+            self.around, self.waiting = dict(self.around), dict(self.waiting)
+        nodes, pods = store.since("Node", self.version), store.since("Pod", self.version)
+        self.version = store.version
+        for _, name in nodes:
+            self._node(store, name)
+        for key in reversed(pods):
+            self._pod(key, store.get("Pod", *key))
+        return bool(nodes or pods)
+
+    def _node(self, store: Store, name: str) -> None:
+        body, old = store.get("Node", "", name), self.rooms.get(name)
+        if body is None:
+            if self.rooms.pop(name, None) is not None:
+                self.nodes += 1
+            return
+        if old is not None and _same(old.body, body):
+            self.rooms[name] = replace(old, body=body)
+            return
+        room = room_of(body)
+        if old is not None:
+            room = replace(room, pods=old.pods, asked=old.asked, ports=old.ports)
+        else:
+            for at, share in self.held.values():
+                if at == name:
+                    room = with_share(room, share, 1)
+        self.rooms[name] = room
+        self.nodes += 1
+        self.change += 1
+
+    def _pod(self, key: Key, body: Json | None) -> None:
+        node = on_node(body) if body is not None and not finished(body) else ""
+        old = self.held.get(key)
+        if body is None or node or finished(body):
+            self.waiting.pop(key, None)
+        else:
+            self.waiting[key] = -1
+        if old is not None and old[0] == node:
+            return
+        if old is not None:
+            self._leave(key, *old)
+        if node and body is not None:
+            self.hold(key, node, NOTHING if plain(spec_of(body)) else share_of(body))
+
+    def hold(self, key: Key, node: str, share: Share) -> None:
+        """A Pod is bound."""
+        self.held[key] = (node, share)
+        if share.around:
+            self.around[key] = None
+        room = self.rooms.get(node)
+        if room is not None:
+            self.rooms[node] = with_share(room, share, 1)
+
+    def _leave(self, key: Key, node: str, share: Share) -> None:
+        del self.held[key]
+        self.around.pop(key, None)
+        room = self.rooms.get(node)
+        if room is not None:
+            room = with_share(room, share, -1)
+            if share.ports:
+                rest = [s.ports for at, s in self.held.values() if at == node and s.ports]
+                room = replace(room, ports=frozenset().union(*rest))
+            self.rooms[node] = room
+        self.nodes += 1
+        self.change += 1
+
+
+def _same(old: Json, new: Json) -> bool:
+    """Nothing in a Node changed that decides about Pods."""
+    return (
+        old["spec"] == new["spec"]
+        and old["metadata"].get("labels") == new["metadata"].get("labels")
+        and status_of(old).get("allocatable") == status_of(new).get("allocatable")
+    )
+
+
+def with_share(room: Room, share: Share, sign: int) -> Room:
+    """The node with one Pod more (1) or less (-1); host ports that go are the caller's."""
+    if not share.amounts and not share.ports:
+        return Room(
+            body=room.body, allocatable=room.allocatable, most=room.most, pods=room.pods + sign, asked=room.asked,
+            ports=room.ports,
+        )  # fmt: skip
+    asked = dict(room.asked)
+    _add(asked, {k: sign * v for k, v in share.amounts})
+    return replace(
+        room, pods=room.pods + sign, asked=tuple(sorted((k, v) for k, v in asked.items() if v)),
+        ports=room.ports | share.ports if sign > 0 else room.ports,
+    )  # fmt: skip

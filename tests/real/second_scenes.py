@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.real.ipvs_mode_scenes import IPVS_MODE_SCENES
 from tests.real.ipvs_scenes import IPVS_SCENES
 from tests.real.random_scenes import RANDOM_SCENES
 from tests.real.scene import Scene
@@ -12,6 +13,7 @@ SCENES: dict[str, Scene] = {
     scene.name: scene
     for scene in (
         *IPVS_SCENES,
+        *IPVS_MODE_SCENES,
         *IPIP_SCENES,
         *GENEVE_SCENES,
         *IPVLAN_SCENES,

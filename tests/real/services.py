@@ -4,7 +4,7 @@ The cluster is always the same (three nodes, four Pods and one on the host's net
 routes by the nodes to every address of a Service); what is random are the Services and their slices, which are written
 by hand, so that every readiness, termination and hint is met. The rules come from our kube-proxy, through the API.
 
-Rules. Names carry the seed: a list of `recent` outlives its rules in the kernel. Plain objects, so that a difference can
+Rules. Names carry the seed: a list of `recent` outlives its rules in the kernel. Plain objects: a difference can
 be kept as YAML.
 """
 

@@ -35,6 +35,7 @@ from engine.record import dataclass
 KEY = "proxy"
 #: virtual seconds are floats: two that should be the same may differ by less than this part of a period
 SLACK = 1e-6
+IPVS_DEVICE = "kube-ipvs0"
 CONNTRACK = "net.netfilter.nf_conntrack_"
 
 
@@ -176,16 +177,19 @@ def begin(at: Pass, node: NodeState, proc: Proc) -> State:
 
 def leftovers(changes: Changes, netns: str, config: Config) -> list[str]:
     """What another family of modes left (platformCleanup)."""
-    from engine.kube.proxy import ipvs, nftables
-
     ns = changes.net.spaces[netns]
-    if config.mode == "nftables":
-        lines = iptables.cleanup(changes, netns) if ns.xt.tables else []
-        ipvs.cleanup(changes, netns)
-        return lines
     if config.mode in ("iptables", "ipvs"):
-        nftables.cleanup(changes, netns)
-    return []
+        if ns.nft.tables:
+            from engine.kube.proxy import nftables
+
+            nftables.cleanup(changes, netns)
+        return []
+    lines = iptables.cleanup(changes, netns) if config.mode == "nftables" and ns.xt.tables else []
+    if config.mode == "nftables" and (ns.ipsets.sets or ns.ipvs.services or IPVS_DEVICE in ns.names):
+        from engine.kube.proxy import ipvs
+
+        ipvs.cleanup(changes, netns)
+    return lines
 
 
 def sysctls(changes: Changes, netns: str, config: Config) -> None:

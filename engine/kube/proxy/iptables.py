@@ -13,10 +13,11 @@ pkg/proxy/iptables/{proxier,cleanup}.go, pkg/util/iptables/iptables.go Monitor (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import field, replace
 
 from engine.kube.kubelet_chains import MARTIAN
+from engine.kube.proxy.bulk import unswept
 from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.picture import Key, Picture
 from engine.kube.proxy.sharing import Memo, renewed
@@ -98,8 +99,26 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """A large set of names that changes a little: those of `base` without `less`, and `more`."""
+
+    base: frozenset[str] = field(repr=False)
+    more: frozenset[str] = frozenset()
+    less: frozenset[str] = frozenset()
+
+    def missing_from(self, others: Collection[str]) -> set[str]:
+        """Those of `others` that are not among the names."""
+        return {
+            n
+            for n in (*(o for o in others if o not in self.base), *self.less)
+            if n in others and n not in self.more
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`ports` are the rows of every service port by Service; `filter` and `nat` the chains that all share."""
+    """`ports` are the rows of every service port by Service; `filter` and `nat` the chains that all share; `active` the
+    names of the chains of Services and endpoints."""
 
     serial: int
     settings: Settings
@@ -107,10 +126,7 @@ class Plan:
     ports: dict[Key, tuple[PortRows, ...]] = field(repr=False)
     filter: tuple[XtBlock, ...] = field(repr=False)
     nat: tuple[XtBlock, ...] = field(repr=False)
-
-    def active(self) -> set[str]:
-        """The names of all chains of Services and endpoints."""
-        return {block.name for rows in self.ports.values() for row in rows for block in row.chains}
+    active: Names = field(repr=False)
 
 
 def memo() -> Memo[Style, PortRows]:
@@ -144,9 +160,24 @@ def planned(picture: Picture, settings: Settings, memo: Memo[Style, PortRows], o
         serial=picture.serial, settings=settings, style=style, ports=ports,
         filter=kept(best.filter if best is not None else None, filter_chains(rows, settings)),
         nat=kept(best.nat if best is not None else None, nat_chains(rows, settings)),
+        active=names_of(best, ports, changed),
     )  # fmt: skip
     memo.plans[settings] = plan
     return plan
+
+
+def names_of(
+    old: Plan | None, ports: dict[Key, tuple[PortRows, ...]], changed: frozenset[Key] | None
+) -> Names:
+    """The names of all service ports' own chains; `changed` are the Services that differ from `old`'s."""
+    if old is None or changed is None or len(old.active.more) + len(old.active.less) > LARGE:
+        return Names(
+            base=frozenset(block.name for rows in ports.values() for row in rows for block in row.chains)
+        )
+    before = {block.name for key in changed for row in old.ports.get(key, ()) for block in row.chains}
+    after = {block.name for key in changed for row in ports.get(key, ()) for block in row.chains}
+    names = old.active
+    return Names(base=names.base, more=names.more - before | after, less=(names.less | before) - after)
 
 
 def kept(old: tuple[XtBlock, ...] | None, new: tuple[XtBlock, ...]) -> tuple[XtBlock, ...]:
@@ -269,11 +300,11 @@ def sync(
     xt = changes.net.spaces[netns].xt
     gone: tuple[str, ...] = ()
     if clean:
-        there = [n for n in xt.tables.get("nat", {}) if n.startswith(PREFIXES)]
-        active = plan.active()
-        gone = tuple(n for n in there if n not in active)
-    changes.do(XtChains(netns=netns, table="filter", blocks=plan.filter))
-    changes.do(XtChains(netns=netns, table="nat", blocks=(*plan.nat, *own), gone=gone))
+        others = plan.active.missing_from(xt.tables.get("nat", {}))
+        gone = tuple(sorted(n for n in others if n.startswith(PREFIXES)))
+    with unswept(len(own)):
+        changes.do(XtChains(netns=netns, table="filter", blocks=plan.filter))
+        changes.do(XtChains(netns=netns, table="nat", blocks=(*plan.nat, *own), gone=gone))
 
 
 def cleanup(changes: Changes, netns: str) -> list[str]:

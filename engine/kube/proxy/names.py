@@ -8,7 +8,6 @@ pkg/proxy/nftables/proxier.go; vectors in facts 20 sections 2.5 and 2.8.
 
 from __future__ import annotations
 
-from base64 import b32encode
 from hashlib import sha256
 
 from engine.kube.proxy.model import Endpoint, ServicePort
@@ -17,8 +16,19 @@ from engine.kube.proxy.model import Endpoint, ServicePort
 LONGEST = 240
 
 
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = tuple(a + b for a in _LETTERS for b in _LETTERS)
+
+
 def hashed(text: str, length: int) -> str:
-    return b32encode(sha256(text.encode()).digest()[:10]).decode()[:length]
+    """The first letters, 16 at most, of base32(sha256(text))."""
+    bits = int.from_bytes(sha256(text.encode()).digest()[:10], "big")
+    p = _PAIRS
+    out = (
+        p[bits >> 70] + p[bits >> 60 & 1023] + p[bits >> 50 & 1023] + p[bits >> 40 & 1023]
+        + p[bits >> 30 & 1023] + p[bits >> 20 & 1023] + p[bits >> 10 & 1023] + p[bits & 1023]
+    )  # fmt: skip
+    return out[:length]
 
 
 def port_hash(port: ServicePort) -> str:

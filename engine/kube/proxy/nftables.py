@@ -20,6 +20,7 @@ from engine.errors import OpError
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
 from engine.kube.proxy import nftrows
+from engine.kube.proxy.bulk import unswept
 from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.nftrows import BASES, CONTAINERS, FAMILY, JUMPS, TABLE, TOP, PortRows, Style
 from engine.kube.proxy.picture import Key, Picture
@@ -227,7 +228,7 @@ def of_services(plan: Plan, keys: list[Key], old: Plan | None) -> tuple[list[Com
             leftover += [DeleteElements(of=of, elements=gone)] if gone else []
     for row in rows:
         out += [AddSet(set=one) for one in row.affinity]
-    out += [Fill(chain=name, rules=rules) for row in rows for name, rules in row.rules if rules]
+    out += [fill for row in rows for fill in row.rules]
     return out, leftover
 
 
@@ -273,7 +274,8 @@ def sync(
         commands.append(DeleteSets(names=tuple(sets)))
     commands += leftover
     if commands:
-        changes.do(NftRows(netns=netns, family=FAMILY, table=TABLE, commands=tuple(commands)))
+        with unswept(len(keys)):
+            changes.do(NftRows(netns=netns, family=FAMILY, table=TABLE, commands=tuple(commands)))
     return Held(plan=plan, rebased=True, stale=tuple((name, now) for name in chains))
 
 

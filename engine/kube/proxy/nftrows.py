@@ -24,6 +24,7 @@ from engine.linux.nft.sets import Element, NftSet, Verdict
 from engine.linux.nft.statements import Match, Statement, VerdictIs, Vmap
 from engine.linux.nft.tables import Base
 from engine.linux.nft.types import TYPES
+from engine.linux.ops.nftrows import Fill
 from engine.linux.packet import Proto
 from engine.record import dataclass
 
@@ -100,11 +101,11 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortRows:
-    """One service port's rows: its chains by name with their rules, in the order in which they are made; affinity sets;
+    """One service port's rows: its chains in the order in which they are made, and their rules; affinity sets;
     elements of the shared sets and maps, in the order of CONTAINERS."""
 
     made: tuple[str, ...]
-    rules: tuple[tuple[str, tuple[Rule, ...]], ...]
+    rules: tuple[Fill, ...]
     affinity: tuple[NftSet, ...]
     elements: tuple[tuple[Element, ...], ...]
 
@@ -207,10 +208,8 @@ def port_rows(port: ServicePort, chosen: Chosen, style: Style) -> PortRows:
             NftSet(name=f"affinity-{end}", keys=(ADDRESS,), flags=flags, timeout=float(port.affinity))
             for _, end in ends
         )
-    return PortRows(
-        made=tuple(made), rules=tuple((name, tuple(some)) for name, some in rules.items()), affinity=affinity,
-        elements=elements,
-    )  # fmt: skip
+    fills = tuple(Fill(chain=name, rules=tuple(some)) for name, some in rules.items() if some)
+    return PortRows(made=tuple(made), rules=fills, affinity=affinity, elements=elements)
 
 
 def port_elements(

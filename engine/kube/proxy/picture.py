@@ -19,6 +19,7 @@ from itertools import count
 from typing import Any
 
 from engine.kube.objects import Json, labels_of, meta, spec_of, status_of
+from engine.kube.proxy.bulk import unswept
 from engine.kube.proxy.model import Endpoint, ServicePort
 from engine.kube.proxy.topology import same_everywhere
 from engine.kube.store import Store
@@ -84,19 +85,20 @@ def updated(old: Picture, store: Store) -> Picture:
     services, total, special = dict(old.services), old.endpoints, old.special
     changed: set[Key] = set()
     fresh = False
-    for key in touched:
-        before = services.get(key, ())
-        after = service_ports(store, key, slices.get(key, frozenset()))
-        if before == after:
-            continue
-        changed.add(key)
-        total += sum(len(p.endpoints) for p in after) - sum(len(p.endpoints) for p in before)
-        special += any(map(matters, after)) - any(map(matters, before))
-        if after:
-            fresh = fresh or key not in services
-            services[key] = _kept(before, after)
-        else:
-            services.pop(key, None)
+    with unswept(len(touched)):
+        for key in touched:
+            before = services.get(key, ())
+            after = service_ports(store, key, slices.get(key, frozenset()))
+            if before == after:
+                continue
+            changed.add(key)
+            total += sum(len(p.endpoints) for p in after) - sum(len(p.endpoints) for p in before)
+            special += any(map(matters, after)) - any(map(matters, before))
+            if after:
+                fresh = fresh or key not in services
+                services[key] = _kept(before, after)
+            else:
+                services.pop(key, None)
     if fresh:
         services = {key: services[key] for key in sorted(services)}
     serial, log = old.serial, old.log

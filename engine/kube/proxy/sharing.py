@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from engine.kube.proxy import topology
+from engine.kube.proxy.bulk import unswept
 from engine.kube.proxy.model import Chosen, ServicePort
 from engine.kube.proxy.picture import Key, Picture
 
@@ -53,9 +54,11 @@ def renewed(
 ) -> dict[Key, tuple[Rows, ...]]:
     """Every Service's rows: those of `old`, and new ones for what changed since (None: for all)."""
     ports = dict(old) if changed is not None else {}
-    for key in picture.services if changed is None else changed:
-        if key in picture.services:
-            ports[key] = tuple(make(port) for port in picture.services[key])
-        else:
-            ports.pop(key, None)
+    keys = picture.services if changed is None else changed
+    with unswept(len(keys)):
+        for key in keys:
+            if key in picture.services:
+                ports[key] = tuple(make(port) for port in picture.services[key])
+            else:
+                ports.pop(key, None)
     return ports

@@ -11,7 +11,7 @@ are not looked for: the author's chains go one way. Errors are nft's own (NftRef
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 
 from engine.linux.net import Net, Netns
 from engine.linux.nft.exprs import AnonSet
@@ -152,26 +152,36 @@ class Fill(Command):
 
     chain: str
     rules: tuple[Rule, ...]
+    #: for each rule the chains that it goes to, and how many sets without a name it holds; made from `rules`
+    needs: tuple[tuple[tuple[str, ...], int], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        needs = tuple((rule.targets(), _nameless(rule)) for rule in self.rules)
+        object.__setattr__(self, "needs", needs)
 
     def do(self, work: Work) -> None:
         table = work.table(self)
-        if self.chain not in table.chains:
+        chains = table.chains
+        if self.chain not in chains:
             raise Gone("ENOENT", self.line(work.key))
         chain = work.nft.own_chain(work.key, self.chain)
-        for rule in self.rules:
-            for target in rule.targets():
-                if target not in table.chains:
+        for rule, (targets, nameless) in zip(self.rules, self.needs, strict=True):
+            for target in targets:
+                if target not in chains:
                     raise Gone("ENOENT", self.line(work.key))
-            for statement in rule.statements:
-                for source in statement.sources():
-                    if isinstance(source, AnonSet):
-                        table.new_handle()  # a set without a name has a number too
-            chain.rules.append(replace(rule, handle=table.new_handle()))
+            # a set without a name has a number too
+            handle = table.next_handle + nameless
+            table.next_handle = handle + 1
+            chain.rules.append(Rule(statements=rule.statements, comment=rule.comment, handle=handle))
         chain.changed()
 
     def lines(self, table: str) -> Iterator[str]:
         for rule in self.rules:
             yield f"add rule {table} {self.chain} {rule.text({})}"
+
+
+def _nameless(rule: Rule) -> int:
+    return sum(isinstance(source, AnonSet) for s in rule.statements for source in s.sources())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,17 +78,15 @@ def _fit(table: str, block: XtBlock, chains: dict[str, Chain]) -> None:
         if any(unfit(table, rule) for rule in block.rules):
             raise kernel("EINVAL", "RULE_APPEND", f"rule in chain {block.name}")
         block.fits.add(table)
-    for rule in block.rules:
-        target = rule.jumps_to
-        if target and target not in chains:
+    for target in block.chain.jumps:
+        if target not in chains:
             raise XtRefused("ENOENT", "parameter", f"Chain '{target}' does not exist")
 
 
 def _free(gone: set[str], chains: dict[str, Chain]) -> None:
     for chain in chains.values():
-        for rule in chain.rules:
-            if rule.jumps_to in gone:
-                raise kernel("EBUSY", "CHAIN_DEL", f"chain {rule.jumps_to}")
+        if not gone.isdisjoint(chain.jumps):
+            raise kernel("EBUSY", "CHAIN_DEL", f"chain {min(gone & chain.jumps)}")
 
 
 def text(op: XtChains) -> str:

@@ -84,7 +84,7 @@ class Chain:
     """`policy` is ACCEPT or DROP for a built-in chain and "" for a user chain. `packets[i]`, `bytes[i]` count rule
     i, `states[i]` is what its matches remember (statistic, limit), a dict that is never changed; `policy_packets`,
     `policy_bytes` count what reached the end. `_plan` and `_texts` are made from the rules when they are first
-    needed. `owner` is whose it is."""
+    needed, as is `_jumps`. `owner` is whose it is."""
 
     name: str
     policy: str = ""
@@ -96,12 +96,13 @@ class Chain:
     states: list[dict[Any, Any] | None] = field(default_factory=list)
     _plan: Plan | None = field(default=None, compare=False, repr=False)
     _texts: list[str] | None = field(default=None, compare=False, repr=False)
+    _jumps: frozenset[str] | None = field(default=None, compare=False, repr=False)
     owner: object = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Chain:
         return Chain(
             self.name, self.policy, self.rules, list(self.packets), list(self.bytes), self.policy_packets,
-            self.policy_bytes, list(self.states), self._plan, self._texts,
+            self.policy_bytes, list(self.states), self._plan, self._texts, self._jumps,
         )  # fmt: skip
 
     def insert(self, at: int, rules: Iterable[XtRule], packets: int = 0, bytes: int = 0) -> None:
@@ -111,7 +112,7 @@ class Chain:
         for counts, value in ((self.packets, packets), (self.bytes, bytes)):
             counts[at:at] = [value] * len(new)
         self.states[at:at] = [None] * len(new)
-        self._plan = self._texts = None
+        self._plan = self._texts = self._jumps = None
 
     def extend(self, rules: Iterable[tuple[XtRule, int, int]]) -> None:
         """Append many rules with their counters at once."""
@@ -120,12 +121,12 @@ class Chain:
         self.packets += [p for _, p, _ in new]
         self.bytes += [b for _, _, b in new]
         self.states += [None] * len(new)
-        self._plan = self._texts = None
+        self._plan = self._texts = self._jumps = None
 
     def remove(self, at: int) -> None:
         self.rules = (*self.rules[:at], *self.rules[at + 1 :])
         del self.packets[at], self.bytes[at], self.states[at]
-        self._plan = self._texts = None
+        self._plan = self._texts = self._jumps = None
 
     def replace(self, at: int, rule: XtRule, packets: int = 0, bytes: int = 0) -> None:
         self.remove(at)
@@ -134,7 +135,7 @@ class Chain:
     def clear(self) -> None:
         self.rules = ()
         self.packets, self.bytes, self.states = [], [], []
-        self._plan = self._texts = None
+        self._plan = self._texts = self._jumps = None
 
     def zero(self) -> None:
         self.packets, self.bytes = [0] * len(self.rules), [0] * len(self.rules)
@@ -147,13 +148,20 @@ class Chain:
         """Rules that jump to `old` jump to `new` from now on."""
         if any(r.jumps_to == old for r in self.rules):
             self.rules = tuple(r.jumping_to(new) if r.jumps_to == old else r for r in self.rules)
-            self._plan = self._texts = None
+            self._plan = self._texts = self._jumps = None
 
     @property
     def plan(self) -> Plan:
         if self._plan is None:
             self._plan = Plan(self.rules)
         return self._plan
+
+    @property
+    def jumps(self) -> frozenset[str]:
+        """The user chains that its rules go to."""
+        if self._jumps is None:
+            self._jumps = frozenset(r.jumps_to for r in self.rules if r.jumps_to)
+        return self._jumps
 
     def row(self, at: int) -> str:
         """Rule `at` as `-A CHAIN ...`."""

@@ -31,6 +31,7 @@ def admit(store: Store, body: Json) -> None:
         why = f"unable to create new content in namespace {namespace} because it is being terminated"
         raise forbidden_request(BY_KIND[kind].resource, name_of(body), why)
     if kind == "Pod":
+        service_account(store, body)
         limit(store, body)
     elif kind == "Ingress":
         ingress_class(store, body)

@@ -104,7 +104,7 @@ class ApiServer:
     def put(self, row: Manifest, clock: float, *, make_namespace: bool = True) -> Json | None:
         """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped. Refused
         when the API server would refuse it. `make_namespace` is how a lab's own manifests come: a namespace that they
-        name is made, an account that they name counts as there."""
+        name is made, and an account that their pods name."""
         body: Json = schema.cleaned(row.body)
         validate.type_meta(body)
         kind = BY_KIND.get(str(body["kind"]))
@@ -124,8 +124,8 @@ class ApiServer:
                 raise validate.Refused("NotFound", f'namespaces "{m["namespace"]}" not found')
             self.make_namespace(m["namespace"], clock)
         old = self.store.get(kind.kind, namespace_of(body), name_of(body))
-        if old is None and kind.kind == "Pod" and not make_namespace:
-            admission.service_account(self.store, body)
+        if make_namespace:
+            self.make_account(body, clock)
         stored = self.create(body, clock, checked=False) if old is None else self.replace(old, body)
         self.warn(stored)
         self.remark(row.where, stored)
@@ -151,6 +151,14 @@ class ApiServer:
         row = Skipped(where, str(body["kind"]), f"{namespace_of(body)}/{name_of(body)}".lstrip("/"), why)
         if row not in self.cluster.skipped:
             self.cluster.skipped.append(row)
+
+    def make_account(self, body: Json, clock: float) -> None:
+        """The account that a Pod or a pod template names, if it is not there."""
+        spec = spec_of(body) if body["kind"] == "Pod" else spec_of(spec_of(body).get("template") or {})
+        name, namespace = str(spec.get("serviceAccountName") or ""), namespace_of(body)
+        if name and self.store.get("ServiceAccount", namespace, name) is None:
+            account = {"name": name, "namespace": namespace}
+            self.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}, clock)
 
     def make_namespace(self, name: str, clock: float) -> None:
         body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

@@ -88,7 +88,7 @@ ASK: Final[dict[str, Callable[[Node], Any]]] = {
     "master": lambda n: n.text(empty=True), "hairpin": Node.truth, "address": lambda n: n.prefix(host_bits=True),
     "dev": Node.text, "to": _prefix, "via": Node.address, "type": Node.text, "state": Node.text, "mac": Node.mac,
     "table": Node.text, "chain": Node.text, "like": _like, "is": Node.text, "key": Node.text, "value": _plain,
-    "path": Node.text, "contains": _like, "port": lambda n: n.number(1, 65535),
+    "path": Node.text, "contains": _like, "run": Node.text, "port": lambda n: n.number(1, 65535),
     "proto": lambda n: n.word(*PROTO_NUMBERS),
     "src": Node.address, "dst": Node.address, "dport": lambda n: n.number(1, 65535), "natted": Node.truth,
     "running": Node.truth, "network": Node.text, "image": Node.text, "phase": Node.text, "ready": Node.truth,
@@ -355,6 +355,12 @@ def _event(lab: Lab, v: dict[str, Any]) -> bool:
     )
 
 
+def _prints(lab: Lab, v: dict[str, Any]) -> bool:
+    """What a command prints, on a copy: for what no other word says (a mode, a table of another tool)."""
+    shell = Shell(lab.world.copy(), v["on"])
+    return re.search(v["like"], shell.run(v["run"]).stdout, re.MULTILINE) is not None
+
+
 WORDS: Final[dict[str, Word]] = {
     "link": Word(("on", "name"), ("up", "mtu", "kind", "master", "hairpin"), _link),
     "address": Word(("on", "address"), ("dev",), _address),
@@ -373,5 +379,6 @@ WORDS: Final[dict[str, Word]] = {
     "pod": Word(("name",), ("phase", "ready", "node", "restarts", "address"), _pod),
     "object": Word(("kind", "name"), ("namespace",), _object),
     "field": Word(("kind", "name", "path"), ("namespace", "value"), _field),
+    "prints": Word(("on", "run", "like"), (), _prints),
     "event": Word(("about", "reason"), ("like",), _event),
 }

@@ -116,6 +116,7 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         {"kind": "Pod", "name": "a", "namespace": "default", "path": ".spec.nodeName", "value": "w1"},
         {"value": "w2"},
     ),
+    ("nodes", "prints", {"on": "node/w1", "run": "ip -br addr", "like": "^cni0 +UP"}, {"like": "^cni1"}),
     ("nodes", "field", {"kind": "Node", "name": "w1", "path": ".spec.podCIDR"}, {"path": ".spec.podSIDR"}),
     (
         "gapped",

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, Problem
-from engine.kube import admission, defaults, schema, validate
+from engine.kube import admission, defaults, quota, schema, validate
 from engine.kube import patch as patches
 from engine.kube.clock import stamp
 from engine.kube.manifests import Manifest
@@ -191,6 +191,7 @@ class ApiServer:
         if kind == "Service":
             plural(body)
             allocate(self.store, self.cluster.memory, self.cluster.options, body, None)
+        quota.admit(self.store, body)
         if not checked and kind not in DEFAULTED_LATER:
             validate.fields(body, self.cluster.options.minor)
         made = self.store.create(body, clock)

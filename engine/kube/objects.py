@@ -62,7 +62,7 @@ KINDS: tuple[Kind, ...] = (
     _k("PersistentVolume", "persistentvolumes", "v1", "pv", act=KEPT, namespaced=False),
     _k("PersistentVolumeClaim", "persistentvolumeclaims", "v1", "pvc", act=KEPT),
     _k("LimitRange", "limitranges", "v1", "limits", act=ACTED),
-    _k("ResourceQuota", "resourcequotas", "v1", "quota", act=KEPT),
+    _k("ResourceQuota", "resourcequotas", "v1", "quota", act=ACTED),
     _k("Service", "services", "v1", "svc", act=ACTED),
     _k("Endpoints", "endpoints", "v1", "ep", act=ACTED),
     _k("ReplicationController", "replicationcontrollers", "v1", "rc"),

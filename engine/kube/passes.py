@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 SERVER: tuple[str, ...] = ("engine.kube.services.kubernetes",)
 #: What kube-controller-manager runs, in this order: sync(at).
 CONTROLLERS: tuple[str, ...] = (
+    "engine.kube.quota",
     "engine.kube.controllers.finalize",
     "engine.kube.controllers.garbage",
+    "engine.kube.controllers.nodelifecycle",
+    "engine.kube.eviction",
     "engine.kube.workloads.run",
     "engine.kube.controllers.endpointslice",
     "engine.kube.controllers.endpoints",

@@ -287,6 +287,60 @@ def test_limit_range_defaults_and_refusals() -> None:
     )
 
 
+def test_a_quota_refuses_what_is_too_much_and_tells_what_is_used() -> None:
+    """Texts: apiserver/pkg/admission/plugin/resourcequota/controller.go (CheckRequest, prettyPrint)."""
+    lab = Lab(
+        "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q, namespace: shop}\n"
+        'spec: {hard: {pods: "2", requests.cpu: "1", services.nodeports: "1"}}\n'
+    )
+
+    def pod(name: str, cpu: str) -> None:
+        body = body_of("Pod", name, POD.replace("RES", cpu))
+        body["metadata"]["namespace"] = "shop"
+        lab.cluster.put(Manifest(file="f", line=1, body=body), 0.0)
+        lab.settle()
+
+    pod("a", "{requests: {cpu: 600m}}")
+    for name, cpu, why in (
+        ("b", "{}", "failed quota: q: must specify requests.cpu for: c"),
+        ("b", "{requests: {cpu: 500m}}",
+         "exceeded quota: q, requested: requests.cpu=500m, used: requests.cpu=600m, limited: requests.cpu=1"),
+    ):  # fmt: skip
+        with pytest.raises(Refused) as caught:
+            pod(name, cpu)
+        assert caught.value.message == f'pods "{name}" is forbidden: {why}'
+    pod("b", "{requests: {cpu: 400m}}")
+    with pytest.raises(Refused) as caught:
+        pod("c", "{requests: {cpu: 100m}}")
+    assert (
+        "requested: pods=1,requests.cpu=100m, used: pods=2,requests.cpu=1, limited: pods=2,requests.cpu=1"
+        in (caught.value.message)
+    )
+    quota = lab.cluster.store.get("ResourceQuota", "shop", "q")
+    assert quota is not None
+    assert quota["status"]["used"] == {"pods": "2", "requests.cpu": "1", "services.nodeports": "0"}
+
+
+def test_a_deployment_tells_of_what_is_refused() -> None:
+    lab = Lab(
+        "apiVersion: v1\nkind: LimitRange\nmetadata: {name: l}\n"
+        "spec: {limits: [{type: Container, max: {memory: 64Mi}}]}\n",
+        yaml.safe_dump(
+            body_of(
+                "Deployment",
+                "x",
+                DEPLOYMENT.replace("LABEL", "a").replace(
+                    "image: nginx", "image: nginx, resources: {limits: {memory: 1Gi}}"
+                ),
+            )
+        ),
+    )
+    (owner,) = lab.cluster.store.list("ReplicaSet", "default")
+    (event, *_) = lab.events(owner["metadata"]["name"], "FailedCreate")
+    assert event[1].startswith("Error creating: pods ")
+    assert event[1].endswith(" is forbidden: maximum memory usage per Container is 64Mi, but limit is 1Gi")
+
+
 def test_an_account_must_be_there() -> None:
     made = cluster()
     text = "spec: {serviceAccountName: robot, containers: [{name: c, image: nginx}]}"

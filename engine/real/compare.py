@@ -15,6 +15,7 @@ from engine.linux.addr import ip4, text4
 from engine.linux.choose import Choose
 from engine.linux.conntrack import CtEntry
 from engine.linux.exchange import Answer, Call, Delivery, ping_call, tcp_call, udp_call
+from engine.linux.ipset.text import save as ipset_save
 from engine.linux.journey import Journey, Outcome, Step, StepKind, Walk
 from engine.linux.net import Net, Netns
 from engine.linux.packet import Payload
@@ -175,7 +176,8 @@ class Pair:
         places = list(ids)
         rules = {id: traced_text(net.spaces[id].xt) for id in places if net.spaces[id].xt.tables}
         nft = {id: anew(net.spaces[id]) for id in places if net.spaces[id].nft.tables}
-        self.kernel.ask("reload", rules=rules, nft=nft)
+        sets = {id: refilled(net.spaces[id], net.clock) for id in places if net.spaces[id].ipsets.sets}
+        self.kernel.ask("reload", rules=rules, nft=nft, sets=sets)
         self.net = net
 
     def send(self, flow: Flow, *, patience: int = 0) -> Compared:
@@ -203,6 +205,15 @@ class Pair:
         carried.clock = copy.clock
         self.net = carried
         return found
+
+
+def refilled(ns: Netns, now: float) -> str:
+    """The ipsets for `ipset restore -exist`: each made where it is missing, emptied, and filled."""
+    out: list[str] = []
+    for name in ns.ipsets.names():
+        first, *rest = ipset_save(ns.ipsets.sets[name], now).splitlines()
+        out += [first, f"flush {name}", *rest]
+    return "".join(f"{line}\n" for line in out)
 
 
 def anew(ns: Netns) -> str:

@@ -32,7 +32,21 @@ CLUSTERS: dict[str, tuple[Json, bool]] = {
     "iptables-strict": (
         {"mode": "iptables", "iptables": {"masqueradeAll": True, "localhostNodePorts": False}}, False
     ),
+    "iptables-bridge": (
+        {
+            "mode": "iptables", "detectLocalMode": "BridgeInterface", "detectLocal": {"bridgeInterface": "cni0"},
+            "nodePortAddresses": ["192.168.10.0/24", "127.0.0.0/8"],
+        },
+        True,
+    ),
     "nftables": ({"mode": "nftables"}, True),
+    "nftables-prefix": (
+        {
+            "mode": "nftables", "detectLocalMode": "InterfaceNamePrefix",
+            "detectLocal": {"interfaceNamePrefix": "veth"}, "nftables": {"masqueradeAll": True},
+        },
+        True,
+    ),
     "nftables-all": ({"mode": "nftables", "nodePortAddresses": ["192.168.10.0/24"]}, False),
 }  # fmt: skip
 

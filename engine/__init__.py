@@ -36,11 +36,13 @@ docker      records.py names.py options.py errors.py ipam.py rules.py firewall.p
 kube        options.py cluster.py objects.py manifests.py schema.py fields.py validate.py podspec.py quantity.py
             select.py ids.py clock.py store.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
             controlplane.py units.py system.py masqagent.py node.py sync.py kubelet.py probes.py probing.py stopping.py
-            podenv.py volumes.py imagepull.py containers.py podstatus.py eviction.py containerd.py runtime.py registry.py
+            podenv.py volumes.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
+            containerd.py runtime.py registry.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
   workloads/ queue.py common.py adopt.py history.py deployment.py replicaset.py daemonset.py statefulset.py
             job.py run.py
   controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py
+            nodelifecycle.py
   proxy/    model.py config.py names.py picture.py topology.py health.py ipvs_plan.py ipvs.py userspace.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py

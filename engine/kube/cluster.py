@@ -18,7 +18,7 @@ from engine.errors import EngineError, InputError, Problem
 from engine.kube import (
     boot,
     controlplane,
-    eviction,
+    heartbeat,
     manifests,
     masqagent,
     nodes,
@@ -160,11 +160,13 @@ class Cluster:
             return
         if self.quiet is None:
             self.watch.log = (0, 0)
+        heartbeat.listen(self, changes)
         for _ in range(MOMENTS):
             if (due := self.next_due(changes)) >= now:
                 break
             self.moment(changes, due)
         self.moment(changes, now)
+        heartbeat.heard(self, changes)
         agents = [n.masq_sync for n in self.awake() if n.masq_sync > now]
         self.quiet = (*self.mark(changes), min(self.next_due(changes), *agents, float("inf")))
 
@@ -207,7 +209,7 @@ class Cluster:
 
     def next_due(self, changes: Changes) -> float:
         """When the next thing happens by itself, if it is later than what was seen; infinity when nothing will."""
-        times = [when for when, _ in eviction.deadlines(self.store) if when > self.seen]
+        times: list[float] = []
         watch = self.watch
         for node in self.awake():
             if node.name in watch.stale or node.name not in watch.due or node.probes:
@@ -250,6 +252,7 @@ class Cluster:
             if node.name in touched:
                 self.on_node(changes, node, now)
         at = passes.Pass(cluster=self, changes=changes, now=now)
+        heartbeat.sync(at)
         api = self.api_up(changes.net)
         if api:
             for module in passes.modules(passes.SERVER):
@@ -259,7 +262,6 @@ class Cluster:
                 if written is None or node.name in touched or node.name in written:
                     self.register(changes, node, now)
             if self.runs(changes.net, "kube-controller-manager"):
-                eviction.evict(self.store, now, lambda body: self.delete(body, now))
                 for module in passes.modules(passes.CONTROLLERS):
                     module.sync(at)
             if self.runs(changes.net, "kube-scheduler"):
@@ -271,7 +273,8 @@ class Cluster:
         watch.stale |= touched
         for module in passes.modules(passes.AGENTS):
             for node in self.awake():
-                module.sync(at, node)
+                if not node.cut:
+                    module.sync(at, node)
 
     def bound(self, changes: Changes, now: float, nodes: set[str]) -> set[str]:
         """The awake nodes whose kubelet has to look at its pods, `nodes` among them. What concerns a sleeping node is
@@ -326,7 +329,7 @@ class Cluster:
         if node.runtime.problem or "kubelet" not in node.procs:
             return
         static = self.static_pods(changes, node)
-        api = self.api_up(changes.net)
+        api = self.api_up(changes.net) and not node.cut
         kubelet = self.kubelet(changes, node, now, api=api)
         for pod in static:
             if api:
@@ -400,7 +403,7 @@ class Cluster:
         )
 
     def register(self, changes: Changes, node: NodeState, now: float) -> None:
-        if "kubelet" not in node.procs and node.dream is None:
+        if node.cut or ("kubelet" not in node.procs and node.dream is None):
             return
         body = self.store.get("Node", "", node.name)
         if body is None or "status" not in body:
@@ -421,7 +424,7 @@ class Cluster:
         return [*(pod for _, pod in node.static.values()), *found]
 
     def sync_pods(self, changes: Changes, node: NodeState, now: float) -> None:
-        if node.runtime.problem or "kubelet" not in node.procs:
+        if node.runtime.problem or "kubelet" not in node.procs or node.cut:
             return
         kubelet = self.kubelet(changes, node, now)
         static = {str(meta(pod)["uid"]) for _, pod in node.static.values()}

@@ -64,6 +64,8 @@ class NodeState:
     silent: float = float("inf")
     #: up to when the ticks of its probes are counted
     probed: float = -1.0
+    #: there is no way from here to an API server (heartbeat.py)
+    cut: bool = False
 
     #: set while the node sleeps (sleep.py); everything above is empty then
     dream: Dream | None = None
@@ -79,5 +81,5 @@ class NodeState:
             self.options, self.pod_cidr, self.runtime.copy(), dict(self.retry), dict(self.crash), dict(self.pull),
             dict(self.pulls), dict(self.waits), dict(self.static), dict(self.procs), self.masq_sync, self.ready_since,
             dict(self.memory), dict(self.probes), dict(self.stops), self.silent,
-            self.probed,
+            self.probed, self.cut,
         )  # fmt: skip

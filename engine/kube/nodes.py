@@ -7,7 +7,7 @@ from engine.kube.kubelet import not_ready
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, edited, meta
 from engine.kube.options import Options
-from engine.kube.podspec import NOT_READY
+from engine.kube.podspec import NOT_READY, UNREACHABLE
 from engine.kube.store import Store
 from engine.linux.addr import text4
 
@@ -99,7 +99,7 @@ def report(store: Store, node: NodeState, problem: str, clock: float, *, runtime
     rows.append(("Ready", ready, "KubeletReady" if ready else "KubeletNotReady", message))
     old = {c["type"]: c for c in new["status"].get("conditions") or ()}
     new["status"]["conditions"] = [condition(old.get(r[0]), *r, clock) for r in rows]
-    taints = [t for t in new["spec"].get("taints") or () if t["key"] != NOT_READY]
+    taints = [t for t in new["spec"].get("taints") or () if t["key"] not in (NOT_READY, UNREACHABLE)]
     if not ready:
         since = next(c for c in new["status"]["conditions"] if c["type"] == "Ready")["lastTransitionTime"]
         taints.append({"key": NOT_READY, "effect": "NoSchedule"})

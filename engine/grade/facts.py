@@ -18,7 +18,8 @@ class Facts:
     """`at` (netns, address, port) of the receiver, None when nobody received it; `seen_as` the source address that
     the receiver saw; `rewritten` (address, port) after destination NAT, None when untouched; `masqueraded`: the
     source was changed on the way; of a packet that a Service's rules led to an endpoint only their own masquerading
-    counts (also where the node's own address stays and only the port changes), not that of a CNI or an agent; `encap` of the first shell; `mtu` the smallest of the devices it left by."""
+    counts (also where the node's own address stays and only the port changes), not that of a CNI or an agent; `encap`
+    of the first shell; `mtu` the smallest of the devices it left by."""
 
     outcome: Outcome
     at: tuple[str, int, int] | None = None

@@ -72,6 +72,9 @@ class Skipped:
     why: Said
 
 
+#: What a client may say of a new object and the server sets itself (rest.BeforeCreate; kubectl clears the version).
+SYSTEM_META = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "selfLink",
+               "deletionGracePeriodSeconds", "managedFields")  # fmt: skip
 KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
 FOREGROUND = "foregroundDeletion"
 
@@ -115,6 +118,8 @@ class ApiServer:
         m = body.setdefault("metadata", {})
         if isinstance(m, dict) and kind.namespaced and not m.get("namespace"):
             m["namespace"] = "default"
+        if isinstance(m, dict) and not kind.namespaced:
+            m.pop("namespace", None)
         if kind.kind != "Service":
             body.pop("status", None)
         self.cluster.warnings = []
@@ -124,6 +129,8 @@ class ApiServer:
                 raise validate.Refused("NotFound", f'namespaces "{m["namespace"]}" not found')
             self.make_namespace(m["namespace"], clock)
         old = self.store.get(kind.kind, namespace_of(body), name_of(body))
+        for key in SYSTEM_META if old is None else ():
+            m.pop(key, None)
         if make_namespace:
             self.make_account(body, clock)
         stored = self.create(body, clock, checked=False) if old is None else self.replace(old, body)

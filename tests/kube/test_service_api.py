@@ -224,8 +224,7 @@ def test_one_number_serves_both_protocols_of_a_port() -> None:
 )
 def test_bands_of_addresses(cidr: str, first: str, dynamic: str, last: str) -> None:
     head, _, length = cidr.partition("/")
-    options = Options(nodes=(), service_cidr=Prefix(ip4(head), int(length)))
-    assert ip_band(options) == (ip4(first), ip4(dynamic), ip4(last))
+    assert ip_band(Prefix(ip4(head), int(length))) == (ip4(first), ip4(dynamic), ip4(last))
 
 
 def test_bands_of_ports() -> None:
@@ -344,6 +343,40 @@ def test_what_the_server_itself_keeps() -> None:
     lab.settle()
     assert store.get("Service", "default", "kubernetes") is not None
     assert [b["metadata"]["name"] for b in store.list("IPAddress")] == ["10.96.0.1"]
+
+
+def test_a_second_range_gives_addresses_when_the_first_is_full() -> None:
+    """KEP-1880: kubectl create a ServiceCIDR, and Services get addresses of it."""
+    lab = Lab(service_cidr=Prefix(ip4("10.96.0.0"), 29))
+    made = lab.cluster
+    for i in range(5):
+        put(made, f"s{i}", "{ports: [{port: 80}]}")
+    with pytest.raises(Refused):
+        put(made, "more", "{ports: [{port: 80}]}")
+    body = {
+        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "second"},
+        "spec": {"cidrs": ["10.200.0.0/24"]},
+    }  # fmt: skip
+    made.put(Manifest(file="c", line=1, body=body), 0.0)
+    lab.settle()
+    second = made.store.get("ServiceCIDR", "", "second")
+    assert second is not None and second["status"]["conditions"][0]["status"] == "True"
+    spec = put(made, "more", "{ports: [{port: 80}]}")["spec"]
+    assert spec["clusterIP"].startswith("10.200.0.")
+    assert (
+        put(made, "named", "{clusterIP: 10.200.0.9, ports: [{port: 80}]}")["spec"]["clusterIP"]
+        == "10.200.0.9"
+    )
+    made.delete(second, 0.0)
+    lab.settle()
+    held = made.store.get("ServiceCIDR", "", "second")
+    assert held is not None and held["status"]["conditions"][0]["reason"] == "Terminating"
+    for name in ("more", "named"):
+        old = made.store.get("Service", "default", name)
+        assert old is not None
+        made.delete(old, 0.0)
+    lab.settle()
+    assert made.store.get("ServiceCIDR", "", "second") is None
 
 
 def test_before_1_33_there_are_no_ranges_as_objects() -> None:

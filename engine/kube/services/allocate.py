@@ -12,14 +12,14 @@ would collide. Sources: pkg/registry/core/service/{storage/alloc.go, ipallocator
 
 from __future__ import annotations
 
-from engine.kube.objects import Json, name_of, namespace_of, spec_of
+from engine.kube.objects import Json, deleting, name_of, namespace_of, spec_of
 from engine.kube.options import Options
 from engine.kube.services.defaults import PROXIED, WITH_NODE_PORTS
 from engine.kube.store import Store
 from engine.kube.validate.errors import Refused, bad, invalid
-from engine.kube.validate.names import address
+from engine.kube.validate.names import address, cidr
 from engine.kube.validate.services import cluster_ip_errors, headless, needs_health
-from engine.linux.addr import text4
+from engine.linux.addr import Prefix, text4
 from engine.record import dataclass
 
 MEMORY = "engine.kube.services.allocate"
@@ -138,14 +138,24 @@ def families(body: Json) -> None:
     spec["ipFamilies"] = rows or ["IPv4"]
 
 
+def ranges(store: Store, options: Options) -> list[Prefix]:
+    """The cluster's own range, and those of ServiceCIDRs that are not going (KEP-1880, from 1.33)."""
+    out = [options.service_cidr]
+    for body in store.list("ServiceCIDR") if options.minor >= 33 else ():
+        for text in [] if deleting(body) else spec_of(body).get("cidrs") or ():
+            found = cidr(text)
+            if found is not None and Prefix(*found) not in out:
+                out.append(Prefix(*found))
+    return out
+
+
 def first_ip(options: Options) -> int:
     """The address of default/kubernetes."""
     return options.service_cidr.addr + 1
 
 
-def ip_band(options: Options) -> tuple[int, int, int]:
-    """(first, first of the dynamic band, last) address: offset min(max(16, size/16), 256)."""
-    cidr = options.service_cidr
+def ip_band(cidr: Prefix) -> tuple[int, int, int]:
+    """(first, first of the dynamic band, last) address of a range: offset min(max(16, size/16), 256)."""
     first, last = cidr.addr + 1, cidr.broadcast - 1
     size = cidr.broadcast - cidr.addr + 1
     offset = min(max(16, size // 16), 256)
@@ -155,39 +165,43 @@ def ip_band(options: Options) -> tuple[int, int, int]:
 def cluster_ip(store: Store, taken: Held, options: Options, body: Json) -> None:
     spec, key = spec_of(body), (namespace_of(body), name_of(body))
     wanted = list(spec.get("clusterIPs") or ())
-    first, dynamic, last = ip_band(options)
+    own = first_ip(options)
     if wanted:
         number = address(wanted[0])
         if number is None:
             return
         if taken.ips.get(number, key) != key or (
-            number == first and key != ("default", "kubernetes") and number not in taken.ips
+            number == own and key != ("default", "kubernetes") and number not in taken.ips
         ):
             raise refused_ip(body, wanted, TAKEN_IP)
         if number in taken.ips:
             return
-        if not first <= number <= last:
-            raise refused_ip(body, wanted, not_in_range(options, number))
+        if why := not_in_range(store, options, number):
+            raise refused_ip(body, wanted, why)
         return
     ids = store.ids
     start = int.from_bytes(ids.draw(f"clusterIP/{key[0]}/{key[1]}")[:8], "big")
-    for low, high in ((dynamic, last), (first, dynamic - 1)):
+    bands = [ip_band(c) for c in ranges(store, options)]
+    for low, high in [b for first, dynamic, last in bands for b in ((dynamic, last), (first, dynamic - 1))]:
         size = high - low + 1
         for step in range(size):
             number = low + (start + step) % size
-            if number not in taken.ips and number != first:
+            if number not in taken.ips and number != own:
                 text = text4(number)
                 spec["clusterIP"], spec["clusterIPs"] = text, [text]
                 return
     raise Refused("InternalError", "Internal error occurred: failed to allocate a serviceIP: range is full")
 
 
-def not_in_range(options: Options, number: int) -> str:
-    """From 1.33 the allocator first looks for a ServiceCIDR that has the address."""
-    if options.minor >= 33 and not options.service_cidr.addr <= number <= options.service_cidr.broadcast:
+def not_in_range(store: Store, options: Options, number: int) -> str:
+    """Why no range has this address, "" when one has it. From 1.33 the allocator first looks for a ServiceCIDR."""
+    around = [c for c in ranges(store, options) if c.addr <= number <= c.broadcast]
+    if any(c.addr < number < c.broadcast for c in around):
+        return ""
+    if options.minor >= 33 and not around:
         return "the provided network does not match the current range"
-    cidr = options.service_cidr
-    return f"the provided IP ({text4(number)}) is not in the valid range. The range of valid IPs is {cidr}"
+    found = around[0] if around else options.service_cidr
+    return f"the provided IP ({text4(number)}) is not in the valid range. The range of valid IPs is {found}"
 
 
 def refused_ip(body: Json, wanted: list[str], why: str) -> Refused:

@@ -10,15 +10,18 @@ Sources: pkg/controlplane/controller/kubernetesservice, pkg/controlplane/reconci
 from __future__ import annotations
 
 from engine.kube.boot import node_address
-from engine.kube.objects import Json, edited
+from engine.kube.clock import stamp
+from engine.kube.objects import Json, deleting, edited, meta, name_of, spec_of
 from engine.kube.passes import Pass
 from engine.kube.services.allocate import addresses_of, first_ip
-from engine.linux.addr import text4
+from engine.kube.validate.names import cidr
+from engine.linux.addr import ip4, text4
 from engine.record import dataclass
 
 MEMORY = "engine.kube.services.kubernetes"
 PORT = 6443
 SINCE = 33
+FINALIZER = "networking.k8s.io/service-cidr-finalizer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,9 @@ def sync(at: Pass) -> None:
             service_cidr(at)
         for key in at.store.since("Service", old.version):
             ip_addresses(at, *key)
+        if at.store.since("ServiceCIDR", old.version) or at.store.since("IPAddress", old.version):
+            for body in list(at.store.list("ServiceCIDR")):
+                care(at, body)
     new = Seen(addresses, at.store.version)
     if new != old:
         at.cluster.memory[MEMORY] = new
@@ -93,18 +99,47 @@ def put(at: Pass, body: Json) -> None:
 
 
 def service_cidr(at: Pass) -> None:
-    if at.store.get("ServiceCIDR", "", "kubernetes") is not None:
+    if at.store.get("ServiceCIDR", "", "kubernetes") is None:
+        at.create({
+            "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"},
+            "spec": {"cidrs": [str(at.options.service_cidr)]},
+        })  # fmt: skip
+
+
+def care(at: Pass, body: Json) -> None:
+    """A ServiceCIDR is Ready; one that is deleted waits until no address of it is used that no other range has
+    (pkg/controller/servicecidrs)."""
+    name, going = name_of(body), deleting(body)
+    if going and not [a for a in at.store.list("IPAddress") if only_in(at, body, name_of(a))]:
+        at.store.remove("ServiceCIDR", "", name)
         return
-    made = at.create({
-        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR",
-        "metadata": {"name": "kubernetes", "finalizers": ["networking.k8s.io/service-cidr-finalizer"]},
-        "spec": {"cidrs": [str(at.options.service_cidr)]},
-    })  # fmt: skip
-    condition = {
-        "lastTransitionTime": made["metadata"]["creationTimestamp"], "message": "Kubernetes Service CIDR is ready",
-        "reason": "", "status": "True", "type": "Ready",
-    }  # fmt: skip
-    at.store.change("ServiceCIDR", "", "kubernetes", lambda b: b.update(status={"conditions": [condition]}))
+    word, reason, message = (
+        ("False", "Terminating", "There are still IPAddresses referencing the ServiceCIDR, please remove them or "
+         "create a new ServiceCIDR")
+        if going else ("True", "", "Kubernetes Service CIDR is ready")
+    )  # fmt: skip
+    before = ((body.get("status") or {}).get("conditions") or [{}])[0]
+    if before.get("status") == word and FINALIZER in (meta(body).get("finalizers") or ()):
+        return
+    new = edited(body)
+    if not going:
+        new["metadata"]["finalizers"] = sorted({*(new["metadata"].get("finalizers") or ()), FINALIZER})
+    new["status"] = {"conditions": [{
+        "lastTransitionTime": stamp(at.now), "message": message, "reason": reason, "status": word, "type": "Ready",
+    }]}  # fmt: skip
+    at.store.update(new)
+
+
+def only_in(at: Pass, body: Json, text: str) -> bool:
+    """Is an address in this range and in no other that stays?"""
+    number = ip4(text)
+
+    def inside(row: Json) -> bool:
+        found = (cidr(c) for c in spec_of(row).get("cidrs") or ())
+        return any(f is not None and number >> (32 - f[1]) == f[0] >> (32 - f[1]) for f in found)
+
+    others = (r for r in at.store.list("ServiceCIDR") if name_of(r) != name_of(body) and not deleting(r))
+    return inside(body) and not any(inside(r) for r in others)
 
 
 def ip_addresses(at: Pass, namespace: str, name: str) -> None:

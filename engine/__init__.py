@@ -43,7 +43,7 @@ kube        options.py cluster.py objects.py manifests.py schema.py fields.py va
             job.py run.py
   controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py
             nodelifecycle.py
-  proxy/    model.py config.py names.py picture.py topology.py health.py ipvs_plan.py ipvs.py userspace.py
+  proxy/    model.py config.py names.py picture.py topology.py health.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where

@@ -55,7 +55,7 @@ def test_sysctls(cluster: Lab) -> None:
     assert out(cluster, "node/w1", "sysctl -n net.ipv4.conf.all.arp_ignore") == "0\n"
 
 
-def test_configured(record_property: pytest.RecordProperty) -> None:
+def test_configured() -> None:
     sticky = service("web", "10.96.71.20", sessionAffinity="ClientIP")
     there = lab("ipvs", sticky, ipvs={"scheduler": "wlc", "strictARP": True, "tcpTimeout": "900s"})
     assert "-A -t 10.96.71.20:80 -s wlc -p 10800" in out(there, "node/w1", "ipvsadm -Sn")

@@ -255,7 +255,8 @@ class ApiServer:
         kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
         body["metadata"] = {**body["metadata"], **kept}
         stored = self.store.update(body)
-        if deleting(stored) and not meta(stored).get("finalizers") and meta(old).get("finalizers"):
+        freed = deleting(stored) and not meta(stored).get("finalizers") and meta(old).get("finalizers")
+        if freed and not meta(stored).get("deletionGracePeriodSeconds"):
             self.store.remove(kind, namespace_of(stored), name_of(stored))
         return stored
 

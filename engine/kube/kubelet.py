@@ -197,8 +197,14 @@ class Kubelet(Sync):
             if not self.stop(pod, sandbox):
                 return
         self.forget(uid)
-        if self.store.get("Pod", namespace_of(pod), name_of(pod)) is not None and self.api:
+        body = self.store.get("Pod", namespace_of(pod), name_of(pod))
+        if body is None or not self.api:
+            return
+        if not meta(body).get("finalizers"):
             self.store.remove("Pod", namespace_of(pod), name_of(pod))
+        elif meta(body).get("deletionGracePeriodSeconds"):
+            # its containers are over; whoever set the finalizers lets it go
+            self.store.update({**body, "metadata": {**meta(body), "deletionGracePeriodSeconds": 0}})
 
     def containers_over(self, pod: Json, sandbox: Sandbox) -> bool:
         """Stop every container of a pod that goes; True when none runs any more."""

@@ -370,6 +370,16 @@ def test_a_finalizer_holds_an_object_until_it_is_taken_away() -> None:
     assert made.store.get("ConfigMap", "default", "x") is None
 
 
+def test_a_pod_with_a_finalizer_ends_and_stays_to_be_seen() -> None:
+    lab = Lab(yaml.safe_dump(body_of("Pod", "x", POD.replace("RES", "{}"))))
+    lab.cluster.patch("Pod", "default", "x", {"metadata": {"finalizers": ["example.com/f"]}}, 0.0)
+    lab.cluster.delete(lab.pod("x"), lab.net.clock)
+    lab.wait(60)
+    assert lab.pod("x")["metadata"]["deletionGracePeriodSeconds"] == 0
+    lab.cluster.patch("Pod", "default", "x", {"metadata": {"finalizers": None}}, lab.net.clock)
+    assert lab.cluster.store.get("Pod", "default", "x") is None
+
+
 def test_a_namespace_ends_with_what_is_in_it() -> None:
     lab = Lab(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: held, namespace: shop, finalizers: [example.com/f]}\n"

@@ -33,15 +33,18 @@ l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_d
             behaviour.py behave.py images.py catalogue.py userspace_proxy.py kube_proxy.py
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
-kube        options.py cluster.py objects.py manifests.py schema.py fields.py validate.py podspec.py quantity.py
+kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
+            admission.py quota.py quantity.py patch.py strategic.py
             select.py ids.py clock.py store.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
             controlplane.py units.py system.py masqagent.py node.py sync.py kubelet.py probes.py probing.py stopping.py
             podenv.py volumes.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
+  validate/ errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
+  services/ defaults.py allocate.py kubernetes.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
-  workloads/ queue.py common.py adopt.py history.py deployment.py replicaset.py daemonset.py statefulset.py
+  workloads/ queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
             job.py run.py
-  controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py
+  controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
             nodelifecycle.py
   proxy/    model.py config.py names.py picture.py topology.py health.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py

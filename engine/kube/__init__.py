@@ -1,7 +1,7 @@
 """The cluster for Pods: API objects, store, scheduler, kubelets, containerd, CNI.
 
-Reading order: options.py and cluster.py (what is set up, and `settle`), objects.py, manifests.py, schema.py,
-fields.py, validate.py (what people bring), store.py, scheduler.py, workloads.py with ownership.py, eviction.py,
+Reading order: options.py and cluster.py (what is set up, and `settle`), objects.py, manifests.py, apiserver.py
+with schema.py, fields.py, defaults.py, admission.py, validate/ and services/ (what people bring), patch.py, store.py, scheduler.py, workloads.py with ownership.py, eviction.py,
 nodes.py, controlplane.py, then one node: boot.py, system.py, node.py, kubelet.py with sync.py, containers.py,
 imagepull.py, volumes.py, podenv.py and podstatus.py, containerd.py with runtime.py and registry.py, and cni/.
 """

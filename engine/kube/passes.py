@@ -44,9 +44,18 @@ CONTROLLERS: tuple[str, ...] = (
     "engine.kube.controllers.mirroring",
 )
 #: What runs on a node: sync(at, node). Each looks itself whether its process runs there.
-AGENTS: tuple[str, ...] = ("engine.kube.cni.calico_node", "engine.kube.kubelet_chains", "engine.kube.proxy.agent", "engine.kube.dns.watch")
+AGENTS: tuple[str, ...] = (
+    "engine.kube.cni.calico_node",
+    "engine.kube.kubelet_chains",
+    "engine.kube.proxy.agent",
+    "engine.kube.dns.watch",
+)
 #: What a cluster is given on its first day besides kubeadm's own: objects(options) -> bodies.
-ADDONS: tuple[str, ...] = ("engine.kube.addons.kube_proxy", "engine.kube.addons.calico", "engine.kube.addons.coredns")
+ADDONS: tuple[str, ...] = (
+    "engine.kube.addons.kube_proxy",
+    "engine.kube.addons.calico",
+    "engine.kube.addons.coredns",
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +85,15 @@ class Pass:
     def create(self, body: Json) -> Json:
         """Create an object through the API server (defaults, allocation). validate.Refused."""
         return self.cluster.create(body, self.now)
+
+    def try_create(self, body: Json) -> Json | None:
+        """Create an object; None when the server refuses it (a namespace that is going takes nothing new)."""
+        from engine.kube.validate import Refused
+
+        try:
+            return self.create(body)
+        except Refused:
+            return None
 
     def delete(self, body: Json) -> None:
         """Delete one through the API server (grace, finalizers, owners)."""

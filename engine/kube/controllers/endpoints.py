@@ -140,7 +140,7 @@ def write(at: Pass, service: Json, old: Json | None, found: list[Json], trigger:
     if found:
         body["subsets"] = found if cut is None else cut
     if old is None:
-        at.create(body)
+        at.try_create(body)
     else:
         at.store.update(body)
 

@@ -312,7 +312,7 @@ class Family:
             for new in self.create:
                 if self.trigger:
                     new["metadata"]["annotations"] = {triggers.ANNOTATION: self.trigger}
-                self.at.create(new)
+                self.at.try_create(new)
         for _, slice in sorted(self.update.items()):
             notes = {
                 k: v for k, v in (meta(slice).get("annotations") or {}).items() if k != triggers.ANNOTATION

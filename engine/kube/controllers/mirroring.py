@@ -97,9 +97,9 @@ def reconcile(at: Pass, endpoints: Json, existing: list[Json]) -> None:
             update.append({**new, "metadata": {**meta(old), **new["metadata"]}})
         else:
             at.delete(old)
-            at.create(new)
+            at.try_create(new)
     for new in [] if deleting(endpoints) else create:
-        at.create({**new, "metadata": {**new["metadata"], "generateName": prefix(name_of(endpoints))}})
+        at.try_create({**new, "metadata": {**new["metadata"], "generateName": prefix(name_of(endpoints))}})
     for new in update:
         new["metadata"]["generation"] = int(new["metadata"].get("generation", 1)) + 1
         at.store.update(new)

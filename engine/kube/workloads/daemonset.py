@@ -18,6 +18,8 @@ def sync(at: Pass, body: Json) -> None:
     if deleting(body):
         return
     now = history.current(at, body)
+    if now is None:
+        return
     hash = history.hash_of(now)
     wanted = where(at, body)
     manage(at, body, wanted, hash)

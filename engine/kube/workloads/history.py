@@ -21,8 +21,8 @@ def revisions(at: Pass, owner: Json) -> list[Json]:
     return sorted(rows, key=lambda r: (int(r["revision"]), name_of(r)))
 
 
-def current(at: Pass, owner: Json) -> Json:
-    """The revision of the template as it is now, made or brought to the front."""
+def current(at: Pass, owner: Json) -> Json | None:
+    """The revision of the template as it is now, made or brought to the front; None when it may not be made."""
     template = spec_of(owner)["template"]
     data: Json = {"spec": {"template": {**template, "$patch": "replace"}}}
     rows = revisions(at, owner)
@@ -46,7 +46,7 @@ def current(at: Pass, owner: Json) -> Json:
     body: Json = {
         "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": m, "data": data, "revision": number,
     }  # fmt: skip
-    return at.create(body)
+    return at.try_create(body)
 
 
 def hash_of(revision: Json) -> str:

@@ -21,6 +21,8 @@ def sync(at: Pass, body: Json) -> None:
     if deleting(body):
         return
     update = history.current(at, body)
+    if update is None:
+        return
     name = str(status_of(body).get("currentRevision") or name_of(update))
     current = next((r for r in history.revisions(at, body) if name_of(r) == name), update)
     Step(at, body, current, update).run()

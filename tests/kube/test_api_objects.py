@@ -103,6 +103,20 @@ REFUSED = [
     ("Deployment", "spec: {selector: {matchLabels: {a: b}}, strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: "
      "0%}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}", [
          'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0']),
+    # Pods
+    ("Pod", "spec: {dnsPolicy: None, containers: [{name: c, image: i}]}", [
+        "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"]),
+    ("Pod", "spec: {dnsPolicy: None, dnsConfig: {searches: [a.b]}, containers: [{name: c, image: i}]}", [
+        "spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is "
+        "None"]),
+    ("Pod", "spec: {dnsConfig: {nameservers: [1.1.1.1, 1.1.1.2, 1.1.1.3, x]}, containers: [{name: c, image: i}]}", [
+        'spec.dnsConfig.nameservers: Invalid value: ["1.1.1.1","1.1.1.2","1.1.1.3","x"]: must not have more than 3 '
+        "nameservers", 'spec.dnsConfig.nameservers[3]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 '
+        "or 2001:db8::ffff)"]),
+    ("Pod", "spec: {containers: [{name: c, image: i, readinessProbe: {periodSeconds: 5}}]}", [
+        "spec.containers[0].readinessProbe: Required value: must specify a handler type"]),
+    ("Pod", "spec: {containers: [{name: c, image: i, resources: {limits: {cpu: 1}, requests: {cpu: 2}}}]}", [
+        'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']),
     ("LimitRange", "spec: {limits: [{type: Pod, min: {cpu: 2}, max: {cpu: 1}}]}", [
         'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1']),
     ("Node", "spec: {taints: [{key: a, effect: Never}]}", [

@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from engine.kube import quantity
 from engine.kube.objects import Json, edited, spec_of
 from engine.kube.validate.errors import bad, forbidden, invalid, required
-from engine.kube.validate.names import LABEL, LABEL_TEXT, PORT_NAME
+from engine.kube.validate.names import (
+    LABEL,
+    LABEL_TEXT,
+    PORT_NAME,
+    ip_errors,
+    label_errors,
+    qualified_errors,
+    subdomain_errors,
+)
 from engine.kube.validate.names import port_errors as port_number_or_name_errors
 
 NEGATIVE = "must be greater than or equal to 0"
@@ -34,11 +42,59 @@ def pod_spec_errors(spec: Json, path: str) -> Iterator[str]:
     dns_policies = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
     if dns is not None and dns not in dns_policies:
         yield f'{path}.dnsPolicy: Unsupported value: "{dns}": supported values: {quoted(dns_policies)}'
+    yield from dns_errors(spec, f"{path}.dnsConfig")
+    for key in ("hostname", "subdomain"):
+        if spec.get(key):
+            yield from label_errors(str(spec[key]), f"{path}.{key}")
+    for i, alias in enumerate(spec.get("hostAliases") or ()):
+        yield from ip_errors(str(alias.get("ip", "")), f"{path}.hostAliases[{i}].ip")
+        for j, name in enumerate(alias.get("hostnames") or ()):
+            yield from subdomain_errors(str(name), f"{path}.hostAliases[{i}].hostnames[{j}]")
+    for i, gate in enumerate(spec.get("readinessGates") or ()):
+        yield from qualified_errors(
+            str(gate.get("conditionType", "")), f"{path}.readinessGates[{i}].conditionType"
+        )
     if spec.get("hostPID") and spec.get("shareProcessNamespace"):
         why = "ShareProcessNamespace and HostPID cannot both be enabled"
         yield f"{path}.shareProcessNamespace: Invalid value: true: {why}"
     for i, toleration in enumerate(spec.get("tolerations") or ()):
         yield from toleration_errors(toleration, f"{path}.tolerations[{i}].operator")
+
+
+#: The most that a resolver takes (pkg/apis/core/validation: MaxDNSNameservers ...).
+MOST_SERVERS, MOST_SEARCHES, MOST_CHARS = 3, 32, 2048
+
+
+def dns_errors(spec: Json, path: str) -> Iterator[str]:
+    """validatePodDNSConfig."""
+    config = spec.get("dnsConfig")
+    if spec.get("dnsPolicy") == "None":
+        if config is None:
+            yield required(path, "must provide `dnsConfig` when `dnsPolicy` is None")
+            return
+        if not config.get("nameservers"):
+            yield required(
+                f"{path}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            )
+            return
+    if config is None:
+        return
+    servers, searches = config.get("nameservers") or [], config.get("searches") or []
+    if len(servers) > MOST_SERVERS:
+        yield bad(f"{path}.nameservers", servers, f"must not have more than {MOST_SERVERS} nameservers")
+    for i, server in enumerate(servers):
+        yield from ip_errors(server, f"{path}.nameservers[{i}]")
+    if len(searches) > MOST_SEARCHES:
+        yield bad(f"{path}.searches", searches, f"must not have more than {MOST_SEARCHES} search paths")
+    if len(" ".join(searches)) > MOST_CHARS:
+        why = f"must not have more than {MOST_CHARS} characters (including spaces) in the search list"
+        yield bad(f"{path}.searches", searches, why)
+    for i, search in enumerate(searches):
+        if search != ".":
+            yield from subdomain_errors(search.removesuffix("."), f"{path}.searches[{i}]")
+    for i, option in enumerate(config.get("options") or ()):
+        if not option.get("name"):
+            yield required(f"{path}.options[{i}]", "must not be empty")
 
 
 def toleration_errors(toleration: Json, path: str) -> Iterator[str]:

@@ -13,7 +13,8 @@ from engine.record import dataclass
 from engine.say import Said
 
 KINDS: Final = (
-    "outcome", "at", "seen-as", "rewritten-to", "masqueraded", "via", "encap", "mtu", "harm", "state", "wrong-choice",
+    "outcome", "at", "seen-as", "rewritten-to", "masqueraded", "via", "encap", "mtu", "answers", "rcode", "queries",
+    "harm", "state", "wrong-choice",
     "missing-choice", "wrong-value", "unreadable", "wrong-prediction", "wrong-order", "manifest", "not-modelled",
 )  # fmt: skip
 

@@ -3,13 +3,13 @@
 Theory. A row is judged over every random branch (`choose.branches`): outcome, sources and places must be as
 expected in each; `at` and `rewritten-to` are sets over all of them. Each branch runs on a copy of the lab.
 
-Rules. The keys are DESIGN's, public and refused when unknown. What the model cannot judge (a Service, a name) is a
+Rules. The keys are DESIGN's, public and refused when unknown. What the model cannot judge is a
 finding `not-modelled`, never a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from engine.errors import InputError, NotModelled
@@ -17,6 +17,7 @@ from engine.grade.facts import Facts, facts_of, subset_in_order
 from engine.grade.finding import Finding, guilty
 from engine.grade.table import EXPECT_KEYS, FLOW_KEYS, Expect, Flow, Table, read_table, table_of
 from engine.lab.lab import Lab
+from engine.lab.lookup import Resolved
 from engine.lab.places import find, split_port
 from engine.lab.trace import Traced
 from engine.linux.addr import ip4, text4
@@ -62,14 +63,24 @@ NOT_MTU = Phrase(
     ko="{flow}: 도중의 가장 작은 MTU가 {expected}이어야 하는데 {found}입니다",
 )
 CANNOT_SEND = Phrase(en="{flow}: {why}", ko="{flow}: {why}")
-NO_DNS = Phrase(
-    en="{flow}: name look-ups are not modelled so far", ko="{flow}: 이름 조회는 아직 모델에 없습니다"
+NOT_RCODE = Phrase(
+    en="{flow}: the answer should be {expected}, and is {found}",
+    ko="{flow}: 응답 코드가 {expected}이어야 하는데 {found}입니다",
+)
+NOT_ANSWERS = Phrase(
+    en="{flow}: the answers should be {expected}, and are {found}",
+    ko="{flow}: 응답이 {expected}이어야 하는데 {found}입니다",
+)
+NOT_QUERIES = Phrase(
+    en="{flow}: the names asked should be {expected}, and are {found}",
+    ko="{flow}: 묻는 이름이 {expected}이어야 하는데 {found}입니다",
 )
 TOO_MANY = Phrase(
     en="{flow}: more than {limit} random branches; the row cannot be judged whole",
     ko="{flow}: 무작위 갈래가 {limit}개를 넘어 전부 판정할 수 없습니다",
 )
 NOBODY = Phrase(en="nobody", ko="아무도 없음")
+NOTHING = Phrase(en="none", ko="없음")
 UNTOUCHED = Phrase(en="nothing (untouched)", ko="없음(그대로)")
 LIMIT: Final = 4096
 
@@ -102,9 +113,7 @@ def judge(lab: Lab, flow: Flow, healthy: Journey | None = None) -> Row:
     """One row over all its branches. `healthy` is the same flow's journey before the faults, for the halt."""
     name = plain(flow.title)
     if flow.resolve:
-        return Row(
-            flow=flow, findings=(Finding(kind="not-modelled", said=NO_DNS(flow=name), flow=flow.title),)
-        )
+        return judge_name(lab, flow)
     try:
         seen = list(branches(lambda choose: flow.send(lab, choose), LIMIT))
     except InputError as error:
@@ -122,6 +131,45 @@ def judge(lab: Lab, flow: Flow, healthy: Journey | None = None) -> Row:
         judging.one(traced)
     judging.sets()
     return Row(flow=flow, findings=tuple(judging.findings), journey=seen[0].journey)
+
+
+def judge_name(lab: Lab, flow: Flow) -> Row:
+    """A `resolve` row over all its branches: in each, the rcode, the set of answers and the names in order."""
+    name = plain(flow.title)
+    try:
+        seen = list(branches(lambda choose: flow.ask(lab, choose), LIMIT))
+    except InputError as error:
+        said = CANNOT_SEND(flow=name, why=error.problems[0].said)
+        return Row(flow=flow, findings=(Finding(kind="outcome", said=said, flow=flow.title),))
+    except NotModelled as error:
+        said = CANNOT_SEND(flow=name, why=error.said)
+        return Row(flow=flow, findings=(Finding(kind="not-modelled", said=said, flow=flow.title),))
+    except RuntimeError:
+        said = TOO_MANY(flow=name, limit=LIMIT)
+        return Row(flow=flow, findings=(Finding(kind="not-modelled", said=said, flow=flow.title),))
+    findings: dict[str, Finding] = {}
+    for found in seen:
+        for kind, said in _name_findings(flow, found):
+            if kind not in findings:
+                findings[kind] = Finding(kind=kind, said=said, flow=flow.title, journey=found.journey)
+    return Row(flow=flow, findings=tuple(findings.values()), journey=seen[0].journey)
+
+
+def _name_findings(flow: Flow, found: Resolved) -> Iterator[tuple[str, Said]]:
+    want, name = flow.expect, plain(flow.title)
+    if found.journey.outcome is Outcome.NOT_MODELLED:
+        yield "not-modelled", CANNOT_SEND(flow=name, why=_last_why(found.journey))
+        return
+    if want.rcode is not None and want.rcode != found.rcode:
+        yield "rcode", NOT_RCODE(flow=name, expected=want.rcode, found=found.rcode)
+    if want.answers is not None and set(want.answers) != set(found.answers):
+        yield "answers", NOT_ANSWERS(flow=name, expected=_listed(want.answers), found=_listed(found.answers))
+    if want.queries is not None and want.queries != found.queries:
+        yield "queries", NOT_QUERIES(flow=name, expected=_listed(want.queries), found=_listed(found.queries))
+
+
+def _listed(words: tuple[str, ...]) -> Said:
+    return plain(", ".join(words)) if words else NOTHING()
 
 
 class _Judging:
@@ -151,7 +199,7 @@ class _Judging:
             self.add("not-modelled", CANNOT_SEND(flow=self.name, why=why), journey)
             return
         if want.outcome is not None and want.outcome != str(journey.outcome):
-            text = OUTCOMES[journey.outcome]()
+            text = journey.why or OUTCOMES[journey.outcome]()
             said = NOT_OUTCOME(flow=self.name, expected=want.outcome, found=str(journey.outcome), text=text)
             self.add("outcome", said, journey)
             return

@@ -75,6 +75,18 @@ HINTS: Final[dict[str, Phrase]] = {
         en="kubectl refused the manifest: its message names the field.",
         ko="kubectl이 매니페스트를 거절했습니다. 메시지가 필드를 가리킵니다.",
     ),
+    "answers": Phrase(
+        en="Ask the name in the Pod (`nslookup`, `dig +search`): which records come back, and from whom?",
+        ko="파드에서 그 이름을 물어보십시오(`nslookup`, `dig +search`). 어떤 레코드가 누구에게서 옵니까?",
+    ),
+    "rcode": Phrase(
+        en="Read the status of the answer (`dig`): NXDOMAIN is an answer, SERVFAIL a server in trouble, none is silence.",
+        ko="응답의 상태를 읽으십시오(`dig`). NXDOMAIN은 응답이고, SERVFAIL은 서버의 문제이며, none은 침묵입니다.",
+    ),
+    "queries": Phrase(
+        en="Read /etc/resolv.conf in the Pod: search list and ndots decide which names are asked, in which order.",
+        ko="파드의 /etc/resolv.conf를 읽으십시오. search 목록과 ndots가 어떤 이름을 어떤 순서로 묻는지 정합니다.",
+    ),
     "not-modelled": Phrase(
         en="Your way is true, but outside this model: take another one.",
         ko="실제로는 맞는 방법이지만 이 모델 밖입니다. 다른 방법을 쓰십시오.",

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from engine.lab.doc import Doc, read
 from engine.lab.lab import Lab
+from engine.lab.lookup import RCODES, TYPES, Resolved
 from engine.lab.reader import Fields, Node, Problems, root
 from engine.lab.source import read_text
 from engine.lab.trace import PROTOS, Traced
@@ -26,7 +27,6 @@ FLOW_KEYS: Final = (
 EXPECT_KEYS: Final = ("outcome", "at", "seen-as", "rewritten-to", "masqueraded", "via", "encap", "mtu")
 RESOLVE_KEYS: Final = ("answers", "rcode", "queries")
 ENCAPS: Final = ("ipip", "vxlan", "geneve", "wireguard", "hbone", "none")
-TYPES: Final = ("A", "AAAA", "SRV", "PTR", "CNAME")
 
 NEED_TARGET = Phrase(
     en="a flow needs `to:` (where it goes) or `resolve:` (which name is asked)",
@@ -58,6 +58,9 @@ class Expect:
     via: tuple[str, ...] | None = None
     encap: str | None = None
     mtu: int | None = None
+    answers: tuple[str, ...] | None = None
+    rcode: str | None = None
+    queries: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,11 @@ class Flow:
             choose=choose,
             on_copy=on_copy,
         )
+
+
+    def ask(self, lab: Lab, choose: Choose | None = None) -> Resolved:
+        """The question of a `resolve` row. Raises InputError for a place that is not there; NotModelled."""
+        return lab.resolve(self.source, self.resolve, self.type, choose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +194,9 @@ def _read_expect(node: Node) -> Expect:
 
 
 def _read_resolve(node: Node) -> Expect:
-    """A row of a name look-up: its keys are checked; the look-up itself comes with DNS."""
     f = node.fields(*RESOLVE_KEYS)
-    for key in ("answers", "queries"):
-        f.get(key, texts, None)
-    f.text("rcode")
-    return Expect()
+    return Expect(
+        answers=f.get("answers", texts, None),
+        rcode=f.get("rcode", lambda n: n.word(*RCODES), None),
+        queries=f.get("queries", texts, None),
+    )

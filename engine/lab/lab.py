@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from engine.lab.build import build
 from engine.lab.doc import Doc
+from engine.lab.lookup import Resolved, resolve
 from engine.lab.places import Endpoint, find
 from engine.lab.source import Source, open_source
 from engine.lab.trace import Traced, trace
@@ -143,6 +144,11 @@ class Lab:
         result = self._act(Act(kind="trace", flow=flow))
         assert isinstance(result, Traced)
         return result
+
+    def resolve(self, source: str, name: str, type: str = "A", choose: Choose | None = None) -> Resolved:
+        """What the resolver of a place makes of a name, asked on a copy. Raises InputError; NotModelled."""
+        chosen = choose if choose is not None else Seeded(self.seed)
+        return resolve(self._fork(self.world), source, name, type, chosen)
 
     def trace(
         self,

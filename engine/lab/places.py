@@ -13,14 +13,15 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from engine.errors import EngineError, InputError, NotModelled, Problem
+from engine.errors import EngineError, InputError, Problem
 from engine.lab.reader import NO_GUESS, guess
 from engine.linux.addr import ip4, text4
 from engine.linux.journey import Place
-from engine.linux.net import Net, Netns
+from engine.linux.net import Netns
 from engine.record import dataclass
 from engine.say import Phrase, Said
-from engine.shell.place import resolve
+from engine.shell.names import aton
+from engine.shell.place import Spot, inside, machine, resolve
 from engine.shell.world import World
 
 KINDS: Final = ("pod", "node", "host", "container", "netns", "svc")
@@ -67,10 +68,6 @@ NO_SUCH_PORT = Phrase(
     en="{ref} has no port called {found!r}; it has {there}",
     ko="{ref}에는 {found!r}(이)라는 포트가 없습니다. 있는 것: {there}",
 )
-NO_NAME = Phrase(
-    en="{host} stands in no /etc/hosts here, and names are looked up with a later lesson.",
-    ko="{host}은(는) 이곳의 /etc/hosts에 없고, 이름 조회는 뒤의 레슨에서 나옵니다.",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +108,8 @@ def endpoint_names(world: World) -> list[str]:
         out += [f"node/{name}" for name in world.net.asleep.machines]
     for pod in _pods(world):
         out.append(f"pod/{pod}")
-    for machine, daemon in world.dockers.items():
-        out += [f"container/{machine}/{name}" for name in _container_names(daemon)]
+    for host, daemon in world.dockers.items():
+        out += [f"container/{host}/{name}" for name in _container_names(daemon)]
     for box in world.net.boxes.values():
         out += [f"netns/{box.name}/{name}" for name in sorted(box.netns_names)]
     return out
@@ -256,10 +253,10 @@ def _by_address(world: World, ref: str) -> Endpoint:
     return Endpoint(ref=ref, netns=owners[0].id if owners else "", address=address, addresses=(address,))
 
 
-def target(world: World, ref: str, proto: str, sender: str = "") -> Target:
-    """What a flow goes to. `sender` is the netns whose /etc/hosts knows the host of a URL."""
+def target(world: World, ref: str, proto: str, address: int = 0) -> Target:
+    """What a flow goes to. `address` is what the host of a URL was resolved to, where it is a name."""
     if ref.startswith(("http://", "https://")):
-        return _url(world, ref, sender)
+        return _url(ref, address)
     name, port = _named_port(world, ref)
     if not port and proto not in ("icmp",):
         if proto != "http":
@@ -286,7 +283,22 @@ def split_port(ref: str) -> tuple[str, int]:
 URL: Final = re.compile(r"(https?)://([^/:\s]+)(?::(\d{1,5}))?(/\S*)?$")
 
 
-def _url(world: World, ref: str, sender: str) -> Target:
+def host_of(ref: str) -> str:
+    """The host of a URL that is a name and has to be resolved; "" for an address or no URL."""
+    found = URL.match(ref)
+    return found[2] if found is not None and aton(found[2]) is None else ""
+
+
+def spot_of(world: World, end: Endpoint) -> Spot:
+    """Where the program of an endpoint sits: its files say how it resolves names."""
+    net = world.net
+    box = net.boxes[net.spaces[end.netns].box]
+    proc = box.procs.get(end.pid)
+    spot = machine(box) if proc is None or end.pid < 2 else inside(box, proc, end.ref)
+    return spot.moved(end.netns)
+
+
+def _url(ref: str, address: int) -> Target:
     found = URL.match(ref)
     if found is None:
         raise _bad(ref, BAD_ENDPOINT(ref=ref))
@@ -294,28 +306,10 @@ def _url(world: World, ref: str, sender: str) -> Target:
     number = int(port) if port else 443 if scheme == "https" else 80
     if not 0 < number < 65536:
         raise _bad(ref, BAD_PORT(found=str(port)))
-    try:
-        address = ip4(host)
-    except InputError:
-        address = hosts_file(world.net, sender).get(host, 0)
-        if not address:
-            raise NotModelled(ref, NO_NAME(host=host)) from None
-    return Target(ref=ref, address=address, port=number, host=host, path=path or "/")
-
-
-def hosts_file(net: Net, netns: str) -> dict[str, int]:
-    """Names of a machine's /etc/hosts; the first line of a name wins."""
-    ns = net.spaces.get(netns)
-    text = net.boxes[ns.box].files.get("/etc/hosts", "") if ns is not None else ""
-    out: dict[str, int] = {}
-    for line in text.splitlines():
-        words = line.partition("#")[0].split()
-        for name in words[1:]:
-            try:
-                out.setdefault(name, ip4(words[0]))
-            except EngineError:
-                continue
-    return out
+    literal = aton(host)
+    return Target(
+        ref=ref, address=address if literal is None else literal, port=number, host=host, path=path or "/"
+    )
 
 
 def place_agrees(word: str, place: Place) -> bool:

@@ -13,7 +13,8 @@ from typing import Final
 from engine.errors import InputError, NotModelled, Problem
 from engine.l7 import http
 from engine.l7.serve import serve
-from engine.lab.places import NO_ENTER, NO_SENDER, Endpoint, Target, find, target
+from engine.lab.lookup import Sticky
+from engine.lab.places import NO_ENTER, NO_SENDER, Endpoint, Target, find, host_of, spot_of, target
 from engine.linux.addr import text4
 from engine.linux.choose import Choose
 from engine.linux.exchange import Act, Call, packet_of, ping_call, sctp_call, tcp_call, udp_call
@@ -23,6 +24,8 @@ from engine.linux.walk import routing
 from engine.linux.walk.walker import Arrive, End, Walker
 from engine.record import dataclass
 from engine.say import Phrase, Said
+from engine.shell import names
+from engine.shell.names import Found, Seat
 from engine.shell.world import World
 
 PROTOS: Final = ("tcp", "udp", "icmp", "http", "https", "sctp")
@@ -34,6 +37,11 @@ NO_PROTO = Phrase(
     en="The model has tcp, udp, sctp, icmp and http so far.",
     ko="지금은 tcp, udp, sctp, icmp, http만 있습니다.",
 )
+NO_RESOLVER = Phrase(
+    en="{ref} is only an address here, so nobody there can resolve a name; write an address into the URL",
+    ko="{ref}은(는) 여기서 주소일 뿐이라 이름을 풀 프로그램이 없습니다. URL에 주소를 적으십시오",
+)
+NAMELESS = Phrase(en="{host}: {error}", ko="{host}: {error}")
 NO_WAY_IN = Phrase(
     en="{node} has no route back to {address}, so no device where its packet would come in",
     ko="{node}에는 {address}(으)로 돌아가는 경로가 없어 패킷이 들어올 장치를 정할 수 없습니다",
@@ -71,14 +79,34 @@ def trace(
         sender = find(world, source)
         if source.startswith("svc/"):
             raise InputError([Problem(where=source, said=NO_SENDER(ref=source))])
-        goal = target(world, to, proto, sender.netns)
+        found = Found()
+        if host := host_of(to):
+            if enter or not sender.netns:
+                raise InputError([Problem(where=to, said=NO_RESOLVER(ref=source))])
+            found = names.lookup(Seat(world, spot_of(world, sender)), host, who="curl", choose=Sticky(choose))
+            if not found.address:
+                return Traced(journey=_no_name(f"curl {to}", started, host, found))
+        goal = target(world, to, proto, found.address)
         if enter or not sender.netns:
             return _from_outside(world, sender, goal, proto, enter, choose)
         call, act = _call(world, sender, goal, proto, headers or {}, choose)
     except NotModelled as error:
         return Traced(journey=_unknown(act, started, error.said))
-    journey = Journey(act=act, outcome=_outcome(call), legs=call.legs, started=started)
-    return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
+    legs = (*found.legs, *call.legs)
+    journey = Journey(act=act, outcome=_outcome(call), legs=legs, started=started)
+    return Traced(journey=_told(world, journey), call=call, seen_as=call.seen_as, server=call.server)
+
+
+def _told(world: World, journey: Journey) -> Journey:
+    """With the words of the cluster's policies, where one ended it."""
+    (told,) = world.told([journey])
+    return told
+
+
+def _no_name(act: str, started: float, host: str, found: Found) -> Journey:
+    """The name has no address: the questions are the whole journey."""
+    why = NAMELESS(host=host, error=found.error)
+    return Journey(act=act, outcome=Outcome.NAME_NOT_FOUND, legs=found.legs, started=started, why=why)
 
 
 def _unknown(act: str, started: float, why: Said) -> Journey:

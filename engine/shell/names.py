@@ -1,20 +1,25 @@
 """How a program at a place turns a name into an address: a literal, /etc/hosts, then the servers of /etc/resolv.conf.
 
-Theory. The C library asks files first, then DNS (nsswitch.conf: `hosts: files dns`). What it asks, and in which order, is
-resolver.py; an image built on Alpine has musl, everything else here glibc.
+Theory. The C library asks files first, then DNS (nsswitch.conf: `hosts: files dns`). What it asks, and in which order,
+is resolver.py; an image built on Alpine has musl, everything else here glibc.
 
 Rules. Every question is a real packet to a real socket; its legs belong to the journey of the command that asked.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import ip4
+from engine.linux.choose import Choose
 from engine.linux.journey import Leg
+from engine.linux.net import Net
 from engine.record import dataclass
-from engine.shell.files import FileError
+from engine.shell.files import FileError, Files
+from engine.shell.place import Spot
 from engine.shell.resolver import Resolver, Status, read_conf
-from engine.shell.tool import Context
+from engine.shell.world import World
 
 #: gai_strerror of glibc and of musl
 WORDS = {
@@ -38,6 +43,35 @@ class Found:
     literal: bool = False
     #: the caller's own time was over before the resolver's
     late: bool = False
+
+
+class Where(Protocol):
+    """A place that resolves: a command's Context, or a Seat."""
+
+    @property
+    def net(self) -> Net: ...
+
+    @property
+    def files(self) -> Files: ...
+
+    spot: Spot
+    world: World
+
+
+@dataclass(slots=True)
+class Seat:
+    """A place without a command: whoever sends from there."""
+
+    world: World
+    spot: Spot
+
+    @property
+    def net(self) -> Net:
+        return self.world.net
+
+    @property
+    def files(self) -> Files:
+        return Files(self.world, self.spot)
 
 
 #: 0.0.0.0 as a destination is this host
@@ -69,7 +103,7 @@ def aton(word: str) -> int | None:
     return sum(b << 8 * (3 - i) for i, b in enumerate(bytes_)) | last
 
 
-def read_file(ctx: Context, path: str) -> str:
+def read_file(ctx: Where, path: str) -> str:
     """A file's text, "" when there is none."""
     try:
         return ctx.files.read(path)
@@ -77,7 +111,7 @@ def read_file(ctx: Context, path: str) -> str:
         return ""
 
 
-def hosts(ctx: Context) -> list[tuple[int, list[str]]]:
+def hosts(ctx: Where) -> list[tuple[int, list[str]]]:
     """The rows of /etc/hosts that are IPv4, in order."""
     rows = []
     for line in read_file(ctx, "/etc/hosts").splitlines():
@@ -90,25 +124,28 @@ def hosts(ctx: Context) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def name_of(ctx: Context, address: int) -> str:
+def name_of(ctx: Where, address: int) -> str:
     """The name that /etc/hosts has for an address, or ""."""
     return next((names[0] for found, names in hosts(ctx) if found == address), "")
 
 
-def musl(ctx: Context) -> bool:
+def musl(ctx: Where) -> bool:
     """Is the place's C library musl (Alpine and what is built on it)?"""
     return ctx.spot.tools is not None and "apk" in ctx.spot.tools
 
 
-def resolver(ctx: Context, *, who: str = "client", within: float = 0.0) -> Resolver:
+def resolver(
+    ctx: Where, *, who: str = "client", within: float = 0.0, choose: Choose | None = None
+) -> Resolver:
     """The resolver of this place, with its /etc/resolv.conf. `within` seconds its caller waits, 0 = for ever."""
+    conf = read_conf(read_file(ctx, "/etc/resolv.conf"))
     return Resolver(
-        net=ctx.net, netns=ctx.spot.netns, choose=ctx.world.choose, conf=read_conf(read_file(ctx, "/etc/resolv.conf")),
+        net=ctx.net, netns=ctx.spot.netns, choose=choose or ctx.world.choose, conf=conf,
         musl=musl(ctx), who=who, deadline=ctx.net.clock + within if within else float("inf"),
     )  # fmt: skip
 
 
-def in_hosts(ctx: Context, name: str) -> int:
+def in_hosts(ctx: Where, name: str) -> int:
     """The address that /etc/hosts has for a name, 0 = none."""
     lowered = name.lower().rstrip(".")
     for address, names in hosts(ctx):
@@ -117,7 +154,9 @@ def in_hosts(ctx: Context, name: str) -> int:
     return LOOPBACK if lowered == "localhost" else 0
 
 
-def lookup(ctx: Context, name: str, *, who: str = "client", within: float = 0.0) -> Found:
+def lookup(
+    ctx: Where, name: str, *, who: str = "client", within: float = 0.0, choose: Choose | None = None
+) -> Found:
     """The address of a name or a literal. Raises NotModelled for IPv6 literals."""
     number = aton(name)
     if number is not None:
@@ -128,7 +167,7 @@ def lookup(ctx: Context, name: str, *, who: str = "client", within: float = 0.0)
         return Found(error=eai(Status.NO_NAME, musl(ctx)))
     if address := in_hosts(ctx, name):
         return Found(address=address)
-    found = resolver(ctx, who=who, within=within).search(name)
+    found = resolver(ctx, who=who, within=within, choose=choose).search(name)
     if found.status is Status.FOUND and found.address:
         return Found(address=found.address, legs=found.legs)
     status = Status.NO_DATA if found.status is Status.FOUND else found.status

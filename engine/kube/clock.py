@@ -7,12 +7,14 @@ seconds that have passed since. Ages are printed as kubectl does (k8s.io/apimach
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from engine.linux.clock import BIRTH, human_duration
 
 EPOCH = BIRTH.replace(tzinfo=UTC)
 
 
+@lru_cache(256)
 def stamp(clock: float) -> str:
     """Virtual seconds -> `2026-11-21T09:00:07Z`, whole seconds as metav1.Time keeps them."""
     return (EPOCH + timedelta(seconds=int(clock))).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -34,6 +36,7 @@ def rfc1123z(clock: float) -> str:
     return (EPOCH + timedelta(seconds=int(clock))).strftime("%a, %d %b %Y %H:%M:%S +0000")
 
 
+@lru_cache(256)
 def clock_of(text: str) -> float:
     """The inverse of `stamp`. ValueError for another form."""
     return (datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) - EPOCH).total_seconds()

@@ -293,8 +293,9 @@ class Cluster:
             if past is None:
                 past = self.store.copy()
             node = self.nodes[name]
-            if not sleep.dream_on(self, changes.net, node, self.pods_of(node), now, past):
+            if not sleep.dream_on(self, changes.net, node, self.store.pods_on(name), now, past):
                 assert changes.net.boxes[name]
+        self.watch.pods = self.store.version  # what was written meanwhile are the states of dreamt pods
         return found
 
     # ---- one node

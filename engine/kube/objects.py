@@ -116,15 +116,17 @@ def _copied(value: Any) -> Any:
 
 def meta(body: Json) -> Json:
     found = body.get("metadata")
-    return found if isinstance(found, dict) else {}
+    return found if found.__class__ is dict else {}
 
 
 def name_of(body: Json) -> str:
-    return str(meta(body).get("name", ""))
+    found = body.get("metadata")
+    return str(found.get("name", "")) if found.__class__ is dict else ""
 
 
 def namespace_of(body: Json) -> str:
-    return str(meta(body).get("namespace", ""))
+    found = body.get("metadata")
+    return str(found.get("namespace", "")) if found.__class__ is dict else ""
 
 
 def labels_of(body: Json) -> dict[str, str]:
@@ -133,17 +135,18 @@ def labels_of(body: Json) -> dict[str, str]:
 
 def spec_of(body: Json) -> Json:
     found = body.get("spec")
-    return found if isinstance(found, dict) else {}
+    return found if found.__class__ is dict else {}
 
 
 def status_of(body: Json) -> Json:
     found = body.get("status")
-    return found if isinstance(found, dict) else {}
+    return found if found.__class__ is dict else {}
 
 
 def controller_of(body: Json) -> Json | None:
     """The owner reference of the controller that made an object."""
-    for owner in meta(body).get("ownerReferences") or ():
+    rows = meta(body).get("ownerReferences")
+    for owner in rows or ():
         if owner.get("controller"):
             return dict(owner)
     return None

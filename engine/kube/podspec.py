@@ -48,6 +48,33 @@ def default_pod(body: Json, ids: Ids) -> None:
     body["status"] = {"phase": "Pending", "qosClass": qos(spec)}
 
 
+def twin(body: Json, name: str, ids: Ids) -> Json:
+    """A new Pod that differs from one that was made a moment ago by its name and what is drawn for it; everything
+    else is shared. `body` is as the store has it: what the store filled in is left out."""
+    old = {k: v for k, v in body["metadata"].items() if k not in FILLED}
+    spec = dict(body["spec"])
+    volumes = spec.get("volumes")
+    if volumes and (was := str(volumes[-1].get("name", ""))).startswith(TOKEN):
+        now = f"{TOKEN}{ids.suffix(f'token/{namespace_of(body)}/{name}')}"
+        spec["volumes"] = [*volumes[:-1], {**volumes[-1], "name": now}]
+        for kind in ("initContainers", "containers"):
+            if spec.get(kind):
+                spec[kind] = [
+                    {
+                        **c,
+                        "volumeMounts": [
+                            m if m["name"] != was else {**m, "name": now} for m in c["volumeMounts"]
+                        ],
+                    }
+                    if c.get("volumeMounts")
+                    else c
+                    for c in spec[kind]
+                ]
+    return {**body, "metadata": {**old, "name": name}, "spec": spec}
+
+
+TOKEN = "kube-api-access-"
+FILLED = ("uid", "resourceVersion", "creationTimestamp", "generation")
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_SOURCES: list[Json] = [
     {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},

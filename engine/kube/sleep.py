@@ -156,6 +156,8 @@ def dream_on(cluster: Cluster, net: Net, node: NodeState, pods: list[Json], now:
     dream = node.dream
     assert dream is not None
     fresh: list[Json] = []
+    if len(pods) < len(dream.pods):
+        return False
     for pod in pods:
         m = pod["metadata"]
         key = (m["namespace"], m["name"])
@@ -165,6 +167,7 @@ def dream_on(cluster: Cluster, net: Net, node: NodeState, pods: list[Json], now:
             return False
     if len(pods) - len(fresh) != len(dream.pods) or any(deleting(p) for p in fresh):
         return False
+    fresh.sort(key=lambda p: (str(p["metadata"]["creationTimestamp"]), int(p["metadata"]["resourceVersion"])))
     forms = cluster.forms
     given, drawn, images = dream.given, dream.drawn, dream.images
     done: list[tuple[Json, Form, dict[str, str]]] = []
@@ -244,6 +247,7 @@ class Forms:
         self.known: dict[tuple[Any, ...], Form | None] = {}
         self.trials: dict[Class, Trial | None] = {}
         self.moment: tuple[Any, ...] = ()
+        self.shapes: dict[tuple[Any, ...], tuple[str, Json]] = {}
 
     def of(
         self, cluster: Cluster, net: Net, node: NodeState, pod: Json, now: float, images: frozenset[str]
@@ -252,17 +256,31 @@ class Forms:
         store = cluster.store
         moment = (now, store.latest("ConfigMap"), store.latest("Secret"), store.latest("Service"))
         if moment != self.moment:
-            self.known, self.trials, self.moment = {}, {}, moment
+            self.known, self.trials, self.moment, self.shapes = {}, {}, moment, {}
         o = node.options
         kind: Class = (o.images, o.air_gapped, o.sandbox, o.pause)
         here = wanted_images(pod, images)
-        key = (*kind, here, pod["metadata"]["namespace"], shape(pod))
+        key = (*kind, here, pod["metadata"]["namespace"], self.shape(pod))
         if key not in self.known:
             if kind not in self.trials:
                 self.trials[kind] = Trial.make(cluster, net, node, now)
             trial = self.trials[kind]
             self.known[key] = trial.run(pod, here) if trial is not None else None
         return self.known[key]
+
+
+    def shape(self, pod: Json) -> str:
+        """`shape`, worked out once for pods that share their parts (podspec.twin)."""
+        spec = pod["spec"]
+        key = (
+            id(spec.get("tolerations")), id(spec.get("securityContext")), len(spec.get("volumes") or ()), len(spec),
+            repr(pod["status"]), *((id(c.get("resources")), c.get("name"), c.get("image"), len(c))
+                                   for c in spec["containers"]),
+        )  # fmt: skip
+        found = self.shapes.get(key)
+        if found is None:
+            found = self.shapes[key] = (shape(pod), pod)  # the pod keeps alive what the ids stand for
+        return found[0]
 
 
 def wanted_images(pod: Json, images: frozenset[str]) -> frozenset[str]:

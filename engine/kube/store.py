@@ -231,7 +231,17 @@ class Store:
         return index
 
     def _reindex(self, kind: str, key: Key, old: Json | None, new: Json | None) -> None:
+        if not self._by:
+            return
         row = (kind, *key)
+        if old is not None and new is not None:
+            was, now = old["metadata"], new["metadata"]
+            if (
+                was.get("labels") == now.get("labels")
+                and was.get("ownerReferences") == now.get("ownerReferences")
+                and (kind != "Pod" or spec_of(old).get("nodeName") == spec_of(new).get("nodeName"))
+            ):
+                return
         for name, index in self._by.items():
             if name == "node":
                 words: Words = _nodes

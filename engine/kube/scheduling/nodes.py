@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from engine.kube.objects import Json, name_of, spec_of, status_of
 from engine.kube.podspec import every_container, finished, host_ports, on_node
@@ -50,6 +51,7 @@ class Room:
         return name_of(self.body)
 
 
+@lru_cache(1024)
 def amount(name: str, text: object) -> int:
     """A quantity as the scheduler counts it. 0 for what is none."""
     try:

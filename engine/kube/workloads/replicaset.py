@@ -26,8 +26,10 @@ def sync(at: Pass, body: Json) -> None:
     if not deleting(body):
         live = active(owned(at, body))
         wanted = replicas(body)
+        made: Json | None = None
         for _ in range(min(LIMIT, wanted) - len(live)):
-            if make_pod(at, body, spec["template"]) is None:
+            made = make_pod(at, body, spec["template"], like=made)
+            if made is None:
                 break
         if len(live) > wanted:
             for pod in rank(live, related(at, body), at.now)[: len(live) - wanted]:

@@ -10,6 +10,7 @@ Any other exception is a defect of ours and must look like one.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import field
 
@@ -64,12 +65,14 @@ class Result:
 
 @dataclass(slots=True)
 class Session:
-    """One shell of the stack. `spot` where it stands, `env` its variables, `code` of its last command."""
+    """One shell of the stack. `spot` where it stands, `env` its variables, `code` of its last command, `aliases`
+    what stands for the first word of a line."""
 
     spot: Spot
     cwd: str = "/"
     env: dict[str, str] = field(default_factory=dict)
     code: int = 0
+    aliases: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -202,7 +205,7 @@ class Shell:
         self._close_dead(got)
         got.chunks = [(stream, shown(text)) for stream, text in got.chunks]
         return Result(
-            got.joined("out"), got.joined("err"), code, tuple(got.journeys), got.clear, tuple(got.chunks),
+            got.joined("out"), got.joined("err"), code, self.world.told(got.journeys), got.clear, tuple(got.chunks),
             tuple(got.downloads), got.edit,
         )  # fmt: skip
 
@@ -336,6 +339,8 @@ class Shell:
         if not argv:
             session.env.update(assigns)
             return Out(code=expander.code), ""
+        if argv[0] in session.aliases:
+            argv = [*shlex.split(session.aliases[argv[0]]), *argv[1:]]
         shown_as_is = last and out_to == ("pipe", "") and self.depth == 0
         env = {**session.env, **assigns}
         out = self._simple(argv, session, env, stdin, tty, shown_as_is)
@@ -452,6 +457,18 @@ class Shell:
             journeys=tuple(got.journeys),
             downloads=tuple(got.downloads),
         )
+
+    def source(self, text: str, context: Context) -> Out:
+        """Run a script in the session of the command that asks (`source FILE`)."""
+        got = _Gathered()
+        self.depth += 1
+        try:
+            if self.depth > DEPTH_LIMIT:
+                raise EngineError(TOO_DEEP(limit=DEPTH_LIMIT))
+            self._text(text, context.session, context.stdin, got)
+        finally:
+            self.depth -= 1
+        return Out.mixed(got.chunks, context.session.code, tuple(got.journeys))
 
     def terminal(self, context: Context) -> bool:
         """Does this command run in the terminal's own shell, not by way of exec or a script?"""

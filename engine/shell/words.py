@@ -364,7 +364,11 @@ def _redirect(lex: _Lexer, fd: int, command: Command) -> None:
     if how in ("<>", "<&"):
         raise NotModelled(f"redirection {how}")
     if lex.peek(1) == "(":
-        raise NotModelled(f"{how}(...)", ONE_AT_A_TIME())
+        if how != "<" or [literal(w) for w in command.words] not in (["source"], ["."]):
+            raise NotModelled(f"{how}(...)", ONE_AT_A_TIME())
+        lex.at += 1
+        command.words.append((Part("text", "\0", True), Part("run", lex.until(")"), True)))
+        return
     lex.blank()
     word = lex.word()
     if not word:

@@ -16,7 +16,7 @@ _REFUSED = (
     "awk", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
     "pip", "ethtool", "nmcli", "ufw", "firewall-cmd",
-    "xargs", "parallel", "seq", "source", "eval", "telnet", "socat", "ssh", "scp", "nmap",
+    "xargs", "parallel", "seq", "eval", "telnet", "socat", "ssh", "scp", "nmap",
 )  # fmt: skip
 
 MODULES: dict[str, str] = {
@@ -35,6 +35,11 @@ MODULES: dict[str, str] = {
     "clear": "builtins",
     "jobs": "builtins",
     "type": "builtins",
+    "alias": "alias",
+    "unalias": "alias",
+    "source": "alias",
+    ".": "alias",
+    "complete": "alias",
     "download": "download",
     "help": "manual",
     "man": "manual",

@@ -1,103 +1,38 @@
 """kubectl: the verbs, and what is said for a word that is none. Each verb stands in kubectl_/.
 
 Rules. A verb that kubectl has and the model has not is NotModelled by its name; a word that kubectl does not know
-gets kubectl's own error.
+gets kubectl's own error. The modules behind the verbs are read when a verb is first used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
-from engine.kube.objects import BY_KIND, KINDS, kind_named, name_of
 from engine.say import Phrase
 from engine.shell.place import Spot
 from engine.shell.tool import Context, Fail, Out, Tool
-from engine.shell.tools.kubectl_ import (
-    about,
-    containers,
-    create,
-    delete,
-    describe,
-    drain,
-    editing,
-    expose,
-    forward,
-    generate,
-    get,
-    labels,
-    nodes,
-    patching,
-    rollout,
-    scaling,
-    setting,
-    wait,
-    write,
-)
-from engine.shell.tools.kubectl_.client import later
 from engine.shell.world import World
 
 Verb = Callable[[Context, list[str]], Out]
-VERBS: dict[str, Verb] = {
-    "get": get.run,
-    "describe": describe.run,
-    "apply": write.apply,
-    "create": create.create_verb,
-    "replace": write.replace,
-    "patch": patching.patch,
-    "expose": expose.expose,
-    "autoscale": expose.autoscale,
-    "delete": delete.run,
-    "run": generate.run,
-    "logs": containers.logs,
-    "exec": containers.run_exec,
-    "label": labels.label,
-    "annotate": labels.annotate,
-    "scale": scaling.scale,
-    "taint": nodes.taint,
-    "cordon": lambda ctx, argv: nodes.cordon(ctx, argv, on=True),
-    "uncordon": lambda ctx, argv: nodes.cordon(ctx, argv, on=False),
-    "drain": drain.drain,
-    "edit": editing.edit,
-    "port-forward": forward.port_forward,
-    "set": setting.set_verb,
-    "rollout": rollout.rollout,
-    "wait": wait.wait,
-    "version": about.version,
-    "api-resources": about.api_resources,
-    "api-versions": about.api_versions,
-    "cluster-info": about.cluster_info,
-    "config": about.config_verb,
-}
+#: Verb -> module and function below kubectl_.
+VERBS: dict[str, str] = {
+    "get": "get:run", "describe": "describe:run", "explain": "explain:explain", "apply": "write:apply",
+    "create": "create:create_verb", "expose": "expose:expose", "run": "generate:run", "set": "setting:set_verb",
+    "edit": "editing:edit", "delete": "delete:run", "rollout": "rollout:rollout", "scale": "scaling:scale",
+    "autoscale": "expose:autoscale", "cluster-info": "about:cluster_info", "top": "about:top",
+    "cordon": "nodes:cordon_verb", "uncordon": "nodes:uncordon_verb", "drain": "drain:drain", "taint": "nodes:taint",
+    "logs": "containers:logs", "exec": "containers:run_exec", "port-forward": "forward:port_forward",
+    "cp": "copying:cp",
+    "auth": "auth:auth", "events": "events:events_verb", "diff": "diff:diff", "patch": "patching:patch",
+    "replace": "write:replace", "wait": "wait:wait", "label": "labels:label", "annotate": "labels:annotate",
+    "completion": "about:completion", "api-resources": "about:api_resources", "api-versions": "about:api_versions",
+    "config": "kubeconfig:config_verb", "version": "about:version", "options": "about:options",
+}  # fmt: skip
 #: Verbs of real kubectl that are not modelled.
-REFUSED = (
-    "alpha", "attach", "auth", "certificate", "completion", "cp", "debug", "diff",
-    "events", "explain", "kustomize", "options", "plugin", "proxy", "top",
-)  # fmt: skip
-INTRO = (
-    "kubectl controls the Kubernetes cluster manager.\n\nUsage:\n  kubectl [flags] [options]\n\nVerbs here: "
-)
-
-
-def run(ctx: Context, argv: list[str]) -> Out:
-    front: list[str] = []
-    rest = list(argv)
-    while rest and rest[0].startswith("-"):
-        front.append(rest.pop(0))
-        if front[-1] in ("-n", "--namespace", "--kubeconfig") and rest:
-            front.append(rest.pop(0))
-    if not rest:
-        if front and front[0] not in ("-h", "--help"):
-            raise Fail(f"error: unknown flag: {front[0]}\nSee 'kubectl --help' for usage.")
-        return Out(stdout=INTRO + " ".join(VERBS) + "\n")
-    verb, *words = rest
-    if verb in REFUSED:
-        raise later(f"kubectl {verb}")
-    found = VERBS.get(verb)
-    if found is None:
-        raise Fail(f'error: unknown command "{verb}" for "kubectl"{did_you_mean(verb)}')
-    return found(ctx, [*front, *words])
-
-
+REFUSED = ("alpha", "attach", "certificate", "debug", "kustomize", "plugin", "proxy")
+#: Verbs whose sub-commands stand behind them.
+PARENTS = ("config", "create", "rollout", "set", "auth", "top")
 #: Every verb in the order in which kubectl registers them; suggestions keep it.
 ORDER = (
     "create", "expose", "run", "set", "explain", "get", "edit", "delete", "rollout", "scale", "autoscale",
@@ -106,6 +41,52 @@ ORDER = (
     "wait", "kustomize", "label", "annotate", "completion", "alpha", "api-resources", "api-versions", "config",
     "plugin", "version",
 )  # fmt: skip
+
+
+def verb_named(name: str) -> Verb | None:
+    where = VERBS.get(name)
+    if where is None:
+        return None
+    module, _, function = where.partition(":")
+    found: Verb = getattr(import_module(f"engine.shell.tools.kubectl_.{module}"), function)
+    return found
+
+
+def run(ctx: Context, argv: list[str]) -> Out:
+    from engine.shell.tools.kubectl_ import usage
+    from engine.shell.tools.kubectl_.flags import Help, later
+    from engine.shell.tools.kubectl_.made import TAKES
+
+    front: list[str] = []
+    rest = list(argv)
+    while rest and rest[0].startswith("-"):
+        front.append(rest.pop(0))
+        if front[-1] in TAKES and rest:
+            front.append(rest.pop(0))
+    if not rest:
+        if front and front[0] not in ("-h", "--help"):
+            raise Fail(f"error: unknown flag: {front[0]}\nSee 'kubectl --help' for usage.")
+        return Out(stdout=usage.overview())
+    verb, *words = rest
+    if verb == "help":
+        return run(ctx, [*words, "--help"])
+    if verb in REFUSED:
+        raise later(f"kubectl {verb}")
+    found = verb_named(verb)
+    if found is None:
+        raise Fail(f'error: unknown command "{verb}" for "kubectl"{did_you_mean(verb)}')
+    typed = [w for w in words if not w.startswith("-")]
+    if (
+        verb in PARENTS
+        and not typed
+        and words in ([], ["-h"], ["--help"])
+        and not (verb == "create" and words == [])
+    ):
+        return Out(stdout=usage.group_help(verb))
+    try:
+        return found(ctx, [*front, *words])
+    except Help as wanted:
+        return Out(stdout=usage.help_text(wanted.verb, wanted.flags))
 
 
 def did_you_mean(word: str) -> str:
@@ -124,43 +105,9 @@ def distance(a: str, b: str) -> int:
 
 
 def complete(ctx: Context, argv: list[str], word: str) -> list[str]:
-    """Verbs, then resources, then names."""
-    words = [w for w in argv if not w.startswith("-")]
-    if not words:
-        return [v for v in VERBS if v.startswith(word)]
-    cluster = ctx.world.cluster
-    if cluster is None:
-        return []
-    verb = words[0]
-    if verb in ("logs", "exec"):
-        return names(ctx, "Pod", word) if len(words) == 1 else []
-    if len(words) == 1 and verb in (
-        "get",
-        "describe",
-        "delete",
-        "label",
-        "annotate",
-        "scale",
-        "taint",
-        "wait",
-    ):
-        if "/" in word:
-            head, _, _ = word.partition("/")
-            kind = kind_named(head)
-            return [f"{head}/{n}" for n in names(ctx, kind.kind, "")] if kind is not None else []
-        return [k.plural for k in KINDS if k.plural.startswith(word)]
-    if len(words) >= 2:
-        kind = kind_named(words[1])
-        return names(ctx, kind.kind, word) if kind is not None else []
-    return []
+    from engine.shell.tools.kubectl_.completing import complete as found
 
-
-def names(ctx: Context, kind: str, word: str) -> list[str]:
-    cluster = ctx.world.cluster
-    if cluster is None:
-        return []
-    namespace = "default" if BY_KIND[kind].namespaced else ""
-    return [n for b in cluster.store.list(kind, namespace) if (n := name_of(b)).startswith(word)]
+    return found(ctx, argv, word)
 
 
 def here(world: World, spot: Spot) -> bool:
@@ -179,10 +126,13 @@ TOOL = Tool(
         "kubectl get KIND [NAME] [-o wide|yaml|json|name|jsonpath=...] [-n NS|-A] [-l k=v]",
         "kubectl describe KIND NAME",
         "kubectl apply -f FILE|-",
-        "kubectl delete KIND NAME | -f FILE",
-        "kubectl run NAME --image=IMAGE [--port=N] [--restart=Never] [-- ARGS]",
+        "kubectl create deployment|service|configmap|... NAME ... [--dry-run=client -o yaml]",
+        "kubectl expose KIND NAME --port=N [--target-port=N] [--type=NodePort]",
+        "kubectl edit|patch|delete|scale|label|annotate KIND NAME ...",
+        "kubectl rollout status|history|undo|restart deploy/NAME",
         "kubectl logs POD [-c CONTAINER] [--previous]",
         "kubectl exec [-it] POD [-c CONTAINER] -- COMMAND",
-        "kubectl label|annotate|scale|taint|cordon|uncordon|set image|wait|rollout status ...",
+        "kubectl port-forward svc/NAME 8080:80 &",
+        "kubectl drain|cordon|uncordon|taint NODE ...",
     ),
 )

@@ -51,7 +51,7 @@ TABLE: dict[str, Phrase] = {
     "apt": _INSTALL, "apt-get": _INSTALL, "yum": _INSTALL, "dnf": _INSTALL, "apk": _INSTALL, "pip": _INSTALL,
     "ethtool": _IP, "nmcli": _IP,
     "ipvsadm": _NFT, "ufw": _NFT, "firewall-cmd": _NFT,
-    "xargs": _LOOP, "parallel": _LOOP, "seq": _LOOP, "source": _LOOP, "eval": _LOOP,
+    "xargs": _LOOP, "parallel": _LOOP, "seq": _LOOP, "eval": _LOOP,
     "telnet": _NC, "socat": _NC, "ssh": _NC, "scp": _NC, "nmap": _NC,
 }  # fmt: skip
 

@@ -1,14 +1,14 @@
-"""kubectl version, api-resources, cluster-info, config: what is there rather than what is in it."""
+"""kubectl version, api-resources, cluster-info: what is there rather than what is in it."""
 
 from __future__ import annotations
 
-from engine.kube.objects import KINDS, Json, edited
-from engine.linux.ops import WriteFile
+from engine.kube.objects import KINDS
 from engine.shell.tool import Context, Fail, Out
-from engine.shell.tools.kubectl_ import output
-from engine.shell.tools.kubectl_.client import config, connect, context_of, kubeconfig_path, later, server_of
-from engine.shell.tools.kubectl_.flags import Line, flag, parse, switch
+from engine.shell.tools.kubectl_.client import config, connect, later, server_of
+from engine.shell.tools.kubectl_.flags import COMMON, flag, parse, switch
+from engine.shell.tools.kubectl_.made import sub_word
 from engine.shell.tools.kubectl_.table import table
+from engine.shell.tools.kubectl_.usage import group_help
 
 KUSTOMIZE = "v5.7.1"
 
@@ -66,80 +66,49 @@ def cluster_info(ctx: Context, argv: list[str]) -> Out:
     )
 
 
-def config_verb(ctx: Context, argv: list[str]) -> Out:
-    """kubectl config view | current-context | get-contexts | use-context | set-context"""
-    line = parse("config", argv, (
-        switch("current"), flag("output", "o"), switch("minify"), switch("raw"), switch("no-headers"),
-        switch("flatten"), flag("cluster"), flag("user"),
-    ))  # fmt: skip
-    word = line.words[0] if line.words else ""
-    body = config(ctx, line)
-    if word == "view":
-        shown = {
-            "apiVersion": "v1",
-            "clusters": None,
-            "contexts": None,
-            "current-context": "",
-            "kind": "Config",
-            "users": None,
-        }
-        return Out(stdout=output.to_yaml({**shown, **body}))
-    if word == "current-context":
-        if not body.get("current-context"):
-            raise Fail("error: current-context is not set")
-        return Out(stdout=f"{body['current-context']}\n")
-    if word == "get-contexts":
-        rows = [["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]]
-        for row in body.get("contexts") or ():
-            inner = row.get("context") or {}
-            mark = "*" if row["name"] == body.get("current-context") else ""
-            rows.append(
-                [
-                    mark,
-                    row["name"],
-                    inner.get("cluster", ""),
-                    inner.get("user", ""),
-                    inner.get("namespace", ""),
-                ]
-            )
-        return Out(stdout=table(rows))
-    if word == "use-context":
-        return use_context(ctx, line, body)
-    if word == "set-context":
-        return set_context(ctx, line, body)
-    if word == "get-clusters":
-        return Out(stdout="NAME\n" + "".join(f"{c['name']}\n" for c in body.get("clusters") or ()))
-    raise later(f"kubectl config {word}".strip())
+def top(ctx: Context, argv: list[str]) -> Out:
+    """kubectl top: no lab has a metrics server, and kubectl says so."""
+    word, rest = sub_word(argv)
+    own = (
+        flag("selector", "l"), flag("field-selector"), switch("all-namespaces", "A"), switch("containers"),
+        switch("no-headers"), flag("sort-by"), switch("sum"), switch("use-protocol-buffers"), switch("show-capacity"),
+        switch("show-swap"),
+    )  # fmt: skip
+    kinds = {"node": "node", "nodes": "node", "no": "node", "pod": "pod", "pods": "pod", "po": "pod"}
+    if word and word not in kinds:
+        raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl top -h' for help and examples")
+    if not word:
+        return Out(stdout=group_help("top"))
+    line = parse(f"top {kinds[word]}", rest, own)
+    connect(ctx, line)
+    raise Fail("error: Metrics API not available")
 
 
-def use_context(ctx: Context, line: Line, body: Json) -> Out:
-    name = line.words[1] if len(line.words) > 1 else ""
-    if not any(c["name"] == name for c in body.get("contexts") or ()):
-        raise Fail(f'error: no context exists with the name: "{name}"')
-    save(ctx, line, {**body, "current-context": name})
-    return Out(stdout=f'Switched to context "{name}".\n')
+SHELLS = ("bash", "zsh", "fish", "powershell")
+SCRIPT = """\
+# completion for kubectl (the lab's terminal completes kubectl's words by itself)
+complete -o default -F __start_kubectl kubectl
+"""
 
 
-def set_context(ctx: Context, line: Line, body: Json) -> Out:
-    name = str(body.get("current-context", "")) if line.on("current") else (line.words[1:] or [""])[0]
-    if not name:
-        raise Fail("error: you must specify a non-empty context name or --current")
-    new = edited(body)
-    row = next((c for c in new.get("contexts") or () if c["name"] == name), None)
-    word = "modified" if row is not None else "created"
-    if row is None:
-        row = {"name": name, "context": {}}
-        new.setdefault("contexts", []).append(row)
-    inner = row.setdefault("context", {})
-    for key in ("namespace", "cluster", "user"):
-        if key in line:
-            inner[key] = line.get(key)
-    save(ctx, line, new)
-    return Out(stdout=f'Context "{name}" {word}.\n')
+def completion(ctx: Context, argv: list[str]) -> Out:
+    """kubectl completion SHELL: the lab completes by itself, so the script only has to be accepted by `source`."""
+    line = parse("completion", argv, ())
+    help_line = "See 'kubectl completion -h' for help and examples"
+    if not line.words:
+        raise Fail(f"error: Shell not specified.\n{help_line}")
+    if len(line.words) > 1:
+        raise Fail(f"error: Too many arguments. Expected only the shell type.\n{help_line}")
+    if line.words[0] not in SHELLS:
+        raise Fail(f'error: Unsupported shell type "{line.words[0]}".\n{help_line}')
+    if line.words[0] not in ("bash", "zsh"):
+        raise later(f"kubectl completion {line.words[0]}")
+    return Out(stdout=SCRIPT)
 
 
-def save(ctx: Context, line: Line, body: Json) -> None:
-    ctx.do(WriteFile(box=ctx.box.name, path=kubeconfig_path(ctx, line), text=output.to_yaml(body)))
-
-
-__all__ = ["api_resources", "api_versions", "cluster_info", "config_verb", "context_of", "version"]
+def options(ctx: Context, argv: list[str]) -> Out:
+    """kubectl options: the flags of every verb."""
+    parse("options", argv, ())
+    rows = sorted((f for f in COMMON if not f.refused), key=lambda f: f.name)
+    listed = "".join(f"    {f'-{f.short}, ' if f.short else ''}--{f.name}\n" for f in rows)
+    return Out(stdout=f"The following options can be passed to any command:\n\n{listed}")

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 
 import yaml
 
-from engine.errors import EngineError, NotModelled
+from engine.errors import EngineError
 from engine.kube.cluster import Cluster
 from engine.kube.objects import BY_KIND, Json, Kind, kind_named, name_of, namespace_of
 from engine.kube.select import matches, parse
 from engine.linux.addr import ip4
 from engine.record import dataclass
 from engine.shell.tool import Context, Fail
-from engine.shell.tools.kubectl_.flags import Line
+from engine.shell.tools.kubectl_.flags import Line, later
 
 KUBECONFIG = "/root/.kube/config"
 REFUSED = "The connection to the server {server} was refused - did you specify the right host or port?"
@@ -48,16 +48,38 @@ class Client:
         self.ctx.world.settle()
 
 
+def kubeconfig_paths(ctx: Context, line: Line) -> list[str]:
+    given = line.get("kubeconfig") or ctx.env.get("KUBECONFIG", "") or KUBECONFIG
+    words = [given] if line.get("kubeconfig") else [w for w in given.split(":") if w]
+    return [ctx.path(w) for w in words]
+
+
 def kubeconfig_path(ctx: Context, line: Line) -> str:
-    return ctx.path(line.get("kubeconfig") or ctx.env.get("KUBECONFIG", "") or KUBECONFIG)
+    """The file that is written."""
+    return kubeconfig_paths(ctx, line)[0]
 
 
 def config(ctx: Context, line: Line) -> Json:
-    """The kubeconfig as a tree; empty when there is none."""
-    path = kubeconfig_path(ctx, line)
-    text = ctx.box.files.get(path)
+    """The kubeconfig as a tree; empty when there is none. Of several files the first that has an entry wins."""
+    out: Json = {}
+    for path in kubeconfig_paths(ctx, line):
+        body = one_config(ctx, line, path)
+        for key in ("clusters", "contexts", "users"):
+            known = {r.get("name") for r in out.get(key) or ()}
+            out[key] = [
+                *(out.get(key) or []),
+                *(r for r in body.get(key) or () if r.get("name") not in known),
+            ]
+        for key, value in body.items():
+            if key not in ("clusters", "contexts", "users") and not out.get(key):
+                out[key] = value
+    return {k: v for k, v in out.items() if v or k not in ("clusters", "contexts", "users")}
+
+
+def one_config(ctx: Context, line: Line, path: str) -> Json:
+    text = ctx.box.files.get(ctx.files.real(path), ctx.box.files.get(path))
     if text is None:
-        if line.get("kubeconfig"):
+        if line.get("kubeconfig") and not line.verb.startswith("config set"):
             raise Fail(f"error: stat {path}: no such file or directory")
         return {}
     try:
@@ -68,29 +90,45 @@ def config(ctx: Context, line: Line) -> Json:
     return body if isinstance(body, dict) else {}
 
 
-def context_of(body: Json) -> Json:
-    """The current context's own part."""
+def context_of(body: Json, line: Line | None = None) -> Json:
+    """The part of the context that is used: --context's or the current one, with --cluster and --user over it."""
+    wanted = (line.get("context") if line is not None else "") or body.get("current-context")
+    found: Json | None = None
     for row in body.get("contexts") or ():
-        if isinstance(row, dict) and row.get("name") == body.get("current-context"):
-            return row.get("context") or {}
-    return {}
+        if isinstance(row, dict) and row.get("name") == wanted:
+            found = row.get("context") or {}
+    if found is None and line is not None and line.get("context"):
+        raise Fail(f'error: context "{wanted}" does not exist')
+    out = dict(found or {})
+    for key in ("cluster", "user") if line is not None and not line.verb.startswith("config") else ():
+        assert line is not None
+        if line.get(key):
+            out[key] = line.get(key)
+    return out
 
 
-def server_of(body: Json) -> str:
-    """`host:port` of the current context's cluster; localhost:8080 without a configuration, as client-go has it."""
-    wanted = context_of(body).get("cluster")
+def server_of(body: Json, line: Line | None = None) -> str:
+    """`host:port` of the cluster that is used; localhost:8080 without a configuration, as client-go has it."""
+    wanted = context_of(body, line).get("cluster")
+    if line is not None and line.get("server"):
+        return host_port(line.get("server"))
     for row in body.get("clusters") or ():
         if isinstance(row, dict) and row.get("name") == wanted:
-            url = str((row.get("cluster") or {}).get("server", ""))
-            host = url.split("//")[-1].split("/")[0]
-            return host if ":" in host else f"{host}:443"
+            return host_port(str((row.get("cluster") or {}).get("server", "")))
+    if line is not None and line.get("cluster"):
+        raise Fail(f'error: no server found for cluster "{wanted}"')
     return "localhost:8080"
+
+
+def host_port(url: str) -> str:
+    host = url.split("//")[-1].split("/")[0]
+    return host if ":" in host else f"{host}:{80 if url.startswith('http://') else 443}"
 
 
 def connect(ctx: Context, line: Line) -> Client:
     """Raise Fail in kubectl's words unless an API server answers from here."""
     body = config(ctx, line)
-    server = server_of(body)
+    server = server_of(body, line)
     cluster = ctx.world.cluster
     if cluster is None or server == "localhost:8080":
         raise Fail(REFUSED.format(server="localhost:8080" if cluster is None else server))
@@ -101,7 +139,7 @@ def connect(ctx: Context, line: Line) -> Client:
     if not cluster.api_up(ctx.net):
         raise Fail(REFUSED.format(server=server))
     given = line.get("namespace")
-    namespace = given or str(context_of(body).get("namespace") or "default")
+    namespace = given or str(context_of(body, line).get("namespace") or "default")
     return Client(ctx=ctx, cluster=cluster, namespace=namespace, explicit=bool(given))
 
 
@@ -306,10 +344,15 @@ def ref(kind: Kind, name: str) -> str:
     return f"{kind.singular}{'.' + kind.group if kind.group else ''}/{name}"
 
 
-def later(what: str) -> NotModelled:
-    from engine.shell.tools.kubectl_.flags import SEE
-
-    return NotModelled(what, SEE())
-
-
-__all__ = ["Client", "connect", "fetch", "kinds_of", "listing", "namespace_of", "not_found", "ref", "targets"]
+__all__ = [
+    "Client",
+    "connect",
+    "fetch",
+    "kinds_of",
+    "later",
+    "listing",
+    "namespace_of",
+    "not_found",
+    "ref",
+    "targets",
+]

@@ -21,6 +21,7 @@ from engine.shell.tools.kubectl_ import output
 from engine.shell.tools.kubectl_.client import Client, connect, later
 from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import as_made, sub_word
+from engine.shell.tools.kubectl_.usage import group_help
 from engine.shell.tools.kubectl_.write import DRY, Written, create_files, dry_run, ref, warnings
 
 #: Flags of every generator.
@@ -39,77 +40,64 @@ Maker = Callable[[Context, Line, str], Json]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generator:
     """`words` begins with the full name; `required` are flags without which kubectl stops; `failed` stands before
-    the server's text, "" where kubectl shows the server's error as it is. `use` is its usage line."""
+    the server's text, "" where kubectl shows the server's error as it is."""
 
     words: tuple[str, ...]
     make: Maker
-    use: str
     flags: tuple[Flag, ...] = ()
     required: tuple[str, ...] = ()
     failed: str = ""
 
 
-def _g(words: str, make: Maker, use: str, *flags: Flag, required: str = "", failed: str = "") -> Generator:
+def _g(words: str, make: Maker, *flags: Flag, required: str = "", failed: str = "") -> Generator:
     names = tuple(words.split("|"))
-    return Generator(
-        words=names, make=make, use=use, flags=flags, required=tuple(required.split()), failed=failed
-    )
+    return Generator(words=names, make=make, flags=flags, required=tuple(required.split()), failed=failed)
 
 
 _SOURCES = (flag("from-literal"), flag("from-file"), flag("from-env-file"), refused("append-hash"))
 _SUBJECTS = (flag("clusterrole"), flag("user"), flag("group"), flag("serviceaccount"))
 _TCP = flag("tcp")
 GENERATORS: tuple[Generator, ...] = (
-    _g("clusterrole", rbac.cluster_role, "NAME --verb=verb --resource=resource.group [--resource-name=resourcename] "
-       "[--dry-run=server|client|none]", flag("verb"), flag("resource"), flag("resource-name"),
+    _g("clusterrole", rbac.cluster_role, flag("verb"), flag("resource"), flag("resource-name"),
        flag("non-resource-url"), flag("aggregation-rule")),
-    _g("clusterrolebinding", rbac.cluster_role_binding, "NAME --clusterrole=NAME [--user=username] "
-       "[--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
+    _g("clusterrolebinding", rbac.cluster_role_binding,
        *_SUBJECTS, required="clusterrole", failed="failed to create clusterrolebinding: "),
-    _g("configmap|cm", config.config_map, "NAME [--from-file=[key=]source] [--from-literal=key1=value1] "
-       "[--dry-run=server|client|none]", *_SOURCES, failed="failed to create configmap: "),
-    _g("cronjob|cj", work.cron_job, "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...]",
+    _g("configmap|cm", config.config_map, *_SOURCES, failed="failed to create configmap: "),
+    _g("cronjob|cj", work.cron_job,
        flag("image"), flag("schedule"), flag("restart"), required="image schedule",
        failed="failed to create cronjob: "),
-    _g("deployment|deploy", work.deployment, "NAME --image=image -- [COMMAND] [args...]", flag("image"),
+    _g("deployment|deploy", work.deployment, flag("image"),
        flag("replicas", "r"), flag("port"), required="image", failed="failed to create deployment: "),
-    _g("ingress|ing", net.ingress, "NAME --rule=host/path=service:port[,tls[=secret]] ", flag("rule"), flag("class"),
+    _g("ingress|ing", net.ingress, flag("rule"), flag("class"),
        flag("default-backend"), flag("annotation"), failed="failed to create ingress: "),
-    _g("job", work.job, "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]", flag("image"),
+    _g("job", work.job, flag("image"),
        flag("from"), failed="failed to create job: "),
-    _g("namespace|ns", config.namespace, "NAME [--dry-run=server|client|none]"),
-    _g("poddisruptionbudget|pdb", config.disruption_budget, "NAME --selector=SELECTOR --min-available=N "
-       "[--dry-run=server|client|none]", flag("min-available"), flag("max-unavailable"), flag("selector"),
+    _g("namespace|ns", config.namespace),
+    _g("poddisruptionbudget|pdb", config.disruption_budget, flag("min-available"), flag("max-unavailable"),
+       flag("selector"),
        failed="failed to create poddisruptionbudgets: "),
-    _g("priorityclass|pc", config.priority_class, "NAME --value=VALUE --global-default=BOOL "
-       "[--dry-run=server|client|none]", flag("value"), switch("global-default"), flag("description"),
+    _g("priorityclass|pc", config.priority_class, flag("value"), switch("global-default"), flag("description"),
        flag("preemption-policy"), failed="failed to create priorityclass: "),
-    _g("quota|resourcequota", config.quota, "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] "
-       "[--dry-run=server|client|none]", flag("hard"), flag("scopes"), failed="failed to create quota: "),
-    _g("role", rbac.role, "NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] "
-       "[--dry-run=server|client|none]", flag("verb"), flag("resource"), flag("resource-name")),
-    _g("rolebinding", rbac.role_binding, "NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] "
-       "[--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]", flag("role"), *_SUBJECTS,
+    _g("quota|resourcequota", config.quota, flag("hard"), flag("scopes"), failed="failed to create quota: "),
+    _g("role", rbac.role, flag("verb"), flag("resource"), flag("resource-name")),
+    _g("rolebinding", rbac.role_binding, flag("role"), *_SUBJECTS,
        failed="failed to create rolebinding: "),
-    _g("secret docker-registry", config.registry_secret, "NAME --docker-username=user --docker-password=password "
-       "--docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]",
+    _g("secret docker-registry", config.registry_secret,
        flag("docker-username"), flag("docker-password"), flag("docker-email"), flag("docker-server"),
        refused("append-hash"), flag("from-file"), failed="failed to create secret "),
-    _g("secret generic", config.secret, "NAME [--type=string] [--from-file=[key=]source] "
-       "[--from-literal=key1=value1] [--dry-run=server|client|none]", *_SOURCES, flag("type"),
+    _g("secret generic", config.secret, *_SOURCES, flag("type"),
        failed="failed to create secret "),
-    _g("secret tls", config.tls_secret, "NAME --cert=path/to/cert/file --key=path/to/key/file "
-       "[--dry-run=server|client|none]", flag("cert"), flag("key"), refused("append-hash"),
+    _g("secret tls", config.tls_secret, flag("cert"), flag("key"), refused("append-hash"),
        failed="failed to create secret "),
-    _g("service clusterip", net.cluster_ip, "NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]", _TCP,
+    _g("service clusterip", net.cluster_ip, _TCP,
        flag("clusterip"), failed="failed to create ClusterIP service: "),
-    _g("service externalname", net.external_name, "NAME --external-name external.name [--dry-run=server|client|none]",
+    _g("service externalname", net.external_name,
        _TCP, flag("external-name"), required="external-name", failed="failed to create ExternalName service: "),
-    _g("service loadbalancer", net.load_balancer, "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
+    _g("service loadbalancer", net.load_balancer,
        _TCP, failed="failed to create LoadBalancer service: "),
-    _g("service nodeport", net.node_port, "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]", _TCP,
+    _g("service nodeport", net.node_port, _TCP,
        flag("node-port"), failed="failed to create NodePort service: "),
-    _g("serviceaccount|sa", config.service_account, "NAME [--dry-run=server|client|none]",
+    _g("serviceaccount|sa", config.service_account,
        failed="failed to create serviceaccount: "),
 )  # fmt: skip
 BY_WORDS = {w: g for g in GENERATORS for w in g.words}
@@ -125,7 +113,7 @@ def create_verb(ctx: Context, argv: list[str]) -> Out:
         group = GROUPS[word]
         inner, more = sub_word(rest)
         if not inner:
-            return Out(stdout=group_help(group))
+            return Out(stdout=group_help(f"create {group}"))
         if f"{group} {inner}" not in BY_WORDS:
             raise Fail(
                 f"error: unknown command \"{inner}\"\nSee 'kubectl create {group} -h' for help and examples"
@@ -157,12 +145,6 @@ def from_files(ctx: Context, argv: list[str]) -> Out:
     if "filename" not in line:
         raise Fail("error: must specify one of -f and -k")
     return create_files(ctx, line)
-
-
-def group_help(group: str) -> str:
-    rows = [g.words[0].removeprefix(group + " ") for g in GENERATORS if g.words[0].startswith(group + " ")]
-    listed = "".join(f"  {r}\n" for r in rows)
-    return f"Available Commands:\n{listed}\nUsage:\n  kubectl create {group} [flags] [options]\n"
 
 
 def finish(ctx: Context, line: Line, body: Json, failed: str = "", *, done: str = "created") -> Out:

@@ -17,6 +17,11 @@ from engine.shell.tool import Fail
 SEE = Phrase(en="`help kubectl` lists what is.", ko="`help kubectl`이 있는 것을 보여 줍니다.")
 
 
+def later(what: str) -> NotModelled:
+    """Something of real kubectl that the model has not."""
+    return NotModelled(what, SEE())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
     """One flag. `value` False = a boolean; `bare` what it means without a value (--watch, --dry-run)."""
@@ -42,11 +47,17 @@ def refused(name: str, short: str = "", *, value: bool = False) -> Flag:
 
 #: Flags of every verb.
 COMMON = (
-    flag("namespace", "n"), flag("kubeconfig"), refused("context", value=True), refused("cluster", value=True),
-    refused("user", value=True), refused("as", value=True), refused("server", "s", value=True),
-    refused("token", value=True), refused("v", "v", value=True), flag("request-timeout"), switch("help", "h"),
-    switch("insecure-skip-tls-verify"), flag("cache-dir"),
+    flag("namespace", "n"), flag("kubeconfig"), flag("context"), flag("cluster"), flag("user"), flag("server", "s"),
+    refused("token", value=True), flag("as"), flag("as-group"), flag("as-uid"), flag("request-timeout"),
+    switch("help", "h"),
+    switch("insecure-skip-tls-verify"), flag("cache-dir"), refused("v", "v", value=True),
+    refused("certificate-authority", value=True), refused("client-certificate", value=True),
+    refused("client-key", value=True), refused("tls-server-name", value=True), refused("username", value=True),
+    refused("password", value=True), switch("match-server-version"), switch("warnings-as-errors"),
+    refused("profile", value=True), refused("log-flush-frequency", value=True), switch("disable-compression"),
 )  # fmt: skip
+#: Verbs that may speak for somebody else: the lab's API server lets everybody do everything.
+SPEAKERS = ("auth",)
 
 
 @dataclass(slots=True)
@@ -79,10 +90,12 @@ def see_help(verb: str) -> str:
 def parse(verb: str, argv: Sequence[str], own: Iterable[Flag], *, stop: bool = False) -> Line:
     """Parse what stands behind the verb. `stop` True: the second word ends the flags (exec without `--`)."""
     table = (*own, *COMMON)
-    names = {f.name: f for f in table}
+    names = {f.name: f for f in reversed(table)}
     shorts = {f.short: f for f in reversed(table) if f.short}
     line = Line(verb)
     rest = list(argv)
+    if "--help" in rest[: rest.index("--") if "--" in rest else None] or "-h" in rest[:1]:
+        raise Help(verb, tuple(f for f in own if not f.refused))
     while rest:
         word = rest.pop(0)
         if word == "--":
@@ -101,7 +114,18 @@ def parse(verb: str, argv: Sequence[str], own: Iterable[Flag], *, stop: bool = F
             if stop and len(line.words) == 2:
                 line.words += rest
                 break
+    if "as" in line and verb.split(" ")[0] not in SPEAKERS:
+        raise NotModelled(f"kubectl {verb} --as", SEE())
     return line
+
+
+class Help(Exception):
+    """--help was asked for: the verb and its own flags."""
+
+    def __init__(self, verb: str, flags: tuple[Flag, ...]) -> None:
+        super().__init__(verb)
+        self.verb = verb
+        self.flags = flags
 
 
 def _shorts(line: Line, word: str, shorts: dict[str, Flag], rest: list[str], verb: str) -> None:

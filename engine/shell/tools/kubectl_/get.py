@@ -16,7 +16,7 @@ from engine.shell.tools.kubectl_.table import table
 FLAGS = (
     switch("all-namespaces", "A"), flag("output", "o"), flag("selector", "l"), flag("field-selector"),
     flag("sort-by"), switch("show-labels"), flag("label-columns", "L"), switch("no-headers"),
-    switch("show-kind"), switch("ignore-not-found"), refused("watch", "w"), refused("watch-only"),
+    switch("show-kind"), switch("ignore-not-found"), switch("watch", "w"), switch("watch-only"),
     refused("raw", value=True), refused("template", value=True), flag("filename", "f"), switch("show-managed-fields"),
     flag("chunk-size"), refused("subresource", value=True), refused("output-watch-events"),
     refused("kustomize", "k", value=True), refused("recursive", "R"), switch("server-print"),
@@ -32,6 +32,8 @@ def run(ctx: Context, argv: list[str]) -> Out:
         wanted = [(k, n) for k, n, ns in named_in_files(client, line)]
     else:
         wanted = targets(client, line, line.words)
+    if line.on("watch") or line.on("watch-only"):
+        return watched(client, line, wanted)
     groups, errors = gather(client, line, wanted)
     out = show(client, line, groups, single=len(wanted) == 1 and bool(wanted[0][1]))
     found = any(rows for _, rows in groups)
@@ -83,13 +85,31 @@ def show(client: Client, line: Line, groups: list[tuple[Kind, list[Json]]], *, s
     return "\n".join(texts)
 
 
+def watched(client: Client, line: Line, wanted: list[tuple[Kind, str]]) -> Out:
+    from engine.shell.tools.kubectl_.flags import later
+    from engine.shell.tools.kubectl_.watching import watch
+
+    if len({k.kind for k, _ in wanted}) > 1 or len(wanted) > 1:
+        raise Fail("error: you may only specify a single resource type")
+    if line.get("output") not in ("", "wide"):
+        raise later(f"kubectl get --watch -o {line.get('output')}")
+    kind, name = wanted[0]
+    if name and fetch(client, kind, name) is None:
+        raise Fail(not_found(kind, name))
+    return watch(client, line, kind, name)
+
+
 def as_table(client: Client, line: Line, kind: Kind, rows: list[Json], *, prefix: bool) -> str:
+    headers, lines = rows_of(client, line, kind, rows, prefix=prefix)
+    return table(lines if line.on("no-headers") else [headers, *lines])
+
+
+def rows_of(
+    client: Client, line: Line, kind: Kind, rows: list[Json], *, prefix: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows, with the columns that flags add."""
     headers, lines = columns.rows_of(
-        kind.kind,
-        rows,
-        client.clock,
-        wide=line.get("output") == "wide",
-        minor=client.minor,
+        kind.kind, rows, client.clock, wide=line.get("output") == "wide", minor=client.minor
     )
     name_at = headers.index("NAME") if "NAME" in headers else -1
     for body, cells in zip(rows, lines, strict=True):
@@ -106,7 +126,7 @@ def as_table(client: Client, line: Line, kind: Kind, rows: list[Json], *, prefix
         headers.append("LABELS")
     if line.on("all-namespaces") and kind.namespaced:
         headers.insert(0, "NAMESPACE")
-    return table(lines if line.on("no-headers") else [headers, *lines])
+    return headers, lines
 
 
 def labels(line: Line) -> Iterable[str]:

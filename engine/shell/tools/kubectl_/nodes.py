@@ -123,3 +123,11 @@ def cordon(ctx: Context, argv: list[str], *, on: bool) -> Out:
     out = mark(client, named_nodes(client, line), on=on, dry=dry_run(line))
     client.settle()
     return Out(stdout="".join(x + "\n" for x in out))
+
+
+def cordon_verb(ctx: Context, argv: list[str]) -> Out:
+    return cordon(ctx, argv, on=True)
+
+
+def uncordon_verb(ctx: Context, argv: list[str]) -> Out:
+    return cordon(ctx, argv, on=False)

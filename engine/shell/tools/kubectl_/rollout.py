@@ -24,6 +24,7 @@ from engine.shell.tools.kubectl_.made import sub_word
 from engine.shell.tools.kubectl_.rollout_status import status
 from engine.shell.tools.kubectl_.table import Blocks
 from engine.shell.tools.kubectl_.update import send
+from engine.shell.tools.kubectl_.usage import group_help
 from engine.shell.tools.kubectl_.write import DRY, LAST_APPLIED, Written, dry_run
 
 FLAGS = (
@@ -56,7 +57,7 @@ def rollout(ctx: Context, argv: list[str]) -> Out:
         return verbs[word](ctx, rest)
     if word:
         raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl rollout -h' for help and examples")
-    return Out(stdout="Available Commands:\n" + "".join(f"  {v}\n" for v in sorted(verbs)))
+    return Out(stdout=group_help("rollout"))
 
 
 def long_name(kind: Kind) -> str:

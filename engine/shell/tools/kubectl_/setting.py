@@ -13,6 +13,7 @@ from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import listed, sub_word
 from engine.shell.tools.kubectl_.pick import bodies, split_words
 from engine.shell.tools.kubectl_.update import plural, send
+from engine.shell.tools.kubectl_.usage import group_help
 from engine.shell.tools.kubectl_.write import DRY, Written, dry_run
 
 COMMON = (
@@ -45,7 +46,7 @@ def set_verb(ctx: Context, argv: list[str]) -> Out:
         raise later("kubectl set subject")
     if word:
         raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl set -h' for help and examples")
-    return Out(stdout="Available Commands:\n" + "".join(f"  {v}\n" for v in sorted(verbs) if v != "sa"))
+    return Out(stdout=group_help("set"))
 
 
 def pod_spec(kind: Kind, body: Json) -> Json | None:

@@ -146,6 +146,14 @@ class World:
     def since(self, position: int) -> list[Seen]:
         return self.capture[max(0, position - self.dropped) :]
 
+    def told(self, journeys: Iterable[Journey]) -> tuple[Journey, ...]:
+        """The journeys, each step that a cluster's policy ended in the cluster's words."""
+        if self.cluster is None or self.cluster.options.cni.name != "calico":
+            return tuple(journeys)
+        from engine.kube.policy.explain import explained
+
+        return explained(self.cluster, journeys)
+
     def saw(self, journeys: Iterable[Journey]) -> None:
         """Keep what taps on the devices see of these journeys. A leg that was kept already (a command inside a
         command hands it on) is not kept twice."""

@@ -17,6 +17,7 @@ it; so is a `Form`. Events of a sleeping node's pods are recorded when they happ
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
@@ -73,28 +74,63 @@ class NodeWaker(Waker):
     """Wakes the nodes of one cluster. `own`: may the cluster be changed? A Net that was copied alone has a cluster of
     its own from the first waking on."""
 
-    def __init__(self, cluster: Cluster, fabric: Fabric, names: str, own: bool = True) -> None:
+    def __init__(self, cluster: Cluster, net: Net | None, fabric: Fabric, names: str) -> None:
         self.cluster = cluster
+        self.net = net
         self.fabric = fabric
         self.names = names
-        self.own = own
+        self.own = True
+        self.origin: weakref.ref[NodeWaker] | None = None
 
     def wake(self, net: Net, sleeper: Sleeper) -> None:
         if not self.own:
             self.cluster, self.own = self.cluster.copy(), True
-        rouse(self, net, sleeper)
+        if not self.taken_over(net, sleeper):
+            rouse(self, net, sleeper)
+
+    def taken_over(self, net: Net, sleeper: Sleeper) -> bool:
+        """In a copy of a lab where nothing has happened yet: the node wakes in the lab itself, and here stands a copy
+        of it, so that the next copy finds it awake."""
+        origin = self.origin() if self.origin is not None else None
+        there = origin.net if origin is not None else None
+        name = sleeper.name
+        if origin is None or there is None or there.asleep is None or name not in there.asleep:
+            return False
+        if origin.cluster.store.version != self.cluster.store.version or origin.cluster.settling:
+            return False
+        if abs(there.clock - net.clock) > SOON or (
+            origin.cluster.nodes[name].dream is not self.cluster.nodes[name].dream
+        ):
+            return False
+        there.asleep.rouse(there, name)
+        self.cluster.nodes[name] = origin.cluster.nodes[name].copy()
+        net.boxes[name] = there.boxes[name].copy()
+        for id, ns in list(there.spaces.items()):
+            if ns.box == name:
+                net.spaces[id] = ns.copy()
+        self.cluster.woken(self.cluster.nodes[name])
+        return True
 
     def holder(self, address: int) -> str:
         return next((n.name for n in self.cluster.nodes.values() if address in n.pod_cidr), "")
 
     def apart(self) -> NodeWaker:
-        return NodeWaker(self.cluster, self.fabric, self.names, own=False)
+        other = NodeWaker(self.cluster, None, self.fabric, self.names)
+        other.own, other.origin = False, weakref.ref(self)
+        return other
 
 
-def attach(net: Net, cluster: Cluster) -> None:
-    """A Net and a cluster that were copied together belong together: what wakes in one lives in the other."""
+#: how far a packet may have got in a copy, in virtual seconds, for its lab to be thought the same still
+SOON = 5.0
+
+
+def attach(net: Net, cluster: Cluster, *, trial: bool = False) -> None:
+    """A Net and a cluster that were copied together belong together: what wakes in one lives in the other. What wakes
+    in a `trial` wakes nowhere else."""
     if net.asleep is not None and isinstance(old := net.asleep.waker, NodeWaker):
-        net.asleep.waker = NodeWaker(cluster, old.fabric, old.names)
+        other = NodeWaker(cluster, net, old.fabric, old.names)
+        other.origin = None if trial else old.origin
+        net.asleep.waker = other
 
 
 def lay_down(net: Net, cluster: Cluster, fabric: Fabric) -> None:
@@ -103,7 +139,7 @@ def lay_down(net: Net, cluster: Cluster, fabric: Fabric) -> None:
     if asleep:
         for name in asleep:
             cluster.nodes[name].dream = Dream(born=net.clock)
-        net.sleep(Sleepers(asleep, NodeWaker(cluster, fabric, names_of(fabric)), {}))
+        net.sleep(Sleepers(asleep, NodeWaker(cluster, net, fabric, names_of(fabric)), {}))
 
 
 # ---- waking
@@ -268,7 +304,6 @@ class Forms:
             self.known[key] = trial.run(pod, here) if trial is not None else None
         return self.known[key]
 
-
     def shape(self, pod: Json) -> str:
         """`shape`, worked out once for pods that share their parts (podspec.twin)."""
         spec = pod["spec"]
@@ -324,7 +359,7 @@ class Trial:
         )
         twin = Made(cluster.options, store, {**cluster.nodes, node.name: bare}, [], True, now)
         copy = net.copy()
-        attach(copy, twin)
+        attach(copy, twin, trial=True)
         assert copy.boxes[node.name]
         return cls(net=copy, cluster=twin, node=node.name, now=now, store=store)
 
@@ -338,7 +373,7 @@ class Trial:
             node.runtime.store_image(registry.stored(name, self.now))
         had = set(node.runtime.images.get("k8s.io", ()))
         twin = Made(self.cluster.options, store, {**self.cluster.nodes, self.node: node}, [], True, self.now)
-        attach(net, twin)
+        attach(net, twin, trial=True)
         m = pod["metadata"]
         key = (m["namespace"], m["name"])
         store.objects["Pod"] = {

@@ -180,10 +180,12 @@ def test_a_trace_wakes_the_nodes_that_it_meets_and_no_other() -> None:
     same(asleep, awake)
 
 
-def test_a_copy_wakes_for_itself() -> None:
+def test_a_copy_that_went_another_way_wakes_for_itself() -> None:
     with sleeping(True):
         lab = Lab.load(lab_of(3, [pod("a", nodeName="w1"), pod("b", nodeName="w2")]))
-    assert lab.send("pod/a", "pod/b:80").journey.outcome.value == "delivered"
+    copy = lab.copy()
+    copy.run("node/cp", "kubectl label pod b x=y")
+    assert copy.trace("pod/a", "pod/b:80", on_copy=False).outcome.value == "delivered"
     asleep, cluster = lab.world.net.asleep, lab.world.cluster
     assert asleep is not None and cluster is not None
     assert set(asleep.machines) == {"w1", "w2", "w3"}
@@ -207,3 +209,13 @@ def test_what_a_person_asks_for_wakes_the_node() -> None:
         ("node/w2", "crictl pods"), ("node/cp", "kubectl get events -A"), ("node/cp", "kubectl describe pod a"),
     ):  # fmt: skip
         assert asleep.run(place, line).stdout == awake.run(place, line).stdout
+
+
+def test_what_wakes_in_a_copy_is_awake_for_the_next() -> None:
+    asleep, awake = both(lab_of(4, [pod("a", nodeName="w1"), pod("b", nodeName="w2")]))
+    one, two = (lab.send("pod/a", "pod/b:80").journey for lab in (asleep, awake))
+    assert one.outcome == two.outcome
+    sleepers, cluster = asleep.world.net.asleep, asleep.world.cluster
+    assert sleepers is not None and cluster is not None
+    assert set(sleepers.machines) == {"w3", "w4"}
+    same(asleep, awake)

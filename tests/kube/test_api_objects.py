@@ -117,6 +117,9 @@ REFUSED = [
         "spec.containers[0].readinessProbe: Required value: must specify a handler type"]),
     ("Pod", "spec: {containers: [{name: c, image: i, resources: {limits: {cpu: 1}, requests: {cpu: 2}}}]}", [
         'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']),
+    ("Pod", "spec: {tolerations: [{key: a, operator: Exists, value: b}], containers: [{name: c, image: i}]}", [
+        'spec.tolerations[0].operator: Invalid value: {"Key":"a","Operator":"Exists","Value":"b","Effect":"",'
+        "\"TolerationSeconds\":null}: value must be empty when `operator` is 'Exists'"]),
     ("LimitRange", "spec: {limits: [{type: Pod, min: {cpu: 2}, max: {cpu: 1}}]}", [
         'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1']),
     ("Node", "spec: {taints: [{key: a, effect: Never}]}", [
@@ -172,6 +175,18 @@ def test_a_selector_is_immutable() -> None:
     assert refused(made, "Deployment", DEPLOYMENT.replace("LABEL", "shop-web")).message == (
         'The Deployment "x" is invalid: spec.selector: Invalid value: {"matchLabels":{"app":"shop-web"}}: field is '
         "immutable"
+    )
+
+
+def test_a_selector_is_printed_as_its_struct_is_ordered() -> None:
+    made = cluster()
+    put(made, "Deployment", DEPLOYMENT.replace("LABEL", "shop"))
+    text = DEPLOYMENT.replace("LABEL", "shop").replace(
+        "matchLabels", "matchExpressions: [{key: app, operator: Exists}], matchLabels", 1
+    )
+    assert refused(made, "Deployment", text).causes == (
+        'spec.selector: Invalid value: {"matchLabels":{"app":"shop"},"matchExpressions":[{"key":"app","operator":'
+        '"Exists"}]}: field is immutable',
     )
 
 

@@ -159,7 +159,13 @@ def change_errors(old: Json, new: Json) -> Iterator[str]:
 
         yield from (config.node_update_errors if kind == "Node" else config.immutable_errors)(old, new)
     elif kind in ("RoleBinding", "ClusterRoleBinding") and old.get("roleRef") != new.get("roleRef"):
-        yield bad("roleRef", new.get("roleRef"), "cannot change roleRef")
+        role = new.get("roleRef") or {}
+        shown = {
+            "APIGroup": role.get("apiGroup", ""),
+            "Kind": role.get("kind", ""),
+            "Name": role.get("name", ""),
+        }
+        yield bad("roleRef", shown, "cannot change roleRef")
 
 
 def warnings(body: Json, minor: int) -> list[str]:

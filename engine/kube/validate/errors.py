@@ -61,7 +61,18 @@ def shown(value: Any) -> str:
         return str(value)
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    return json.dumps(value, separators=(",", ":"), sort_keys=isinstance(value, dict), ensure_ascii=False)
+    return json.dumps(ordered(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def ordered(value: Any) -> Any:
+    """Maps by key, as Go's encoder has them; a selector's struct has its labels first, and structs of the server's own
+    (whose fields have capitals) keep their order."""
+    if isinstance(value, list):
+        return [ordered(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    keys = list(value) if any(k[:1].isupper() for k in value) else sorted(value)
+    return {k: ordered(value[k]) for k in sorted(keys, key=lambda k: k == "matchExpressions")}
 
 
 def bad(path: str, value: Any, why: str) -> str:

@@ -102,7 +102,9 @@ def toleration_errors(toleration: Json, path: str) -> Iterator[str]:
     if operator not in ("Equal", "Exists"):
         yield f'{path}: Unsupported value: "{operator}": supported values: "Equal", "Exists"'
     elif operator == "Exists" and toleration.get("value"):
-        yield f"{path}: Invalid value: {golang(toleration)}: value must be empty when `operator` is 'Exists'"
+        row = {k: toleration.get(k[0].lower() + k[1:], "") for k in ("Key", "Operator", "Value", "Effect")}
+        row["TolerationSeconds"] = toleration.get("tolerationSeconds")
+        yield bad(path, row, "value must be empty when `operator` is 'Exists'")
     elif not toleration.get("key") and operator != "Exists":
         why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
         yield f'{path}: Invalid value: "{operator}": {why}'
@@ -110,10 +112,6 @@ def toleration_errors(toleration: Json, path: str) -> Iterator[str]:
 
 def quoted(words: tuple[str, ...]) -> str:
     return ", ".join(f'"{w}"' for w in sorted(words))
-
-
-def golang(toleration: Json) -> str:
-    return f'core.Toleration{{Key:"{toleration.get("key", "")}", Operator:"Exists"}}'
 
 
 def container_errors(

@@ -66,7 +66,11 @@ def errors(body: Json) -> Iterator[str]:
     elif kind in ("DaemonSet", "StatefulSet") and isinstance(spec.get("updateStrategy"), dict):
         word = spec["updateStrategy"].get("type", "RollingUpdate")
         if word not in ("OnDelete", "RollingUpdate"):
-            yield unsupported("spec.updateStrategy", spec["updateStrategy"], ("OnDelete", "RollingUpdate"))
+            shown = {"Type": word, "RollingUpdate": None}
+            if kind == "DaemonSet":
+                yield unsupported("spec.updateStrategy", shown, ("RollingUpdate", "OnDelete"), sort=False)
+            else:
+                yield bad("spec.updateStrategy", shown, "must be 'RollingUpdate' or 'OnDelete'")
     if kind == "StatefulSet":
         word = spec.get("podManagementPolicy", "OrderedReady")
         if word not in ("OrderedReady", "Parallel"):
@@ -77,7 +81,7 @@ def strategy_errors(strategy: Json, path: str, words: tuple[str, ...]) -> Iterat
     """ValidateDeploymentStrategy."""
     word, rolling = strategy.get("type", "RollingUpdate"), strategy.get("rollingUpdate")
     if word not in words:
-        yield unsupported(path, strategy, words)
+        yield unsupported(path, {"Type": word, "RollingUpdate": None}, words)
     elif word == "Recreate" and rolling is not None:
         yield forbidden(f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")
     elif word == "RollingUpdate" and isinstance(rolling, dict):

@@ -48,10 +48,15 @@ def sync(at: Pass, node: NodeState) -> None:
         return
     known = node.memory.get(KEY)
     if not isinstance(known, tuple) or known[0] != pid:
-        node.memory[KEY] = (pid, at.now)
+        node.memory[KEY] = (pid, at.now, 0)
         write(at.changes, node.name)
-    elif flushed(at.net.spaces[node.name]) and at_minute(known[1], at.now):
-        write(at.changes, node.name)
+        return
+    _, started, looked = known
+    minutes = minute(started, at.now)
+    if minutes > looked:
+        node.memory[KEY] = (pid, started, minutes)
+        if flushed(at.net.spaces[node.name]):
+            write(at.changes, node.name)
 
 
 def due(at: Pass) -> float:
@@ -64,9 +69,10 @@ def due(at: Pass) -> float:
     return min(times)
 
 
-def at_minute(started: float, now: float) -> bool:
+def minute(started: float, now: float) -> int:
+    """How many minutes after its start it is, at the end of one; else 0."""
     passed = (now - started) / PERIOD
-    return passed > 1e-6 and abs(passed - round(passed)) < 1e-6
+    return round(passed) if abs(passed - round(passed)) < 1e-6 else 0
 
 
 def flushed(ns: Netns) -> bool:

@@ -43,7 +43,7 @@ CONNTRACK = "net.netfilter.nf_conntrack_"
 class State:
     """What one kube-proxy process remembers. `picture` is what it has synced; `full` = the next sync must be one;
     `plan` is the mode's own; `retry` when a failed sync is tried again, 0 = none failed; `cleaned` when superfluous
-    chains were last looked for."""
+    chains were last looked for; `ticks` the sync periods after which it has looked for its canary."""
 
     pid: int
     config: Config
@@ -55,6 +55,7 @@ class State:
     last_full: float = 0.0
     retry: float = 0.0
     cleaned: float = -1.0
+    ticks: int = 0
     plan: Any = None
     liberal: bool = False
 
@@ -268,13 +269,15 @@ def idle(at: Pass, node: NodeState, state: State) -> State:
 
 def looked(at: Pass, node: NodeState, state: State) -> State:
     """At the end of a sync period: was the table with the canary flushed?"""
-    xt = at.net.spaces[node.name].xt
-    if not iptables.flushed(xt):
-        return state
     if not at_tick(state, at.now):
         return state
-    iptables.begin(at.changes, node.name)
-    return replace(state, full=True)
+    ticks = round((at.now - state.started) / state.config.sync_period)
+    if ticks == state.ticks:
+        return state
+    if iptables.flushed(at.net.spaces[node.name].xt):
+        iptables.begin(at.changes, node.name)
+        state = replace(state, full=True)
+    return replace(state, ticks=ticks)
 
 
 def by_iptables(at: Pass, node: NodeState, state: State, picture: Picture) -> State:

@@ -309,9 +309,14 @@ def made(got: Mapping[str, Any], minor: int = 35, *, history: bool = False) -> C
         return value
 
     mode = str(got.get("mode") or "iptables")
-    if mode not in (*MODES, HISTORY):
+    gates = got.get("featureGates", {})
+    for gate in gates:
+        if gate != NFTABLES_GATE:
+            refuse("featureGates", gate, f"unrecognized feature gate: {gate}")
+    modes = MODES if minor >= 31 or gates.get(NFTABLES_GATE) else MODES[:2]
+    if mode not in modes and not (history and mode == HISTORY):
         text = (
-            f"must be {', '.join(MODES)} or blank (blank means the best-available proxy [currently iptables])"
+            f"must be {', '.join(modes)} or blank (blank means the best-available proxy [currently iptables])"
         )
         refuse("Mode.ProxyMode", mode, text)
     bind = _address(str(got.get("bindAddress") or "0.0.0.0"))

@@ -36,11 +36,9 @@ docker      records.py names.py options.py errors.py ipam.py rules.py firewall.p
 kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
             admission.py quota.py quantity.py patch.py strategic.py
             select.py ids.py clock.py store.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
-            controlplane.py units.py system.py masqagent.py node.py sync.py kubelet.py probes.py probing.py stopping.py
-            podenv.py volumes.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
+            controlplane.py units.py system.py masqagent.py node.py sync.py stirred.py kubelet.py probes.py probing.py
+            stopping.py podenv.py volumes.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
-  validate/ errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
-  services/ defaults.py allocate.py kubernetes.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
   workloads/ queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
             job.py run.py

@@ -25,6 +25,7 @@ from engine.kube import (
     passes,
     scheduler,
     sleep,
+    stirred,
     system,
 )
 from engine.kube.apiserver import ApiServer, Skipped
@@ -160,13 +161,13 @@ class Cluster:
             return
         if self.quiet is None:
             self.watch.log = (0, 0)
-        heartbeat.listen(self, changes)
+        heartbeat.listen(self, changes, stirred.outside(self, changes))
         for _ in range(MOMENTS):
             if (due := self.next_due(changes)) >= now:
                 break
             self.moment(changes, due)
         self.moment(changes, now)
-        heartbeat.heard(self, changes)
+        stirred.inside(self, changes)
         agents = [n.masq_sync for n in self.awake() if n.masq_sync > now]
         self.quiet = (*self.mark(changes), min(self.next_due(changes), *agents, float("inf")))
 
@@ -200,6 +201,7 @@ class Cluster:
 
     def moment(self, changes: Changes, now: float) -> None:
         self.seen = now
+        stirred.inside(self, changes)
         for _ in range(PASSES):
             before = (self.store.version, len(changes.log))
             self.one_pass(changes, now)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from engine.kube import boot
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
+from engine.kube.stirred import machine
 from engine.l7.serve import serve
 from engine.linux.choose import Seeded
 from engine.linux.exchange import tcp_call
@@ -27,19 +28,17 @@ from engine.linux.ops.base import Changes, Op
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
 
-MEMORY = "heartbeat"
 RENEW = 10.0
 FOREVER = float("inf")
 #: Ops that cut nothing.
 HARMLESS = (Advance, Log, WriteFile, RemoveFile, MakeFolder)
 
 
-def listen(cluster: Cluster, changes: Changes) -> None:
-    """Before a settle: try the ways that what was done since the last one may have cut or mended."""
-    start = cluster.memory.get(MEMORY)
-    if not isinstance(start, int) or start > len(changes.log) or not planes(cluster):
+def listen(cluster: Cluster, changes: Changes, done: Iterable[Op]) -> None:
+    """Before a settle: try the ways that what others did since the last one may have cut or mended."""
+    if not planes(cluster):
         return
-    names = concerned(cluster, changes.log[start:])
+    names = concerned(cluster, done)
     if not names:
         return
     net = changes.net.copy()
@@ -48,11 +47,6 @@ def listen(cluster: Cluster, changes: Changes) -> None:
         if (cut := not way(cluster, net, node)) != node.cut:
             node.cut = cut
             cluster.woken(node)
-
-
-def heard(cluster: Cluster, changes: Changes) -> None:
-    """After a settle: what was done up to here needs no second look."""
-    cluster.memory[MEMORY] = len(changes.log)
 
 
 def planes(cluster: Cluster) -> list[NodeState]:
@@ -66,7 +60,7 @@ def concerned(cluster: Cluster, done: Iterable[Op]) -> list[str]:
     for op in done:
         if isinstance(op, HARMLESS):
             continue
-        where = str(getattr(op, "netns", "") or getattr(op, "box", ""))
+        where = machine(op)
         if "/" in where:
             continue
         if where in cluster.nodes and not cluster.nodes[where].options.control_plane:

@@ -15,7 +15,7 @@ import json
 from typing import Any
 
 from engine.errors import NotModelled
-from engine.kube import containers, podenv, podstatus, probes, probing, stopping, volumes
+from engine.kube import containers, podenv, podstatus, probes, probing, stirred, stopping, volumes
 from engine.kube.clock import stamp
 from engine.kube.containerd import CriError, SandboxConfig
 from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of
@@ -36,7 +36,7 @@ class Kubelet(Sync):
         """When this pod next needs kubelet by itself after now; infinity when nothing is to come."""
         uid = str(meta(pod)["uid"])
         times, stops = [self.node.retry.get(uid, FOREVER)], self.node.stops
-        runs: set[str] = set()
+        runs: dict[str, int] = {}
         for c in every_container(spec_of(pod)):
             key = f"{uid}/{c['name']}"
             if key in self.node.waits and "until" in self.node.waits[key]:
@@ -46,7 +46,7 @@ class Kubelet(Sync):
                 running = [c for c in self.node.runtime.containers_in(sandbox.id) if c.state == "running"]
                 times += [c.ends for c in running]
                 times += [stops[c.id].ends for c in running if c.id in stops] if stops else []
-                runs |= {c.id for c in running}
+                runs |= {c.id: stirred.since(self.node.stirred, sandbox.netns) for c in running}
         if self.node.probes and runs:
             times.append(probes.due(self.node.probes, uid, pod, runs, self.changes.log))
         return min((t for t in times if t > self.now), default=FOREVER)

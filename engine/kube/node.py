@@ -66,6 +66,8 @@ class NodeState:
     probed: float = -1.0
     #: there is no way from here to an API server (heartbeat.py)
     cut: bool = False
+    #: where in the log of ops stands what probes could notice last (stirred.py)
+    stirred: dict[str, int] = field(default_factory=dict)
 
     #: set while the node sleeps (sleep.py); everything above is empty then
     dream: Dream | None = None
@@ -81,5 +83,5 @@ class NodeState:
             self.options, self.pod_cidr, self.runtime.copy(), dict(self.retry), dict(self.crash), dict(self.pull),
             dict(self.pulls), dict(self.waits), dict(self.static), dict(self.procs), self.masq_sync, self.ready_since,
             dict(self.memory), dict(self.probes), dict(self.stops), self.silent,
-            self.probed, self.cut,
+            self.probed, self.cut, dict(self.stirred),
         )  # fmt: skip

@@ -14,20 +14,18 @@ events that they would have made.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil, floor
 
 from engine.kube.objects import Json, spec_of
+from engine.kube.stirred import HARMLESS
 from engine.l7.behave import FOREVER
-from engine.linux.ops import Advance, Log
 from engine.linux.ops.base import Op
 from engine.record import dataclass
 
 STARTUP, LIVENESS, READINESS = "startup", "liveness", "readiness"
 KINDS = (STARTUP, LIVENESS, READINESS)
-#: Ops that change nothing that a probe could notice.
-HARMLESS = (Advance, Log)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,16 +111,20 @@ def free_since(workers: Mapping[str, Worker], key: str, container: Json, kind: s
     return startup.done if startup is not None and over else FOREVER
 
 
-def touched(log: Sequence[Op], since: int) -> bool:
-    """Was anything done to a machine since then?"""
-    return since > len(log) or any(not isinstance(op, HARMLESS) for op in log[since:])
+def touched(worker: Worker, probe: Json, stirred: int, log: Sequence[Op]) -> bool:
+    """Was anything done since a probe was asked that it could notice? `stirred` is what its node says. A command and
+    a host of its own may depend on any machine."""
+    if worker.asked < stirred or worker.asked > len(log):
+        return True
+    away = probe.get("exec") or any((probe.get(k) or {}).get("host") for k in ("httpGet", "tcpSocket"))
+    return bool(away) and any(not isinstance(op, HARMLESS) for op in log[worker.asked :])
 
 
 def due(
-    workers: Mapping[str, Worker], uid: str, pod: Json, runs: Collection[str], log: Sequence[Op]
+    workers: Mapping[str, Worker], uid: str, pod: Json, runs: Mapping[str, int], log: Sequence[Op]
 ) -> float:
-    """When a probe of this pod has to be asked again: infinity when no answer can change. `runs` are the ids of its
-    running containers."""
+    """When a probe of this pod has to be asked again: infinity when no answer can change. `runs` tells of each of its
+    running containers where in the log its surroundings were stirred last."""
     times = [FOREVER]
     for container in spec_of(pod).get("containers") or ():
         key = f"{uid}/{container['name']}"
@@ -130,7 +132,7 @@ def due(
             probe, worker = container.get(f"{kind}Probe"), workers.get(f"{key}/{kind}")
             if probe and worker is not None and worker.container in runs:
                 free = free_since(workers, key, container, kind, worker.started)
-                if not worker.settled(probe) or touched(log, worker.asked):
+                if not worker.settled(probe) or touched(worker, probe, runs[worker.container], log):
                     times.append(next_tick(worker, probe, free))
     return min(times)
 

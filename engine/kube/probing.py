@@ -15,7 +15,7 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from engine.errors import NotModelled
-from engine.kube import probes
+from engine.kube import probes, stirred
 from engine.kube.objects import Json, meta, spec_of
 from engine.kube.probes import KINDS, LIVENESS, READINESS, STARTUP, Answer, Worker
 from engine.kube.runtime import Container, Sandbox
@@ -69,12 +69,13 @@ def ticks(s: Sync, pod: Json, sandbox: Sandbox, container: Json, row: Container,
             worker = replace(worker, at_once=row.started)
     if "deletionTimestamp" in meta(pod) and kind != READINESS:
         worker = replace(worker, hold=True)
+    around = stirred.since(s.node.stirred, sandbox.netns)
     while True:
         free = probes.free_since(table, key, container, kind, row.started)
         at = probes.next_tick(worker, probe, free)
         if at > s.now:
             break
-        if worker.answer is None or probes.touched(s.changes.log, worker.asked):
+        if worker.answer is None or probes.touched(worker, probe, around, s.changes.log):
             answer = ask(s, pod, sandbox, container, row, kind)
             worker = replace(worker, answer=answer, asked=len(s.changes.log))
         worker = count(s, pod, container, kind, worker, at)

@@ -48,6 +48,7 @@ AGENTS: tuple[str, ...] = (
     "engine.kube.cni.calico_node",
     "engine.kube.kubelet_chains",
     "engine.kube.proxy.agent",
+    "engine.kube.remount",
     "engine.kube.dns.watch",
 )
 #: What a cluster is given on its first day besides kubeadm's own: objects(options) -> bodies.

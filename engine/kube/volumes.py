@@ -2,8 +2,7 @@
 
 Rules. ConfigMaps, Secrets, the account's token, emptyDir and hostPath are folders of the node that are shown in the
 container; other kinds of volume stay out of its tree. A ConfigMap that is not there keeps the whole pod waiting, as
-kubelet mounts every volume before it makes the sandbox. What is mounted is written once: a ConfigMap that changes
-later reaches new containers only.
+kubelet mounts every volume before it makes the sandbox. A ConfigMap that changes later is remount.py's.
 """
 
 from __future__ import annotations

@@ -12,13 +12,13 @@ Source: coredns plugin/kubernetes/{controller,setup}.go, plugin/loop, plugin/rel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from engine.errors import InputError, NotModelled
+from engine.errors import InputError, NotModelled, OpError
 from engine.kube.dns.records import view
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
-from engine.kube.probes import touched
 from engine.l7.dns import chain, server
 from engine.l7.dns.kubernetes import VIEW, Kubernetes, View
 from engine.l7.dns.setup import Config
@@ -26,14 +26,18 @@ from engine.l7.serve import serve
 from engine.linux.addr import ip4
 from engine.linux.choose import Seeded
 from engine.linux.exchange import tcp_call
+from engine.linux.ops import Advance, Listen, Log, WriteFile
+from engine.linux.ops.base import Op
 from engine.linux.ops.box import Tell
-from engine.linux.rows import Proc
+from engine.linux.rows import Proc, Socket
 
 #: seconds between tries of a client that cannot list (client-go's reflector backs off; its first steps)
 RETRY = 5.0
 #: seconds that the plugin waits for its first list (`startup_timeout`)
 STARTUP = 5.0
 API_PORT = 443
+#: ops that move no packet elsewhere
+HARMLESS = (Advance, Log, Tell, WriteFile)
 
 
 class Tried(NamedTuple):
@@ -90,11 +94,26 @@ def one(at: Pass, node: NodeState, proc: Proc) -> None:
             return
     if config.reload and next_reload(at, proc, memory, config) <= at.now:
         memory.pop("reload", None)
-        server.reload(box, proc)
+        if server.reload(box, proc):
+            listen(at, node, proc)
         config = server.running(box, proc) or config
     plugin = next((p for s in config.servers if (p := s.find(Kubernetes)) is not None), None)
     if plugin is not None:
         learn(at, node, proc, plugin, memory)
+
+
+def listen(at: Pass, node: NodeState, proc: Proc) -> None:
+    """Open the ports that a new configuration has more; those that it has no more stay, and answer nothing."""
+    config = server.running(at.net.boxes[node.name], proc)
+    have = {(s.proto, s.port, s.addr) for s in at.net.spaces[proc.netns].sockets if s.pid == proc.pid}
+    for proto, port, address in config.listens() if config is not None else ():
+        if (proto, port, address) not in have:
+            state = "LISTEN" if proto == "tcp" else "UNCONN"
+            socket = Socket(proto=proto, addr=address, port=port, pid=proc.pid, state=state, fd=30 + port % 100)
+            try:
+                at.changes.do(Listen(netns=proc.netns, socket=socket))
+            except OpError:
+                continue
 
 
 def alone(at: Pass, node: NodeState, proc: Proc) -> bool:
@@ -124,14 +143,18 @@ def learn(at: Pass, node: NodeState, proc: Proc, plugin: Kubernetes, memory: dic
             return
         again = True
     else:
-        # probes.touched: has anything been done to a machine since, that could cut the way?
-        again = not isinstance(tried, Tried) or touched(at.changes.log, tried.log)
+        again = not isinstance(tried, Tried) or stirred(at.changes.log, tried.log)
     reached = reaches(at, proc, plugin) if again else isinstance(tried, Tried) and tried.reached
     memory["tried"] = Tried(at.now, len(at.changes.log), reached)
     if reached:
         at.changes.do(Tell(box=node.name, pid=proc.pid, about=VIEW, what=newest))
     elif not isinstance(have, View):
         complain(memory, at.now - proc.started)
+
+
+def stirred(log: Sequence[Op], since: int) -> bool:
+    """Has anything been done to a machine since that could cut a way?"""
+    return since > len(log) or any(not isinstance(op, HARMLESS) for op in log[since:])
 
 
 def complain(memory: dict[object, object], age: float) -> None:

@@ -148,6 +148,7 @@ class _Parser:
     tokens: list[Token]
     read: Callable[[str], str | None]
     cursor: int = -1
+    any_name: bool = False
 
     def val(self) -> str:
         return self.tokens[self.cursor].text if 0 <= self.cursor < len(self.tokens) else ""
@@ -271,7 +272,7 @@ class _Parser:
 
     def directive(self, snippets: dict[str, list[Token]]) -> Directive:
         name, line = self.val(), self.line()
-        if name not in DIRECTIVES:
+        if name not in DIRECTIVES and not self.any_name:
             raise self.error(f"Unknown directive '{name}'")
         inner: list[Token] = []
         nesting = 0
@@ -315,8 +316,13 @@ def _shape(inner: list[Token], line: int) -> tuple[tuple[str, ...], tuple[Row, .
 
 
 def parse(
-    text: str, file: str = "Corefile", read: Callable[[str], str | None] = lambda path: None
+    text: str,
+    file: str = "Corefile",
+    read: Callable[[str], str | None] = lambda path: None,
+    *,
+    any_name: bool = False,
 ) -> tuple[Block, ...]:
-    """The server blocks of a Corefile. `read` gives the text of a file that `import` names. CorefileError."""
-    parser = _Parser(file, tokens(text), read)
+    """The server blocks of a Corefile. `read` gives the text of a file that `import` names; with `any_name` only the
+    syntax counts. CorefileError."""
+    parser = _Parser(file, tokens(text), read, any_name=any_name)
     return tuple(parser.blocks())

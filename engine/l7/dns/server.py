@@ -21,7 +21,7 @@ from engine.l7 import http
 from engine.l7.behaviour import SIMPLER, Behaviour
 from engine.l7.dns import chain
 from engine.l7.dns.chain import Query, Reply, ask
-from engine.l7.dns.corefile import CorefileError
+from engine.l7.dns.corefile import CorefileError, parse
 from engine.l7.dns.kubernetes import VIEW, Kubernetes
 from engine.l7.dns.loop import LOOKING, Loop
 from engine.l7.dns.setup import Config, Server, load
@@ -241,13 +241,21 @@ def reload(box: Box, proc: Proc) -> bool:
     text = read_file(box, config, config.get("conf", "Corefile"))
     if text is None or text == old.text or memory.get("refused") == text:
         return False
+    file = config.get("conf", "Corefile")
+    try:
+        parse(text, file, lambda p: read_file(box, config, p), any_name=True)
+    except CorefileError as error:
+        memory["refused"] = text
+        chain.log(memory, "WARNING", f"plugin/reload: Corefile parse failed: {error}")
+        return False
     chain.log(memory, "INFO", "Reloading")
     try:
         new = read_config(box, config)
     except CorefileError as error:
         memory["refused"] = text
-        chain.log(memory, "ERROR", f"Restart failed: {error}")
-        chain.log(memory, "ERROR", f"plugin/reload: Corefile changed but reload failed: {error}")
+        why = f"starting with listener file descriptors: {error}"
+        chain.log(memory, "ERROR", f"Restart failed: {why}")
+        chain.log(memory, "ERROR", f"plugin/reload: Corefile changed but reload failed: {why}")
         return False
     if old.lameduck:
         span = f"{old.lameduck:g}s"

@@ -131,6 +131,7 @@ MODULES: dict[str, str] = {
     "conntrack": "conntrack",
     "ipset": "ipset",
     "ipvsadm": "ipvsadm",
+    "kube-proxy": "kube_proxy",
     "ipvsadm-save": "ipvsadm",
     "ipvsadm-restore": "ipvsadm",
     "bpftool": "bpftool",

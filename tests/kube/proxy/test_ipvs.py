@@ -129,3 +129,51 @@ def test_round_robin_takes_turns(cluster: Lab) -> None:
         cluster.run("pod/c", "nc -zv 10.96.71.20 80")
     rows = [r.split() for r in out(cluster, "node/w1", "ipvsadm -Ln --stats").splitlines() if "8080" in r]
     assert sorted(r[2] for r in rows if r[2] != "0") == ["2", "2"]
+
+
+def proxy_pod(cluster: Lab, node: str) -> str:
+    rows = out(cluster, "node/cp", "kubectl -n kube-system get pods -o wide --no-headers").splitlines()
+    return next(r.split()[0] for r in rows if r.startswith("kube-proxy-") and f" {node} " in r)
+
+
+def into_mode(cluster: Lab, old: str, new: str) -> None:
+    """What a person does to change the mode: the ConfigMap, then new pods."""
+    out(
+        cluster,
+        "node/cp",
+        f"kubectl -n kube-system get cm kube-proxy -o yaml | sed 's/mode: {old}/mode: {new}/' | kubectl replace -f -",
+    )
+    out(cluster, "node/cp", "kubectl -n kube-system rollout restart ds kube-proxy")
+    cluster.wait(90)
+    assert out(cluster, "node/w1", "curl -s 127.0.0.1:10249/proxyMode") == new
+
+
+def test_a_change_to_iptables_mode_leaves_virtual_servers_behind_until_somebody_cleans_up(
+    cluster: Lab,
+) -> None:
+    into_mode(cluster, "ipvs", "iptables")
+    assert "10.96.71.20:80" in out(cluster, "node/w1", "ipvsadm -Ln")
+    assert "kube-ipvs0" in out(cluster, "node/w1", "ip -br link")
+    line = f"kubectl -n kube-system exec {proxy_pod(cluster, 'w1')} -- kube-proxy --cleanup"
+    first = cluster.run("node/cp", line)
+    assert first.code == 1 and "encountered an error while tearing down rules" in first.stderr
+    assert "10.96.71.20:80" not in out(cluster, "node/w1", "ipvsadm -Ln")
+    assert "kube-ipvs0" not in out(cluster, "node/w1", "ip -br link")
+    assert "KUBE-" not in out(cluster, "node/w1", "ipset list -n")
+    out(cluster, "node/cp", line)
+    assert "KUBE-SERVICES" not in out(cluster, "node/w1", "iptables-save")
+    cluster.wait(60)
+    assert "10.96.71.20/32" in out(cluster, "node/w1", "iptables -t nat -S KUBE-SERVICES")
+
+
+def test_a_change_to_nftables_mode_takes_them_away(cluster: Lab) -> None:
+    into_mode(cluster, "ipvs", "nftables")
+    assert "10.96.71.20:80" not in out(cluster, "node/w1", "ipvsadm -Ln")
+    assert "kube-ipvs0" not in out(cluster, "node/w1", "ip -br link")
+
+
+def test_the_program_is_in_its_image_only(cluster: Lab) -> None:
+    assert cluster.run("node/w1", "kube-proxy --cleanup").code == 127
+    line = f"kubectl -n kube-system exec {proxy_pod(cluster, 'w1')} -- kube-proxy"
+    assert out(cluster, "node/cp", f"{line} --version") == "Kubernetes v1.35.0\n"
+    assert cluster.run("node/cp", f"{line} --proxy-mode=ipvs").code

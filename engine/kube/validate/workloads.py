@@ -66,11 +66,11 @@ def errors(body: Json) -> Iterator[str]:
     elif kind in ("DaemonSet", "StatefulSet") and isinstance(spec.get("updateStrategy"), dict):
         word = spec["updateStrategy"].get("type", "RollingUpdate")
         if word not in ("OnDelete", "RollingUpdate"):
-            shown = {"Type": word, "RollingUpdate": None}
+            found = {"Type": word, "RollingUpdate": None}
             if kind == "DaemonSet":
-                yield unsupported("spec.updateStrategy", shown, ("RollingUpdate", "OnDelete"), sort=False)
+                yield unsupported("spec.updateStrategy", found, ("RollingUpdate", "OnDelete"), sort=False)
             else:
-                yield bad("spec.updateStrategy", shown, "must be 'RollingUpdate' or 'OnDelete'")
+                yield bad("spec.updateStrategy", found, "must be 'RollingUpdate' or 'OnDelete'")
     if kind == "StatefulSet":
         word = spec.get("podManagementPolicy", "OrderedReady")
         if word not in ("OrderedReady", "Parallel"):

@@ -9,7 +9,7 @@ linux       A Linux box's network; standard library only.
             behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py
-            route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py nft.py ipset.py ipsetwords.py ipvs.py
+            route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py xtchains.py nft.py nftrows.py ipset.py ipsetwords.py ipvs.py
             conntrack.py box.py command.py devicecommands.py commands.py
   xt/       tables.py rule.py match.py match_l4.py match_sctp.py match_multi.py match_state.py match_more.py match_header.py
             match_frame.py match_ct.py match_rate.py match_host.py match_set.py match_ipvs.py target.py target_more.py target_nat.py
@@ -36,15 +36,18 @@ docker      records.py names.py options.py errors.py ipam.py rules.py firewall.p
 kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
             admission.py quota.py quantity.py patch.py strategic.py
             select.py ids.py clock.py store.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
-            controlplane.py units.py system.py masqagent.py node.py sync.py stirred.py kubelet.py probes.py probing.py
+            controlplane.py units.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py kubelet.py probes.py probing.py
             stopping.py podenv.py volumes.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
+  validate/ errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
+  services/ defaults.py allocate.py kubernetes.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
   workloads/ queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
             job.py run.py
   controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
             nodelifecycle.py
-  proxy/    model.py config.py names.py picture.py topology.py health.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py
+  proxy/    model.py config.py names.py bulk.py topology.py picture.py sharing.py xtrows.py iptables.py nftrows.py
+            nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py health.py program.py agent.py cost.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where

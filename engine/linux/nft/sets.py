@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 
+from engine.linux.layered import shared
 from engine.linux.nft.types import Type, time_text
 from engine.record import dataclass
 
@@ -115,7 +116,8 @@ class NftSet:
     _index: Index | None = field(default=None, compare=False, repr=False)
 
     def copy(self) -> NftSet:
-        return replace(self, elements=dict(self.elements), owner=None)
+        self.elements, elements = shared(self.elements)
+        return replace(self, elements=elements, owner=None)
 
     @property
     def is_map(self) -> bool:

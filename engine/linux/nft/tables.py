@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from engine.linux.layered import shared
 from engine.record import dataclass
 
 if TYPE_CHECKING:
@@ -117,10 +118,11 @@ class Table:
     owner: object = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Table:
+        self.chains, chains = shared(self.chains)
+        self.cells, cells = shared(self.cells)
         return replace(
-            self, chains=dict(self.chains), sets=dict(self.sets), objects=dict(self.objects),
-            cells=dict(self.cells), owner=None,
-        )  # fmt: skip
+            self, chains=chains, sets=dict(self.sets), objects=dict(self.objects), cells=cells, owner=None
+        )
 
     @property
     def key(self) -> TableKey:

@@ -54,7 +54,7 @@ class XtChains(Op):
 def _chains(net: Net, op: XtChains) -> None:
     xt = net.spaces[op.netns].xt
     before = xt.tables.get(op.table, {})
-    after = dict(before)
+    after = before.copy()
     for block in op.blocks:
         there = before.get(block.name)
         if there is not None and there.policy:

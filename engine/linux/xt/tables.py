@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from engine.linux.layered import shared
 from engine.linux.xt.match import Destination
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.target import Target
@@ -187,7 +188,10 @@ class Xtables:
     def copy(self) -> Xtables:
         self.token = object()
         memory = {key: dict(rows) for key, rows in self.memory.items()}
-        return Xtables({t: dict(chains) for t, chains in self.tables.items()}, self._tracks, memory=memory)
+        tables = {}
+        for name, chains in self.tables.items():
+            self.tables[name], tables[name] = shared(chains)
+        return Xtables(tables, self._tracks, memory=memory)
 
     def own(self, table: str, name: str) -> Chain:
         """The chain, to be written to: a copy of its own when it is shared."""

@@ -108,6 +108,7 @@ def sync(at: Pass, node: NodeState) -> None:
     done = one_sync(at, node, state)
     if done is not state:
         node.memory[KEY] = done
+    health.eligible(at.changes, node.name, proc.pid, at.store.get("Node", "", done.name))
 
 
 def due(at: Pass) -> float:
@@ -249,7 +250,9 @@ def one_sync(at: Pass, node: NodeState, state: State) -> State:
     if state.retry:
         return state
     if before is None or before.serial != picture.serial:
-        health.sync(at.changes, node.name, state.pid, picture.ports(), state.name)
+        own = node_port_addresses(state.config, at.net.spaces[node.name], node_ip(at, node))
+        listen = (0,) if own is None else own
+        health.sync(at.changes, node.name, state.pid, picture.ports(), state.name, addresses=listen)
         clean_stale(at.changes, node.name, picture)
     last_full = at.now if state.full else state.last_full
     return replace(state, picture=picture, full=False, last_full=last_full)

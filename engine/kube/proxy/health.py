@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.errors import OpError
+from engine.kube.objects import Json, deleting, spec_of
 from engine.kube.proxy.config import Config
 from engine.kube.proxy.model import ServicePort
 from engine.l7.kube_proxy import Local
 from engine.linux.ops.base import Changes
 from engine.linux.ops.box import CloseSocket, Listen, Tell
 from engine.linux.rows import Socket
+
+TO_BE_DELETED = "ToBeDeletedByClusterAutoscaler"
 
 
 def begin(changes: Changes, netns: str, pid: int, config: Config) -> None:
@@ -48,6 +51,18 @@ def sync(
         if all([listen(changes, netns, pid, address, number) for address in addresses]):
             about = Local(namespace=namespace, name=name, count=len(ips))
             tell(changes, netns, pid, ("health", number), about)
+
+
+def eligible(changes: Changes, netns: str, pid: int, node: Json | None) -> None:
+    """Tell the process whether its node is being taken away: deleted, or tainted by the cluster autoscaler (SyncNode).
+    Until somebody says so it is not."""
+    going = node is not None and (deleting(node) or any(t.get("key") == TO_BE_DELETED for t in taints(node)))
+    tell(changes, netns, pid, "eligible", False if going else None)
+
+
+def taints(node: Json) -> list[Json]:
+    found: list[Json] = spec_of(node).get("taints") or []
+    return found
 
 
 def listen(changes: Changes, netns: str, pid: int, address: int, port: int) -> bool:

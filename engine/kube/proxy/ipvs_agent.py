@@ -13,6 +13,7 @@ from dataclasses import field, replace
 from math import floor
 from typing import TYPE_CHECKING
 
+from engine.errors import NotModelled
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
 from engine.kube.proxy import ipvs, ipvs_plan, userspace
@@ -94,7 +95,13 @@ def sync(at: Pass, node: NodeState, state: State, picture: Picture) -> Held:
         )  # fmt: skip
         return replace(held, opened=opened)
     minor = at.options.minor
-    pairs = [(port, choose(port, state.name, state.zone, minor=minor)) for port in picture.ports()]
+    ports = [port for port in picture.ports() if port.proto in ("tcp", "udp")]
+    others = {(p.namespace, p.name) for p in picture.ports() if p.proto not in ("tcp", "udp")}
+    for namespace, name in sorted(others):
+        body = at.store.get("Service", namespace, name)
+        if body is not None and node.name == next(iter(at.cluster.nodes)):
+            at.cluster.skip("proxy.mode ipvs", body, NotModelled("SCTP behind IPVS").said)
+    pairs = [(port, choose(port, state.name, state.zone, minor=minor)) for port in ports]
     settings = rules_of(at, node, config)
     plan = ipvs_plan.plan(pairs, settings, facts(at, node, config, state.name))
     leaving = ipvs.sync(at.changes, node.name, plan, settings, held.leaving)

@@ -19,6 +19,7 @@ from engine.kube.proxy import config as configs
 from engine.kube.proxy.config import HISTORY, Config, Invalid
 from engine.kube.sync import Sync
 from engine.l7.behave import Behaviour
+from engine.linux.ipvs.rows import REFUSED
 
 NAME = "kube-proxy"
 #: flags that are taken, beside those of the deprecated kind that the file replaces
@@ -88,6 +89,8 @@ def behaviour(
     except Invalid as error:
         stage = "validate" if str(error).startswith(("KubeProxyConfiguration", "[")) else "complete"
         return failed(s, argv, f"failed {stage}: {error}"), ()
+    if found.mode == "ipvs" and found.ipvs.scheduler in REFUSED:
+        raise NotModelled(f"kube-proxy with ipvs.scheduler {found.ipvs.scheduler}")
     for said in idle:
         s.note("config.conf", pod, NotModelled(said.text("en")))
     name = flags.get("--hostname-override") or found.hostname or s.node.name

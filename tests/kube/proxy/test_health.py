@@ -57,3 +57,20 @@ def test_kube_proxy_about_itself(cluster: Lab) -> None:
     assert mode in ("iptables", "nftables", "ipvs")
     assert cluster.run("host/laptop", "curl -s 192.168.10.101:10249/proxyMode").code == 7
     assert "404" in out(cluster, "node/w1", "curl -si 127.0.0.1:10256/nothing").splitlines()[0]
+
+
+def test_a_node_that_the_autoscaler_takes_away_is_not_eligible_but_alive() -> None:
+    cluster = lab("iptables", LOCAL)
+    out(cluster, "node/cp", "kubectl taint node w1 ToBeDeletedByClusterAutoscaler=1:NoSchedule")
+    text = out(cluster, "node/w1", "curl -si localhost:10256/healthz")
+    assert text.startswith("HTTP/1.1 503") and '"nodeEligible": false}' in text
+    assert out(cluster, "node/w1", "curl -si localhost:10256/livez").startswith("HTTP/1.1 200")
+    out(cluster, "node/cp", "kubectl taint node w1 ToBeDeletedByClusterAutoscaler-")
+    assert out(cluster, "node/w1", "curl -si localhost:10256/healthz").startswith("HTTP/1.1 200")
+
+
+def test_health_check_node_ports_listen_where_node_ports_do() -> None:
+    cluster = lab("iptables", LOCAL, nodePortAddresses=["192.168.10.0/24"])
+    assert "192.168.10.101:30190" in out(cluster, "node/w1", "ss -lnt")
+    assert out(cluster, "host/laptop", "curl -si 192.168.10.101:30190").startswith("HTTP/1.1 200")
+    assert cluster.run("node/w1", "curl -s localhost:30190").code == 7

@@ -177,3 +177,16 @@ def test_the_program_is_in_its_image_only(cluster: Lab) -> None:
     line = f"kubectl -n kube-system exec {proxy_pod(cluster, 'w1')} -- kube-proxy"
     assert out(cluster, "node/cp", f"{line} --version") == "Kubernetes v1.35.0\n"
     assert cluster.run("node/cp", f"{line} --proxy-mode=ipvs").code
+
+
+def test_sctp_behind_ipvs_is_named_and_left_out() -> None:
+    there = lab("ipvs", service("web", "10.96.71.20", ports=[{"port": 80, "protocol": "SCTP"}]))
+    assert "SCTP behind IPVS is not modelled" in " ".join(n.text("en") for n in there.notes)
+    assert "10.96.71.20" not in out(there, "node/w1", "ipvsadm -Ln")
+
+
+def test_a_scheduler_that_is_not_modelled_is_named() -> None:
+    there = lab("ipvs", WEB, ipvs={"scheduler": "lblc"})
+    assert "kube-proxy with ipvs.scheduler lblc is not modelled" in " ".join(
+        n.text("en") for n in there.notes
+    )

@@ -30,24 +30,28 @@ linux       A Linux box's network; standard library only.
   wire/     dns.py encode.py pcapfile.py
 fabric      machine.py lan.py router.py plan.py
 l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py port_forward.py logs.py
-            behaviour.py behave.py images.py catalogue.py userspace_proxy.py kube_proxy.py
+            behaviour.py behave.py images.py catalogue.py userspace_proxy.py kube_proxy.py calico.py
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
 kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
             admission.py quota.py quantity.py patch.py strategic.py
-            select.py ids.py clock.py store.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
+            select.py ids.py clock.py store.py overlay.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
             controlplane.py units.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py kubelet.py probes.py probing.py
             stopping.py podenv.py volumes.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
   validate/ errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
   services/ defaults.py allocate.py kubernetes.py
-  cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py
+  cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py, then Calico:
+            calico_conf.py calico_ipam.py calico.py calico_routes.py calico_agent.py calico_node.py
+  policy/   semantics.py, then felix: endpoint.py selector.py convert.py render.py static.py chains.py picture.py
+            felix.py explain.py
   workloads/ queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
             job.py run.py
   controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
             nodelifecycle.py
   proxy/    model.py config.py names.py bulk.py topology.py picture.py sharing.py xtrows.py iptables.py nftrows.py
             nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py health.py program.py agent.py cost.py
+  addons/   calico.py coredns.py kube_proxy.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where

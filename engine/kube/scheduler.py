@@ -12,6 +12,7 @@ What it remembers is the cluster's `Cache`.
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.kube.clock import stamp
@@ -30,6 +31,7 @@ from engine.kube.scheduling.filters import (
 from engine.kube.scheduling.nodes import Cache, Share, room_of, share_of
 from engine.kube.scheduling.scores import Ranks, has_wishes, preference, rank, wishes
 from engine.kube.store import Key, Store
+from engine.record import dataclass
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
@@ -71,26 +73,53 @@ def _mine(pod: Json) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What of a Pod decides; `looks`: it is held against every node. `pod` keeps alive what was looked at."""
+
+    form: str
+    share: Share
+    pinned: set[str] | None
+    looks: bool
+    pod: Json
+
+
 class _Refused:
-    """What was said about a form of Pod in this pass: nothing was freed since."""
+    """What was found out in this pass: about Pods that share their parts (podspec.twin), and what was said about a
+    form of Pod that fits nowhere (nothing is freed while a pass goes on)."""
 
     def __init__(self) -> None:
         self.said: dict[str, dict[str, Reasons]] = {}
+        self.known: dict[tuple[object, ...], _About] = {}
+
+    def about(self, pod: Json) -> _About:
+        spec = spec_of(pod)
+        key = (
+            id(spec.get("tolerations")), id(spec.get("affinity")), id(spec.get("nodeSelector")), len(spec),
+            id(spec.get("topologySpreadConstraints")), id(spec.get("initContainers")), id(spec.get("overhead")),
+            *((id(c.get("resources")), id(c.get("ports"))) for c in spec.get("containers") or ()),
+        )  # fmt: skip
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = _About(
+                form=form_of(spec), share=share_of(pod), pinned=pinned_to(spec), pod=pod,
+                looks=looks_around(spec) or has_wishes(spec),
+            )  # fmt: skip
+        return found
 
 
 def _one(
     cluster: Cluster, cache: Cache, ranks: Ranks, refused: _Refused, key: Key, pod: Json, now: float
 ) -> None:
     store, spec = cluster.store, spec_of(pod)
-    share = share_of(pod)
-    pinned = pinned_to(spec)
+    about = refused.about(pod)
+    form, share = about.form, about.share
     reasons: dict[str, Reasons] | None = None
-    if pinned is not None:
-        node, reasons = _pinned(store, cache, pod, share, pinned)
-    elif looks_around(spec) or has_wishes(spec) or cache.around:
+    if about.pinned is not None:
+        node, reasons = _pinned(store, cache, pod, share, about.pinned)
+    elif about.looks or cache.around:
         node, reasons = _every(store, cache, pod, share)
     else:
-        form = form_of(spec)
         node = ranks.best(cache, form, pod, share) if form not in refused.said else ""
         if not node:
             if form not in refused.said:
@@ -176,11 +205,17 @@ def bind(store: Store, pod: Json, node: str, clock: float) -> None:
         **pod,
         "metadata": dict(pod["metadata"]),
         "spec": {**pod["spec"], "nodeName": node},
-        "status": {**status, "conditions": [*conditions, condition("True", stamp(clock))]},
+        "status": {**status, "conditions": [*conditions, scheduled(stamp(clock))]},
     }
     store.update(body)
     text = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {node}"
     store.record(body, "Normal", "Scheduled", text, NAME, clock)
+
+
+@lru_cache(64)
+def scheduled(stamp: str) -> Json:
+    """The condition of a Pod that has a node; Pods share it."""
+    return condition("True", stamp)
 
 
 def condition(status: str, stamp: str, *, reason: str = "", message: str = "") -> Json:

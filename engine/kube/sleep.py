@@ -296,7 +296,8 @@ class Forms:
         o = node.options
         kind: Class = (o.images, o.air_gapped, o.sandbox, o.pause)
         here = wanted_images(pod, images)
-        key = (*kind, here, pod["metadata"]["namespace"], self.shape(pod))
+        shape = self.shape(pod)
+        key = (*kind, here, pod["metadata"]["namespace"] if reads(shape) else "", shape)
         if key not in self.known:
             if kind not in self.trials:
                 self.trials[kind] = Trial.make(cluster, net, node, now)
@@ -316,6 +317,13 @@ class Forms:
         if found is None:
             found = self.shapes[key] = (shape(pod), pod)  # the pod keeps alive what the ids stand for
         return found[0]
+
+
+def reads(shape: str) -> bool:
+    """May a pod of this shape read a ConfigMap or a Secret of its namespace, besides the account's token?"""
+    return any(word in shape for word in ("'envFrom'", "'valueFrom'", "'secret'", "'optional'")) or (
+        shape.count("'configMap'") > shape.count("'kube-root-ca.crt'")
+    )
 
 
 def wanted_images(pod: Json, images: frozenset[str]) -> frozenset[str]:

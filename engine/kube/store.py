@@ -236,12 +236,13 @@ class Store:
         row = (kind, *key)
         if old is not None and new is not None:
             was, now = old["metadata"], new["metadata"]
-            if (
-                was.get("labels") == now.get("labels")
-                and was.get("ownerReferences") == now.get("ownerReferences")
-                and (kind != "Pod" or spec_of(old).get("nodeName") == spec_of(new).get("nodeName"))
-            ):
-                return
+            one, other = was.get("labels"), now.get("labels")
+            if one is other or one == other:
+                one, other = was.get("ownerReferences"), now.get("ownerReferences")
+                if (one is other or one == other) and (
+                    kind != "Pod" or spec_of(old).get("nodeName") == spec_of(new).get("nodeName")
+                ):
+                    return
         for name, index in self._by.items():
             if name == "node":
                 words: Words = _nodes

@@ -205,6 +205,22 @@ def test_what_is_wrong_and_what_may_not_change_come_together() -> None:
     )
 
 
+def test_a_running_pod_takes_images_and_more_tolerations_only() -> None:
+    made = cluster()
+    first = put(made, "Pod", "spec: {containers: [{name: c, image: nginx}]}")["spec"]["tolerations"]
+    more = [*first, {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    pod = made.patch("Pod", "default", "x", {"spec": {"tolerations": more}}, 0.0)
+    assert pod["spec"]["tolerations"] == more
+    with pytest.raises(Refused) as caught:
+        made.patch("Pod", "default", "x", {"spec": {"tolerations": more[1:]}}, 0.0)
+    assert caught.value.causes == (
+        "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds",
+    )
+    with pytest.raises(Refused) as caught:
+        made.patch("Pod", "default", "x", {"spec": {"hostNetwork": True}}, 0.0)
+    assert caught.value.causes[0].startswith("spec: Forbidden: pod updates may not change fields other than ")
+
+
 def test_statefulset_updates() -> None:
     made = cluster()
     text = DEPLOYMENT.replace("LABEL", "a").replace(

@@ -246,9 +246,20 @@ FORBIDDEN_UPDATE = (
 
 def pod_update(old: Json, new: Json) -> None:
     """Refuse a change of a running Pod's spec that Kubernetes refuses."""
-    left, right = comparable(old), comparable(new)
-    if left != right:
-        raise invalid(new, [FORBIDDEN_UPDATE])
+    errors = [FORBIDDEN_UPDATE] if comparable(old) != comparable(new) else []
+    before, after = (spec_of(b).get("tolerations") or [] for b in (old, new))
+    for row in before:
+        if not any(same_toleration(row, other) for other in after):
+            why = "existing toleration can not be modified except its tolerationSeconds"
+            errors.append(forbidden("spec.tolerations", why))
+            break
+    if errors:
+        raise invalid(new, errors)
+
+
+def same_toleration(a: Json, b: Json) -> bool:
+    """The same but for its seconds."""
+    return all(a.get(k, "") == b.get(k, "") for k in ("key", "operator", "value", "effect"))
 
 
 def comparable(pod: Json) -> Json:
@@ -275,4 +286,7 @@ def merged_pod_spec(old: Json, new: Json) -> Json:
         images = {c["name"]: c["image"] for c in spec_of(new).get(key) or ()}
         for container in spec.get(key) or ():
             container["image"] = images.get(container["name"], container["image"])
+    for key in ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds"):
+        if key in spec_of(new):
+            spec[key] = spec_of(new)[key]
     return spec

@@ -15,7 +15,7 @@ import json
 from typing import Any
 
 from engine.errors import NotModelled
-from engine.kube import containers, podenv, podstatus, probes, probing, stirred, stopping, volumes
+from engine.kube import containers, poddns, podenv, podstatus, probes, probing, stirred, stopping, volumes
 from engine.kube.clock import stamp
 from engine.kube.containerd import CriError, SandboxConfig
 from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of
@@ -127,7 +127,14 @@ class Kubelet(Sync):
             if not self.stop(pod, old):
                 return None
         attempt = before[0].attempt + 1 if before else 0
-        config = podenv.sandbox_config(pod, attempt, self.node.name, self.cluster_dns, self.cri.box)
+        own = poddns.settings(self.node, self.cri.box, self.cluster_dns)
+        try:
+            names = poddns.form(pod, own, self.cri.box, lambda why, text: self.event(pod, "Warning", why, text))
+        except poddns.NoFile as error:
+            self.event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            self.retry_later(uid)
+            return None
+        config = podenv.sandbox_config(pod, attempt, self.node.name, names)
         try:
             sandbox = self.cri.run_sandbox(config)
         except CriError as error:

@@ -1,6 +1,6 @@
-"""What kubelet prepares for a pod's processes: host name, hosts and resolv.conf, environment, mounts.
+"""What kubelet prepares for a pod's processes: host name, hosts, environment, mounts (resolv.conf: poddns.py).
 
-Sources: pkg/kubelet/kubelet_pods.go, pkg/kubelet/network/dns/dns.go; facts 10 section 3.1.
+Sources: pkg/kubelet/kubelet_pods.go; facts 10 section 3.1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ fe00::2\tip6-allrouters
 """
 
 
-def sandbox_config(pod: Json, attempt: int, node: str, cluster_dns: str, box: Box) -> SandboxConfig:
+def sandbox_config(pod: Json, attempt: int, node: str, resolv_conf: str) -> SandboxConfig:
     spec = spec_of(pod)
     ports = tuple(
         (
@@ -46,7 +46,7 @@ def sandbox_config(pod: Json, attempt: int, node: str, cluster_dns: str, box: Bo
         namespace=namespace_of(pod), pod=name_of(pod), uid=str(meta(pod)["uid"]), attempt=attempt,
         hostname=node if network else hostname(pod), host_network=network, host_pid=bool(spec.get("hostPID")),
         host_ipc=bool(spec.get("hostIPC")), share_pid=bool(spec.get("shareProcessNamespace")),
-        ports=() if network else ports, resolv_conf=resolv_conf(pod, cluster_dns, box),
+        ports=() if network else ports, resolv_conf=resolv_conf,
     )  # fmt: skip
 
 
@@ -71,31 +71,6 @@ def hosts_file(pod: Json, ip: str, box: Box) -> str:
         else name
     )
     return f"{HOSTS_HEAD}{ip}\t{full}\n{tail}"
-
-
-def resolv_conf(pod: Json, cluster_dns: str, box: Box) -> str:
-    """The pod's /etc/resolv.conf by dnsPolicy and dnsConfig."""
-    spec = spec_of(pod)
-    policy = spec.get("dnsPolicy", "ClusterFirst")
-    host = box.files.get("/etc/resolv.conf", "")
-    servers = [w[1] for line in host.splitlines() if (w := line.split())[:1] == ["nameserver"] and len(w) > 1]
-    searches = [w for line in host.splitlines() if line.split()[:1] == ["search"] for w in line.split()[1:]]
-    options: list[str] = []
-    if policy == "None":
-        servers, searches = [], []
-    elif policy == "ClusterFirstWithHostNet" or (policy == "ClusterFirst" and not spec.get("hostNetwork")):
-        domains = [f"{namespace_of(pod)}.svc.{DOMAIN}", f"svc.{DOMAIN}", DOMAIN]
-        servers, searches, options = [cluster_dns], [*domains, *searches], ["ndots:5"]
-    more = spec.get("dnsConfig") or {}
-    servers = list(dict.fromkeys([*servers, *(more.get("nameservers") or ())]))
-    searches = list(dict.fromkeys([*searches, *(more.get("searches") or ())]))
-    for option in more.get("options") or ():
-        text = option["name"] + (f":{option['value']}" if option.get("value") else "")
-        options = [o for o in options if o.split(":")[0] != option["name"]] + [text]
-    lines = [f"search {' '.join(searches)}"] if searches else []
-    lines += [f"nameserver {s}" for s in servers]
-    lines += [f"options {' '.join(options)}"] if options else []
-    return "\n".join(lines) + "\n" if lines else ""
 
 
 def environment(

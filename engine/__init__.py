@@ -9,8 +9,8 @@ linux       A Linux box's network; standard library only.
             behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py
-            route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py xtchains.py nft.py nftrows.py ipset.py ipsetwords.py ipvs.py
-            conntrack.py box.py command.py devicecommands.py commands.py
+            route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py xtchains.py nft.py nftrows.py
+            ipset.py ipsetwords.py ipvs.py conntrack.py box.py command.py devicecommands.py commands.py
   xt/       tables.py rule.py match.py match_l4.py match_sctp.py match_multi.py match_state.py match_more.py match_header.py
             match_frame.py match_ct.py match_rate.py match_host.py match_set.py match_ipvs.py target.py target_more.py target_nat.py
             target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py

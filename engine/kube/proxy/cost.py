@@ -1,0 +1,87 @@
+"""What a packet costs: how many rules the kernels on its way look at, as the walk itself has counted them.
+
+Theory. A chain is a list, so iptables mode pays for every Service that stands before the wanted one: a first packet's
+cost grows with their number. A map of nftables or a hash table of IPVS is one lookup, whatever it holds. The walker
+finds a rule in a long chain by an index and still counts, in `Step.visited`, what the kernel would have tried; so the
+cost is known without being paid. Packets of a connection that is known skip the nat tables.
+
+Rules. Pure, of a walk that was walked; a run is one base chain met by one packet, and its last step has its count.
+Source: nft_do_chain and ipt_do_table; facts 20 section 2.9.
+"""
+
+from __future__ import annotations
+
+from engine.linux.journey import Step, StepKind, Walk
+from engine.record import dataclass
+
+#: a look into a map or a set, which is one step of the kernel's whatever it holds
+LOOKUPS = (" @", "--match-set ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One run: where, at which hook, in which table, how many rules were tried, how many maps or sets were asked by
+    those that matched."""
+
+    node: str
+    hook: str
+    table: str
+    rules: int
+    lookups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """The runs of a walk in order."""
+
+    visits: tuple[Visit, ...]
+
+    @property
+    def rules(self) -> int:
+        return sum(v.rules for v in self.visits)
+
+    @property
+    def lookups(self) -> int:
+        return sum(v.lookups for v in self.visits)
+
+    def of(self, node: str, table: str = "") -> Cost:
+        """The part of one node, and of one table ("" = all)."""
+        return Cost(visits=tuple(v for v in self.visits if v.node == node and table in ("", v.table)))
+
+
+#: verdicts with which a run ends
+ENDS = frozenset(
+    ("accept", "drop", "reject", "dnat", "snat", "masquerade", "redirect", "netmap", "tproxy", "queue")
+)
+
+
+def cost(walk: Walk) -> Cost:
+    """What a walk's packet has cost in rules, in the order of its way."""
+    out: list[Visit] = []
+    last: Step | None = None
+    lookups = 0
+    for step in walk.steps():
+        if step.kind not in (StepKind.RULE, StepKind.POLICY) or not step.table:
+            continue
+        if last is not None and not same_run(last, step):
+            out.append(visit(last, lookups))
+            lookups = 0
+        lookups += any(word in step.row for word in LOOKUPS)
+        last = step
+    if last is not None:
+        out.append(visit(last, lookups))
+    return Cost(visits=tuple(out))
+
+
+def same_run(last: Step, step: Step) -> bool:
+    """Does a step go on with the run of the one before?"""
+    return (
+        last.kind is StepKind.RULE
+        and last.verdict not in ENDS
+        and (step.place, step.hook, step.table) == (last.place, last.hook, last.table)
+        and step.visited >= last.visited
+    )
+
+
+def visit(step: Step, lookups: int) -> Visit:
+    return Visit(node=step.place.node, hook=step.hook, table=step.table, rules=step.visited, lookups=lookups)

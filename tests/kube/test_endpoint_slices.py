@@ -230,7 +230,7 @@ def expected(lab: Lab, name: str) -> set[tuple[str, bool, bool, int]]:
         have = pod["metadata"].get("labels") or {}
         if not all(have.get(k) == v for k, v in body["spec"]["selector"].items()):
             continue
-        if not endpointslice.included(pod, going=True):
+        if not members.seen(pod).included(going=True):
             continue
         good = pod["status"]["conditions"][0]["status"] == "True"
         going = "deletionTimestamp" in pod["metadata"]

@@ -14,9 +14,9 @@ from __future__ import annotations
 from math import ceil
 
 from engine.kube.controllers import members, triggers
-from engine.kube.controllers.endpointslice import HEADLESS, endpoint_ports, included
+from engine.kube.controllers.endpointslice import HEADLESS, endpoint_ports
+from engine.kube.controllers.members import Member, Seen
 from engine.kube.objects import Json, labels_of, meta, name_of, namespace_of, spec_of
-from engine.kube.ownership import is_ready
 from engine.kube.passes import Pass
 
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
@@ -49,26 +49,27 @@ def sync(at: Pass) -> None:
     turn.close()
 
 
-def subsets(service: Json, pods: list[Json]) -> list[Json]:
+def subsets(service: Json, pods: list[Member]) -> list[Json]:
     """The repacked subsets of a Service."""
-    publish = bool(spec_of(service).get("publishNotReadyAddresses"))
-    headless = spec_of(service).get("clusterIP") == "None"
-    family = (spec_of(service).get("ipFamilies") or ["IPv4"])[0]
+    spec = spec_of(service)
+    publish, headless = bool(spec.get("publishNotReadyAddresses")), spec.get("clusterIP") == "None"
+    six = (spec.get("ipFamilies") or ["IPv4"])[0] == "IPv6"
+    named = any(isinstance(p.get("targetPort"), str) for p in spec.get("ports") or ())
     by_port: dict[Port, dict[tuple[str, str], bool]] = {}
     rows: dict[tuple[str, str], Json] = {}
-    for pod in pods:
-        if not included(pod, going=publish):
+    offered: list[Port] | None = None
+    for name, pod, seen in pods:
+        ip = next((ip for ip in seen.ips if (":" in ip) == six), "")
+        if not ip or not seen.included(going=publish):
             continue
-        ips = [ip for ip in members.pod_ips(pod) if (":" in ip) == (family == "IPv6")]
-        if not ips:
-            continue
-        key = (ips[0], str(meta(pod)["uid"]))
-        rows[key] = address(service, pod, ips[0])
-        offered = [port_of(p) for p in endpoint_ports(service, pod)]
-        if not spec_of(service).get("ports"):
-            offered = [NO_PORT] if headless else []
+        key = (ip, seen.uid)
+        rows[key] = address(service, name, seen, ip)
+        if offered is None or named:
+            offered = [port_of(p) for p in endpoint_ports(service, pod)]
+            if not spec.get("ports"):
+                offered = [NO_PORT] if headless else []
         for port in offered:
-            by_port.setdefault(port, {})[key] = publish or is_ready(pod)
+            by_port.setdefault(port, {})[key] = publish or seen.ready
     by_addresses: dict[tuple[tuple[tuple[str, str], bool], ...], list[Port]] = {}
     for port, addresses in by_port.items():
         by_addresses.setdefault(tuple(sorted(addresses.items())), []).append(port)
@@ -99,15 +100,14 @@ def port_body(port: Port) -> Json:
     return out | ({"appProtocol": app} if app else {})
 
 
-def address(service: Json, pod: Json, ip: str) -> Json:
-    spec = spec_of(pod)
+def address(service: Json, name: str, seen: Seen, ip: str) -> Json:
     out: Json = {"ip": ip}
-    if spec.get("hostname") and spec.get("subdomain") == name_of(service):
-        out["hostname"] = str(spec["hostname"])
-    if spec.get("nodeName"):
-        out["nodeName"] = str(spec["nodeName"])
+    if seen.host[0] and seen.host[1] == name_of(service):
+        out["hostname"] = seen.host[0]
+    if seen.node:
+        out["nodeName"] = seen.node
     out["targetRef"] = {
-        "kind": "Pod", "name": name_of(pod), "namespace": namespace_of(pod), "uid": meta(pod)["uid"],
+        "kind": "Pod", "name": name, "namespace": namespace_of(service), "uid": seen.uid,
     }  # fmt: skip
     return out
 

@@ -16,16 +16,13 @@ from collections.abc import Iterable
 
 from engine.kube.controllers import members, triggers
 from engine.kube.controllers.hints import by_annotation, hinted, preference
-from engine.kube.controllers.members import MANAGED_BY, SERVICE_NAME
+from engine.kube.controllers.members import MANAGED_BY, SERVICE_NAME, Member, Seen
 from engine.kube.objects import Json, deleting, labels_of, meta, name_of, namespace_of, spec_of
-from engine.kube.ownership import is_ready
 from engine.kube.passes import Pass
-from engine.kube.podspec import finished
 from engine.say import Phrase
 
 MANAGER = "endpointslice-controller.k8s.io"
 HEADLESS = "service.kubernetes.io/headless"
-ZONE = "topology.kubernetes.io/zone"
 #: --max-endpoints-per-slice
 MAXIMUM = 100
 RESERVED = (SERVICE_NAME, MANAGED_BY, HEADLESS)
@@ -106,11 +103,6 @@ def port_key(ports: Iterable[Json] | None) -> Ports:
     return tuple(sorted(key(p) for p in ports or ()))
 
 
-def included(pod: Json, *, going: bool) -> bool:
-    """ShouldPodBeInEndpoints: it has an address and has not ended; `going` = also while it terminates."""
-    return not finished(pod) and bool(members.pod_ips(pod)) and (going or not deleting(pod))
-
-
 def identity(endpoint: Json) -> tuple[object, ...]:
     """By what an endpoint is known again: addresses, host name and what it refers to (hashEndpoint)."""
     target = endpoint.get("targetRef") or {}
@@ -153,11 +145,12 @@ class Family:
         self.trigger = trigger
         self.wanted = preference(service, at.options.minor)
         self.labels = slice_labels(service)
+        self.publish = bool(spec_of(service).get("publishNotReadyAddresses"))
         self.create: list[Json] = []
         self.update: dict[str, Json] = {}
         self.remove: list[Json] = []
 
-    def reconcile(self, pods: list[Json], existing: list[Json]) -> None:
+    def reconcile(self, pods: list[Member], existing: list[Json]) -> None:
         by_ports: dict[Ports, list[Json]] = {}
         for slice in existing:
             if owned_by(slice, self.service):
@@ -166,14 +159,17 @@ class Family:
                 self.remove.append(slice)
         desired: dict[Ports, dict[tuple[object, ...], Json]] = {}
         ports: dict[Ports, list[Json]] = {}
-        for pod in pods:
-            if not included(pod, going=True):
+        named = any(isinstance(p.get("targetPort"), str) for p in spec_of(self.service).get("ports") or ())
+        given: list[Json] | None = None
+        for name, pod, seen in pods:
+            if not seen.included(going=True):
                 continue
-            given = endpoint_ports(self.service, pod)
-            group = port_key(given)
-            ports.setdefault(group, given)
-            found = desired.setdefault(group, {})
-            endpoint = self.endpoint(pod)
+            if given is None or named:
+                given = endpoint_ports(self.service, pod)
+                group = port_key(given)
+                ports.setdefault(group, given)
+                found = desired.setdefault(group, {})
+            endpoint = self.endpoint(name, seen)
             if endpoint is not None:
                 found[identity(endpoint)] = endpoint
         for group, endpoints in desired.items():
@@ -185,32 +181,27 @@ class Family:
         self.hints(existing)
         self.write()
 
-    def endpoint(self, pod: Json) -> Json | None:
+    def endpoint(self, name: str, seen: Seen) -> Json | None:
         """podToEndpoint. None for a pod on a node that is not there, or without an address of this family."""
-        spec, publish = spec_of(pod), bool(spec_of(self.service).get("publishNotReadyAddresses"))
-        node = self.at.store.get("Node", "", str(spec.get("nodeName") or ""))
-        if node is None and not publish:
-            self.turn.homeless.add((namespace_of(self.service), name_of(self.service)))
+        zone, service = self.turn.zone(seen.node), self.service
+        if zone is None and not self.publish:
+            self.turn.homeless.add((namespace_of(service), name_of(service)))
             return None
-        addresses = [ip for ip in members.pod_ips(pod) if (":" in ip) == (self.family == "IPv6")]
+        addresses = [ip for ip in seen.ips if (":" in ip) == (self.family == "IPv6")]
         if not addresses:
             return None
-        serving, going = is_ready(pod), deleting(pod)
-        out: Json = {
-            "addresses": addresses,
-            "conditions": {
-                "ready": publish or (serving and not going), "serving": serving, "terminating": going,
-            },
-        }  # fmt: skip
-        if spec.get("hostname") and spec.get("subdomain") == name_of(self.service):
-            out["hostname"] = str(spec["hostname"])
-        if spec.get("nodeName"):
-            out["nodeName"] = str(spec["nodeName"])
+        ready = self.publish or (seen.ready and not seen.going)
+        conditions = {"ready": ready, "serving": seen.ready, "terminating": seen.going}
+        out: Json = {"addresses": addresses, "conditions": conditions}
+        if seen.host[0] and seen.host[1] == name_of(service):
+            out["hostname"] = seen.host[0]
+        if seen.node:
+            out["nodeName"] = seen.node
         out["targetRef"] = {
-            "kind": "Pod", "name": name_of(pod), "namespace": namespace_of(pod), "uid": meta(pod)["uid"],
+            "kind": "Pod", "name": name, "namespace": namespace_of(service), "uid": seen.uid,
         }  # fmt: skip
-        if node is not None and labels_of(node).get(ZONE):
-            out["zone"] = labels_of(node)[ZONE]
+        if zone:
+            out["zone"] = zone
         return out
 
     def fill(self, existing: list[Json], desired: dict[tuple[object, ...], Json], ports: list[Json]) -> None:

@@ -15,16 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field
 
-from engine.kube.objects import Json, deleting, labels_of, meta, spec_of, status_of
-from engine.kube.ownership import is_ready
+from engine.kube.objects import Json, labels_of, meta, name_of, spec_of, status_of
+from engine.kube.overlay import Overlay
 from engine.kube.passes import Pass
-from engine.kube.podspec import finished
 from engine.record import dataclass
 
 Key = tuple[str, str]
 Labels = tuple[tuple[str, str], ...]
 MEMORY = "service-members"
 SERVICE_NAME = "kubernetes.io/service-name"
+ZONE = "topology.kubernetes.io/zone"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 #: The controllers that are told.
 SLICES, ENDPOINTS, MIRRORING = "endpointslice", "endpoints", "mirroring"
@@ -40,31 +40,41 @@ class Seen:
     node: str
     host: Key
     ready: bool
+    #: when its Ready condition changed last, as text
+    since: str
     going: bool
     done: bool
+
+    def included(self, *, going: bool) -> bool:
+        """ShouldPodBeInEndpoints: it has an address and has not ended; `going` = also while it terminates."""
+        return not self.done and bool(self.ips) and (going or not self.going)
+
+
+#: A pod of a Service: its name, its body, what counts of it.
+Member = tuple[str, Json, Seen]
 
 
 @dataclass(slots=True)
 class Members:
-    """`pods` by namespace and name; `selectors` of Services; `by_label[namespace, label, value]` are the Services
+    """`pods` as they were seen last; `selectors` of Services; `by_label[namespace, label, value]` are the Services
     whose selector begins with that pair; `members` the names of the pods of a Service; `of_slice` the Service that a
     slice says it is for, `slices` the other way round; `homeless` Services that left out a pod because its node is not
     known; `queue` what each controller still has to look at."""
 
     version: int = 0
-    pods: dict[str, dict[str, Seen]] = field(default_factory=dict)
-    selectors: dict[Key, Labels] = field(default_factory=dict)
-    by_label: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
-    members: dict[Key, frozenset[str]] = field(default_factory=dict)
-    of_slice: dict[Key, str] = field(default_factory=dict)
-    slices: dict[Key, frozenset[str]] = field(default_factory=dict)
+    pods: Overlay[Key, Seen] = field(default_factory=Overlay)
+    selectors: Overlay[Key, Labels] = field(default_factory=Overlay)
+    by_label: Overlay[tuple[str, str, str], tuple[str, ...]] = field(default_factory=Overlay)
+    members: Overlay[Key, frozenset[str]] = field(default_factory=Overlay)
+    of_slice: Overlay[Key, str] = field(default_factory=Overlay)
+    slices: Overlay[Key, frozenset[str]] = field(default_factory=Overlay)
     homeless: frozenset[Key] = frozenset()
     queue: dict[str, frozenset[Key]] = field(default_factory=dict)
 
     def copy(self) -> Members:
         return Members(
-            self.version, dict(self.pods), dict(self.selectors), dict(self.by_label), dict(self.members),
-            dict(self.of_slice), dict(self.slices), self.homeless, dict(self.queue),
+            self.version, self.pods.copy(), self.selectors.copy(), self.by_label.copy(), self.members.copy(),
+            self.of_slice.copy(), self.slices.copy(), self.homeless, dict(self.queue),
         )  # fmt: skip
 
     def selected_by(self, namespace: str, labels: Labels, only: set[Key] | None = None) -> set[Key]:
@@ -72,9 +82,9 @@ class Members:
         found: set[Key] = set()
         have = set(labels)
         for key, value in labels:
-            for name in self.by_label.get((namespace, key, value), ()):
+            for name in self.by_label.get((namespace, key, value)) or ():
                 at = (namespace, name)
-                if (only is None or at in only) and have.issuperset(self.selectors[at]):
+                if (only is None or at in only) and have.issuperset(self.selectors.get(at) or ()):
                     found.add(at)
         return found
 
@@ -86,18 +96,21 @@ class Members:
 
 
 def seen(pod: Json) -> Seen:
-    spec = spec_of(pod)
-    host = (str(spec.get("hostname") or ""), str(spec.get("subdomain") or ""))
+    m, spec, status = meta(pod), spec_of(pod), status_of(pod)
+    rows = status.get("podIPs")
+    ips = tuple(str(row["ip"]) for row in rows) if rows else ()
+    if not ips and status.get("podIP"):
+        ips = (str(status["podIP"]),)
+    ready, since = False, ""
+    for row in status.get("conditions") or ():
+        if row["type"] == "Ready":
+            ready, since = row["status"] == "True", str(row.get("lastTransitionTime") or "")
+    labels = m.get("labels") or {}
     return Seen(
-        str(meta(pod).get("uid", "")), tuple(sorted(labels_of(pod).items())), pod_ips(pod),
-        str(spec.get("nodeName") or ""), host, is_ready(pod), deleting(pod), finished(pod),
+        str(m.get("uid", "")), tuple(sorted(labels.items())), ips, str(spec.get("nodeName") or ""),
+        (str(spec.get("hostname") or ""), str(spec.get("subdomain") or "")), ready, since, "deletionTimestamp" in m,
+        status.get("phase") in ("Succeeded", "Failed"),
     )  # fmt: skip
-
-
-def pod_ips(pod: Json) -> tuple[str, ...]:
-    status = status_of(pod)
-    ips = tuple(str(row["ip"]) for row in status.get("podIPs") or ())
-    return ips or ((str(status["podIP"]),) if status.get("podIP") else ())
 
 
 def selector_of(service: Json) -> Labels:
@@ -122,7 +135,7 @@ def look(at: Pass) -> Members:
     fresh = _services(at, new, services)
     _pods(at, new, store.since("Pod", old.version), dirty)
     if fresh:
-        _scan(new, fresh)
+        _scan(at, new, fresh)
     if store.since("Node", old.version):
         dirty |= new.homeless
         new.homeless = frozenset()
@@ -140,24 +153,23 @@ def _services(at: Pass, new: Members, keys: Iterable[Key]) -> set[Key]:
     for key in keys:
         body = at.store.get("Service", *key)
         selector = () if body is None else selector_of(body)
-        old = new.selectors.get(key, ())
+        old = new.selectors.get(key) or ()
         if selector == old:
             continue
         if old:
             head = (key[0], *old[0])
-            new.by_label[head] = tuple(n for n in new.by_label[head] if n != key[1])
-            del new.selectors[key]
-        new.members.pop(key, None)
+            new.by_label.put(head, tuple(n for n in new.by_label.get(head) or () if n != key[1]) or None)
+            new.selectors.put(key, None)
+        new.members.put(key, None)
         if selector:
             head = (key[0], *selector[0])
-            new.by_label[head] = (*new.by_label.get(head, ()), key[1])
-            new.selectors[key] = selector
+            new.by_label.put(head, (*(new.by_label.get(head) or ()), key[1]))
+            new.selectors.put(key, selector)
             fresh.add(key)
     return fresh
 
 
 def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> None:
-    copied: set[str] = set()
     pods = at.store.objects.get("Pod", {})
     joined: dict[Key, set[str]] = {}
     left: dict[Key, set[str]] = {}
@@ -165,16 +177,10 @@ def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> None:
         namespace, name = key
         body = pods.get(key)
         now = None if body is None else seen(body)
-        before = new.pods.get(namespace, {}).get(name)
+        before = new.pods.get(key)
         if now == before:
             continue
-        if namespace not in copied:
-            copied.add(namespace)
-            new.pods[namespace] = dict(new.pods.get(namespace, {}))
-        if now is None:
-            del new.pods[namespace][name]
-        else:
-            new.pods[namespace][name] = now
+        new.pods.put(key, now)
         was = set() if before is None else new.selected_by(namespace, before.labels)
         same = before is not None and now is not None and before.labels == now.labels
         here = was if same else set() if now is None else new.selected_by(namespace, now.labels)
@@ -184,20 +190,21 @@ def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> None:
         for service in was - here:
             left.setdefault(service, set()).add(name)
     for service in joined.keys() | left.keys():
-        old = new.members.get(service, frozenset())
+        old = new.members.get(service) or frozenset()
         add, drop = joined.get(service, set()), left.get(service, set())
         if not add <= old or drop & old:
-            new.members[service] = (old | add) - drop
+            new.members.put(service, (old | add) - drop)
 
 
-def _scan(new: Members, fresh: set[Key]) -> None:
+def _scan(at: Pass, new: Members, fresh: set[Key]) -> None:
     """The members of Services with a new selector: one look at every pod of their namespaces."""
     found: dict[Key, set[str]] = {key: set() for key in fresh}
     for namespace in {namespace for namespace, _ in fresh}:
-        for name, pod in new.pods.get(namespace, {}).items():
-            for key in new.selected_by(namespace, pod.labels, fresh):
-                found[key].add(name)
-    new.members.update({key: frozenset(names) for key, names in found.items()})
+        for pod in at.store.in_namespace("Pod", namespace):
+            for key in new.selected_by(namespace, tuple(labels_of(pod).items()), fresh):
+                found[key].add(name_of(pod))
+    for key, names in found.items():
+        new.members.put(key, frozenset(names))
 
 
 def _slices(at: Pass, new: Members, keys: Iterable[Key]) -> set[Key]:
@@ -206,17 +213,17 @@ def _slices(at: Pass, new: Members, keys: Iterable[Key]) -> set[Key]:
     for key in keys:
         body = at.store.get("EndpointSlice", *key)
         name = labels_of(body).get(SERVICE_NAME, "") if body is not None else ""
-        old = new.of_slice.get(key, "")
+        old = new.of_slice.get(key) or ""
         for service in {old, name} - {""}:
             touched.add((key[0], service))
         if name == old:
             continue
         if old:
-            new.slices[key[0], old] -= {key[1]}
-            del new.of_slice[key]
+            new.slices.put((key[0], old), (new.slices.get((key[0], old)) or frozenset()) - {key[1]})
+            new.of_slice.put(key, None)
         if name:
-            new.slices[key[0], name] = new.slices.get((key[0], name), frozenset()) | {key[1]}
-            new.of_slice[key] = name
+            new.slices.put((key[0], name), (new.slices.get((key[0], name)) or frozenset()) | {key[1]})
+            new.of_slice.put(key, name)
     return touched
 
 
@@ -230,16 +237,29 @@ class Turn:
         self.known = look(at)
         self.keys: list[Key] = sorted(self.known.queue.get(queue) or ())
         self.homeless: set[Key] = set()
+        self._zones: dict[str, str | None] = {}
 
-    def pods(self, key: Key) -> list[Json]:
+    def pods(self, key: Key) -> list[Member]:
         """The pods that a Service selects, by name."""
-        found = self.at.store.objects.get("Pod", {})
-        return [found[key[0], name] for name in sorted(self.known.members.get(key, ()))]
+        found, known, namespace = self.at.store.objects.get("Pod", {}), self.known.pods, key[0]
+        out: list[Member] = []
+        for name in sorted(self.known.members.get(key) or ()):
+            seen = known.get((namespace, name))
+            if seen is not None:
+                out.append((name, found[namespace, name], seen))
+        return out
+
+    def zone(self, node: str) -> str | None:
+        """The zone of a node, "" without one; None for a node that is not known."""
+        if node not in self._zones:
+            body = self.at.store.get("Node", "", node)
+            self._zones[node] = None if body is None else str(labels_of(body).get(ZONE, ""))
+        return self._zones[node]
 
     def slices(self, key: Key, manager: str) -> list[Json]:
         """The EndpointSlices that say they are for a Service and that a controller manages, by name."""
         found = self.at.store.objects.get("EndpointSlice", {})
-        rows = [found[key[0], name] for name in sorted(self.known.slices.get(key, ()))]
+        rows = [found[key[0], name] for name in sorted(self.known.slices.get(key) or ())]
         return [row for row in rows if labels_of(row).get(MANAGED_BY) == manager]
 
     def close(self) -> None:

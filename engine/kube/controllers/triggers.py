@@ -9,8 +9,9 @@ Rules. Timestamps are compared as text: they all have one form. What is remember
 
 from __future__ import annotations
 
-from engine.kube.controllers.members import Key
-from engine.kube.objects import Json, meta, name_of, status_of
+from engine.kube.controllers.members import Key, Member
+from engine.kube.objects import Json, meta
+from engine.kube.overlay import Overlay
 from engine.kube.passes import Pass
 
 ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
@@ -25,28 +26,20 @@ class Triggers:
         self.name = f"{MEMORY}/{of}"
         found = at.cluster.memory.get(self.name)
         #: Service -> pod -> its last Ready transition
-        self.state: dict[Key, dict[str, str]] = dict(found) if isinstance(found, dict) else {}
+        self.state: Overlay[Key, dict[str, str]] = found.copy() if isinstance(found, Overlay) else Overlay()
 
-    def last_change(self, key: Key, service: Json, pods: list[Json]) -> str:
+    def last_change(self, key: Key, service: Json, pods: list[Member]) -> str:
         """The annotation's value; "" for none."""
         known = self.state.get(key)
-        now = {name_of(p): when for p in pods if (when := ready_since(p))}
-        self.state[key] = now
+        now = {name: seen.since for name, _, seen in pods if seen.since}
+        self.state.put(key, now)
         if known is None:
             return str(meta(service).get("creationTimestamp", ""))
         return min((when for name, when in now.items() if when > known.get(name, "")), default="")
 
     def forget(self, key: Key) -> None:
         """A Service is gone."""
-        self.state.pop(key, None)
+        self.state.put(key, None)
 
     def close(self) -> None:
         self.at.cluster.memory[self.name] = self.state
-
-
-def ready_since(pod: Json) -> str:
-    """When the pod's Ready condition last changed; "" for a pod without one."""
-    for row in status_of(pod).get("conditions") or ():
-        if row["type"] == "Ready":
-            return str(row.get("lastTransitionTime") or "")
-    return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from engine.kube.objects import Json, controller_of, deleting, labels_of, name_of, spec_of
+from engine.kube.overlay import Overlay
 from engine.kube.passes import Pass
 from engine.record import dataclass
 
@@ -21,11 +22,11 @@ Ref = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Queue:
-    """`owners` by kind of the owned, namespace and name; `free` the pods without an owner that changed; `nodes` what of
-    each Node decides where DaemonSets run; `later` when a workload looks again by itself."""
+    """`owners` of what is owned, both as kind, namespace and name; `free` the pods without an owner that changed;
+    `nodes` what of each Node decides where DaemonSets run; `later` when a workload looks again by itself."""
 
     version: int = 0
-    owners: dict[tuple[str, str], dict[str, Ref]] = field(default_factory=dict)
+    owners: Overlay[Ref, Ref] = field(default_factory=Overlay)
     waiting: frozenset[Ref] = frozenset()
     free: frozenset[Key] = frozenset()
     nodes: dict[str, str] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class Queue:
 
     def copy(self) -> Queue:
         return Queue(
-            self.version, dict(self.owners), self.waiting, self.free, self.nodes, self.nodes_version,
+            self.version, self.owners.copy(), self.waiting, self.free, self.nodes, self.nodes_version,
             dict(self.later),
         )  # fmt: skip
 
@@ -70,30 +71,22 @@ def look(at: Pass) -> Queue:
 
 
 def _owned(at: Pass, new: Queue, kind: str, version: int, dirty: set[Ref], free: set[Key]) -> None:
-    copied: set[str] = set()
     found = at.store.objects.get(kind, {})
     for key in at.store.since(kind, version):
         namespace, name = key
         body = found.get(key)
         owner = controller_of(body) if body is not None else None
         ref = (str(owner["kind"]), namespace, str(owner["name"])) if owner is not None else None
-        before = new.owners.get((kind, namespace), {}).get(name)
+        before = new.owners.get((kind, namespace, name))
         dirty |= {r for r in (ref, before) if r is not None and r[0] in KINDS}
         if body is None and before is not None and before[0] == "ReplicaSet":
             # A Deployment that recreates waits for its last old pod to go.
-            above = new.owners.get(("ReplicaSet", namespace), {}).get(before[2])
+            above = new.owners.get(("ReplicaSet", namespace, before[2]))
             dirty |= {above} if above is not None else set()
         if kind == "Pod" and body is not None and ref is None and not deleting(body):
             free.add(key)
-        if ref == before:
-            continue
-        if namespace not in copied:
-            copied.add(namespace)
-            new.owners[kind, namespace] = dict(new.owners.get((kind, namespace), {}))
-        if ref is None:
-            del new.owners[kind, namespace][name]
-        else:
-            new.owners[kind, namespace][name] = ref
+        if ref != before:
+            new.owners.put((kind, namespace, name), ref)
 
 
 def _nodes(at: Pass, new: Queue, dirty: set[Ref]) -> None:

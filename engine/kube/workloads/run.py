@@ -15,7 +15,7 @@ ACTS = (
 def sync(at: Pass) -> None:
     """Every workload that something changed for."""
     todo = queue.look(at)
-    if not todo.waiting:
+    if not todo.waiting and not todo.free:
         return
     adopt.sync(at, todo)
     for kind, act in ACTS:

@@ -37,10 +37,21 @@ def pod(name: str, node: str, *, host: bool = False) -> Json:
     }
     if host:
         spec["hostNetwork"] = True
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": spec,
+    }
 
 
-def cluster(proxy: Json, objects: list[Json], *, hairpin: bool = True) -> Json:
+#: the Pods' network: a bridge with and without hairpin ports, or Calico's routes and policies
+HAIRPIN: Json = {"name": "bridge", "hairpinMode": True}
+PLAIN: Json = {"name": "bridge", "hairpinMode": False}
+CALICO: Json = {"name": "calico", "mode": "none"}
+
+
+def cluster(proxy: Json, objects: list[Json], cni: Json) -> Json:
     """The lab's description."""
     zones = {"w1": "a", "w2": "b"}
     nodes = [{"name": "cp", "role": "control-plane"}] + [
@@ -49,13 +60,13 @@ def cluster(proxy: Json, objects: list[Json], *, hairpin: bool = True) -> Json:
     pods = [pod(name, node) for name, node in PODS.items()]
     return {
         "nodes": nodes, "hosts": [{"name": "laptop", "addresses": ["192.168.10.20/24"], "listen": [TCP]}],
-        "cni": {"name": "bridge", "hairpinMode": hairpin}, "proxy": proxy, "manifests": [*pods, *objects],
+        "cni": cni, "proxy": proxy, "manifests": [*pods, *objects],
     }  # fmt: skip
 
 
-def opened(proxy: Json, objects: list[Json], *, hairpin: bool = True) -> Lab:
+def opened(proxy: Json, objects: list[Json], cni: Json) -> Lab:
     """The cluster with its laptop's routes."""
-    lab = Lab.load(cluster(proxy, objects, hairpin=hairpin))
+    lab = Lab.load(cluster(proxy, objects, cni))
     for net, node in ((f"{EXTERNAL}.0/24", "w1"), (f"{BALANCER}.0/24", "w2"), ("10.96.0.0/12", "w1")):
         gateway = text4(lab.endpoint(f"node/{node}").address)
         done = lab.run("host/laptop", f"ip route add {net} via {gateway}")
@@ -82,6 +93,37 @@ class Maker:
 
     def objects(self) -> list[Json]:
         return [row for number in range(self.rng.randint(2, 5)) for row in self.service(number)]
+
+    def policies(self) -> list[Json]:
+        """NetworkPolicies for the same Pods: Calico's rules meet a packet when its endpoint has been chosen."""
+        out = []
+        for number in range(self.rng.randint(0, 3)):
+            spec: Json = {"podSelector": self.some_pods(), "policyTypes": []}
+            for kind, key in (("Ingress", "from"), ("Egress", "to")):
+                if self.chance(0.6):
+                    spec["policyTypes"].append(kind)
+                    spec[kind.lower()] = [self.allowed(key) for _ in range(self.rng.randint(0, 2))]
+            if spec["policyTypes"]:
+                meta = {"name": f"p{self.seed}-{number}"}
+                api = "networking.k8s.io/v1"
+                out.append({"apiVersion": api, "kind": "NetworkPolicy", "metadata": meta, "spec": spec})
+        return out
+
+    def some_pods(self) -> Json:
+        return self.rng.choice(({}, {"matchLabels": {"app": self.rng.choice(list(PODS))}}))
+
+    def allowed(self, key: str) -> Json:
+        rule: Json = {}
+        peers: tuple[Json, ...] = (
+            {"podSelector": self.some_pods()}, {"namespaceSelector": {}}, {"ipBlock": {"cidr": "0.0.0.0/0"}},
+            {"ipBlock": {"cidr": "192.168.10.0/24", "except": ["192.168.10.20/32"]}},
+        )  # fmt: skip
+        if self.chance(0.8):
+            rule[key] = self.rng.sample(peers, self.rng.randint(1, 2))
+        if self.chance(0.5):
+            rule["ports"] = [{"port": self.rng.choice((TCP, 80)), "protocol": "TCP"}]
+            rule["ports"] += [{"port": UDP, "protocol": "UDP"}] if self.chance(0.5) else []
+        return rule
 
     def service(self, number: int) -> list[Json]:
         rng, name = self.rng, f"s{self.seed}-{number}"

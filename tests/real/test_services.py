@@ -19,35 +19,36 @@ from engine.linux.addr import text4
 from engine.linux.journey import StepKind
 from engine.real.compare import Compared, Flow, Pair
 from engine.real.kernel import Kernel
-from tests.real.services import NODES, PODS, Json, Maker, opened
+from tests.real.services import CALICO, HAIRPIN, NODES, PLAIN, PODS, Json, Maker, opened
 from tests.tools import need
 
 need("userns", "iptables", "nft", "ip", "conntrack")
 
 ROUNDS = int(os.environ.get("K8SNET_REAL_ROUNDS", "1"))
 SETS, FLOWS = 8, 12
-#: what the lab file says of kube-proxy, and of the ports of the Pods' bridge
-CLUSTERS: dict[str, tuple[Json, bool]] = {
-    "iptables": ({"mode": "iptables"}, True),
+#: what the lab file says of kube-proxy and of the Pods' network
+CLUSTERS: dict[str, tuple[Json, Json]] = {
+    "iptables": ({"mode": "iptables"}, HAIRPIN),
     "iptables-strict": (
-        {"mode": "iptables", "iptables": {"masqueradeAll": True, "localhostNodePorts": False}}, False
+        {"mode": "iptables", "iptables": {"masqueradeAll": True, "localhostNodePorts": False}}, PLAIN
     ),
     "iptables-bridge": (
         {
             "mode": "iptables", "detectLocalMode": "BridgeInterface", "detectLocal": {"bridgeInterface": "cni0"},
             "nodePortAddresses": ["192.168.10.0/24", "127.0.0.0/8"],
         },
-        True,
+        HAIRPIN,
     ),
-    "nftables": ({"mode": "nftables"}, True),
+    "iptables-calico": ({"mode": "iptables", "detectLocalMode": "NodeCIDR"}, CALICO),
+    "nftables": ({"mode": "nftables"}, HAIRPIN),
     "nftables-prefix": (
         {
             "mode": "nftables", "detectLocalMode": "InterfaceNamePrefix",
             "detectLocal": {"interfaceNamePrefix": "veth"}, "nftables": {"masqueradeAll": True},
         },
-        True,
+        HAIRPIN,
     ),
-    "nftables-all": ({"mode": "nftables", "nodePortAddresses": ["192.168.10.0/24"]}, False),
+    "nftables-all": ({"mode": "nftables", "nodePortAddresses": ["192.168.10.0/24"]}, PLAIN),
 }  # fmt: skip
 
 
@@ -61,9 +62,9 @@ class Bench:
     """One real cluster, whose Services are changed from round to round."""
 
     def __init__(self, kernel: Kernel, name: str) -> None:
-        self.proxy, self.hairpin = CLUSTERS[name]
+        self.proxy, self.cni = CLUSTERS[name]
         self.kernel = kernel
-        empty = opened(self.proxy, [], hairpin=self.hairpin)
+        empty = opened(self.proxy, [], self.cni)
         self.pods = {name: text4(empty.endpoint(f"pod/{name}").address) for name in PODS}
         self.nodes = {name: text4(empty.endpoint(f"node/{name}").address) for name in NODES}
         self.senders = senders(empty)
@@ -71,11 +72,13 @@ class Bench:
         self.pair = Pair(kernel, empty.world.net)
 
     def put(self, objects: list[Json]) -> None:
-        self.pair.reload(opened(self.proxy, objects, hairpin=self.hairpin).world.net, NODES)
+        self.pair.reload(opened(self.proxy, objects, self.cni).world.net, NODES)
 
     def round(self, seed: int) -> Iterator[Compared]:
         maker = Maker(seed, self.pods, self.nodes)
         objects = maker.objects()
+        if self.cni is CALICO:
+            objects += maker.policies()
         self.put(objects)
         for number in range(FLOWS):
             found = self.pair.send(maker.flow(self.senders, number))

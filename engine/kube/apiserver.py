@@ -161,6 +161,8 @@ class ApiServer:
 
     def make_account(self, body: Json, clock: float) -> None:
         """The account that a Pod or a pod template names, if it is not there."""
+        if body["kind"] not in ("Pod", *validate.TEMPLATES):
+            return
         spec = spec_of(body) if body["kind"] == "Pod" else spec_of(spec_of(body).get("template") or {})
         name, namespace = str(spec.get("serviceAccountName") or ""), namespace_of(body)
         if name and self.store.get("ServiceAccount", namespace, name) is None:

@@ -105,6 +105,10 @@ JobTemplateSpec: metadata ObjectMeta, spec JobSpec
 ReplicationController: apiVersion str, kind str, metadata ObjectMeta, spec ReplicationControllerSpec, status ?
 ReplicationControllerSpec: replicas int32, minReadySeconds int32, selector {}str, template PodTemplateSpec
 ControllerRevision: apiVersion str, kind str, metadata ObjectMeta, data ?, revision int64
+Event: apiVersion str, kind str, metadata ObjectMeta, involvedObject ObjectReference, reason str, message str,
+  source EventSource, firstTimestamp str, lastTimestamp str, count int32, type str, eventTime str, series ?, action str,
+  related ObjectReference, reportingComponent str, reportingInstance str
+EventSource: component str, host str
 Endpoints: apiVersion str, kind str, metadata ObjectMeta, subsets []EndpointSubset
 EndpointSubset: addresses []EndpointAddress, notReadyAddresses []EndpointAddress, ports []CoreEndpointPort
 EndpointAddress: ip str, hostname str, nodeName str, targetRef ObjectReference

@@ -143,7 +143,7 @@ def test_strict_decoding_names_the_field() -> None:
 
 
 def test_every_kind_has_a_schema() -> None:
-    assert {k for k in BY_KIND if k not in types()} == {"Event"}
+    assert not {k for k in BY_KIND if k not in types()}
     for fields in types().values():
         for kind in fields.values():
             base = kind.replace("[]", "").replace("{}", "")
@@ -212,7 +212,7 @@ def test_a_running_pod_takes_images_and_more_tolerations_only() -> None:
     pod = made.patch("Pod", "default", "x", {"spec": {"tolerations": more}}, 0.0)
     assert pod["spec"]["tolerations"] == more
     with pytest.raises(Refused) as caught:
-        made.patch("Pod", "default", "x", {"spec": {"tolerations": more[1:]}}, 0.0)
+        made.patch("Pod", "default", "x", {"spec": {"tolerations": first}}, 0.0)
     assert caught.value.causes == (
         "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds",
     )

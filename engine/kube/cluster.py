@@ -74,6 +74,8 @@ class Cluster:
     memory: dict[str, object] = field(default_factory=dict)
     #: `Warning:` headers of the last request (apiserver.py)
     warnings: list[str] = field(default_factory=list)
+    #: the control plane's nodes
+    planes: tuple[str, ...] | None = None
     #: which nodes have to be looked at (watch.py)
     watch: Watch = field(default_factory=Watch)
     #: what the scheduler keeps of the nodes (scheduling/nodes.py)
@@ -82,6 +84,8 @@ class Cluster:
     forms: Forms = field(default_factory=Forms)
 
     def __post_init__(self) -> None:
+        if self.planes is None:
+            self.planes = tuple(n.name for n in self.options.nodes if n.control_plane)
         if not self.nodes:
             self.store.ids = Ids(self.options.seed)
             slices = pod_cidrs(self.options)
@@ -96,7 +100,7 @@ class Cluster:
         return Cluster(
             self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
             self.booted, self.seen, None, False, self.tools, dict(self.memory), watch=self.watch.copy(),
-            rooms=self.rooms.copy(),
+            rooms=self.rooms.copy(), planes=self.planes,
         )  # fmt: skip
 
     # ---- the API server (apiserver.py)
@@ -173,7 +177,9 @@ class Cluster:
 
     def awake(self) -> list[NodeState]:
         """The nodes whose kernel has been computed (sleep.py), in the lab's order."""
-        return [n for n in self.nodes.values() if n.dream is None]
+        if self.watch.awake is None:
+            self.watch.awake = tuple(n.name for n in self.nodes.values() if n.dream is None)
+        return [self.nodes[name] for name in self.watch.awake]
 
     def dreamt(self) -> list[str]:
         """The terminals of the Pods on sleeping nodes: `pod/NAMESPACE/NAME`, of several containers each."""
@@ -188,6 +194,7 @@ class Cluster:
 
     def woken(self, node: NodeState) -> None:
         """A node that slept is awake now: its kubelet is asked for what is due."""
+        self.watch.awake = None
         self.watch.stale.add(node.name)
         self.watch.again.add(node.name)
 
@@ -268,35 +275,41 @@ class Cluster:
                     module.sync(at)
             if self.runs(changes.net, "kube-scheduler"):
                 scheduler.schedule(self, now)
-            touched |= self.bound(changes, now, written or set())
+            touched |= written or set()
+            some = self.bound(changes, now, touched)
             for node in self.awake():
                 if node.name in touched:
                     self.sync_pods(changes, node, now)
+                elif node.name in some:
+                    self.sync_pods(changes, node, now, some[node.name])
+            touched |= some.keys()
         watch.stale |= touched
         for module in passes.modules(passes.AGENTS):
             for node in self.awake():
                 if not node.cut:
                     module.sync(at, node)
 
-    def bound(self, changes: Changes, now: float, nodes: set[str]) -> set[str]:
-        """The awake nodes whose kubelet has to look at its pods, `nodes` among them. What concerns a sleeping node is
-        dreamt, or wakes it."""
-        found, past = set(nodes), None
-        gone: list[Key] = []
+    def bound(self, changes: Changes, now: float, touched: set[str]) -> dict[str, set[Key]]:
+        """Which Pods the kubelets of awake nodes have to look at, by node. A node whose Pod is gone looks at all
+        (`touched`, where it is added). What concerns a sleeping node is dreamt, or wakes it."""
+        found: dict[str, set[Key]] = {name: set() for name in touched if name in self.nodes}
+        past = None
         for key in self.watch.pods_written(self.store):
             body = self.store.get("Pod", *key)
             if body is None:
-                gone.append(key)
-            elif on_node(body):
-                found.add(on_node(body))
-        for key in gone:
-            found |= {n.name for n in self.nodes.values() if sleep.holds(n, key)}
-        for name in [n for n in self.nodes if n in found and self.nodes[n].dream is not None]:
+                gone = {n.name for n in self.nodes.values() if sleep.holds(n, key)}
+                touched |= gone
+                found.update((name, set()) for name in gone if name not in found)
+            elif name := on_node(body):
+                found.setdefault(name, set()).add(key)
+        asleep = [n for n in self.nodes if n in found and self.nodes[n].dream is not None]
+        for name in asleep:
             if past is None:
                 past = self.store.copy()
             node = self.nodes[name]
             if not sleep.dream_on(self, changes.net, node, self.store.pods_on(name), now, past):
                 assert changes.net.boxes[name]
+                touched.add(name)
         self.watch.pods = self.store.version  # what was written meanwhile are the states of dreamt pods
         return found
 
@@ -400,9 +413,9 @@ class Cluster:
 
     def runs(self, net: Net, *programs: str) -> bool:
         """Do these programs of the control plane run on one node? Always true where the lab has no such node."""
-        planes = [n for n in self.nodes.values() if n.options.control_plane]
+        planes = self.planes or ()
         return not planes or any(
-            set(programs) <= {p.program for p in net.boxes[n.name].procs.values()} for n in planes
+            set(programs) <= {p.program for p in net.boxes[name].procs.values()} for name in planes
         )
 
     def register(self, changes: Changes, node: NodeState, now: float) -> None:
@@ -426,12 +439,17 @@ class Cluster:
         found.sort(key=lambda p: (str(meta(p)["creationTimestamp"]), int(meta(p)["resourceVersion"])))
         return [*(pod for _, pod in node.static.values()), *found]
 
-    def sync_pods(self, changes: Changes, node: NodeState, now: float) -> None:
+    def sync_pods(
+        self, changes: Changes, node: NodeState, now: float, only: set[Key] | None = None
+    ) -> None:
+        """The kubelet looks at its pods, all or `only` these."""
         if node.runtime.problem or "kubelet" not in node.procs or node.cut:
             return
         kubelet = self.kubelet(changes, node, now)
         static = {str(meta(pod)["uid"]) for _, pod in node.static.values()}
         for pod in self.pods_of(node):
+            if only is not None and (namespace_of(pod), name_of(pod)) not in only:
+                continue
             if str(meta(pod)["uid"]) not in static:
                 kubelet.sync(pod)
 

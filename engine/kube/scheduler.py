@@ -49,7 +49,10 @@ def schedule(cluster: Cluster, now: float) -> bool:
     store, cache = cluster.store, cluster.rooms
     if not cache.follow(store):
         return False
-    before, ranks, refused = store.version, Ranks(), _Refused()
+    if cache.ranks is None:
+        cache.ranks = Ranks()
+    before, ranks, refused = store.version, cache.ranks, _Refused()
+    ranks.follow(cache)
     keys = [key for key, seen in cache.waiting.items() if seen != cache.change]
     for key in sorted(keys, key=lambda k: _turn(store.objects["Pod"][k])):
         pod = store.objects["Pod"][key]

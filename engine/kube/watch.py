@@ -31,10 +31,12 @@ class Watch:
     due: dict[str, float] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     again: set[str] = field(default_factory=set)
+    #: the nodes that are awake; None while that has to be looked up
+    awake: tuple[str, ...] | None = None
 
     def copy(self) -> Watch:
         """For a copy of the cluster, whose log of ops is another list."""
-        return Watch((0, 0), self.pods, self.nodes, self.api, {}, set(), set())
+        return Watch((0, 0), self.pods, self.nodes, self.api, {}, set(), set(), self.awake)
 
     def touched(self, changes: Changes, awake: Iterable[str], now: float, *, api: bool) -> set[str]:
         """The awake nodes to look at."""

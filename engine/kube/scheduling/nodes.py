@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from engine.kube.objects import Json, name_of, spec_of, status_of
 from engine.kube.podspec import every_container, finished, host_ports, on_node
@@ -134,10 +135,13 @@ class Cache:
     nodes: int = 0
     change: int = 0
     shared: bool = False
+    #: the nodes that a Pod has left since the heaps were last looked at; the heaps themselves (scores.Ranks)
+    left: list[str] = field(default_factory=list, compare=False)
+    ranks: Any = field(default=None, compare=False)
 
     def copy(self) -> Cache:
         self.shared = True
-        return replace(self)
+        return replace(self, left=[], ranks=None)
 
     def follow(self, store: Store) -> bool:
         """Take in what was written since the last time. False when there was nothing."""
@@ -207,7 +211,7 @@ class Cache:
                 rest = [s.ports for at, s in self.held.values() if at == node and s.ports]
                 room = replace(room, ports=frozenset().union(*rest))
             self.rooms[node] = room
-        self.nodes += 1
+            self.left.append(node)
         self.change += 1
 
 

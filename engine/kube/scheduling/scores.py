@@ -6,14 +6,14 @@ memory), then the fewest Pods, which is what the default spreading and the balan
 the first by name on a tie, where the real scheduler draws. Nodes that only requests and counts tell apart stand in a
 heap per form of Pod (`Ranks`), so that a Pod costs the heap's logarithm and not a look at every node.
 
-Rules. A key is a tuple, the smallest wins. A node's key only grows while Pods are bound; when one leaves or a Node
-changes (`Cache.nodes`), the heaps are made anew.
+Rules. A key is a tuple, the smallest wins. A node's key only grows while Pods are bound; when one leaves, the node
+comes into every heap again; when a Node changes (`Cache.nodes`), the heaps are made anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 
 from engine.kube.objects import Json, labels_of, name_of, namespace_of, spec_of
 from engine.kube.podspec import on_node
@@ -101,23 +101,33 @@ def wishes(store: Store, cache: Cache, pod: Json) -> Callable[[Json], int]:
 
 
 class Ranks:
-    """The nodes that forms of Pods may stand on, best first: one heap a form."""
+    """The nodes that forms of Pods may stand on, best first: one heap a form. `liked[form]` is the preference of each
+    node that may be taken at all, with what a Pod of the form asks for."""
 
     def __init__(self) -> None:
         self.heaps: dict[str, list[Rank]] = {}
+        self.liked: dict[str, tuple[dict[str, int], Share]] = {}
         self.nodes = -1
+
+    def follow(self, cache: Cache) -> None:
+        """Nodes that changed empty the heaps; a node that a Pod has left comes in anew."""
+        if self.nodes != cache.nodes:
+            self.heaps, self.liked, self.nodes = {}, {}, cache.nodes
+        for name in dict.fromkeys(cache.left):
+            room = cache.rooms.get(name)
+            for form, (liked, share) in self.liked.items():
+                if room is not None and name in liked:
+                    heappush(self.heaps[form], rank(liked[name], share, room))
+        cache.left = []
 
     def best(self, cache: Cache, form: str, pod: Json, share: Share) -> str:
         """The node for a Pod of this form; "" when none will do."""
-        if self.nodes != cache.nodes:
-            self.heaps, self.nodes = {}, cache.nodes
         heap = self.heaps.get(form)
         if heap is None:
-            heap = self.heaps[form] = [
-                rank(preference(pod, room.body), share, room)
-                for room in cache.rooms.values()
-                if not standing(pod, room.body)
-            ]
+            rooms = [r for r in cache.rooms.values() if not standing(pod, r.body)]
+            liked = {r.name: preference(pod, r.body) for r in rooms}
+            heap = self.heaps[form] = [rank(liked[r.name], share, r) for r in rooms]
+            self.liked[form] = (liked, share)
             heapify(heap)
         while heap:
             top = heap[0]

@@ -127,9 +127,12 @@ def again(at: Pass, body: Json, when: float) -> None:
     """Look at a workload again at this time."""
     now = known(at)
     ref = (str(body["kind"]), str(body["metadata"]["namespace"]), name_of(body))
-    if now.later.get(ref) != when:
+    if now.later.get(ref, float("inf")) != when:
         new = now.copy()
-        new.later[ref] = when
+        if when == float("inf"):
+            del new.later[ref]
+        else:
+            new.later[ref] = when
         at.cluster.memory[MEMORY] = new
 
 

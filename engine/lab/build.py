@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError
 from engine.fabric.plan import Fabric, Machine, build_fabric
 from engine.lab import faults
-from engine.lab.describe import Description, HostSpec
+from engine.lab.describe import Description, HostSpec, Raw
 from engine.lab.reader import Node, Problems
 from engine.lab.source import Source
 from engine.linux.addr import text4
@@ -27,6 +27,7 @@ from engine.shell.world import World
 if TYPE_CHECKING:
     from engine.docker.load import Plan
     from engine.kube.cluster import Cluster, Skipped
+    from engine.kube.options import Options
 
 #: virtual seconds that a lab has lived when it opens: Pods are up, back-offs have begun
 SETTLING = 60.0
@@ -206,6 +207,8 @@ def _cluster(world: World, spec: Description, seed: int, fabric: Fabric | None) 
         proxy=ProxyOptions(mode=spec.proxy.mode, config=spec.proxy.config.value if spec.proxy.config else {}),
         addons=spec.addons,
     )
+    if spec.proxy.config is not None and spec.proxy.config.value:
+        _proxy_config(options, spec.proxy.config)
     world.cluster = Cluster(options)
     if fabric is not None and _asleep(spec):
         from engine.kube.sleep import lay_down
@@ -213,6 +216,13 @@ def _cluster(world: World, spec: Description, seed: int, fabric: Fabric | None) 
         lay_down(world.net, world.cluster, fabric)
     world.settle()
     return world.cluster
+
+
+def _proxy_config(options: Options, raw: Raw) -> None:
+    """Refuse what kube-proxy would, at its line. Raises InputError."""
+    from engine.kube.proxy.config import of_lab
+
+    of_lab(options, lambda path: raw.doc.where((*raw.path, *path.split("."))) if path else raw.where)
 
 
 def _notes(cluster: Cluster | None) -> tuple[Said, ...]:

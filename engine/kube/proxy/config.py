@@ -424,16 +424,21 @@ def _address(text: str) -> int | None:
         return None
 
 
-def of_lab(options: Options, where: str = "proxy") -> Config:
-    """The configuration that a lab file asks for. InputError with every problem, each by its field."""
+def _in_block(path: str) -> str:
+    return f"proxy.{path}" if path else "proxy"
+
+
+def of_lab(options: Options, where: Callable[[str], str] = _in_block) -> Config:
+    """The configuration that a lab file asks for. InputError with every problem; `where` tells the place of a field in
+    the block `proxy`, "" for the block."""
     got, wrong = values(options.proxy.config)
-    problems = [Problem(where=f"{where}.{path}", said=why) for path, why in wrong]
+    problems = [Problem(where=where(path), said=why) for path, why in wrong]
     if not problems:
         try:
             given = {**_kubeadm(options), **got, "mode": options.proxy.mode}
             return made(given, options.minor, history=options.proxy.mode == HISTORY)
         except Invalid as error:
-            problems = [Problem(where=where, said=REFUSED(text=str(error)))]
+            problems = [Problem(where=where(""), said=REFUSED(text=str(error)))]
     raise InputError(problems)
 
 

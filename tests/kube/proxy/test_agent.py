@@ -6,6 +6,8 @@ facts 20 sections 2.1 and 2.3.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.errors import InputError
@@ -170,6 +172,14 @@ def test_a_lab_file_is_told_what_is_wrong(proxy: dict[str, object], where: str, 
     (problem,) = error.value.problems
     assert problem.where.endswith(where) and said in problem.said.text()
     assert problem.said.text("ko") != problem.said.text()
+
+
+def test_a_lab_file_is_told_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "lab.yaml"
+    file.write_text("nodes: [{name: n1}]\nproxy:\n  mode: iptables\n  iptables:\n    bit: 3\n")
+    with pytest.raises(InputError) as error:
+        Lab.load(file)
+    assert error.value.problems[0].where.endswith("lab.yaml:5: proxy.iptables.bit")
 
 
 def test_nftables_is_behind_its_gate_in_1_30() -> None:

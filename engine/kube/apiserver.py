@@ -26,7 +26,7 @@ from engine.kube.manifests import Manifest
 from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, name_of, namespace_of, spec_of
 from engine.kube.ownership import LIMIT, replicas
 from engine.kube.podspec import NOT_READY, default_pod, on_node
-from engine.kube.services.allocate import allocate
+from engine.kube.services.allocate import allocate, strange
 from engine.kube.services.defaults import carry, plural
 from engine.kube.store import Store
 from engine.record import dataclass
@@ -45,6 +45,12 @@ NOT_ENFORCED = Phrase(
 )
 #: Networks whose programs enforce NetworkPolicy.
 ENFORCING = ("calico",)
+OUT_OF_RANGE = Phrase(
+    en="{number} is out of this cluster's range (serviceCIDR, serviceNodePortRange) and is kept as it stands; kubectl "
+    "would be refused",
+    ko="{number}은(는) 이 클러스터의 범위(serviceCIDR, serviceNodePortRange)를 벗어나지만 적힌 대로 둡니다. kubectl로 "
+    "만들면 거부됩니다",
+)
 TOO_MANY = Phrase(
     en="{wanted} Pods are asked for; a lab makes {limit} of them at most",
     ko="파드 {wanted}개를 요청했지만 실습에서는 {limit}개까지만 만듭니다",
@@ -98,16 +104,19 @@ class ApiServer:
         first = ("Namespace", "ServiceAccount", "LimitRange")
         for row in sorted(rows, key=lambda r: r.body.get("kind") not in first):
             try:
-                self.put(row, clock)
+                self.put(row, clock, found=True)
             except validate.Refused as refused:
                 problems += [Problem(where=row.where, said=said) for said in refused.reasons()]
         if problems:
             raise InputError(problems)
 
-    def put(self, row: Manifest, clock: float, *, make_namespace: bool = True) -> Json | None:
+    def put(
+        self, row: Manifest, clock: float, *, make_namespace: bool = True, found: bool = False
+    ) -> Json | None:
         """Create or replace one object, as `kubectl apply` of a whole object. None for a kind that is skipped. Refused
         when the API server would refuse it. `make_namespace` is how a lab's own manifests come: a namespace that they
-        name is made, and an account that their pods name."""
+        name is made, and an account that their pods name. `found`: the Services of another cluster's objects keep
+        addresses and node ports that are out of this one's ranges, which is noted."""
         body: Json = schema.cleaned(row.body)
         validate.type_meta(body)
         kind = BY_KIND.get(str(body["kind"]))
@@ -133,9 +142,14 @@ class ApiServer:
             m.pop(key, None)
         if make_namespace:
             self.make_account(body, clock)
-        stored = self.create(body, clock, checked=False) if old is None else self.replace(old, body)
+        stored = (
+            self.create(body, clock, checked=False, found=found) if old is None else self.replace(old, body)
+        )
         self.warn(stored)
         self.remark(row.where, stored)
+        if found and kind.kind == "Service":
+            for text in strange(self.store, self.cluster.options, stored):
+                self.skip(row.where, stored, OUT_OF_RANGE(number=text))
         return stored
 
     def warn(self, body: Json) -> None:
@@ -185,7 +199,7 @@ class ApiServer:
 
     # ---- writing
 
-    def create(self, body: Json, clock: float, *, checked: bool = True) -> Json:
+    def create(self, body: Json, clock: float, *, checked: bool = True, found: bool = False) -> Json:
         """Create an object: defaults, admission, allocation, and the checks of its fields unless its form is known to
         be right. Refused."""
         kind, m, ids = str(body["kind"]), body.setdefault("metadata", {}), self.cluster.ids
@@ -199,7 +213,7 @@ class ApiServer:
         admission.admit(self.store, body)
         if kind == "Service":
             plural(body)
-            allocate(self.store, self.cluster.memory, self.cluster.options, body, None)
+            allocate(self.store, self.cluster.memory, self.cluster.options, body, None, found=found)
         quota.admit(self.store, body)
         if not checked and kind not in DEFAULTED_LATER:
             validate.fields(body, self.cluster.options.minor)

@@ -277,6 +277,20 @@ def test_no_number_is_given_twice(steps: list[str]) -> None:
         assert len(ips) == len(set(ips)) and len(ports) == len(set(ports))
 
 
+def test_services_of_another_cluster_keep_their_numbers_in_a_lab() -> None:
+    """DESIGN section 5: what a Service does is testable from its objects alone, whatever cluster they came from."""
+    lab = Lab(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+        "spec: {type: NodePort, clusterIP: 172.30.0.41, ports: [{port: 80, nodePort: 3001}]}\n"
+    )
+    body = lab.cluster.store.get("Service", "default", "web")
+    assert body is not None
+    assert (body["spec"]["clusterIP"], body["spec"]["ports"][0]["nodePort"]) == ("172.30.0.41", 3001)
+    assert sorted(s.why.text("en").split(" ")[0] for s in lab.cluster.skipped) == ["172.30.0.41", "3001"]
+    assert refused(lab.cluster, "{type: NodePort, ports: [{port: 80, nodePort: 3002}]}", "other")
+    lab.cluster.patch("Service", "default", "web", {"spec": {"sessionAffinity": "ClientIP"}}, 0.0)
+
+
 # ---- changes
 
 

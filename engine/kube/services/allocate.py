@@ -83,18 +83,34 @@ def ports_of(body: Json) -> tuple[int, ...]:
     return tuple(sorted(rows))
 
 
-def allocate(store: Store, memory: dict[str, object], options: Options, body: Json, old: Json | None) -> None:
-    """Give a Service what it needs: a new one (`old` None) or a changed one. Refused."""
+def allocate(
+    store: Store,
+    memory: dict[str, object],
+    options: Options,
+    body: Json,
+    old: Json | None,
+    *,
+    found: bool = False,
+) -> None:
+    """Give a Service what it needs: a new one (`old` None) or a changed one. Refused. `found` = it comes from another
+    cluster, whose ranges this one does not know: numbers out of range are kept."""
     taken = held(store, memory)
     spec = spec_of(body)
     if spec.get("type") in PROXIED:
         families(body)
         if not headless(spec):
-            cluster_ip(store, taken, options, body)
+            cluster_ip(store, taken, options, body, found)
     if spec.get("type") in WITH_NODE_PORTS:
-        node_ports(store, taken, options, body, shared=old is None)
+        node_ports(store, taken, options, body, shared=old is None, found=found)
     if needs_health(spec):
         health_port(store, taken, options, body, old)
+
+
+def strange(store: Store, options: Options, body: Json) -> list[str]:
+    """The addresses and node ports of a Service that are out of this cluster's ranges, as text."""
+    first, _, last = port_band(options)
+    ips = [text4(ip) for ip in addresses_of(body) if not_in_range(store, options, ip)]
+    return [*ips, *(str(p) for p in ports_of(body) if not first <= p <= last)]
 
 
 # ---- addresses
@@ -162,7 +178,7 @@ def ip_band(cidr: Prefix) -> tuple[int, int, int]:
     return first, first + offset if size > offset + 2 else first, last
 
 
-def cluster_ip(store: Store, taken: Held, options: Options, body: Json) -> None:
+def cluster_ip(store: Store, taken: Held, options: Options, body: Json, found: bool) -> None:
     spec, key = spec_of(body), (namespace_of(body), name_of(body))
     wanted = list(spec.get("clusterIPs") or ())
     own = first_ip(options)
@@ -176,7 +192,7 @@ def cluster_ip(store: Store, taken: Held, options: Options, body: Json) -> None:
             raise refused_ip(body, wanted, TAKEN_IP)
         if number in taken.ips:
             return
-        if why := not_in_range(store, options, number):
+        if not found and (why := not_in_range(store, options, number)):
             raise refused_ip(body, wanted, why)
         return
     ids = store.ids
@@ -243,7 +259,9 @@ def port_problem(taken: Held, options: Options, key: tuple[str, str], number: in
     return TAKEN_PORT if holder is not None else ""
 
 
-def node_ports(store: Store, taken: Held, options: Options, body: Json, *, shared: bool) -> None:
+def node_ports(
+    store: Store, taken: Held, options: Options, body: Json, *, shared: bool, found: bool = False
+) -> None:
     """initNodePorts (`shared`: a new Service has one number for a port number, whatever its protocols) and
     updateNodePorts."""
     spec, key = spec_of(body), (namespace_of(body), name_of(body))
@@ -254,7 +272,8 @@ def node_ports(store: Store, taken: Held, options: Options, body: Json, *, share
     for i, port in enumerate(ports):
         number = int(port.get("nodePort") or 0)
         if number:
-            if why := port_problem(taken, options, key, number):
+            why = port_problem(taken, options, key, number)
+            if why and not (found and number not in taken.ports):
                 raise invalid(body, [bad(f"spec.ports[{i}].nodePort", number, why)])
             by_port.setdefault(int(port.get("port") or 0), number)
     for port in ports:

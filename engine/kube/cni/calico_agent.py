@@ -23,8 +23,13 @@ from engine.kube.passes import Pass
 from engine.linux.addr import Prefix, mac_text, text4
 from engine.linux.ops import WriteFile
 from engine.record import dataclass
+from engine.say import Phrase
 
 MEMORY = "calico"
+NFT = Phrase(
+    en="beside kube-proxy's nftables mode it would write nft tables; here its rules are iptables rows, which judge alike",
+    ko="kube-proxy의 nftables 모드와 함께라면 nft 테이블에 쓰지만, 여기서는 같은 판정을 하는 iptables 규칙으로 씁니다",
+)
 #: What felix, confd and bird watch.
 WATCHED = ("Pod", "Node", "NetworkPolicy", "Namespace", "IPPool", calico_ipam.KIND)
 BIRD_SCAN, ROUTE_REFRESH, RULE_FIRST, RULE_REFRESH = 2.0, 90.0, 1.0, 180.0
@@ -125,6 +130,9 @@ def put(at: Pass, node: NodeState, path: str, text: str) -> None:
 def begin(at: Pass, node: NodeState) -> None:
     """calico-node's start: its files on the host, the pool, the node's annotations with its tunnel's address."""
     put(at, node, calico_conf.NODENAME, node.name)
+    daemon = at.store.get("DaemonSet", "kube-system", "calico-node")
+    if at.options.proxy.mode == "nftables" and daemon is not None:
+        at.cluster.skip("cni", daemon, NFT())
     mode = calico_conf.mode(at.options.cni)
     own = node_prefix(at, node.name)
     link = calico_routes.uplink(at, node.name)

@@ -16,12 +16,15 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from engine.kube.cni.calico_conf import VXLAN_PORT
-from engine.kube.policy.convert import INGRESS, Allow, Policy
+from engine.kube.cni.calico_ipam import fnv32
+from engine.kube.policy.convert import EGRESS, INGRESS, Allow, Policy
 from engine.kube.policy.endpoint import Endpoint
 from engine.kube.policy.render import (
     ACCEPT,
     ACCEPTED,
     DROP,
+    ENDPOINT,
+    NON_CALI,
     PASSED,
     RETURN,
     SCRATCH0,
@@ -38,6 +41,7 @@ from engine.kube.policy.render import (
     jump,
     limited,
     mark_clear,
+    mark_is,
     mark_not_clear,
     mark_set,
     net,
@@ -110,6 +114,54 @@ def dispatch(direction: str, devices: Iterable[str]) -> list[Chain]:
         rules.append(Rule(match=(side(f"{prefix}+"),), do=goto(child)))
         children.append(Chain(child, (*leaves, UNKNOWN)))
     return [*children, Chain(root, (*rules, UNKNOWN))]
+
+
+def endpoint_marks(devices: Iterable[str]) -> dict[str, int]:
+    """Device -> the mark that stands for it: an FNV-1 of the name among the endpoint bits, the next free one where it
+    is taken. 0 and the mark of strangers are nobody's (felix/rules/epmark.go)."""
+    low = NON_CALI.bit_length() - 1
+    size = (ENDPOINT >> low) + 1
+    taken = {0, NON_CALI >> low}
+    out: dict[str, int] = {}
+    for name in sorted(set(devices)):
+        begin = fnv32(name.encode())
+        place = next((p for n in range(size) if (p := (begin + n) % size) not in taken), 0)
+        taken.add(place)
+        out[name] = place << low
+    return out
+
+
+def mark_dispatch(devices: Iterable[str]) -> list[Chain]:
+    """For IPVS: cali-set-endpoint-mark marks a packet with its device, cali-from-endpoint-mark goes back from the mark
+    to the pod's own chain."""
+    marks = endpoint_marks(devices)
+    root = "cali-set-endpoint-mark"
+    common = shared(list(marks))
+    byname: dict[str, list[str]] = {}
+    for name in marks:
+        byname.setdefault(name[: len(common) + 1], []).append(name)
+    rules: list[Rule] = []
+    out = [
+        Chain(limited("cali-sm-", name), (Rule(do=set_masked(mark, ENDPOINT)),))
+        for name, mark in marks.items()
+    ]
+    for prefix, found in byname.items():
+        leaves = [Rule(match=(came_in(name),), do=goto(limited("cali-sm-", name))) for name in found]
+        if len(found) == 1:
+            rules += leaves
+            continue
+        child = f"{root}-wep-{prefix[len(common) :]}"
+        rules.append(Rule(match=(came_in(f"{prefix}+"),), do=goto(child)))
+        out.append(Chain(child, tuple(leaves)))
+    rules += [
+        Rule(match=(came_in("cali+"),), do=DROP, comments=("Unknown endpoint",)),
+        Rule(do=set_masked(NON_CALI, ENDPOINT), comments=("Non-Cali endpoint mark",)),
+    ]
+    back = [
+        Rule(match=(mark_is(mark, ENDPOINT),), do=goto(pod_chain(EGRESS, name)))
+        for name, mark in marks.items()
+    ]
+    return [*out, Chain(root, tuple(rules)), Chain("cali-from-endpoint-mark", (*back, UNKNOWN))]
 
 
 def shared(names: Sequence[str]) -> str:

@@ -44,6 +44,8 @@ from engine.record import dataclass
 
 MEMORY = "felix"
 TABLES = ("raw", "mangle", "nat", "filter")
+#: kube-proxy's device in IPVS mode: felix looks for it
+IPVS = "kube-ipvs0"
 #: FELIX_MAXIPSETSIZE
 MAX_SET = 1048576
 #: A member of a set in the kernel's words: a network, an address, or an address with a port.
@@ -80,19 +82,20 @@ def sync(at: Pass, node: NodeState, *, again: bool) -> None:
 
 
 def surroundings(at: Pass, name: str) -> tuple[object, ...]:
-    """What the static chains and sets of a node depend on: its own addresses, and where the other nodes are."""
+    """What the static chains and sets of a node depend on: its own addresses, where the other nodes are, the tunnel
+    device that has an address, whether kube-proxy uses IPVS."""
     ns = at.net.spaces[name]
     own = frozenset(
         row.addr
         for index, found in ns.addresses.items()
-        if index in ns.links and not ns.links[index].name.startswith(PREFIX)
+        if index in ns.links and not ns.links[index].name.startswith((PREFIX, IPVS))
         for row in found
     )
     others = frozenset(a for n in at.cluster.nodes if (a := boot.node_address(at.net, n)))
     device = mode(at.options.cni).device
     link = ns.link(device) if device else None
     ready = link is not None and bool(ns.addresses.get(link.ifindex))
-    return own, others, device if ready else ""
+    return own, others, device if ready else "", ns.link(IPVS) is not None
 
 
 # ---- what should be there
@@ -104,9 +107,11 @@ def wanted(at: Pass, node: NodeState, known: Picture, where: tuple[object, ...])
     how = mode(at.options.cni)
     made: dict[tuple[str, str], tuple[Rule, ...]] = {}
     for table in TABLES:
-        offered = {c.name: c for c in static.chains(table, how, str(where[2]))}
+        offered = {c.name: c for c in static.chains(table, how, str(where[2]), ipvs=bool(where[3]))}
         if table == "filter":
             offered |= {c.name: c for c in pod_chains(known, local)}
+            if where[3]:
+                offered |= {c.name: c for c in chains.mark_dispatch(e.device for e in local)}
         made |= {(table, c.name): c.rules for c in reached(table, offered)}
     sets = {**node_sets(at, where), **policy_sets(known, local)}
     return Wanted(serial=known.serial, where=where, chains=made, sets=sets)
@@ -164,7 +169,7 @@ def policy_sets(known: Picture, local: list[Endpoint]) -> dict[str, tuple[str, f
 
 def node_sets(at: Pass, where: tuple[object, ...]) -> dict[str, tuple[str, frozenset[Item]]]:
     """The sets that every node has."""
-    own, others, _ = where
+    own, others, *_ = where
     assert isinstance(own, frozenset) and isinstance(others, frozenset)
     pool = frozenset({at.options.cni.pod_cidr})
     loop = {Prefix(127 << 24, 32)} if 127 << 24 | 1 in own else set()

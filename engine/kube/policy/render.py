@@ -37,6 +37,8 @@ from engine.record import dataclass
 #: Bits of the mark: --mask 0xffff0000, allotted in this order (felix/dataplane/driver.go).
 ACCEPTED, PASSED, DROPPED, SCRATCH0, SCRATCH1 = 0x10000, 0x20000, 0x40000, 0x80000, 0x100000
 ALL_BITS = ACCEPTED | PASSED | SCRATCH0 | SCRATCH1
+#: What is left names an endpoint, where kube-proxy uses IPVS; the lowest of it is "none of Calico's".
+ENDPOINT, NON_CALI = 0xFFE00000, 0x200000
 #: the longest name of a chain, and of an ipset
 CHAIN_NAME, SET_NAME = 28, 31
 #: what iptables-save prints before every -m, in its order
@@ -143,6 +145,11 @@ def mark_not_clear(mask: int) -> Part:
 
 def mark_set(bit: int) -> Part:
     return Part(f"-m mark --mark {bit:#x}/{bit:#x}", MarkMatch(mark=bit, mask=bit))
+
+
+def mark_is(mark: int, mask: int, *, invert: bool = False) -> Part:
+    text = f"-m mark {'! ' if invert else ''}--mark {mark:#x}/{mask:#x}"
+    return Part(text, MarkMatch(mark=mark, mask=mask, invert=invert))
 
 
 def came_in(device: str) -> Part:

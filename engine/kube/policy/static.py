@@ -18,7 +18,9 @@ from engine.kube.policy.render import (
     ALL_BITS,
     DESTINATION_LOCAL,
     DROP,
+    ENDPOINT,
     MASQUERADE,
+    NON_CALI,
     NOTRACK,
     RETURN,
     SCRATCH0,
@@ -33,6 +35,8 @@ from engine.kube.policy.render import (
     in_set,
     jump,
     mark_clear,
+    mark_is,
+    mark_not_clear,
     mark_set,
     proto,
     proto_number,
@@ -47,6 +51,8 @@ WORKLOADS = "cali+"
 POOLS, MASQ_POOLS, ALL_HOSTS, ALL_VXLAN, THIS_HOST, DSCP = (
     "network-ip-pools", "masq-ipam-pools", "all-hosts-net", "all-vxlan-net", "this-host", "dscp-src-net",
 )  # fmt: skip
+#: what felix takes NodePorts to be (KubeNodePortRanges)
+NODE_PORTS = (30000, 32767)
 ACCEPTED_BY_HOST = "Host endpoint policy accepted packet."
 
 #: (table, built-in chain) -> what felix inserts at its top
@@ -79,13 +85,14 @@ def host_verdict(*before: Rule) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-def chains(table: str, mode: Mode, device: str) -> tuple[Chain, ...]:
-    """The static chains of a table. `device` is the tunnel device that has an address, "" for none."""
+def chains(table: str, mode: Mode, device: str, *, ipvs: bool = False) -> tuple[Chain, ...]:
+    """The static chains of a table. `device` is the tunnel device that has an address, "" for none; `ipvs`:
+    kube-proxy's IPVS device is there, and what goes to a Service comes through INPUT and OUTPUT."""
     if table == "raw":
         return _raw(mode)
     if table == "mangle":
-        return _mangle()
-    return _nat(device) if table == "nat" else _filter(mode)
+        return _mangle(ipvs)
+    return _nat(device) if table == "nat" else _filter(mode, ipvs)
 
 
 def _raw(mode: Mode) -> tuple[Chain, ...]:
@@ -112,7 +119,7 @@ def _raw(mode: Mode) -> tuple[Chain, ...]:
     )  # fmt: skip
 
 
-def _mangle() -> tuple[Chain, ...]:
+def _mangle(ipvs: bool) -> tuple[Chain, ...]:
     leaving = (
         in_set(set_name(DSCP), "src"), in_set(set_name(POOLS), "dst", invert=True),
         in_set(set_name(THIS_HOST), "dst", invert=True),
@@ -133,6 +140,7 @@ def _mangle() -> tuple[Chain, ...]:
             (
                 Rule(match=leaving, do=jump("cali-egress-dscp"), comments=("set dscp for traffic leaving cluster.",)),
                 Rule(match=(mark_set(ACCEPTED),), do=RETURN),
+                *((Rule(match=(mark_not_clear(ENDPOINT),), do=RETURN),) if ipvs else ()),
                 Rule(do=clear_mark(ALL_BITS)),
                 Rule(match=(state("DNAT"),), do=jump("cali-to-host-endpoint")),
                 Rule(match=(mark_set(ACCEPTED),), do=RETURN, comments=(ACCEPTED_BY_HOST,)),
@@ -165,7 +173,7 @@ def _nat(device: str) -> tuple[Chain, ...]:
     )
 
 
-def _filter(mode: Mode) -> tuple[Chain, ...]:
+def _filter(mode: Mode, ipvs: bool) -> tuple[Chain, ...]:
     return (
         Chain(
             "cali-FORWARD",
@@ -185,6 +193,7 @@ def _filter(mode: Mode) -> tuple[Chain, ...]:
             "cali-INPUT",
             (
                 *_tunnel_in(mode),
+                *(_ipvs_in() if ipvs else ()),
                 Rule(match=(came_in(WORKLOADS),), do=goto("cali-wl-to-host")),
                 Rule(match=(mark_set(ACCEPTED),), do=ACCEPT),
                 *host_verdict(Rule(do=jump("cali-from-host-endpoint"))),
@@ -202,13 +211,58 @@ def _filter(mode: Mode) -> tuple[Chain, ...]:
             "cali-OUTPUT",
             (
                 Rule(match=(mark_set(ACCEPTED),), do=ACCEPT),
+                *(
+                    (Rule(match=(mark_not_clear(ENDPOINT),), do=goto("cali-forward-endpoint-mark")),)
+                    if ipvs
+                    else ()
+                ),
                 Rule(match=(goes_out(WORKLOADS),), do=RETURN),
                 *_tunnel_out(mode),
                 *host_verdict(Rule(match=(state("DNAT", invert=True),), do=jump("cali-to-host-endpoint"))),
             ),
         ),
         Chain("cali-to-host-endpoint"),
+        *(_ipvs() if ipvs else ()),
     )
+
+
+def _ipvs_in() -> tuple[Rule, ...]:
+    """What goes on to a Service gets its sender's mark, and is judged in OUTPUT, where the backend is known."""
+    return (
+        Rule(do=clear_mark(ENDPOINT)),
+        Rule(do=jump("cali-forward-check")),
+        Rule(match=(mark_not_clear(ENDPOINT),), do=RETURN),
+    )
+
+
+def _ipvs() -> tuple[Chain, ...]:
+    """Is it for a Service (INPUT), and the policies of sender and receiver (OUTPUT)."""
+    here, ports = set_name(THIS_HOST), dports([NODE_PORTS])
+    to_port = tuple(
+        Rule(match=(proto(name), ports, in_set(here, "dst")), do=goto("cali-set-endpoint-mark"),
+             comments=("To kubernetes NodePort service",))
+        for name in ("tcp", "udp")
+    )  # fmt: skip
+    return (
+        Chain(
+            "cali-forward-check",
+            (
+                Rule(match=(state("RELATED,ESTABLISHED"),), do=RETURN), *to_port,
+                Rule(match=(in_set(here, "dst", invert=True),), do=jump("cali-set-endpoint-mark"),
+                     comments=("To kubernetes service",)),
+            ),
+        ),
+        Chain(
+            "cali-forward-endpoint-mark",
+            (
+                Rule(match=(mark_is(NON_CALI, ENDPOINT, invert=True),), do=jump("cali-from-endpoint-mark")),
+                Rule(match=(goes_out(WORKLOADS),), do=jump("cali-to-wl-dispatch")),
+                Rule(do=jump("cali-to-hep-forward")),
+                Rule(do=clear_mark(ENDPOINT)),
+                Rule(match=(mark_set(ACCEPTED),), do=ACCEPT, comments=("Policy explicitly accepted packet.",)),
+            ),
+        ),
+    )  # fmt: skip
 
 
 def _tunnel_in(mode: Mode) -> tuple[Rule, ...]:

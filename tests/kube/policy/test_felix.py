@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
 from engine.kube.cluster import from_texts
@@ -236,3 +237,57 @@ def test_spoofed_sources_are_dropped() -> None:
     call = tcp_call(net, ns, target, 80, choose=Seeded(1), source=ip4("10.244.77.7"), timeout=0.2)
     last = [s for s in call.leg.forward.steps()][-1]
     assert call.error == "ETIMEDOUT" and "rpfilter" in last.row
+
+
+# ---- beside kube-proxy
+
+
+def with_service(mode: str) -> Lab:
+    """A Service in front of a (port 8000 to 80), b may send to a's port 80 only."""
+    service = {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "shop"},
+        "spec": {"clusterIP": "10.96.0.77", "selector": {"app": "a"}, "ports": [{"port": 8000, "targetPort": 80}]},
+    }  # fmt: skip
+    to_a = {"to": [{"podSelector": {"matchLabels": {"app": "a"}}}], "ports": [{"port": 80}]}
+    out_b = {"podSelector": {"matchLabels": {"app": "b"}}, "policyTypes": ["Egress"], "egress": [to_a]}
+    out_c = {
+        "podSelector": {"matchLabels": {"app": "c"}},
+        "policyTypes": ["Egress"],
+        "egress": [{"ports": [{"port": 8000}]}],
+    }
+    return Lab.load({
+        "nodes": [{"name": "cp", "role": "control-plane"}, {"name": "w1"}, {"name": "w2"}],
+        "cni": {"name": "calico", "mode": "none"}, "proxy": {"mode": mode},
+        "manifests": [*(body(n) for n in PODS), service, rule("b", out_b), rule("c", out_c)],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["iptables", "nftables", "ipvs"])
+def test_egress_is_judged_by_the_backend_in_every_mode(mode: str) -> None:
+    lab = with_service(mode)
+    assert ok(lab, "pod/shop/b", "10.96.0.77:8000")
+    denied = lab.trace("pod/shop/c", "10.96.0.77:8000")
+    assert denied.outcome.value == "dropped" and denied.why is not None
+    assert denied.why.text("en").startswith(
+        "egress of pod shop/c: it is isolated by shop/c, and no rule there lets out"
+    )
+    assert "TCP to port 80 to pod shop/a" in denied.why.text("en")
+
+
+def test_rules_for_ipvs_are_the_real_ones() -> None:
+    text = out(with_service("ipvs"), "iptables-save")
+    real = ("Pbldlb4FaULvpdD8", "ZD-6UxuUtGW-xtzg", "CbPfUajQ2bFVnDq4", "jmhU0ODogX-Zfe5g")
+    found = [
+        line.split('"cali:')[1][:16]
+        for line in text.splitlines()
+        if line.startswith("-A cali-forward-check ")
+    ]
+    assert tuple(found) == real
+
+
+def test_felix_stands_around_kube_proxys_rules() -> None:
+    lab = with_service("iptables")
+    rows = out(lab, "iptables -S FORWARD").splitlines()
+    assert "cali-FORWARD" in rows[1] and "cali:mp77cMpurHhyjLrM" in rows[-1]
+    last = out(lab, "iptables -t nat -S POSTROUTING").splitlines()[-1]
+    assert "cali-POSTROUTING" in last

@@ -25,7 +25,7 @@ from tests.tools import need
 need("userns", "iptables", "nft", "ip", "conntrack")
 
 ROUNDS = int(os.environ.get("K8SNET_REAL_ROUNDS", "1"))
-SETS, FLOWS = 8, 12
+SETS, FLOWS = 7, 12
 #: what the lab file says of kube-proxy and of the Pods' network
 CLUSTERS: dict[str, tuple[Json, Json]] = {
     "iptables": ({"mode": "iptables"}, HAIRPIN),

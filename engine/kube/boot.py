@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from engine.kube import controlplane, masqagent, registry
+from engine.kube.addons import nodelocaldns
 from engine.kube.cni.conf import BIN_DIR, BINARIES, CONF_DIR
 from engine.kube.containerd import CONFIG, DEFAULT_PAUSE, KUBEADM_PAUSE
 from engine.kube.node import NodeState
@@ -226,7 +227,7 @@ version = 3
 
 
 def kubelet_config(options: Options) -> str:
-    dns = text4(options.service_cidr.addr + 10)
+    dns = nodelocaldns.own_address(options)
     return f"""\
 apiVersion: kubelet.config.k8s.io/v1beta1
 authentication:

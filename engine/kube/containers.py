@@ -134,6 +134,11 @@ def run(s: Sync, pod: Json, sandbox: Sandbox, container: Json, image: StoredImag
     )
     try:
         what, listens = started(s.cri.box, what, settings, listens)
+        if what.program == "coredns" and (local := dict(what.config).get("localip")):
+            # node-cache makes its device before it listens
+            from engine.kube.dns.nodelocal import interface
+
+            interface(s.changes, sandbox.netns, local.split(","))
     except NotModelled as error:
         s.note(f"spec.containers[{name}]", pod, error)
         what, listens = Behaviour(args=what.args, program="sleep"), ()

@@ -50,12 +50,14 @@ AGENTS: tuple[str, ...] = (
     "engine.kube.proxy.agent",
     "engine.kube.remount",
     "engine.kube.dns.watch",
+    "engine.kube.dns.cache",
 )
 #: What a cluster is given on its first day besides kubeadm's own: objects(options) -> bodies.
 ADDONS: tuple[str, ...] = (
     "engine.kube.addons.kube_proxy",
     "engine.kube.addons.calico",
     "engine.kube.addons.coredns",
+    "engine.kube.addons.nodelocaldns",
 )
 
 

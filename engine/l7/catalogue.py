@@ -248,6 +248,10 @@ IMAGES: tuple[Image, ...] = (
         ports=("53/tcp", "53/udp"), user="nonroot", version="v1.13.1", size=74_000_000,
     ),
     Image(
+        repository=f"{K8S}/dns/k8s-dns-node-cache", tags=r"1\.\d+\.\d+", entrypoint=("/node-cache",),
+        ports=("53/tcp", "53/udp"), version="1.26.4", size=88_000_000,
+    ),
+    Image(
         repository="docker.io/coredns/coredns", tags=r"latest|1\.\d+\.\d+", entrypoint=("/coredns",),
         ports=("53/tcp", "53/udp"), user="nonroot", version="1.13.1", size=74_000_000,
     ),

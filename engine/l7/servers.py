@@ -226,6 +226,18 @@ def _coredns(call: Call) -> Behaviour:
     return server("coredns", call.argv, listens, log=log, conf=flags.get("-conf", "Corefile"))
 
 
+def _node_cache(call: Call) -> Behaviour:
+    """NodeLocal DNSCache: a CoreDNS whose Corefile is filled in from a template when it starts."""
+    known = {"-localip": "A,B", "-conf": "FILE", "-upstreamsvc": "NAME", "-pidfile": "FILE", "-basecorefile": "FILE"}
+    flags = flags_of(call, known)
+    listens = [("udp", 53), ("tcp", 53), ("tcp", 9253), ("tcp", 8080)]
+    return server(
+        "coredns", call.argv, listens, conf=flags.get("-conf", "/etc/Corefile"), localip=flags.get("-localip", ""),
+        base=flags.get("-basecorefile", "/etc/coredns/Corefile.base"),
+        upstream=flags.get("-upstreamsvc", ""),
+    )  # fmt: skip
+
+
 def netcat(call: Call) -> Behaviour:
     """`nc -l ...` is a server that listens and says nothing; without -l it is a client, a tool."""
     letters = "".join(w[1:] for w in call.argv[1:] if w.startswith("-") and not w.startswith("--"))
@@ -256,6 +268,7 @@ SERVERS: dict[str, Callable[[Call], Behaviour]] = {
     "nginx": _nginx, "httpd-foreground": _httpd_foreground, "httpd": _busybox_httpd, "http-echo": _http_echo,
     "whoami": _whoami, "agnhost": _agnhost, "run.sh": _echoserver, "python3": _python, "python": _python,
     "redis-server": _redis, "postgres": _postgres, "mysqld": _mysql, "memcached": _memcached, "coredns": _coredns,
+    "node-cache": _node_cache,
     "nc": netcat, "hello": _hello_world, "pause": _pause,
     "start_runit": calico.start_runit, "install": calico.once, "calico-ipam": calico.once,
     "calico-node": calico.once, "kube-controllers": calico.controllers, "check-status": calico.once,

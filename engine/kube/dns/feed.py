@@ -67,7 +67,7 @@ def next_reload(at: Pass, proc: Proc, memory: dict[object, object], config: Conf
     settings = dict(proc.config)
     if box is None:
         return float("inf")
-    text = server.read_file(box, settings, settings.get("conf", "Corefile"))
+    text = server.corefile(box, settings)
     if text is None or text == config.text or memory.get("refused") == text:
         memory.pop("reload", None)
         return float("inf")
@@ -109,7 +109,9 @@ def listen(at: Pass, node: NodeState, proc: Proc) -> None:
     for proto, port, address in config.listens() if config is not None else ():
         if (proto, port, address) not in have:
             state = "LISTEN" if proto == "tcp" else "UNCONN"
-            socket = Socket(proto=proto, addr=address, port=port, pid=proc.pid, state=state, fd=30 + port % 100)
+            socket = Socket(
+                proto=proto, addr=address, port=port, pid=proc.pid, state=state, fd=30 + port % 100
+            )
             try:
                 at.changes.do(Listen(netns=proc.netns, socket=socket))
             except OpError:

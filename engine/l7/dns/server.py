@@ -75,11 +75,29 @@ def running(box: Box, proc: Proc) -> Config | None:
     return config
 
 
+def corefile(box: Box, config: Mapping[str, str]) -> str | None:
+    """The text of a process' Corefile; node-cache fills its template in (cmd/node-cache/app/configmap.go)."""
+    if "base" in config:
+        text = read_file(box, config, config["base"])
+        upstream = config.get("upstream", "").replace("-", "_").upper()
+        address = config.get(f"env:{upstream}_SERVICE_HOST", "<nil>")
+        filled = {
+            "__PILLAR__UPSTREAM__SERVERS__": "/etc/resolv.conf", "__PILLAR__CLUSTER__DNS__": address,
+            "__PILLAR__LOCAL__DNS__": config.get("localip", "").replace(",", " "), "__PILLAR__DNS__SERVER__": "",
+        }  # fmt: skip
+        for word, value in filled.items():
+            text = text.replace(word, value) if text is not None else None
+        return text
+    file = config.get("conf", "Corefile")
+    return read_file(
+        box, config, file if file.startswith("/") else posixpath.join(config.get("workdir", "/"), file)
+    )
+
+
 def read_config(box: Box, config: Mapping[str, str]) -> Config:
     """The Corefile of a process. CorefileError, NotModelled."""
     file = config.get("conf", "Corefile")
-    path = file if file.startswith("/") else posixpath.join(config.get("workdir", "/"), file)
-    text = read_file(box, config, path)
+    text = corefile(box, config)
     if text is None:
         raise CorefileError(f"loading Caddyfile via flag: open {file}: no such file or directory")
     return load(text, file, lambda p: read_file(box, config, p))
@@ -106,13 +124,16 @@ def start(
     try:
         found = read_config(box, config)
     except CorefileError as error:
-        log = (str(error),)
-        return Behaviour(args=what.args, seconds=0, code=1, log=log, stream="stderr"), ()
+        return Behaviour(args=what.args, seconds=0, code=1, log=(str(error),), stream="stderr"), ()
     version = config.get("image", "").rpartition(":")[2].lstrip("v")
     number = version if version[:1].isdigit() else "1.13.1"
+    log: tuple[str, ...] = banner(found, number)
+    if "base" in config:
+        head = (f"[INFO] Starting node-cache image: {number}", "[INFO] Using Corefile /etc/Corefile")
+        log = (*head, *banner(found, "1.12.2"))
     opened = found.listens()
     pairs = tuple((proto, port) for proto, port, _ in opened)
-    return replace(what, listens=pairs, log=banner(found, number)), opened
+    return replace(what, listens=pairs, log=log), opened
 
 
 # ---- questions
@@ -238,7 +259,7 @@ def reload(box: Box, proc: Proc) -> bool:
     if not isinstance(old, Config):
         return False
     config = dict(proc.config)
-    text = read_file(box, config, config.get("conf", "Corefile"))
+    text = corefile(box, config)
     if text is None or text == old.text or memory.get("refused") == text:
         return False
     file = config.get("conf", "Corefile")

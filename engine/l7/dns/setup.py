@@ -51,11 +51,13 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A whole running configuration. `health`, `ready`, `metrics` are ports, 0 = off; `reload` seconds, 0 = off."""
+    """A whole running configuration. `health`, `ready`, `metrics` are ports, 0 = off, `health_at` the address of the
+    first (0 = any); `reload` seconds, 0 = off."""
 
     servers: tuple[Server, ...]
     text: str
     health: int = 0
+    health_at: int = 0
     lameduck: float = 0.0
     ready: int = 0
     metrics: int = 0
@@ -68,9 +70,9 @@ class Config:
             for address in server.bind or (0,):
                 out[("udp", server.port, address)] = None
                 out[("tcp", server.port, address)] = None
-        for port in (self.health, self.ready, self.metrics):
+        for port, address in ((self.health, self.health_at), (self.ready, 0), (self.metrics, 0)):
             if port:
-                out[("tcp", port, 0)] = None
+                out[("tcp", port, address)] = None
         return tuple(out)
 
 
@@ -145,7 +147,7 @@ def load(text: str, file: str, read: Read) -> Config:
                 )
             )
     return Config(
-        servers=tuple(servers), text=text, health=setup.health, lameduck=setup.lameduck, ready=setup.ready,
+        servers=tuple(servers), text=text, health=setup.health, health_at=setup.health_at, lameduck=setup.lameduck, ready=setup.ready,
         metrics=setup.metrics, reload=setup.reload,
     )  # fmt: skip
 
@@ -155,7 +157,7 @@ class _Setup:
 
     def __init__(self, file: str, read: Read) -> None:
         self.file, self.read = file, read
-        self.health = self.ready = self.metrics = 0
+        self.health = self.health_at = self.ready = self.metrics = 0
         self.lameduck = 0.0
         self.reload = 0.0
         self.bind: tuple[int, ...] = ()
@@ -245,6 +247,11 @@ class _Setup:
 
     def _health(self, d: Directive, origins: tuple[str, ...]) -> None:
         self.health = self._port("health", d, 8080)
+        host = d.args[0].rpartition(":")[0] if d.args else ""
+        try:
+            self.health_at = ip4(host) if host else 0
+        except InputError:
+            raise NotModelled(f"CoreDNS: health {host}", SIMPLER()) from None
         for row in d.rows:
             if row.words[0] != "lameduck":
                 raise self.fail("health", self.args_error(row.line, row.words[0]))

@@ -66,10 +66,9 @@ def _chains(net: Net, op: XtChains) -> None:
         del after[name]
     for block in op.blocks:
         _fit(op.table, block, after)
-    if op.gone:
-        _free(set(op.gone), after)
-    xt.tables[op.table] = after
-    xt.changed()
+    held = xt.replaced(op.table, after, [block.chain for block in op.blocks], op.gone)
+    if held:
+        raise kernel("EBUSY", "CHAIN_DEL", f"chain {held}")
 
 
 def _fit(table: str, block: XtBlock, chains: dict[str, Chain]) -> None:
@@ -81,12 +80,6 @@ def _fit(table: str, block: XtBlock, chains: dict[str, Chain]) -> None:
     for target in block.chain.jumps:
         if target not in chains:
             raise XtRefused("ENOENT", "parameter", f"Chain '{target}' does not exist")
-
-
-def _free(gone: set[str], chains: dict[str, Chain]) -> None:
-    for chain in chains.values():
-        if not gone.isdisjoint(chain.jumps):
-            raise kernel("EBUSY", "CHAIN_DEL", f"chain {min(gone & chain.jumps)}")
 
 
 def text(op: XtChains) -> str:

@@ -13,7 +13,7 @@ which keep counters, states and caches in step; after a change of rules the call
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -184,6 +184,8 @@ class Xtables:
     #: what matches keep for the whole namespace: (kind, name) -> its rows (the lists of -m recent)
     memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
     _known: bool = field(default=False, compare=False, repr=False)
+    #: table -> how many chains go to a chain; only of tables that were asked for since something changed
+    _goals: dict[str, dict[str, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def copy(self) -> Xtables:
         self.token = object()
@@ -191,7 +193,10 @@ class Xtables:
         tables = {}
         for name, chains in self.tables.items():
             self.tables[name], tables[name] = shared(chains)
-        return Xtables(tables, self._tracks, memory=memory)
+        other = Xtables(tables, self._tracks, memory=memory)
+        for name, goals in self._goals.items():
+            self._goals[name], other._goals[name] = shared(goals)
+        return other
 
     def own(self, table: str, name: str) -> Chain:
         """The chain, to be written to: a copy of its own when it is shared."""
@@ -238,6 +243,39 @@ class Xtables:
         """Some rule came or went."""
         self._tracks = None
         self._known = False
+        self._goals = {}
+
+    def replaced(self, table: str, chains: dict[str, Chain], new: Sequence[Chain], gone: Sequence[str]) -> str:
+        """Put `chains` in place of a table's: as they were, with `new` ones (whole) and without the `gone`. The name of
+        a gone chain that another still goes to, and then nothing is changed; "" when all is well. Costs what changed,
+        and not what there is."""
+        before = self.tables.get(table, {})
+        goals = self._goals.get(table)
+        if goals is None:
+            goals = {}
+            for chain in before.values():
+                for name in chain.jumps:
+                    goals[name] = goals.get(name, 0) + 1
+        change: Counter[str] = Counter()
+        for chain in new:
+            change.update(chain.jumps)
+            if chain.name in before:
+                change.subtract(before[chain.name].jumps)
+        made = {chain.name: chain for chain in new}
+        for name in gone:
+            there = made.get(name) or before.get(name)
+            change.subtract(there.jumps if there is not None else ())
+        for name in gone:
+            if goals.get(name, 0) + change[name] > 0:
+                return name
+        for name, number in change.items():
+            if number:
+                goals[name] = goals.get(name, 0) + number
+        kept = self._goals
+        self.tables[table] = chains
+        self.changed()
+        self._goals = {**kept, table: goals}
+        return ""
 
     def remembered(self) -> dict[tuple[str, str], dict[Any, Any]]:
         """`memory`, without what no rule asks for any more, and with what the rules begin with."""

@@ -30,14 +30,16 @@ linux       A Linux box's network; standard library only.
   wire/     dns.py encode.py pcapfile.py
 fabric      machine.py lan.py router.py plan.py
 l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py port_forward.py logs.py
-            behaviour.py behave.py images.py catalogue.py userspace_proxy.py kube_proxy.py calico.py
+            behaviour.py behave.py images.py catalogue.py userspace_proxy.py kube_proxy.py calico.py nameserver.py
+  dns/      corefile.py chain.py observe.py cache.py rewrite.py template.py hosts.py kubernetes.py loop.py forward.py
+            setup.py server.py
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
 kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
             admission.py quota.py quantity.py patch.py strategic.py
             select.py ids.py clock.py store.py overlay.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
             controlplane.py units.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py kubelet.py probes.py probing.py
-            stopping.py podenv.py volumes.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
+            stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
   validate/ errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
   services/ defaults.py allocate.py kubernetes.py
@@ -51,11 +53,13 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             nodelifecycle.py
   proxy/    model.py config.py names.py bulk.py topology.py picture.py sharing.py xtrows.py iptables.py nftrows.py
             nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py health.py program.py agent.py cost.py
-  addons/   calico.py coredns.py kube_proxy.py
-shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py names.py sockets.py
+  dns/      records.py feed.py watch.py nodelocal.py cache.py
+  addons/   calico.py coredns.py kube_proxy.py nodelocaldns.py
+shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py resolver.py names.py
+            bind.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where
-lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py build.py trace.py
+lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py lookup.py build.py trace.py
             deeds.py lab.py
 grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
             pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py

@@ -20,6 +20,7 @@ from engine.linux.addr import text4
 from engine.linux.journey import StepKind
 from engine.real.compare import Flow, Pair
 from engine.real.kernel import Kernel
+from engine.real.rows import compare_rows
 from tests.kube.policy.pairs import cluster
 from tests.kube.policy.strategies import PORTS, Json, policies
 from tests.tools import need
@@ -67,6 +68,7 @@ class Bench:
         self.base = cluster(bodies(), SPACES, [], mode)
         self.places = {name: self.base.endpoint(ref(name)) for name in SENDERS}
         kernel.build(self.base.world.net)
+        assert [r for r in compare_rows(kernel, self.base.world.net) if not r.same] == []
         self.pair = Pair(kernel, self.base.world.net)
         self.sport = 20000
         self.cases = self.steps = self.rules = 0

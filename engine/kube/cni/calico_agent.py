@@ -27,7 +27,7 @@ from engine.say import Phrase
 
 MEMORY = "calico"
 NFT = Phrase(
-    en="beside kube-proxy's nftables mode it would write nft tables; here its rules are iptables rows, which judge alike",
+    en="beside kube-proxy's nftables mode it would write nft tables; here it writes iptables rows, which judge alike",
     ko="kube-proxy의 nftables 모드와 함께라면 nft 테이블에 쓰지만, 여기서는 같은 판정을 하는 iptables 규칙으로 씁니다",
 )
 #: What felix, confd and bird watch.
@@ -40,8 +40,9 @@ GRACE = 120.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What an agent remembers: `installed` the container that wrote the plugin, `pid` the process it began with,
-    `version` of the store, `birds` the nodes with a bird, `gone` (node, since) peers in their grace time, `routes` and
-    `rules` when it compares again, `wait` how long it waits after that, `log` how many ops had been made then."""
+    `version` of the store, `birds` the nodes with a bird, `gone` (node, since) peers in their grace time; `bird`,
+    `routes` and `rules` when each compares again, `wait` how long felix waits after that; `log` how many ops had been
+    made then, `mark` the store's version and the ops at its last look."""
 
     installed: str = ""
     pid: int = 0
@@ -53,6 +54,7 @@ class Seen:
     rules: float = 0.0
     wait: float = RULE_FIRST
     log: int = 0
+    mark: tuple[int, int] = (-1, -1)
 
 
 def seen_of(node: NodeState) -> Seen:
@@ -62,6 +64,18 @@ def seen_of(node: NodeState) -> Seen:
 
 def sync(at: Pass, node: NodeState) -> None:
     """One pass on one node."""
+    mark = (at.store.version, len(at.changes.log))
+    seen = seen_of(node)
+    if seen.mark == mark and at.now < min(
+        seen.bird, seen.routes, seen.rules, *(t + GRACE for _, t in seen.gone)
+    ):
+        return
+    work(at, node)
+    node.memory[MEMORY] = replace(seen_of(node), mark=(at.store.version, len(at.changes.log)))
+
+
+def work(at: Pass, node: NodeState) -> None:
+    """Something was written or done, or a time has come: see whether it concerns this node."""
     install(at, node)
     pid = at.running(node, "calico-node")
     if not pid or not at.cluster.api_up(at.net):

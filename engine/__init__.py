@@ -36,7 +36,7 @@ l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_d
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
 kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
-            admission.py quota.py quantity.py patch.py strategic.py
+            admission.py quota.py quantity.py patch.py strategic.py merge_keys.py
             select.py ids.py clock.py store.py overlay.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
             controlplane.py units.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py kubelet.py probes.py probing.py
             stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py

@@ -8,52 +8,16 @@ plain values, by themselves. Directives steer it: `$patch: replace|delete` in a 
 two of them: what wanted changes in live, and what wanted has lost against last_applied.
 
 Rules. Behaves as apimachinery/pkg/util/strategicpatch; with a list's items that share a merge key (a Service's port
-53 over TCP and UDP) too: the first one is found, the famous bug. Fields of `STRATEGY` exist in schema.py (a test).
+53 over TCP and UDP) too: the first one is found, the famous bug.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from engine.kube.merge_keys import field
 from engine.kube.objects import Json, edited
-from engine.kube.schema import types
 
-#: struct.field -> (strategy, merge key); from the `patchStrategy` and `patchMergeKey` tags of k8s.io/api.
-STRATEGY: dict[str, tuple[str, str]] = {
-    "ObjectMeta.ownerReferences": ("merge", "uid"),
-    "ObjectMeta.finalizers": ("merge", ""),
-    "PodSpec.volumes": ("merge,retainKeys", "name"),
-    "PodSpec.initContainers": ("merge", "name"),
-    "PodSpec.containers": ("merge", "name"),
-    "PodSpec.ephemeralContainers": ("merge", "name"),
-    "PodSpec.imagePullSecrets": ("merge", "name"),
-    "PodSpec.hostAliases": ("merge", "ip"),
-    "PodSpec.topologySpreadConstraints": ("merge", "topologyKey"),
-    "PodSpec.schedulingGates": ("merge", "name"),
-    "PodSpec.resourceClaims": ("merge,retainKeys", "name"),
-    "Container.ports": ("merge", "containerPort"),
-    "Container.env": ("merge", "name"),
-    "Container.volumeMounts": ("merge", "mountPath"),
-    "Container.volumeDevices": ("merge", "devicePath"),
-    "PodStatus.conditions": ("merge", "type"),
-    "PodStatus.podIPs": ("merge", "ip"),
-    "PodStatus.hostIPs": ("merge", "ip"),
-    "ServiceSpec.ports": ("merge", "port"),
-    "ServiceStatus.conditions": ("merge", "type"),
-    "ServiceAccount.secrets": ("merge", "name"),
-    "ServiceAccount.imagePullSecrets": ("merge", "name"),
-    "NodeSpec.podCIDRs": ("merge", ""),
-    "NodeStatus.conditions": ("merge", "type"),
-    "NodeStatus.addresses": ("merge", "type"),
-    "NamespaceStatus.conditions": ("merge", "type"),
-    "DeploymentSpec.strategy": ("retainKeys", ""),
-    "DeploymentStatus.conditions": ("merge", "type"),
-    "ReplicaSetStatus.conditions": ("merge", "type"),
-    "StatefulSetStatus.conditions": ("merge", "type"),
-    "DaemonSetStatus.conditions": ("merge", "type"),
-    "JobStatus.conditions": ("merge", "type"),
-    "PodDisruptionBudgetSpec.selector": ("replace", ""),
-}
 PATCH, RETAIN = "$patch", "$retainKeys"
 DELETE_FROM, ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
 
@@ -84,20 +48,6 @@ def three_way(last_applied: Json, live: Json, wanted: Json) -> Json:
     delta = diff_maps(edited(live), edited(wanted), struct, additions=True, deletions=False)
     gone = diff_maps(edited(last_applied), edited(wanted), struct, additions=False, deletions=True)
     return merge_map(gone, delta, struct, server=False)
-
-
-# ---- structs
-
-
-def field(struct: str, key: str) -> tuple[str, str, bool, str]:
-    """(type below, strategy, retainKeys, merge key) of a field: `Container`, `merge`, False, `name`."""
-    if struct.startswith("{}"):
-        return struct[2:], "", False, ""
-    below = types().get(struct, {}).get(key, "?")
-    strategies, merge_key = STRATEGY.get(f"{struct}.{key}", ("", ""))
-    words = [w for w in strategies.split(",") if w]
-    plain = next((w for w in words if w != "retainKeys"), "")
-    return below.removeprefix("[]"), plain, "retainKeys" in words, merge_key
 
 
 def go_text(value: Any) -> str:

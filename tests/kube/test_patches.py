@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.kube import patch
+from engine.kube.merge_keys import STRATEGY
 from engine.kube.objects import Json
 from engine.kube.patch import PatchError
 from engine.kube.schema import types
-from engine.kube.strategic import STRATEGY
 
 #: RFC 7386, appendix A: target, patch, result.
 MERGES = [

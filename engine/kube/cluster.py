@@ -297,7 +297,7 @@ class Cluster:
         for key in self.watch.pods_written(self.store):
             body = self.store.get("Pod", *key)
             if body is None:
-                gone = {n.name for n in self.nodes.values() if sleep.holds(n, key)}
+                gone = {n.name for n in self.nodes.values() if sleep.holds(n, key) or n.runtime.holds(key)}
                 touched |= gone
                 found.update((name, set()) for name in gone if name not in found)
             elif name := on_node(body):
@@ -452,6 +452,8 @@ class Cluster:
                 continue
             if str(meta(pod)["uid"]) not in static:
                 kubelet.sync(pod)
+        if only is None:
+            self.clean_up(node, kubelet, static)
 
 
 def from_texts(texts: Mapping[str, str]) -> list[Manifest]:

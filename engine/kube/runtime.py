@@ -108,6 +108,10 @@ class Runtime:
         found = [s for s in self.sandboxes.values() if s.uid == uid]
         return sorted(found, key=lambda s: (-s.attempt, -s.created))
 
+    def holds(self, pod: tuple[str, str]) -> bool:
+        """Is there a sandbox of this pod (namespace, name)?"""
+        return any((s.namespace, s.pod) == pod for s in self.sandboxes.values())
+
     def containers_in(self, sandbox: str) -> list[Container]:
         return [c for c in self.containers.values() if c.sandbox == sandbox]
 

@@ -58,7 +58,7 @@ def endpoints(lab: Lab) -> list[tuple[str, bool]]:
     return sorted(
         (e["nodeName"], e["conditions"]["ready"])
         for s in lab.world.cluster.store.list("EndpointSlice", "default")
-        for e in s["endpoints"]
+        for e in s["endpoints"] or ()
         if s["metadata"]["labels"].get("kubernetes.io/service-name") == "web"
     )
 

@@ -95,7 +95,7 @@ def test_a_pod_knows_the_services_that_were_there_before_it() -> None:
     lab.apply(SERVICE.replace("name: s", "name: late"))
     known = {
         dict(p.config)["hostname"]: {k[4:]: v for k, v in p.config if k.startswith("env:MY_WEB")}
-        for p in lab.procs("w1", lambda p: p.args[0].startswith("nginx") and dict(p.config).get("hostname"))
+        for p in lab.procs("w1", lambda p: p.args[0].startswith("nginx") and "hostname" in dict(p.config))
     }
     assert known["b"] == {}
     assert known["a"] == {
@@ -103,3 +103,10 @@ def test_a_pod_knows_the_services_that_were_there_before_it() -> None:
         "MY_WEB_PORT_80_TCP": "tcp://10.96.0.9:80", "MY_WEB_PORT_80_TCP_PROTO": "tcp",
         "MY_WEB_PORT_80_TCP_PORT": "80", "MY_WEB_PORT_80_TCP_ADDR": "10.96.0.9",
     }  # fmt: skip
+
+
+def test_a_pod_that_is_deleted_by_force_is_gone_from_its_node_too() -> None:
+    lab = Lab(SLEEPER)
+    lab.cluster.delete(lab.pod("web"), lab.net.clock, grace=0)
+    lab.settle()
+    assert not there(lab) and not lab.procs("w1", lambda p: p.args[:1] == ("sleep",))

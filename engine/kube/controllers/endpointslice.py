@@ -287,7 +287,7 @@ class Family:
                 if now != rows:
                     self.update[name] = {**slice, "metadata": dict(meta(slice)), "endpoints": now}
         for slice in (*self.create, *self.update.values()):
-            slice["endpoints"] = [hinted(e, self.wanted) for e in slice["endpoints"]]
+            slice["endpoints"] = [hinted(e, self.wanted) for e in slice["endpoints"] or ()]
 
     def write(self) -> None:
         """finalize: a slice to create takes the place of one to delete; then all is written."""
@@ -303,7 +303,7 @@ class Family:
             for new in self.create:
                 if self.trigger:
                     new["metadata"]["annotations"] = {triggers.ANNOTATION: self.trigger}
-                self.at.try_create(new)
+                self.at.try_create(sealed(new))
         for _, slice in sorted(self.update.items()):
             notes = {
                 k: v for k, v in (meta(slice).get("annotations") or {}).items() if k != triggers.ANNOTATION
@@ -313,9 +313,14 @@ class Family:
             m = {k: v for k, v in meta(slice).items() if k != "annotations"}
             m |= {"annotations": notes} if notes else {}
             m["generation"] = int(m.get("generation", 1)) + 1
-            self.at.store.update({**slice, "metadata": m})
+            self.at.store.update(sealed({**slice, "metadata": m}))
         for slice in left:
             self.at.delete(slice)
+
+
+def sealed(slice: Json) -> Json:
+    """As the API server gives it back: a list that has nothing in it is null."""
+    return {**slice, "endpoints": slice.get("endpoints") or None, "ports": slice.get("ports") or None}
 
 
 def owner(body: Json) -> Json:

@@ -126,10 +126,12 @@ def test_the_halt_is_the_guilty_hop(lab: Lab) -> None:
     assert last.steps[-1].row == "-P FORWARD DROP"
 
 
-def test_names_are_not_modelled_and_never_a_pass(lab: Lab) -> None:
-    assert kinds(judged(lab, from_="pod/a", resolve="web.other", expect={"answers": ["10.96.0.1"]})) == [
-        "not-modelled"
-    ]
+def test_a_name_that_nobody_answers_is_no_pass(lab: Lab) -> None:
+    asked = {"from_": "pod/a", "resolve": "web.other"}
+    assert kinds(judged(lab, **asked, expect={"answers": ["10.96.0.1"]})) == ["answers"]
+    assert kinds(judged(lab, **asked, expect={"rcode": "NOERROR"})) == ["rcode"]
+    assert kinds(judged(lab, **asked, expect={"queries": ["web.other."]})) == ["queries"]
+    assert judged(lab, **asked, expect={"rcode": "none", "answers": []}).ok
 
 
 def test_an_endpoint_that_is_gone_is_a_finding(lab: Lab) -> None:

@@ -7,6 +7,7 @@ failed and where. What the model keeps but does not act on is said on stderr, in
 from __future__ import annotations
 
 import json
+from dataclasses import replace as replace_row
 from typing import Any
 
 from engine.errors import InputError
@@ -271,7 +272,7 @@ def view_last_applied(ctx: Context, line: Line) -> Out:
             raise Fail(not_found(kind, name))
         text = (meta(body).get("annotations") or {}).get(LAST_APPLIED)
         if text is None:
-            raise Fail(f"error: no last-applied-configuration annotation found on resource: {name}")
+            continue
         out += output.printed(ctx, line.get("output") or "yaml", [json.loads(text)], single=True)
     return Out(stdout=out)
 
@@ -414,17 +415,33 @@ def replace(ctx: Context, argv: list[str]) -> Out:
                     f'"{name_of(row.body)}" not found'
                 )
             if line.on("force") and old is not None:
+                # It waits until the old object is gone, and makes a new one: without the version and the uid of the old
+                # (forceReplace in kubectl's replace.go, Helper.Create in cli-runtime).
+                from engine.shell.tools.kubectl_.delete import wait
+
                 client.cluster.delete(old, client.clock)
                 client.settle()
                 done.lines.append(
                     f'{kind.singular} "{name_of(old)}" deleted from {namespace_of(old)} namespace'
                 )
+                if late := wait(client, [(kind, old)], FORCED):
+                    raise Fail("\n".join(late))
+                row = replace_row(row, body=without(row.body, "resourceVersion", "uid"))
             stored = write(client, row, dry_run(line), "replace", done)
             done.lines.append(f"{ref(kind, name_of(row.body))} replaced{dry_run(line)}")
             done.bodies.append(stored if stored is not None else row.body)
         except Fail as fail:
             done.errors.append(fail.out.stderr.rstrip("\n"))
     return done.out(client, line, notes)
+
+
+#: seconds that `replace --force` waits for the old object to be gone
+FORCED = 300.0
+
+
+def without(body: Json, *keys: str) -> Json:
+    """The object without fields of its metadata."""
+    return {**body, "metadata": {k: v for k, v in meta(body).items() if k not in keys}}
 
 
 def named_in_files(client: Client, line: Line) -> list[tuple[Kind, str, str]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.errors import OpError
 from engine.linux.addr import Prefix
-from engine.linux.fib import SCOPES
+from engine.linux.fib import LOCAL, SCOPES
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.kernelroutes import add_routes, forget_address, routes_for
@@ -60,9 +60,11 @@ def _add_address(net: Net, op: AddAddress) -> None:
 def insert_address(ns: Netns, link: Link, address: Address) -> None:
     """`__inet_insert_ifa`: primaries stand after the last primary of no narrower scope, secondaries at the end."""
     rows = list(ns.addresses.get(link.ifindex, ()))
-    mine = Prefix(address.addr, address.length).network
     at, secondary = 0, False
-    for place, old in enumerate(rows):
+    if alone(ns, rows, address):
+        at = len(rows)
+    mine = Prefix(address.addr, address.length).network
+    for place, old in enumerate(rows if not at else ()):
         if not old.secondary and SCOPES[address.scope] <= SCOPES[old.scope]:
             at = place + 1
         if old.length == address.length and Prefix(old.addr, old.length).network == mine:
@@ -75,6 +77,14 @@ def insert_address(ns: Netns, link: Link, address: Address) -> None:
     rows.insert(len(rows) if secondary else at, row)
     ns.addresses[link.ifindex] = tuple(rows)
     add_routes(ns, link, row)
+
+
+def alone(ns: Netns, rows: list[Address], address: Address) -> bool:
+    """Is this surely the only address of its /32, so that it comes last? (kube-ipvs0 holds thousands.)"""
+    if address.length != 32 or not rows or rows[-1].secondary:
+        return False
+    last = SCOPES[address.scope] <= SCOPES[rows[-1].scope]
+    return last and not ns.tables[LOCAL].at(Prefix(address.addr, 32))
 
 
 @handles(DelAddress)

@@ -193,7 +193,7 @@ def _add_dest(net: Net, op: IpvsAddDest) -> None:
     check(op.dest)
     if svc.dest(op.dest.key) is not None:
         raise OpError("EEXIST", "Destination already exists")
-    fresh = not any(True for _ in ns.tables[LOCAL].routes())
+    fresh = not any(ns.tables[LOCAL].lengths.values())
     if fresh or is_multicast(op.dest.addr) or op.dest.addr in (0, 0xFFFFFFFF):
         raise OpError("EINVAL", INVALID)
     if ns.address_type(op.dest.addr) not in ("local", "unicast"):

@@ -129,8 +129,6 @@ def next_look(at: Pass, node: NodeState, state: State) -> float:
     if state.config.mode == "iptables":
         if iptables.flushed(at.net.spaces[node.name].xt):
             times.append(tick(state, at.now))
-        if state.plan is not None and state.plan.style.large and state.cleaned < 0:
-            times.append(tick(state, at.now))
     elif state.config.mode == "nftables":
         from engine.kube.proxy import nftables
 
@@ -260,14 +258,12 @@ def one_sync(at: Pass, node: NodeState, state: State) -> State:
 
 def idle(at: Pass, node: NodeState, state: State) -> State:
     """What a process does between changes."""
-    if state.config.mode == "nftables":
+    if state.config.mode not in ("ipvs", "userspace"):
         return state
-    if state.config.mode in ("ipvs", "userspace"):
-        from engine.kube.proxy import ipvs_agent
+    from engine.kube.proxy import ipvs_agent
 
-        plan = ipvs_agent.idle(at, node, state)
-        return state if plan is state.plan else replace(state, plan=plan)
-    return state
+    plan = ipvs_agent.idle(at, node, state)
+    return state if plan is state.plan else replace(state, plan=plan)
 
 
 def looked(at: Pass, node: NodeState, state: State) -> State:
@@ -286,7 +282,9 @@ def looked(at: Pass, node: NodeState, state: State) -> State:
 def by_iptables(at: Pass, node: NodeState, state: State, picture: Picture) -> State:
     plan = iptables.planned(picture, settings(at, node, state), shared(at).memo, state.plan)
     changed = None if state.full or state.picture is None else picture.changed(state.picture.serial)
-    if state.plan is not None and (state.plan.style != plan.style or state.plan.settings != plan.settings):
+    if state.plan is not None and (
+        state.plan.style != plan.style or anybody(state.plan.settings) != anybody(plan.settings)
+    ):
         changed = None
     clean = not plan.style.large or at.now - state.cleaned > state.config.sync_period or state.cleaned < 0
     try:
@@ -326,6 +324,11 @@ def settings(at: Pass, node: NodeState, state: State) -> iptables.Settings:
         local=detector(config, node.pod_cidr), addresses=node_port_addresses(config, ns, ip),
         localhost=config.localhost_node_ports and config.loopback, liberal=state.liberal,
     )  # fmt: skip
+
+
+def anybody(settings: iptables.Settings) -> iptables.Settings:
+    """The settings without what only some Services ask for: which node it is."""
+    return replace(settings, node="", zone="", node_ip=0)
 
 
 def any_special(picture: Picture) -> bool:

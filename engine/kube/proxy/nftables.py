@@ -313,6 +313,11 @@ def settings_of(at: Pass, node: NodeState, state: State, picture: Picture) -> Se
     )  # fmt: skip
 
 
+def anybody(settings: Settings) -> Settings:
+    """The settings without what only some Services ask for: which node it is."""
+    return replace(settings, node="", zone="", node_ip=0)
+
+
 def by_nftables(at: Pass, node: NodeState, state: State, picture: Picture) -> State:
     """The agent's sync."""
     from engine.kube.proxy.agent import shared, sync_failed
@@ -324,7 +329,7 @@ def by_nftables(at: Pass, node: NodeState, state: State, picture: Picture) -> St
     settings = settings_of(at, node, state, picture)
     plan = planned(picture, settings, common.nft_memo, held.plan)
     changed = None if state.full or held.plan is None else picture.changed(held.plan.serial)
-    if held.plan is not None and held.plan.settings != settings:
+    if held.plan is not None and anybody(held.plan.settings) != anybody(settings):
         changed = None
     try:
         if (

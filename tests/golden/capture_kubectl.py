@@ -26,6 +26,7 @@ from urllib.parse import parse_qs, urlparse
 HERE = Path(__file__).parent / "kubectl"
 #: How the build of kubectl on the capture's machine wraps the errors that upstream prints as `error: ...`.
 WRAPPED = re.compile(r'^E\d{4} [\d:.]+ +\d+ run\.go:\d+\] "command failed" err="(.*)"$', re.M)
+KLOG = re.compile(r"^W\d{4} .*\n", re.M)
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 LONG = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000")
 
@@ -59,17 +60,104 @@ def moved(text: str, by: timedelta) -> str:
         form = "%a, %d %b %Y %H:%M:%S +0000"
         return (datetime.strptime(match[0], form) + by).strftime(form)
 
-    return LONG.sub(long, STAMP.sub(iso, text))
+    def spoken(match: re.Match[str]) -> str:
+        return (parse_iso(f"{match[1]}T{match[2]}Z") + by).strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+
+    return UTC_FORM.sub(spoken, LONG.sub(long, STAMP.sub(iso, text)))
 
 
 def parse_iso(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
+UTC_FORM = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) \+0000 UTC")
+
+
+def as_there(text: str, config: Path, url: str) -> str:
+    """The capture's own file and address as the lab has them."""
+    return text.replace(str(config), "/root/.kube/config").replace(url, "https://cluster.lab:6443")
+
+
 def upstream(text: str) -> str:
-    """Errors as upstream's main() prints them (k8s.io/kubectl/cmd/util.CheckErr)."""
+    """Errors as upstream's main() prints them (k8s.io/kubectl/cmd/util.CheckErr); this stub cannot be watched, and
+    what klog says of that goes."""
+    text = KLOG.sub("", text)
     text = WRAPPED.sub(lambda m: "error: " + m[1].replace('\\"', '"'), text)
     return "error: " + text.removeprefix("Error: ") if text.startswith("Error: ") else text
+
+
+def more(now: str) -> dict[str, list[Any]]:
+    """The objects of more.yaml by kind; `NOW-3h` is three hours before the capture's now."""
+    import yaml
+
+    then = (parse_iso(now) - timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    out: dict[str, list[Any]] = {}
+    for body in yaml.safe_load_all((HERE / "more.yaml").read_text().replace("NOW-3h", then)):
+        out.setdefault(body["kind"], []).append(body)
+    return out
+
+
+def merged(data: dict[str, Any]) -> dict[str, list[Any]]:
+    """objects.json and more.yaml together, each kind in the order of an API server."""
+    from engine.kube.objects import BY_KIND
+
+    out = {k: list(v) for k, v in data["objects"].items()}
+    for event in out["Event"]:
+        about = event["involvedObject"]
+        about.setdefault("apiVersion", BY_KIND[about["kind"]].api)
+    for kind, rows in more(data["now"]).items():
+        out[kind] = sorted(
+            [*out.get(kind, []), *rows],
+            key=lambda b: (b["metadata"].get("namespace", ""), b["metadata"]["name"]),
+        )
+    return out
+
+
+def openapi(api: str) -> dict[str, Any]:
+    """The lab's own types as an OpenAPI document: what is captured is how kubectl lays it out."""
+    from engine.kube import schema
+    from engine.kube.objects import KINDS
+    from engine.shell.tools.kubectl_.explain_texts import ENUMS, REQUIRED, texts
+
+    def typed(kind: str) -> dict[str, Any]:
+        if kind.startswith("[]"):
+            return {"type": "array", "items": typed(kind[2:])}
+        if kind.startswith("{}"):
+            return {"type": "object", "additionalProperties": typed(kind[2:])}
+        if kind in schema.types():
+            name = {"CoreEndpointPort": "EndpointPort"}.get(kind, kind)
+            return {"allOf": [{"$ref": f"#/components/schemas/{name}"}], "default": {}}
+        plain = {"str": "string", "bool": "boolean", "int32": "integer", "int64": "integer", "?": "object"}
+        return {"type": plain.get(kind, "string")}
+
+    out: dict[str, Any] = {}
+    for struct, rows in schema.types().items():
+        properties = {}
+        for name, kind in rows.items():
+            one = {**typed(kind), "description": texts().get(f"{struct}.{name}") or None}
+            if f"{struct}.{name}" in ENUMS:
+                one["enum"] = list(ENUMS[f"{struct}.{name}"])
+            properties[name] = {k: v for k, v in one.items() if v is not None}
+        must = [n for n in rows if f"{struct}.{n}" in REQUIRED]
+        body: dict[str, Any] = {"type": "object", "properties": properties, "required": must}
+        if texts().get(struct):
+            body["description"] = texts().get(struct)
+        kind_row = next((k for k in KINDS if k.kind == struct and k.api == api), None)
+        if kind_row is not None:
+            group, _, version = api.rpartition("/")
+            body["x-kubernetes-group-version-kind"] = [{"group": group, "version": version, "kind": struct}]
+        if struct == "EndpointPort" and "CoreEndpointPort" in schema.types() and api == "v1":
+            continue
+        out["EndpointPort" if struct == "CoreEndpointPort" and api == "v1" else struct] = body
+    group, _, version = api.rpartition("/")
+    root = f"/apis/{api}" if group else f"/api/{version}"
+    paths = {}
+    for k in (k for k in KINDS if k.api == api):
+        gvk = {"group": group, "version": version, "kind": k.kind}
+        where = f"{root}/namespaces/{{namespace}}/{k.plural}" if k.namespaced else f"{root}/{k.plural}"
+        paths[where] = {"get": {"x-kubernetes-group-version-kind": gvk}}
+    info = {"title": "", "version": ""}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": out}}
 
 
 VERBS = ["get", "list", "create", "delete", "patch", "update", "watch"]
@@ -98,6 +186,12 @@ class Api(BaseHTTPRequestHandler):
         parts, query = url.path.strip("/").split("/"), parse_qs(url.query)
         if url.path == "/version":
             return self.reply({"major": "1", "minor": "35", "gitVersion": "v1.35.0"})
+        if url.path == "/openapi/v3":
+            paths = {("apis/" if "/" in a else "api/") + a: {"serverRelativeURL": f"/openapi/v3/{a}"}
+                     for a in {k["api"] for k in self.kinds}}  # fmt: skip
+            return self.reply({"paths": paths})
+        if url.path.startswith("/openapi/v3/"):
+            return self.reply(openapi(url.path.removeprefix("/openapi/v3/")))
         if parts == ["api"]:
             return self.reply({"kind": "APIVersions", "versions": ["v1"]})
         if parts == ["apis"]:
@@ -116,6 +210,11 @@ class Api(BaseHTTPRequestHandler):
                 {"name": k["plural"], "singularName": k["kind"].lower(), "namespaced": k["namespaced"],
                  "kind": k["kind"], "shortNames": k["short"], "verbs": VERBS}
                 for k in here
+            ]  # fmt: skip
+            rows += [
+                {"name": f"{k['plural']}/scale", "singularName": "", "namespaced": True, "group": "autoscaling",
+                 "version": "v1", "kind": "Scale", "verbs": ["get", "patch", "update"]}
+                for k in here if k["kind"] in ("Deployment", "ReplicaSet", "StatefulSet")
             ]  # fmt: skip
             return self.reply({"kind": "APIResourceList", "groupVersion": api, "resources": rows})
         space = None
@@ -142,9 +241,9 @@ class Api(BaseHTTPRequestHandler):
                 path, _, value = part.partition("=" if wanted else "!=")
                 rows = [o for o in rows if (self.at(o, path) == value) == wanted]
         for text in query.get("labelSelector", []):
-            for part in text.split(","):
-                key, _, value = part.partition("=")
-                rows = [o for o in rows if (o["metadata"].get("labels") or {}).get(key) == value]
+            from engine.kube.select import matches, parse
+
+            rows = [o for o in rows if matches(parse(text), o["metadata"].get("labels") or {})]
         return self.reply(
             {
                 "kind": kind["kind"] + "List",
@@ -170,8 +269,8 @@ def capture() -> None:
     from engine.kube.objects import KINDS
 
     raw = (HERE / "objects.json").read_text()
-    by = datetime.now(UTC).replace(microsecond=0) - parse_iso(json.loads(raw)["now"])
-    Api.objects = json.loads(moved(raw, by))["objects"]
+    then = parse_iso(json.loads(raw)["now"])
+    whole = json.dumps(merged(json.loads(raw)))
     Api.kinds = [
         {"kind": k.kind, "plural": k.plural, "api": k.api, "namespaced": k.namespaced, "short": list(k.short)}
         for k in KINDS
@@ -190,14 +289,16 @@ def capture() -> None:
         }))  # fmt: skip
         out = []
         for command in COMMANDS:
+            by = datetime.now(UTC).replace(microsecond=0) - then
+            Api.objects = json.loads(moved(whole, by))
             env = {**os.environ, "KUBECONFIG": str(config), "KUBECACHEDIR": f"{folder}/cache"}
             done = subprocess.run(
                 f"kubectl {command}", shell=True, capture_output=True, text=True, cwd=folder,
                 stdin=subprocess.DEVNULL, env=env,
             )  # fmt: skip
             out.append(
-                {"command": command, "code": done.returncode, "stdout": moved(done.stdout, -by),
-                 "stderr": upstream(moved(done.stderr, -by))}
+                {"command": command, "code": done.returncode, "stdout": as_there(moved(done.stdout, -by), config, url),
+                 "stderr": as_there(upstream(moved(done.stderr, -by)), config, url)}
             )  # fmt: skip
     server.shutdown()
     (HERE / "answers.json").write_text(json.dumps(out, indent=1) + "\n")

@@ -16,6 +16,7 @@ from engine.linux.net import Net
 from engine.linux.ops import AddBox, WriteFile
 from engine.shell.shell import Shell
 from engine.shell.world import World
+from tests.golden.capture_kubectl import merged
 
 HERE = Path(__file__).parents[1] / "golden" / "kubectl"
 CONFIG = """
@@ -38,7 +39,7 @@ def world() -> World:
     cluster.settling = True
     world.cluster = cluster
     world.net.clock = clock_of(data["now"])
-    for kind, rows in data["objects"].items():
+    for kind, rows in merged(data).items():
         if kind == "Event":
             continue
         for body in rows:

@@ -75,14 +75,10 @@ def run(ctx: Context, argv: list[str]) -> Out:
     found = verb_named(verb)
     if found is None:
         raise Fail(f'error: unknown command "{verb}" for "kubectl"{did_you_mean(verb)}')
-    typed = [w for w in words if not w.startswith("-")]
-    if (
-        verb in PARENTS
-        and not typed
-        and words in ([], ["-h"], ["--help"])
-        and not (verb == "create" and words == [])
-    ):
+    if verb in PARENTS and words in (["-h"], ["--help"]):
         return Out(stdout=usage.group_help(verb))
+    if verb in PARENTS and not words and verb != "create":
+        return Out(stderr=usage.group_help(verb), code=1)
     try:
         return found(ctx, [*front, *words])
     except Help as wanted:

@@ -78,7 +78,7 @@ def top(ctx: Context, argv: list[str]) -> Out:
     if word and word not in kinds:
         raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl top -h' for help and examples")
     if not word:
-        return Out(stdout=group_help("top"))
+        return Out(stderr=group_help("top"), code=1)
     line = parse(f"top {kinds[word]}", rest, own)
     connect(ctx, line)
     raise Fail("error: Metrics API not available")

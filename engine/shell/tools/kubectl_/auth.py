@@ -59,7 +59,7 @@ def auth(ctx: Context, argv: list[str]) -> Out:
         raise later("kubectl auth reconcile")
     if word:
         raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl auth -h' for help and examples")
-    return Out(stdout=group_help("auth"))
+    return Out(stderr=group_help("auth"), code=1)
 
 
 def identity(ctx: Context, line: Line) -> tuple[str, tuple[str, ...]]:

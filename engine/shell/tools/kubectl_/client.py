@@ -97,8 +97,8 @@ def context_of(body: Json, line: Line | None = None) -> Json:
     for row in body.get("contexts") or ():
         if isinstance(row, dict) and row.get("name") == wanted:
             found = row.get("context") or {}
-    if found is None and line is not None and line.get("context"):
-        raise Fail(f'error: context "{wanted}" does not exist')
+    if found is None and line is not None and wanted and not line.verb.startswith("config"):
+        raise Fail(f"Error in configuration: context was not found for specified context: {wanted}")
     out = dict(found or {})
     for key in ("cluster", "user") if line is not None and not line.verb.startswith("config") else ():
         assert line is not None
@@ -267,7 +267,8 @@ def listing(client: Client, kind: Kind, *, everywhere: bool, line: Line) -> list
 FIELDS = {
     "Pod": ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
             "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName"),
-    "Event": ("involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
+    "Event": ("involvedObject.apiVersion", "involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
+              "involvedObject.uid",
               "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"),
     "Node": ("spec.unschedulable",),
     "Namespace": ("status.phase",),
@@ -320,7 +321,7 @@ def events(client: Client, namespace: str | None) -> list[Json]:
     for e in client.cluster.store.events.values():
         if namespace is not None and e.namespace != namespace:
             continue
-        about: Json = {"kind": e.kind, "name": e.name, "uid": e.uid}
+        about: Json = {"apiVersion": BY_KIND[e.kind].api, "kind": e.kind, "name": e.name, "uid": e.uid}
         if BY_KIND[e.kind].namespaced:
             about["namespace"] = e.namespace
         if e.field_path:

@@ -113,7 +113,7 @@ def create_verb(ctx: Context, argv: list[str]) -> Out:
         group = GROUPS[word]
         inner, more = sub_word(rest)
         if not inner:
-            return Out(stdout=group_help(f"create {group}"))
+            return Out(stderr=group_help(f"create {group}"), code=1)
         if f"{group} {inner}" not in BY_WORDS:
             raise Fail(
                 f"error: unknown command \"{inner}\"\nSee 'kubectl create {group} -h' for help and examples"

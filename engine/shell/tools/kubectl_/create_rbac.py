@@ -91,7 +91,7 @@ def rules(line: Line, verbs: list[str]) -> list[Json]:
         resource, group = (kind.plural, kind.group) if kind is not None else (word, group)
         special = checked(verbs, resource, group)
         if kind is None and word != "*" and not special:
-            raise Fail(f'error: the server doesn\'t have a resource type "{word}"')
+            raise Fail(f'the server doesn\'t have a resource type "{word}"')
         shown = f"{resource}/{sub}" if slash else resource
         if shown not in groups.setdefault(group, []):
             groups[group].append(shown)

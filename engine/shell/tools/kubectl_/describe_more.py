@@ -197,7 +197,8 @@ def cron_job(client: Client, body: Json, out: Blocks) -> None:
     out.put(0, f"Schedule:\t{spec.get('schedule', '')}")
     out.put(0, f"Concurrency Policy:\t{spec.get('concurrencyPolicy', 'Allow')}")
     out.put(0, f"Suspend:\t{bool(spec.get('suspend'))}")
-    out.put(0, f"Time Zone:\t{spec.get('timeZone') or UNSET}")
+    if client.minor >= 36:
+        out.put(0, f"Time Zone:\t{spec.get('timeZone') or UNSET}")
     out.put(0, f"Successful Job History Limit:\t{spec.get('successfulJobsHistoryLimit', 3)}")
     out.put(0, f"Failed Job History Limit:\t{spec.get('failedJobsHistoryLimit', 1)}")
     deadline = spec.get("startingDeadlineSeconds")

@@ -61,7 +61,7 @@ def service(client: Client, body: Json, out: Blocks) -> None:
         out.put(0, f"LoadBalancer Ingress:\t{', '.join(balancer(r) for r in rows)}")
     slices = slices_of(client, namespace_of(body), name_of(body))
     for p in spec.get("ports") or ():
-        service_port(p, slices, out)
+        service_port(p, slices, out, client.minor)
     out.put(0, f"Session Affinity:\t{spec.get('sessionAffinity', '')}")
     for key, title in (
         ("externalTrafficPolicy", "External Traffic Policy"),
@@ -76,11 +76,11 @@ def service(client: Client, body: Json, out: Blocks) -> None:
         out.put(0, f"Traffic Distribution:\t{spec['trafficDistribution']}")
 
 
-def service_port(p: Json, slices: list[Json], out: Blocks) -> None:
+def service_port(p: Json, slices: list[Json], out: Blocks, minor: int) -> None:
     name, protocol = p.get("name") or UNSET, p.get("protocol", "TCP")
     out.put(0, f"Port:\t{name}\t{p.get('port')}/{protocol}")
     out.put(0, f"TargetPort:\t{p.get('targetPort', p.get('port'))}/{protocol}")
-    if p.get("appProtocol"):
+    if p.get("appProtocol") and minor >= 36:
         out.put(0, f"AppProtocol:\t{p['appProtocol']}")
     if p.get("nodePort"):
         out.put(0, f"NodePort:\t{name}\t{p['nodePort']}/{protocol}")

@@ -34,7 +34,7 @@ def template(client: Client, body: Json, out: Blocks) -> None:
     if not values:
         out.put(1, f"Labels:\t{NONE}")
     for i, (k, v) in enumerate(values):
-        out.put(1, f"{'Labels:' if i == 0 else ''}\t{k}={v}")
+        out.put(0, f"{'  Labels:' if i == 0 else ''}\t{k}={v}")
     blocks = Blocks()
     containers(client, blocks, "Containers", spec_of(inner).get("containers") or [], [], inner)
     for row in blocks.lines:

@@ -28,6 +28,14 @@ FLAGS = (
 
 
 def diff(ctx: Context, argv: list[str]) -> Out:
+    """Exit code 1 stands for a difference, so errors end with 2."""
+    try:
+        return differences(ctx, argv)
+    except Fail as fail:
+        raise Fail(fail.out.stderr.rstrip("\n"), max(2, fail.out.code)) from None
+
+
+def differences(ctx: Context, argv: list[str]) -> Out:
     line = parse("diff", argv, FLAGS)
     if line.words:
         raise Fail(

@@ -78,7 +78,7 @@ def drain(ctx: Context, argv: list[str]) -> Out:
         log.append(("err", "There are pending nodes to be drained:"))
         log += [("err", f" {name}") for name, _ in pending]
         texts = [text for _, failed in pending for text in failed]
-        log += [("err", f"error: {text}" if i == 0 else text) for i, text in enumerate(texts)]
+        log += [("err", text) for text in texts]
     return shown(log, 1 if pending else 0)
 
 
@@ -147,7 +147,9 @@ def judged(client: Client, line: Line, pod: Json) -> tuple[bool, str, str]:
         return False, "error", LOCAL_FATAL
     if over or owner is not None:
         return True, "", ""
-    return (True, "warning", BARE_WARNING) if line.on("force") else (False, "error", BARE_FATAL)
+    if line.on("force"):
+        return True, "warning", BARE_WARNING
+    return False, "error", ("cannot delete " if client.minor < 33 else "") + BARE_FATAL
 
 
 def remove(client: Client, line: Line, pods: list[Json], log: Log) -> list[str]:

@@ -34,10 +34,15 @@ def run(ctx: Context, argv: list[str]) -> Out:
     made = [body]
     if line.on("expose"):
         if not line.get("port"):
-            raise Fail("error: --port must be set when exposing a service")
+            raise Fail(
+                "error: --port must be set when exposing a service\nSee 'kubectl run -h' for help and examples"
+            )
         made.append(service(line, body))
     if dry == " (dry run)":
         texts = [finish(ctx, line, row).stdout for row in made]
+        if ctx.world.cluster is not None and ctx.world.cluster.options.minor < 36:
+            # until then the Service was printed by a printer of its own, and before the pod
+            return Out(stdout=("---\n---\n" if line.get("output") == "yaml" else "").join(reversed(texts)))
         return Out(stdout=("---\n" if line.get("output") == "yaml" else "").join(texts))
     client = connect(ctx, line)
     outs = [store(client, line, row) for row in made]

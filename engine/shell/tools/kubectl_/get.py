@@ -155,8 +155,7 @@ def ordered(rows: list[Json], path: str) -> list[Json]:
     except JsonPathError as error:
         raise Fail(f"error: {error}") from None
     if rows and not any(keys):
-        name = inner.rsplit(".", 1)[-1]
-        raise Fail(f'error: couldn\'t find any field with path "{{{inner}}}" in the list of objects ({name})')
+        raise Fail(f'error: couldn\'t find any field with path "{{{inner}}}" in the list of objects')
 
     def key(at: int) -> tuple[int, float, str]:
         value = keys[at][0] if keys[at] else None

@@ -32,7 +32,7 @@ def config_verb(ctx: Context, argv: list[str]) -> Out:
     if found is None and word:
         raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl config -h' for help and examples")
     if found is None:
-        return Out(stdout=group_help("config"))
+        return Out(stderr=group_help("config"), code=1)
     run, flags = found
     line = parse(f"config {word}", rest, flags)
     return run(ctx, line, config(ctx, line))
@@ -77,7 +77,13 @@ def view(ctx: Context, line: Line, body: Json) -> Out:
             f"error: unexpected arguments: [{' '.join(line.words)}]\nSee 'kubectl config view -h' for help and examples"
         )
     shown = edited({**EMPTY, **body})
-    shown.pop("preferences", None)
+    cluster = ctx.world.cluster
+    if cluster is not None and cluster.options.minor < 34:
+        shown.setdefault("preferences", {})
+    else:
+        shown.pop("preferences", None)
+    for row in shown.get("contexts") or ():
+        row["context"] = {"cluster": "", "user": "", **(row.get("context") or {})}
     for row in shown.get("users") or ():
         row.setdefault("user", {})
     if line.on("minify"):

@@ -27,6 +27,7 @@ def sub_word(argv: list[str]) -> tuple[str, list[str]]:
 def as_made(ctx: Context, body: Json) -> Json:
     """An object that kubectl made itself, as it prints it: before 1.34 with the zero times of Go's structs."""
     cluster = ctx.world.cluster
+    filled(body)
     if cluster is None or cluster.options.minor >= 34:
         return body
     out = {**body, "metadata": {"creationTimestamp": None, **body["metadata"]}}
@@ -40,6 +41,15 @@ def as_made(ctx: Context, body: Json) -> Json:
             "jobTemplate": {**job, "spec": {**job["spec"], "template": timed(job["spec"]["template"])}},
         }
     return out
+
+
+def filled(body: Json) -> None:
+    """Go's structs print a container's resources even when there are none."""
+    spec = body.get("spec") or {}
+    inner = (spec.get("jobTemplate") or {}).get("spec") or spec
+    pod = (inner.get("template") or {}).get("spec") or spec
+    for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
+        container.setdefault("resources", {})
 
 
 def timed(part: Json) -> Json:

@@ -57,7 +57,7 @@ def rollout(ctx: Context, argv: list[str]) -> Out:
         return verbs[word](ctx, rest)
     if word:
         raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl rollout -h' for help and examples")
-    return Out(stdout=group_help("rollout"))
+    return Out(stderr=group_help("rollout"), code=1)
 
 
 def long_name(kind: Kind) -> str:

@@ -96,7 +96,7 @@ def status(ctx: Context, argv: list[str]) -> Out:
         view = VIEWS.get(kind.kind)
         if view is None:
             shown = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-            raise Fail(f'error: no status viewer has been implemented for "{shown}"')
+            raise Fail(f"error: no status viewer has been implemented for {shown}")
         revision_fits(line.get("revision"), kind, body)
         gone = False
 

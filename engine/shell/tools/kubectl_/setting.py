@@ -10,7 +10,7 @@ from engine.kube.podspec import every_container
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import NO_RESOURCES, Client, connect, fetch, later, not_found, ref
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
-from engine.shell.tools.kubectl_.made import listed, sub_word
+from engine.shell.tools.kubectl_.made import as_made, listed, sub_word
 from engine.shell.tools.kubectl_.pick import bodies, split_words
 from engine.shell.tools.kubectl_.update import plural, send
 from engine.shell.tools.kubectl_.usage import group_help
@@ -46,7 +46,7 @@ def set_verb(ctx: Context, argv: list[str]) -> Out:
         raise later("kubectl set subject")
     if word:
         raise Fail(f"error: unknown command \"{word}\"\nSee 'kubectl set -h' for help and examples")
-    return Out(stdout=group_help("set"))
+    return Out(stderr=group_help("set"), code=1)
 
 
 def pod_spec(kind: Kind, body: Json) -> Json | None:
@@ -84,7 +84,7 @@ def each(
             continue
         if stored is not None:
             done.lines.append(f"{ref(kind, name_of(body))} {what}{dry}")
-            done.bodies.append(stored)
+            done.bodies.append(as_made(client.ctx, stored) if dry == " (dry run)" else stored)
     return done.out(client, line, notes)
 
 
@@ -255,14 +255,14 @@ def quantities(text: str) -> dict[str, str]:
 def selector(ctx: Context, argv: list[str]) -> Out:
     """kubectl set selector: Services only, as the API lets nothing else change its own."""
     line = parse("set selector", argv, SELECTOR)
-    names, changes = split_words(line)
-    if not names:
-        raise Fail(ONE_OR_MORE)
-    if not changes:
+    if not line.words:
         raise Fail("error: one selector is required")
+    *names, last = line.words
     wanted: dict[str, str] = {}
-    for word in [w for c in changes for w in c.split(",")]:
+    for word in last.split(","):
         key, equals, value = word.partition("=")
+        if not equals and len(names) < 2 and not any("/" in n for n in names):
+            raise Fail("error: resource(s) were provided, but no name was specified")
         if not equals:
             raise Fail(f'error: "{word}" is not a valid label selector')
         wanted[key] = value.removeprefix("=")

@@ -123,6 +123,7 @@ GROUPS = (
     ("Settings Commands", "label annotate completion"),
     ("Other Commands", "api-resources api-versions config plugin version"),
 )  # fmt: skip
+ALIASES = {"create service": "service, svc"}
 GLOBAL = 'Use "kubectl options" for a list of global command-line options (applies to all commands).\n'
 HEAD = (
     "kubectl controls the Kubernetes cluster manager.\n\n Find more information at: "
@@ -153,11 +154,12 @@ def group_help(verb: str) -> str:
     """A verb that has sub-commands, alone."""
     rows = table()
     found = [v for v in rows if v.startswith(verb + " ") and v.count(" ") == verb.count(" ") + 1]
-    width = max(len(v.rsplit(" ", 1)[1]) for v in found) + 3
+    width = max(11, *(len(v.rsplit(" ", 1)[1]) for v in found)) + 3
     listed = "".join(f"  {v.rsplit(' ', 1)[1]:<{width}}{rows[v][1]}\n" for v in found)
     use = rows[verb][0] or "[flags]"
     more = f'Use "kubectl {verb} <command> --help" for more information about a given command.\n'
-    return f"{rows[verb][1]}.\n\nAvailable Commands:\n{listed}\nUsage:\n  kubectl {verb} {use} [options]\n\n{more}{GLOBAL}"
+    other = f"Aliases:\n{ALIASES[verb]}\n\n" if verb in ALIASES else ""
+    return f"{rows[verb][1]}.\n\n{other}Available Commands:\n{listed}\nUsage:\n  kubectl {verb} {use} [options]\n\n{more}{GLOBAL}"
 
 
 def help_text(verb: str, flags: tuple[Flag, ...]) -> str:

@@ -37,8 +37,11 @@ def wait(ctx: Context, argv: list[str]) -> Out:
     rows: list[tuple[Kind, str, str]] = []
     for k, name in targets(client, line, line.words):
         if name:
-            if fetch(client, k, name) is None and kind not in ("delete", "create"):
+            missing = fetch(client, k, name) is None
+            if missing and kind not in ("delete", "create"):
                 raise Fail(not_found(k, name))
+            if missing and kind == "delete":
+                continue
             rows.append((k, client.namespace if k.namespaced else "", name))
         else:
             found = listing(client, k, everywhere=line.on("all-namespaces"), line=line)

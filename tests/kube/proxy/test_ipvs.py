@@ -190,3 +190,22 @@ def test_a_scheduler_that_is_not_modelled_is_named() -> None:
     assert "kube-proxy with ipvs.scheduler lblc is not modelled" in " ".join(
         n.text("en") for n in there.notes
     )
+
+
+def test_a_weight_that_somebody_sets_stays_until_kube_proxy_starts_anew(cluster: Lab) -> None:
+    out(cluster, "node/w1", "ipvsadm -e -t 10.96.71.20:80 -r 10.244.2.2:8080 -m -w 5")
+    cluster.wait(65)
+    assert "-a -t 10.96.71.20:80 -r 10.244.2.2:8080 -m -w 5" in out(cluster, "node/w1", "ipvsadm -Sn")
+    out(cluster, "node/cp", f"kubectl -n kube-system delete pod {proxy_pod(cluster, 'w1')}")
+    cluster.wait(65)
+    assert "-a -t 10.96.71.20:80 -r 10.244.2.2:8080 -m -w 1" in out(cluster, "node/w1", "ipvsadm -Sn")
+
+
+def test_while_it_does_not_run_everything_stays_as_it_is(cluster: Lab) -> None:
+    selector = '{"spec":{"template":{"spec":{"nodeSelector":{"nowhere":"yes"}}}}}'
+    out(cluster, "node/cp", f"kubectl -n kube-system patch ds kube-proxy -p '{selector}'")
+    cluster.wait(120)
+    assert cluster.run("node/w1", "curl -s 127.0.0.1:10249/proxyMode").code == 7
+    out(cluster, "node/cp", "kubectl label pod b app=away --overwrite")
+    cluster.wait(60)
+    assert "10.244.2.2:8080" in out(cluster, "node/w1", "ipvsadm -Ln -t 10.96.71.20:80")

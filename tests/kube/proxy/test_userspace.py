@@ -132,3 +132,16 @@ def test_a_rule_that_somebody_takes_out_comes_back(cluster: Lab) -> None:
 def test_that_it_is_history_is_said_once(cluster: Lab) -> None:
     lines = [line for _, line in cluster.world.net.boxes["w1"].journal if "history" in line]
     assert len(lines) == 1 and "removed in Kubernetes 1.26" in lines[0]
+
+
+def test_a_process_that_starts_anew_empties_its_chains_and_opens_its_ports_again() -> None:
+    cluster = lab("userspace", service("web", "10.96.71.20", sessionAffinity="ClientIP"))
+    hosts(cluster, 1)
+    rows = out(cluster, "node/cp", "kubectl -n kube-system get pods -o wide --no-headers").splitlines()
+    pod = next(r.split()[0] for r in rows if r.startswith("kube-proxy-") and " w1 " in r)
+    out(cluster, "node/cp", f"kubectl -n kube-system delete pod {pod}")
+    cluster.wait(65)
+    assert not [m for m in cluster.world.net.boxes["w1"].memory.values() if any("turn" in str(k) for k in m)]
+    rules = out(cluster, "node/w1", "iptables -t nat -S KUBE-PORTALS-CONTAINER")
+    assert rules.count("10.96.71.20/32") == 1
+    assert len(hosts(cluster, 1)) == 1

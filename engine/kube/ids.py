@@ -11,6 +11,7 @@ import json
 from dataclasses import field
 from typing import Any
 
+from engine.linux.layered import shared
 from engine.record import dataclass
 
 #: Letters of generated names; vowels and look-alikes are left out (k8s.io/apimachinery/pkg/util/rand).
@@ -23,18 +24,14 @@ class Ids:
 
     seed: int = 0
     drawn: dict[str, int] = field(default_factory=dict)
-    #: does a copy share `drawn`? Who draws next then copies it
-    shared: bool = False
 
     def copy(self) -> Ids:
-        self.shared = True
-        return Ids(self.seed, self.drawn, True)
+        self.drawn, drawn = shared(self.drawn)
+        return Ids(self.seed, drawn)
 
     def draw(self, what: str) -> bytes:
         """32 bytes for the next thing of this kind."""
         count = self.drawn.get(what, 0)
-        if self.shared:
-            self.drawn, self.shared = dict(self.drawn), False
         self.drawn[what] = count + 1
         return hashlib.sha256(f"{self.seed}/{what}/{count}".encode()).digest()
 

@@ -1,8 +1,7 @@
 """Sets of keys by a word, copy on write: what the store uses to find objects without looking at all of them.
 
 Rules. An `Index` maps a word (a node's name, an owner's uid, a namespace, a label) to the keys that have it, in the
-order in which they came. `copy` shares everything; who writes first copies the outer dict and the one group that it
-changes, so that a copy costs nothing and a write costs the size of one group.
+order in which they came. `copy` shares everything; who writes copies the one group that it changes.
 """
 
 from __future__ import annotations
@@ -10,22 +9,25 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 from typing import Generic, TypeVar
 
+from engine.linux.layered import shared
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
 
 
 class Index(Generic[K, V]):
-    """word -> keys. `_own` None: everything is shared; else the words whose groups are ours to change."""
+    """word -> keys. `_own` are the words whose groups are ours to change."""
 
     __slots__ = ("_groups", "_own")
 
     def __init__(self, groups: dict[K, dict[V, None]] | None = None) -> None:
         self._groups: dict[K, dict[V, None]] = groups if groups is not None else {}
-        self._own: set[K] | None = set() if groups is None else None
+        self._own: set[K] = set()
 
     def copy(self) -> Index[K, V]:
-        self._own = None
-        return Index(self._groups)
+        self._own = set()
+        self._groups, groups = shared(self._groups)
+        return Index(groups)
 
     def get(self, word: K) -> Collection[V]:
         """The keys of a word. Do not keep it over a write."""
@@ -36,12 +38,8 @@ class Index(Generic[K, V]):
         return self._groups.keys()
 
     def _group(self, word: K) -> dict[V, None]:
-        own = self._own
-        if own is None:
-            self._groups = dict(self._groups)
-            own = self._own = set()
-        if word not in own:
-            own.add(word)
+        if word not in self._own:
+            self._own.add(word)
             self._groups[word] = dict(self._groups.get(word, ()))
         return self._groups[word]
 
@@ -53,5 +51,4 @@ class Index(Generic[K, V]):
         group.pop(key, None)
         if not group:
             del self._groups[word]
-            if self._own is not None:
-                self._own.discard(word)
+            self._own.discard(word)

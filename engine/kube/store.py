@@ -1,7 +1,8 @@
 """The API server's store: objects by kind, namespace and name, and events.
 
-Theory. `copy` costs microseconds whatever the store holds: both stores share every dict, and the one that writes
-first copies the dict of the kind that it writes (`_mine`). Look-ups that controllers need often have an index (pods
+Theory. `copy` costs microseconds whatever the store holds: what is large is shared below and written above
+(engine.linux.layered), and what was written when is one list that both stores go on with until one of them has gone
+another way (`Written`). Look-ups that controllers need often have an index (pods
 by node, objects by owner, by namespace, by label), made when it is first asked for and kept true from then on.
 
 Rules. `Store` keeps and finds; it decides nothing and knows no controller. Bodies are shared between copies and
@@ -22,6 +23,7 @@ from engine.kube.clock import EPOCH, stamp
 from engine.kube.ids import Ids
 from engine.kube.index import Index
 from engine.kube.objects import BY_KIND, Json, edited, labels_of, meta, name_of, namespace_of, spec_of
+from engine.linux.layered import shared
 from engine.record import dataclass
 
 #: The event correlator's defaults (client-go tools/record).
@@ -130,22 +132,62 @@ def _labels(_: str, body: Json) -> tuple[tuple[str, str, str], ...]:
     return tuple((namespace, k, v) for k, v in labels_of(body).items())
 
 
+class Written:
+    """What of one kind was written or removed, in order, by version. Copies share the list: each knows how much of it
+    is its own past, and who finds that another has gone on with it takes a list of its own."""
+
+    __slots__ = ("_count", "_log")
+
+    def __init__(self, log: list[tuple[int, Key]] | None = None) -> None:
+        self._log: list[tuple[int, Key]] = log if log is not None else []
+        self._count = len(self._log)
+
+    def copy(self) -> Written:
+        other = Written(self._log)
+        other._count = self._count
+        return other
+
+    @property
+    def latest(self) -> int:
+        return self._log[self._count - 1][0] if self._count else 0
+
+    def add(self, version: int, key: Key, there: int) -> None:
+        """`there` is how many objects there are: a list that has grown far beyond is made short again."""
+        if len(self._log) != self._count or self._count > 4 * there + 4096:
+            rows = self._log[: self._count]
+            if self._count > 4 * there + 4096:
+                last = {k: v for v, k in rows}
+                rows = sorted((v, k) for k, v in last.items())
+            self._log = rows
+        self._log.append((version, key))
+        self._count = len(self._log)
+
+    def since(self, version: int) -> tuple[Key, ...]:
+        """What was written after a version, each key once, the latest first."""
+        out: dict[Key, None] = {}
+        for at in range(self._count - 1, -1, -1):
+            when, key = self._log[at]
+            if when <= version:
+                break
+            out.setdefault(key)
+        return tuple(out)
+
+
 #: More changes of a kind's names than this are sorted in at once, fewer one by one.
 FEW = 24
 
 
 @dataclass(slots=True)
 class Store:
-    """`objects[kind][namespace, name]` is a body. `version` is the resourceVersion given out last. `touched` tells the
-    version of each key's last write or removal, the latest at the end. `_mine` names the dicts that no copy shares;
-    `_names` are the sorted keys of a kind with what came (True) and went since; `_log` the events that the correlator
-    has not seen."""
+    """`objects[kind][namespace, name]` is a body. `version` is the resourceVersion given out last. `written` tells what
+    was written or removed, the latest at the end. `_names` are the sorted keys of a kind with what came (True) and went
+    since; `_log` the events that the correlator has not seen, `_own` whether what it has seen is ours alone."""
 
     ids: Ids = field(default_factory=Ids)
     objects: dict[str, dict[Key, Json]] = field(default_factory=dict)
     version: int = 200
-    touched: dict[str, dict[Key, int]] = field(default_factory=dict)
-    _mine: set[str] = field(default_factory=set)
+    written: dict[str, Written] = field(default_factory=dict)
+    _own: bool = True
     _names: dict[str, tuple[Keys, dict[Key, bool]]] = field(default_factory=dict)
     _by: dict[str, Index[Any, tuple[str, str, str]]] = field(default_factory=dict)
     _seen: Correlator = field(default_factory=Correlator)
@@ -153,11 +195,14 @@ class Store:
     _older: tuple[Rows, ...] = ()
 
     def copy(self) -> Store:
-        self._mine = set()
+        self._own = False
         if self._log:
             self._older, self._log = (*self._older, self._log), []
+        objects: dict[str, dict[Key, Json]] = {}
+        for kind, rows in self.objects.items():
+            self.objects[kind], objects[kind] = shared(rows)
         return Store(
-            self.ids.copy(), dict(self.objects), self.version, dict(self.touched), set(),
+            self.ids.copy(), objects, self.version, {k: w.copy() for k, w in self.written.items()}, False,
             {k: (names, dict(late)) for k, (names, late) in self._names.items()},
             {k: index.copy() for k, index in self._by.items()}, self._seen, [], self._older,
         )  # fmt: skip
@@ -265,17 +310,13 @@ class Store:
     def since(self, kind: str, version: int) -> tuple[Key, ...]:
         """The (namespace, name) of every object of a kind that was written or removed after a version, the latest
         first. `version` 0 asks for all that ever were."""
-        out = []
-        for key, when in reversed(self.touched.get(kind, {}).items()):
-            if when <= version:
-                break
-            out.append(key)
-        return tuple(out)
+        found = self.written.get(kind)
+        return found.since(version) if found is not None else ()
 
     def latest(self, kind: str) -> int:
         """The version of the last write or removal of a kind; 0 when there was none."""
-        log = self.touched.get(kind)
-        return next(reversed(log.values())) if log else 0
+        found = self.written.get(kind)
+        return found.latest if found is not None else 0
 
     def unheard(self) -> Rows:
         """What was recorded since the store was made or events were last read."""
@@ -321,24 +362,19 @@ class Store:
     def remove(self, kind: str, namespace: str, name: str) -> None:
         self.version += 1
         key = (namespace, name)
-        old = self._shelf(kind).pop(key)
+        old = self.objects[kind].pop(key)
         self._touch(kind, key)
         self._reindex(kind, key, old, None)
         if kind in self._names:
             self._names[kind][1][key] = False
 
-    def _shelf(self, kind: str) -> dict[Key, Json]:
-        """The dict of a kind, and that of its versions, to write into."""
-        if kind not in self._mine:
-            self._mine.add(kind)
-            self.objects[kind] = dict(self.objects.get(kind, ()))
-            self.touched[kind] = dict(self.touched.get(kind, ()))
-        return self.objects[kind]
-
     def _write(self, kind: str, key: Key, body: Json, old: Json | None) -> Json:
         self.version += 1
         body["metadata"]["resourceVersion"] = str(self.version)
-        self._shelf(kind)[key] = body
+        rows = self.objects.get(kind)
+        if rows is None:
+            rows = self.objects[kind] = {}
+        rows[key] = body
         self._touch(kind, key)
         self._reindex(kind, key, old, body)
         if old is None and kind in self._names:
@@ -346,9 +382,10 @@ class Store:
         return body
 
     def _touch(self, kind: str, key: Key) -> None:
-        log = self.touched[kind]
-        log.pop(key, None)
-        log[key] = self.version
+        found = self.written.get(kind)
+        if found is None:
+            found = self.written[kind] = Written()
+        found.add(self.version, key, len(self.objects.get(kind, ())))
 
     # ---- events
 
@@ -368,8 +405,8 @@ class Store:
     @property
     def events(self) -> dict[tuple[str, ...], Event]:
         """All events by what makes two of them one, the latest at the end."""
-        if "Event" not in self._mine:
-            self._mine.add("Event")
+        if not self._own:
+            self._own = True
             self._seen = self._seen.copy()
         if self._log or self._older:
             for rows in (*self._older, self._log):

@@ -31,7 +31,7 @@ def sync(at: Pass) -> None:
         return
     now = at.store.version
     waiting = set(seen.waiting)
-    for kind in list(at.store.touched):
+    for kind in list(at.store.written):
         for key in at.store.since(kind, seen.version):
             body = at.store.get(kind, *key)
             if body is not None and deleting(body) and FOREGROUND in (meta(body).get("finalizers") or ()):

@@ -28,7 +28,7 @@ def sync(at: Pass) -> None:
     now = store.version
     todo: list[Json] = []
     removed = False
-    for kind in list(store.touched):
+    for kind in list(store.written):
         found = store.objects.get(kind, {})
         for key in store.since(kind, version):
             body = found.get(key)

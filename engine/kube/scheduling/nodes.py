@@ -4,7 +4,7 @@ Theory. The real scheduler's cache does the same (pkg/scheduler/backend/cache): 
 counts all Pods again. A Pod counts by its requests, one of the node's places for Pods, and its host ports, until it
 has finished or is gone.
 
-Rules. `Room` and `Share` are frozen and shared; `Cache.copy` shares its dicts until one of the copies writes.
+Rules. `Room` and `Share` are frozen and shared.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from engine.kube.objects import Json, name_of, spec_of, status_of
 from engine.kube.podspec import every_container, finished, host_ports, on_node
 from engine.kube.quantity import value
 from engine.kube.store import Key, Store
+from engine.linux.layered import shared
 from engine.record import dataclass
 
 Port = tuple[str, str, int]
@@ -134,22 +135,27 @@ class Cache:
     waiting: dict[Key, int] = field(default_factory=dict)
     nodes: int = 0
     change: int = 0
-    shared: bool = False
     #: the nodes that a Pod has left since the heaps were last looked at; the heaps themselves (scores.Ranks)
     left: list[str] = field(default_factory=list, compare=False)
     ranks: Any = field(default=None, compare=False)
 
     def copy(self) -> Cache:
-        self.shared = True
-        return replace(self, left=[], ranks=None)
+        self.rooms, rooms = shared(self.rooms)
+        self.held, held = shared(self.held)
+        return replace(
+            self,
+            rooms=rooms,
+            held=held,
+            around=dict(self.around),
+            waiting=dict(self.waiting),
+            left=[],
+            ranks=None,
+        )
 
     def follow(self, store: Store) -> bool:
         """Take in what was written since the last time. False when there was nothing."""
         if self.version == store.version:
             return False
-        if self.shared:
-            self.rooms, self.held, self.shared = dict(self.rooms), dict(self.held), False
-            self.around, self.waiting = dict(self.around), dict(self.waiting)
         nodes, pods = store.since("Node", self.version), store.since("Pod", self.version)
         self.version = store.version
         for _, name in nodes:

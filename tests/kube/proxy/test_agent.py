@@ -7,6 +7,7 @@ facts 20 sections 2.1 and 2.3.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_a_field_that_nobody_knows_is_only_warned_of() -> None:
         ({"detectLocalMode": "Bridge"}, "proxy", "best-available detect-local-mode"),
     ],
 )
-def test_a_lab_file_is_told_what_is_wrong(proxy: dict[str, object], where: str, said: str) -> None:
+def test_a_lab_file_is_told_what_is_wrong(proxy: dict[str, Any], where: str, said: str) -> None:
     with pytest.raises(InputError) as error:
         lab(**proxy)
     (problem,) = error.value.problems

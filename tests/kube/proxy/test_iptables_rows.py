@@ -6,6 +6,8 @@ as facts 20 sections 2.3 to 2.5 tell it; the form is iptables-save's (section 7.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.kube.proxy.sample import api, lab, rows, service, slice_of, web
@@ -104,7 +106,7 @@ def test_every_node_has_the_same_rows() -> None:
         ),
     ],
 )
-def test_who_is_masqueraded_on_the_way_to_a_cluster_ip(proxy: dict[str, object], first: str) -> None:
+def test_who_is_masqueraded_on_the_way_to_a_cluster_ip(proxy: dict[str, Any], first: str) -> None:
     """facts 20 section 2.1, localdetector.go."""
     world = lab(web(), slice_of("web"), **proxy)
     tail = ' -m comment --comment "shop/web:http cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ'
@@ -233,7 +235,7 @@ NODE_PORTS = (
         ),
     ],
 )
-def test_which_addresses_take_node_ports(proxy: dict[str, object], last: list[str]) -> None:
+def test_which_addresses_take_node_ports(proxy: dict[str, Any], last: list[str]) -> None:
     """facts 20 section 2.4: always at the end of KUBE-SERVICES."""
     world = lab(web(), slice_of("web"), **proxy)
     assert rows(world, "nat", "KUBE-SERVICES")[-len(last) :] == last

@@ -6,6 +6,8 @@ Source: pkg/proxy/nftables/proxier.go (setupNFTables, syncProxyRules), facts 20 
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.lab.lab import Lab
@@ -200,7 +202,7 @@ def test_the_sample_world_line_by_line() -> None:
         ),
     ],
 )
-def test_who_is_masqueraded_on_the_way_to_a_cluster_ip(proxy: dict[str, object], words: str) -> None:
+def test_who_is_masqueraded_on_the_way_to_a_cluster_ip(proxy: dict[str, Any], words: str) -> None:
     world = lab(web(), slice_of("web"), mode="nftables", **proxy)
     assert chain(world, f"service-{WEB}")[0] == (
         f"ip daddr 10.96.71.20 tcp dport 80 {words}jump mark-for-masquerade"

@@ -42,6 +42,7 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
   validate/ errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
+            others.py
   services/ defaults.py allocate.py kubernetes.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py, then Calico:
             calico_conf.py calico_ipam.py calico.py calico_routes.py calico_agent.py calico_node.py

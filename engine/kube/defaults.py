@@ -41,6 +41,19 @@ def fill(body: Json) -> None:
     elif kind == "LimitRange":
         for row in spec_of(body).get("limits") or ():
             limits(row)
+    elif kind in ("RoleBinding", "ClusterRoleBinding"):
+        for row in (body.setdefault("roleRef", {}), *(body.get("subjects") or ())):
+            if row.get("kind") != "ServiceAccount" and not row.get("apiGroup"):
+                row["apiGroup"] = "rbac.authorization.k8s.io"
+    elif kind == "CronJob":
+        cron(body.setdefault("spec", {}))
+    elif kind == "PersistentVolumeClaim":
+        body.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+    elif kind == "HorizontalPodAutoscaler":
+        body.setdefault("spec", {}).setdefault("minReplicas", 1)
+    elif kind == "StorageClass":
+        body.setdefault("reclaimPolicy", "Delete")
+        body.setdefault("volumeBindingMode", "Immediate")
     elif kind == "IngressClass" and spec_of(body).get("parameters"):
         spec_of(body)["parameters"].setdefault("scope", "Cluster")
 
@@ -107,6 +120,17 @@ def workload(body: Json) -> None:
             )
     elif kind == "Job":
         job(spec)
+
+
+def cron(spec: Json) -> None:
+    """SetDefaults_CronJob, and its Job's."""
+    spec.setdefault("concurrencyPolicy", "Allow")
+    spec.setdefault("suspend", False)
+    spec.setdefault("successfulJobsHistoryLimit", 3)
+    spec.setdefault("failedJobsHistoryLimit", 1)
+    template = spec_of(spec.get("jobTemplate") or {}).get("template")
+    if isinstance(template, dict):
+        default_template(template.setdefault("spec", {}))
 
 
 def job(spec: Json) -> None:

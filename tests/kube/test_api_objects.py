@@ -103,6 +103,25 @@ REFUSED = [
     ("Deployment", "spec: {selector: {matchLabels: {a: b}}, strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: "
      "0%}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}", [
          'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0']),
+    # access, autoscaling, budgets, schedules, storage
+    ("Role", "rules: [{resources: [pods]}]", [
+        "rules[0].verbs: Required value: verbs must contain at least one value",
+        "rules[0].apiGroups: Required value: resource rules must supply at least one api group"]),
+    ("RoleBinding", "{roleRef: {kind: Rule, name: x}, subjects: [{kind: Robot, name: r}]}", [
+        'roleRef.kind: Unsupported value: "Rule": supported values: "Role", "ClusterRole"',
+        'subjects[0].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"']),
+    ("HorizontalPodAutoscaler", "spec: {maxReplicas: 1, minReplicas: 2, scaleTargetRef: {kind: Deployment, name: w}}", [
+        "spec.maxReplicas: Invalid value: 1: must be greater than or equal to `minReplicas`"]),
+    ("PodDisruptionBudget", "spec: {minAvailable: 1, maxUnavailable: 1, selector: {matchLabels: {a: b}}}", [
+        'spec: Invalid value: {"MinAvailable":1,"Selector":{"matchLabels":{"a":"b"}},"MaxUnavailable":1,'
+        '"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set']),
+    ("CronJob", "spec: {schedule: '* *', jobTemplate: {spec: {template: {spec: {containers: [{name: c, image: i}]"
+     "}}}}}", [
+        'spec.schedule: Invalid value: "* *": expected exactly 5 fields, found 2: [* *]',
+        'spec.jobTemplate.spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"']),
+    ("PersistentVolumeClaim", "spec: {}", [
+        "spec.accessModes: Required value: at least 1 access mode is required",
+        "spec.resources[storage]: Required value"]),
     # Pods
     ("Pod", "spec: {dnsPolicy: None, containers: [{name: c, image: i}]}", [
         "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"]),

@@ -212,6 +212,26 @@ def test_apply_leaves_what_others_added_and_takes_away_what_it_dropped() -> None
     assert [c["image"] for c in out["template"]["spec"]["containers"]] == ["b", "s"]
 
 
+def test_apply_switches_a_volume_and_a_strategy() -> None:
+    """patchStrategy retainKeys: what the new source does not name goes, whoever wrote it."""
+
+    def pod(*volumes: Json) -> Json:
+        return {"kind": "Pod", "spec": {"volumes": list(volumes)}}
+
+    token = {"name": "kube-api-access-x", "projected": {}}
+    old, new = {"name": "v", "emptyDir": {}}, {"name": "v", "configMap": {"name": "x"}}
+    live = pod(old, token)
+    assert patch.strategic_patch(live, patch.three_way(pod(old), live, pod(new))) == pod(new, token)
+
+    def deployment(strategy: Json) -> Json:
+        return {"kind": "Deployment", "spec": {"strategy": strategy}}
+
+    live = deployment({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}})
+    change = patch.three_way(deployment({}), live, deployment({"type": "Recreate"}))
+    assert change == {"spec": {"strategy": {"type": "Recreate", "$retainKeys": ["type"]}}}
+    assert patch.strategic_patch(live, change) == deployment({"type": "Recreate"})
+
+
 def test_every_strategy_is_of_a_field_that_the_schema_knows() -> None:
     for name in STRATEGY:
         struct, _, key = name.partition(".")

@@ -2,7 +2,8 @@
 
 Rules. `decode` and `check` raise `Refused` with everything that is wrong with one object; `changed` with what an update
 may not change. The objects that `fields` and `changed` see have their defaults (engine/kube/defaults.py). One module a
-family of kinds: pods, workloads, services, endpoints, networking, config; errors.py and names.py are below them. Only
+family of kinds: pods, workloads, services, endpoints, networking,
+config, others; errors.py and names.py are below them. Only
 fields that the model knows are judged; the rest of an object passes as it is.
 """
 
@@ -94,6 +95,10 @@ def field_errors(body: Json, minor: int = 35, *, new: bool = True) -> Iterator[s
             "ConfigMap": config.config_map_errors, "Secret": config.secret_errors,
             "LimitRange": config.limit_range_errors, "Node": config.node_errors,
         }[kind](body)  # fmt: skip
+    else:
+        from engine.kube.validate import others
+
+        yield from others.errors(body)
 
 
 def conflict(old: Json, new: Json) -> None:
@@ -158,6 +163,10 @@ def change_errors(old: Json, new: Json) -> Iterator[str]:
         from engine.kube.validate import config
 
         yield from (config.node_update_errors if kind == "Node" else config.immutable_errors)(old, new)
+    elif kind == "PersistentVolumeClaim":
+        from engine.kube.validate import others
+
+        yield from others.claim_update_errors(old, new)
     elif kind in ("RoleBinding", "ClusterRoleBinding") and old.get("roleRef") != new.get("roleRef"):
         role = new.get("roleRef") or {}
         shown = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from engine.kube.cni.calico_conf import veth_name
 from engine.lab.lab import Lab
 from engine.linux.journey import Outcome
+from engine.shell.shell import Shell
+from tests.real import model, wirings
 
 
 def lab(mode: str = "ipip", **more: Any) -> Lab:
@@ -99,3 +102,51 @@ def test_nodes_wait_for_calico() -> None:
     assert lab_out.splitlines()[1].split()[1:4] == ["3", "3", "3"]
     one.run("node/w1", "rm /etc/cni/net.d/10-calico.conflist")
     assert "NotReady" in out(one, "node/cp", "kubectl get node w1")
+
+
+def shape(line: str) -> str:
+    """A route without its numbers: what the two wirings of different addresses have in common."""
+    line = re.sub(r"cali\S+", "caliPOD", line.strip())
+    line = re.sub(r"\d+\.\d+\.\d+\.\d+/(24|26)", "BLOCK", line)
+    line = re.sub(r"(?<!169\.254\.1\.)\b(?!169\.254)\d+\.\d+\.\d+\.\d+\b", "ADDRESS", line)
+    return re.sub(r" (metric 1024|onlink|proto static)", "", line)
+
+
+def test_the_lab_is_wired_as_the_recorded_cluster() -> None:
+    """Mode none has the routes of the wiring that was recorded in a kernel (tests/real/recorded/calico.json), but for
+    the metric of 3.32 and the length of a block."""
+    wired = model.world(wirings.wiring("calico").lines)
+    shell = Shell(wired, f"node/{model.HOST}")
+    recorded = {shape(x) for x in shell.run("ip -n n1 route").stdout.splitlines()}
+    pod = shell.run("ip -n p11 route").stdout
+    one = lab("none")
+    assert {shape(x) for x in out(one, "node/w1", "ip route").splitlines()} == recorded
+    netns = one.endpoint("pod/a").netns
+    name = next(k for k, v in one.world.net.boxes["w1"].netns_names.items() if v == netns)
+    assert out(one, "node/w1", f"ip -n {name} route") == pod
+
+
+def test_a_bird_that_is_killed_is_started_again() -> None:
+    one = lab()
+    before = out(one, "node/w1", "ip route")
+    pid = next(
+        line.split()[0]
+        for line in out(one, "node/w1", "ps -e -o pid,args").splitlines()
+        if " bird -R" in line
+    )
+    one.run("node/w1", f"kill {pid}")
+    one.wait(300)
+    assert " bird -R" in out(one, "node/w1", "ps -e -o pid,args")
+    assert out(one, "node/w1", "ip route") == before
+
+
+def test_routes_of_a_node_whose_calico_is_gone_end_elsewhere_and_stay_there() -> None:
+    one = lab()
+    one.run("node/cp", "kubectl patch ds calico-node -n kube-system -p "
+            """'{"spec":{"template":{"spec":{"nodeSelector":{"kubernetes.io/hostname":"w2"}}}}}'""")  # fmt: skip
+    one.wait(60)
+    held = out(one, "node/w1", "ip route")
+    assert "via 192.168.10.102 dev tunl0" in held
+    one.wait(300)
+    assert out(one, "node/w1", "ip route") == held
+    assert "via 192.168.10.101" not in out(one, "node/w2", "ip route")

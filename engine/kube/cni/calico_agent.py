@@ -20,8 +20,9 @@ from engine.kube.cni.conf import BIN_DIR
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, meta, name_of
 from engine.kube.passes import Pass
+from engine.l7.calico import BIRD, SERVICES
 from engine.linux.addr import Prefix, mac_text, text4
-from engine.linux.ops import WriteFile
+from engine.linux.ops import StartProc, WriteFile
 from engine.record import dataclass
 from engine.say import Phrase
 
@@ -83,6 +84,7 @@ def work(at: Pass, node: NodeState) -> None:
     seen = seen_of(node)
     if pid != seen.pid:
         begin(at, node)
+    services(at, node, pid)
     birds = running_birds(at)
     fresh = pid != seen.pid or any(at.store.since(kind, seen.version) for kind in WATCHED)
     fresh = fresh or birds != seen.birds
@@ -114,6 +116,23 @@ def due(at: Pass) -> float:
         if seen.pid and seen.log != len(at.changes.log):
             times += [t for t in (seen.bird, seen.routes, seen.rules) if t > at.now]
     return min((t for t in times if t > at.now), default=float("inf"))
+
+
+def services(at: Pass, node: NodeState, pid: int) -> None:
+    """runit: a service of the container that has ended is started again."""
+    box = at.net.boxes[node.name]
+    main = box.procs[pid]
+    running = {p.args for p in box.procs.values() if p.container == main.container}
+    wanted = (*SERVICES, BIRD) if calico_conf.mode(at.options.cni).bird else SERVICES
+    for args in wanted:
+        if args not in running:
+            join = tuple((kind, pid) for kind in ("mnt", "cgroup", "pid", "ipc", "uts"))
+            at.changes.do(
+                StartProc(
+                    box=node.name, args=args, netns=node.name, ppid=pid, join=join, container=main.container,
+                    user=main.user,
+                )
+            )  # fmt: skip
 
 
 # ---- the plugin's files and the node's facts

@@ -24,6 +24,8 @@ from engine.kube.store import Store
 
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 Rank = tuple[int, int, int, str]
+#: What a container without a request counts for: 100m and 200 MiB (pkg/scheduler/util/pod_resources.go).
+NONZERO = (("cpu", 100), ("memory", 200 << 20))
 
 
 def preference(pod: Json, node: Json) -> int:
@@ -40,14 +42,13 @@ def preference(pod: Json, node: Json) -> int:
 
 
 def least(share: Share, room: Room) -> int:
-    """LeastAllocated with this Pod: 0 for an empty node, 100 for a full one."""
-    if not room.asked and not share.amounts:
-        return 0
+    """LeastAllocated with this Pod: 0 for an empty node, 100 for a full one. Every Pod counts for something beside what
+    it asks for (GetNonzeroRequests), or one Pod with a request would turn all others away from its node."""
     there, asked, mine = dict(room.allocatable), dict(room.asked), dict(share.amounts)
     scores = []
-    for name in ("cpu", "memory"):
+    for name, more in NONZERO:
         whole = there.get(name, 0)
-        left = whole - asked.get(name, 0) - mine.get(name, 0)
+        left = whole - asked.get(name, 0) - mine.get(name, 0) - more * (room.pods + 1)
         scores.append(max(0, left) * 100 // whole if whole else 0)
     return 100 - sum(scores) // len(scores)
 

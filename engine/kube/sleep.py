@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.fabric.plan import Fabric, names_of, sleepers, wake
 from engine.kube import boot, masqagent, passes, registry, system
+from engine.kube.clock import stamp
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, deleting, spec_of, status_of
 from engine.kube.podspec import every_container
@@ -139,7 +140,7 @@ def lay_down(net: Net, cluster: Cluster, fabric: Fabric) -> None:
     if asleep:
         for name in asleep:
             cluster.nodes[name].dream = Dream(born=net.clock)
-        net.sleep(Sleepers(asleep, NodeWaker(cluster, net, fabric, names_of(fabric)), {}))
+        net.sleep(Sleepers(asleep, NodeWaker(cluster, net, fabric, names_of(fabric))))
 
 
 # ---- waking
@@ -217,7 +218,10 @@ def dream_on(cluster: Cluster, net: Net, node: NodeState, pods: list[Json], now:
         if address >= node.pod_cidr.broadcast:
             return False
         here = net.asleep.address(node.name) if net.asleep is not None else 0
-        words = {HOST: text4(here), POD: text4(address) if form.address else text4(here), TOKEN: token(pod)}
+        words = {
+            HOST: text4(here), POD: text4(address) if form.address else text4(here), TOKEN: token(pod),
+            NOW: stamp(now),
+        }  # fmt: skip
         for n in range(form.containers):
             words[f"{CONTAINER}{n}"] = "containerd://" + container_id(cluster.ids.seed, node.name, drawn + n)
         drawn += form.containers
@@ -271,7 +275,7 @@ def token(pod: Json) -> str:
 # ---- forms
 
 #: words of a status that differ from pod to pod
-HOST, POD, TOKEN, CONTAINER = "host", "pod", "token", "container/"
+HOST, POD, TOKEN, NOW, CONTAINER = "host", "pod", "token", "now", "container/"
 Class = tuple[Any, ...]
 
 
@@ -290,13 +294,13 @@ class Forms:
     ) -> Form | None:
         """The form of a pod on a node; None for a pod that cannot be told without its node."""
         store = cluster.store
-        moment = (now, store.latest("ConfigMap"), store.latest("Secret"), store.latest("Service"))
+        moment = (store.latest("ConfigMap"), store.latest("Secret"), store.latest("Service"))
         if moment != self.moment:
             self.known, self.trials, self.moment, self.shapes = {}, {}, moment, {}
         o = node.options
         kind: Class = (o.images, o.air_gapped, o.sandbox, o.pause)
         here = wanted_images(pod, images)
-        shape = self.shape(pod)
+        shape = self.shape(pod).replace(stamp(now), "")
         key = (*kind, here, pod["metadata"]["namespace"] if reads(shape) else "", shape)
         if key not in self.known:
             if kind not in self.trials:
@@ -409,7 +413,7 @@ class Trial:
         if len(sandboxes) != 1 or self.net.asleep is None:
             return None
         host = text4(boot.node_address(net, self.node))
-        words = {host: HOST, **({sandboxes[0].ip: POD} if sandboxes[0].ip else {})}
+        words = {host: HOST, stamp(self.now): NOW, **({sandboxes[0].ip: POD} if sandboxes[0].ip else {})}
         if name := token(pod):
             words[name] = TOKEN
         for n, row in enumerate(containers):

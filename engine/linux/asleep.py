@@ -14,7 +14,7 @@ or replaced whole, because copies of a Net share it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from engine.linux.packet import Packet
@@ -58,17 +58,22 @@ class Sleepers:
     """The sleeping machines of one Net, by name. `missed[switch]` are the frames and bytes that it has flooded past
     them."""
 
-    __slots__ = ("machines", "missed", "waker")
+    __slots__ = ("_by_address", "_by_mac", "_open", "machines", "missed", "waker")
 
-    def __init__(
-        self, machines: Mapping[str, Sleeper], waker: Waker, missed: Mapping[str, tuple[int, int]]
-    ) -> None:
+    def __init__(self, machines: Mapping[str, Sleeper], waker: Waker) -> None:
         self.machines = machines
         self.waker = waker
-        self.missed = missed
+        self.missed: Mapping[str, tuple[int, int]] = {}
+        #: switch -> its ports, the sleepers, and the ports that lead to none; true for these very objects
+        self._open: dict[str, tuple[tuple[Link, ...], Mapping[str, Sleeper], list[Link]]] = {}
+        self._by_address = {a: s for s in machines.values() for a in s.addresses}
+        self._by_mac = {s.mac: s for s in machines.values()}
 
     def copy(self) -> Sleepers:
-        return Sleepers(self.machines, self.waker.apart(), self.missed)
+        other = Sleepers.__new__(Sleepers)
+        other.machines, other.waker, other.missed = self.machines, self.waker.apart(), self.missed
+        other._open, other._by_address, other._by_mac = dict(self._open), self._by_address, self._by_mac
+        return other
 
     def __contains__(self, name: str) -> bool:
         return name in self.machines
@@ -79,11 +84,8 @@ class Sleepers:
 
     def find(self, net: Net, address: int) -> None:
         """Wake the machine that has an address, or behind which it is."""
-        for sleeper in self.machines.values():
-            if address in sleeper.addresses:
-                self.rouse(net, sleeper.name)
-                return
-        name = self.waker.holder(address)
+        sleeper = self._by_address.get(address)
+        name = sleeper.name if sleeper is not None else self.waker.holder(address)
         if name in self.machines:
             self.rouse(net, name)
 
@@ -99,28 +101,25 @@ class Sleepers:
             rx, rb, tx, tb = port.get(sleeper.port[1], (0, 0, 0, 0))
             port[sleeper.port[1]] = (rx, rb, tx + frames, tb + size)
 
-    def awake_for(self, net: Net, switch: str, outs: Iterable[Link], frame: Packet) -> list[Link]:
-        """Of the ports that a frame is flooded to, those whose machine is awake or would act on it and wakes now."""
-        kept: list[Link] = []
-        slept = 0
+    def awake_for(self, net: Net, switch: str, ports: tuple[Link, ...], frame: Packet) -> list[Link]:
+        """Of the ports of a switch that a frame may be flooded to, those whose machine is awake, or would act on it and
+        wakes now."""
         eth, message = frame.eth, frame.arp
-        for out in outs:
-            sleeper = self.machines.get(out.peer[0]) if out.peer is not None else None
-            if sleeper is None or sleeper.port != (switch, out.ifindex):
-                kept.append(out)
-            elif (
-                message.target_ip in sleeper.addresses
-                if message is not None
-                else eth is not None and eth.dst == sleeper.mac
-            ):
+        for sleeper in self._meant(message.target_ip if message is not None else -1, eth.dst if eth else -1):
+            if sleeper.port[0] == switch and sleeper.name in self.machines:
                 self.rouse(net, sleeper.name)
-                kept.append(out)
-            else:
-                slept += 1
-        if slept:
+        known = self._open.get(switch)
+        if known is None or known[0] is not ports or known[1] is not self.machines:
+            kept = [p for p in ports if p.peer is None or p.peer[0] not in self.machines]
+            known = self._open[switch] = (ports, self.machines, kept)
+        if len(known[2]) < len(ports):
             frames, size = self.missed.get(switch, (0, 0))
             self.missed = {**self.missed, switch: (frames + 1, size + frame.length())}
-        return kept
+        return known[2]
+
+    def _meant(self, address: int, mac: int) -> list[Sleeper]:
+        """The machines that a frame is for: by the address that it asks for, or by the MAC that it goes to."""
+        return [s for s in (self._by_address.get(address), self._by_mac.get(mac)) if s is not None]
 
 
 class Waking(dict[str, V]):

@@ -9,6 +9,7 @@ section 1.6.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.linux.addr import BROADCAST_MAC, mac_text, text4
@@ -299,13 +300,15 @@ def flood(
         kept, answered = suppress.answer(w, ns, bridge, port, frame)
         if answered is not None:
             return answered
+    there: Sequence[Link] = ns.links.ports(bridge.ifindex)[0]
+    whole = len(there)
+    if w.net.asleep is not None:
+        there = w.net.asleep.awake_for(w.net, ns.id, ns.links.ports(bridge.ifindex)[0], frame)
     outs = [
-        p for p in ns.ports(bridge.ifindex)
+        p for p in there
         if p.up and floods_to(frame.eth.dst, port, p) and not may_not(port, p) and not (kept and p.neigh_suppress)
     ]  # fmt: skip
-    names = named(outs)
-    if w.net.asleep is not None:
-        outs = w.net.asleep.awake_for(w.net, ns.id, outs, frame)
+    names = named(outs, whole - len(there))
     why = (
         words.BRIDGE_BROADCAST(ports=names)
         if broadcast
@@ -336,10 +339,10 @@ def flood(
 NAMED = 40
 
 
-def named(ports: list[Link]) -> str:
-    """The ports' names, for a sentence."""
+def named(ports: list[Link], more: int) -> str:
+    """The ports' names, for a sentence; `more` are those that lead to machines which sleep."""
     names = ", ".join(p.name for p in ports[:NAMED]) or "-"
-    return names if len(ports) <= NAMED else f"{names} ... ({len(ports)})"
+    return names if len(ports) <= NAMED and not more else f"{names} ... ({len(ports) + more})"
 
 
 def floods_to(dst: int, port: Link | None, out: Link) -> bool:

@@ -150,3 +150,13 @@ def test_routes_of_a_node_whose_calico_is_gone_end_elsewhere_and_stay_there() ->
     one.wait(300)
     assert out(one, "node/w1", "ip route") == held
     assert "via 192.168.10.101" not in out(one, "node/w2", "ip route")
+
+
+def test_a_pod_that_goes_takes_its_connections_with_it() -> None:
+    one = lab("none")
+    one.trace("pod/a", "pod/b:80", on_copy=False)
+    assert "dst=" in out(one, "node/w2", "conntrack -L") and out(one, "node/w1", "conntrack -L")
+    one.run("node/cp", "kubectl delete pod b --now")
+    one.wait(60)
+    assert "dst=" not in out(one, "node/w2", "conntrack -L")
+    assert "dst=" in out(one, "node/w1", "conntrack -L")

@@ -29,6 +29,7 @@ from engine.linux.flow import FlowKey
 from engine.linux.linkinfo import Vxlan
 from engine.linux.net import Netns
 from engine.linux.ops import AddAddress, AddRoute, DelAddress, DelRoute, SetLink, SetNeighbour, SetSysctl
+from engine.linux.ops.conntrack import CtDelete
 from engine.linux.ops.device import AddDevice, LoadModule
 from engine.linux.ops.neigh import DelNeighbour
 from engine.linux.ops.vxlanfdb import SetVxlanFdb
@@ -37,6 +38,7 @@ from engine.record import dataclass
 
 #: Felix's DefaultRouteProto, and the metric of workload and BGP routes since 3.32.
 FELIX, METRIC = "80", 1024
+MEMORY = "calico.pods"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,9 @@ def sync(at: Pass, node: NodeState, birds: Set[str]) -> None:
     kernel_settings(at, node.name)
     if how.tunnel:
         tunnel_device(at, node.name, how)
-    wants = [*workloads(at, node), *block_routes(at, node.name, how, birds)]
+    pods = workloads(at, node)
+    forget_connections(at, node, pods)
+    wants = [*pods, *block_routes(at, node.name, how, birds)]
     if how.tunnel == "vxlan":
         neighbours(at, node.name)
     speaks = not how.bird or node.name in birds
@@ -170,6 +174,18 @@ def workloads(at: Pass, node: NodeState) -> list[Want]:
         if found is not None and link is not None and link.up:
             out.append(Want(dst=Prefix(found.address, 32), device=found.device, metric=METRIC, scope="link"))
     return out
+
+
+def forget_connections(at: Pass, node: NodeState, pods: list[Want]) -> None:
+    """Felix deletes the connections of an address that is no pod's any more (felix/conntrack)."""
+    held, now = node.memory.get(MEMORY), frozenset(want.dst.addr for want in pods)
+    gone = held - now if isinstance(held, frozenset) else frozenset()
+    node.memory[MEMORY] = now
+    if gone:
+        entries = at.net.spaces[node.name].conntrack.entries
+        ids = tuple(id for id, e in entries.items() if e.orig.src in gone or e.reply.src in gone)
+        if ids:
+            at.changes.do(CtDelete(netns=node.name, ids=ids))
 
 
 def block_routes(at: Pass, name: str, how: Mode, birds: Set[str]) -> list[Want]:

@@ -20,7 +20,7 @@ from engine.kube.podspec import full_name
 from engine.kube.runtime import Container, Sandbox, StoredImage
 from engine.kube.sync import Sync, Wait
 from engine.l7.behave import FOREVER, Behaviour, behave, command_line
-from engine.l7.images import find, user_of
+from engine.l7.images import ReferenceError_, find, normal, user_of
 from engine.l7.serve import started
 
 #: A container that ran this long starts its back-off anew.
@@ -63,14 +63,24 @@ def ended(s: Sync, pod: Json, sandbox: Sandbox, container: Json, row: Container,
     if row.id in s.node.stops:
         return stopping.over(s, row)
     kind = probes.failed(s.node.probes, str(meta(pod)["uid"]), row.name, row.id)
-    if not kind:
-        return False
     message = f"Container {row.name} failed {kind} probe"
+    if not kind:
+        if row.init or same_image(container, row):
+            return False
+        message = f"Container {row.name} definition changed"
     own = (container.get(f"{kind}Probe") or {}).get("terminationGracePeriodSeconds")
     grace = spec_of(pod).get("terminationGracePeriodSeconds", 30) if own is None else own
     message += ", will be restarted" if policy != "Never" else ""
     stopping.begin(s, pod, container, sandbox, row, message, float(grace))
     return stopping.over(s, row)
+
+
+def same_image(container: Json, row: Container) -> bool:
+    """Does a container run the image that its pod asks for now?"""
+    try:
+        return normal(str(container.get("image", ""))) == row.image
+    except ReferenceError_:
+        return True
 
 
 def newest(s: Sync, sandbox: Sandbox, name: str) -> Container | None:

@@ -234,3 +234,17 @@ def test_capabilities_come_from_the_security_context(context: str, has: set[str]
     proc = lab.net.boxes["w1"].procs[lab.main("w1", "nginx")]
     found = set(dict(proc.config)["caps"].split(","))
     assert has <= found and not lacks & found
+
+
+def test_a_container_whose_image_changes_is_restarted_in_its_place() -> None:
+    lab = Lab(web())
+    ip = lab.ip("web")
+    lab.cluster.store.change(
+        "Pod", "default", "web", lambda b: b["spec"]["containers"][0].update(image="nginx:1.28")
+    )
+    lab.settle()
+    assert lab.container("web")["image"] == "docker.io/library/nginx:1.28"
+    assert lab.container("web")["restartCount"] == 1 and lab.ip("web") == ip
+    assert lab.events("web", "Killing") == [
+        ("Killing", "Container web definition changed, will be restarted", 1)
+    ]

@@ -10,15 +10,16 @@ from engine.kube.objects import Json, Kind, labels_of, meta, name_of, namespace_
 from engine.kube.podspec import on_node
 from engine.kube.runtime import Container
 from engine.kube.select import matches
+from engine.say import Phrase
 from engine.shell.place import inside
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect, kinds_of, later, not_found
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 
 LOGS = (
-    flag("container", "c"), refused("follow", "f"), switch("previous", "p"), flag("tail"), switch("timestamps"),
+    flag("container", "c"), switch("follow", "f"), switch("previous", "p"), flag("tail"), switch("timestamps"),
     flag("selector", "l"), switch("all-containers"), switch("prefix"), refused("since", value=True),
-    refused("since-time", value=True), flag("limit-bytes"), refused("all-pods"), switch("ignore-errors"),
+    refused("since-time", value=True), flag("limit-bytes"), switch("all-pods"), switch("ignore-errors"),
     flag("max-log-requests"), flag("pod-running-timeout"),
 )  # fmt: skip
 EXEC = (
@@ -27,8 +28,19 @@ EXEC = (
 )  # fmt: skip
 
 
+FOLLOWED = Phrase(
+    en="kubectl logs -f would wait for more; this is what there is (Ctrl-C)",
+    ko="kubectl logs -f는 더 기다립니다. 지금까지의 내용입니다 (Ctrl-C)",
+)
+
+
 def pod_named(client: Client, word: str, *, logs: bool = False) -> Json:
     """`web`, `pod/web`, `deploy/web` (its first pod). Fail when there is none."""
+    return pods_named(client, word, logs=logs)[0]
+
+
+def pods_named(client: Client, word: str, *, logs: bool = False) -> list[Json]:
+    """The pod, or all pods behind a workload or a Service, those first that kubectl takes first."""
     kind_word, slash, name = word.partition("/")
     if not slash:
         kind_word, name = "pod", word
@@ -40,11 +52,11 @@ def pod_named(client: Client, word: str, *, logs: bool = False) -> Json:
     if body is None:
         raise Fail(not_found(kind, name))
     if kind.kind == "Pod":
-        return body
+        return [body]
     pods = owned(client, kind, body)
     if not pods:
         raise Fail(f"error: timed out waiting for the condition: no pods found for {kind.singular}/{name}")
-    return pods[0]
+    return sorted(pods, key=lambda p: (status_of(p).get("phase") != "Running", name_of(p)))
 
 
 def owned(client: Client, kind: Kind, body: Json) -> list[Json]:
@@ -85,6 +97,7 @@ def chosen(pod: Json, name: str) -> tuple[str, str]:
 def logs(ctx: Context, argv: list[str]) -> Out:
     line = parse("logs", argv, LOGS)
     client = connect(ctx, line)
+    found = ""
     if line.get("selector"):
         from engine.kube.select import parse as parse_selector
 
@@ -100,12 +113,17 @@ def logs(ctx: Context, argv: list[str]) -> Out:
             "argument for the logs command\nSee 'kubectl logs -h' for help and examples"
         )
     else:
-        pods = [pod_named(client, line.words[0], logs=True)]
+        pods = pods_named(client, line.words[0], logs=True)
+        if len(pods) > 1 and not line.on("all-pods"):
+            found = f"Found {len(pods)} pods, using pod/{name_of(pods[0])}\n"
+            pods = pods[:1]
         if len(line.words) == 2:
             line.flags["container"] = [line.words[1]]
         elif len(line.words) > 2:
             raise Fail("error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.")
     out, remark = "", ""
+    if line.on("all-pods"):
+        line.flags["prefix"] = ["true"]
     for pod in pods:
         if line.on("all-containers"):
             names = [
@@ -116,7 +134,8 @@ def logs(ctx: Context, argv: list[str]) -> Out:
             names = [name]
         for name in names:
             out += log_of(client, line, pod, name)
-    return Out(stdout=out, stderr=remark)
+    ended = FOLLOWED().text(ctx.lang) + "\n" if line.on("follow") else ""
+    return Out.mixed((("err", found + remark), ("out", out), ("err", ended)))
 
 
 def log_of(client: Client, line: Line, pod: Json, name: str) -> str:

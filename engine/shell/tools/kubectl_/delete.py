@@ -17,7 +17,8 @@ from engine.shell.tools.kubectl_.client import (
     targets,
 )
 from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
-from engine.shell.tools.kubectl_.write import DRY, dry_run, named_in_files
+from engine.shell.tools.kubectl_.manifests import named_in_files
+from engine.shell.tools.kubectl_.write import DRY, dry_run
 
 #: Seconds that a person waits for a kubectl that does not come back, and what is seen then.
 PATIENCE, INTERRUPTED = 120.0, "^C"

@@ -45,7 +45,7 @@ def run(ctx: Context, argv: list[str]) -> Out:
     line = parse("describe", argv, FLAGS)
     client = connect(ctx, line)
     if "filename" in line:
-        from engine.shell.tools.kubectl_.write import named_in_files
+        from engine.shell.tools.kubectl_.manifests import named_in_files
 
         wanted = [(k, n) for k, n, _ in named_in_files(client, line)]
     else:

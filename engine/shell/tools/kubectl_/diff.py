@@ -16,9 +16,10 @@ from engine.kube.validate import Refused
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect
 from engine.shell.tools.kubectl_.flags import flag, parse, refused, switch
+from engine.shell.tools.kubectl_.manifests import prepared, read
 from engine.shell.tools.kubectl_.output import to_yaml
 from engine.shell.tools.kubectl_.update import refusal
-from engine.shell.tools.kubectl_.write import LAST_APPLIED, prepared, read, with_last_applied
+from engine.shell.tools.kubectl_.write import LAST_APPLIED, with_last_applied
 
 FLAGS = (
     flag("filename", "f"), switch("recursive", "R"), refused("kustomize", "k", value=True), refused("server-side"),

@@ -26,8 +26,9 @@ from engine.shell.tool import Context, Edit, Fail, Out
 from engine.shell.tools.kubectl_ import output
 from engine.shell.tools.kubectl_.client import Client, connect, listing, not_found, ref, targets
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
+from engine.shell.tools.kubectl_.manifests import go_yaml, named_in_files
 from engine.shell.tools.kubectl_.update import plural
-from engine.shell.tools.kubectl_.write import go_yaml, named_in_files, warnings
+from engine.shell.tools.kubectl_.write import warnings
 
 FLAGS = (
     flag("output", "o"), flag("filename", "f"), switch("recursive", "R"), flag("selector", "l"),

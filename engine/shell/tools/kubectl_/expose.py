@@ -8,9 +8,10 @@ from engine.shell.tools.kubectl_.client import Client, connect, fetch, not_found
 from engine.shell.tools.kubectl_.create import finish
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import named, number_or_name, pairs, whole
+from engine.shell.tools.kubectl_.manifests import named_in_files
 from engine.shell.tools.kubectl_.merge import merge
 from engine.shell.tools.kubectl_.pick import bodies
-from engine.shell.tools.kubectl_.write import DRY, named_in_files
+from engine.shell.tools.kubectl_.write import DRY
 
 EXPOSE = (
     flag("port"), flag("target-port"), flag("protocol"), flag("type"), flag("name"), flag("selector"),

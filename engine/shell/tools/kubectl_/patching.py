@@ -13,7 +13,8 @@ from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import NO_RESOURCES, Client, connect, not_found, ref, targets
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
-from engine.shell.tools.kubectl_.write import DRY, Written, dry_run, named_in_files, warnings
+from engine.shell.tools.kubectl_.manifests import named_in_files
+from engine.shell.tools.kubectl_.write import DRY, Written, dry_run, warnings
 
 PATCH = (
     flag("patch", "p"), flag("patch-file"), flag("type"), DRY, flag("output", "o"), flag("filename", "f"),
@@ -59,7 +60,7 @@ def change_of(ctx: Context, line: Line) -> Any:
     try:
         return yaml.load(text, Loader)
     except yaml.MarkedYAMLError as error:
-        from engine.shell.tools.kubectl_.write import go_yaml
+        from engine.shell.tools.kubectl_.manifests import go_yaml
 
         raise Fail(f'error: unable to parse "{line.get("patch")}": yaml: {go_yaml(error)}') from None
 

@@ -29,7 +29,7 @@ def split_words(line: Line) -> tuple[list[str], list[str]]:
 def bodies(client: Client, line: Line, words: list[str]) -> list[tuple[Kind, Json]]:
     """Every object that is named. Fail for one that is not there."""
     if "filename" in line:
-        from engine.shell.tools.kubectl_.write import named_in_files
+        from engine.shell.tools.kubectl_.manifests import named_in_files
 
         rows = named_in_files(client, line)
         found = [(k, n, client.cluster.store.get(k.kind, space, n)) for k, n, space in rows]

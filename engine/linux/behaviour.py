@@ -119,6 +119,8 @@ def keys(step: Step) -> tuple[str, ...]:
             else f"nft policy {step.verdict}",
         )
     name = said_name(step.why)
+    if kind == "drop" and name == "?" and step.row.startswith("-A "):
+        name = "DROPPED_BY_RULE"  # a room above has said whose rule it is
     if kind == "conntrack":
         return (f"conntrack {step.verdict}", f"conntrack {name}")
     if kind == "nat":

@@ -80,7 +80,7 @@ HINTS: Final[dict[str, Phrase]] = {
         ko="파드에서 그 이름을 물어보십시오(`nslookup`, `dig +search`). 어떤 레코드가 누구에게서 옵니까?",
     ),
     "rcode": Phrase(
-        en="Read the status of the answer (`dig`): NXDOMAIN is an answer, SERVFAIL a server in trouble, none is silence.",
+        en="Read the answer's status (`dig`): NXDOMAIN is an answer, SERVFAIL a server in trouble, none is silence.",
         ko="응답의 상태를 읽으십시오(`dig`). NXDOMAIN은 응답이고, SERVFAIL은 서버의 문제이며, none은 침묵입니다.",
     ),
     "queries": Phrase(

@@ -1,9 +1,9 @@
 """A Pod's /etc/resolv.conf as kubelet forms it from dnsPolicy, dnsConfig, its own configuration and the node's file.
 
-Theory. ClusterFirst: the cluster's servers and search list, the node's search list behind, `ndots:5`. Default: what the
-node has. A Pod of the node's network with ClusterFirst is treated as Default; ClusterFirstWithHostNet is the cluster's.
-None: nothing. dnsConfig is merged into each. At most three servers, 32 search domains and 2048 characters are
-applied; what is over is left out, with the event DNSConfigForming.
+Theory. ClusterFirst: the cluster's servers and search list, the node's search list behind, `ndots:5`. Default: what
+the node has. A Pod of the node's network with ClusterFirst is treated as Default; ClusterFirstWithHostNet is the
+cluster's. None: nothing. dnsConfig is merged into each. At most three servers, 32 search domains and 2048 characters
+are applied; what is over is left out, with the event DNSConfigForming.
 
 Rules. kubelet reads its configuration when it starts: what stands in the file later counts after its next start.
 Source: pkg/kubelet/network/dns/dns.go, pkg/apis/core/validation (limits).

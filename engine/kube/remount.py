@@ -57,7 +57,7 @@ def sync(at: Pass, node: NodeState) -> None:
 def due(at: Pass) -> float:
     """When the next Pod's files are written anew."""
     times = []
-    for node in at.cluster.nodes.values():
+    for node in at.cluster.awake():
         found = node.memory.get(MEMORY)
         if isinstance(found, Waiting):
             times += [when for _, when in found.pods if when > at.cluster.seen]

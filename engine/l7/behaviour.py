@@ -73,7 +73,8 @@ class Call:
 #: process of a pid namespace they do not even notice it.
 TERM_CODES = {
     "nginx": 0, "httpd": 0, "redis-server": 0, "postgres": 0, "mysqld": 0, "memcached": 0, "registry": 0,
-    "coredns": 0, "node-cache": 0, "http-echo": 0, "agnhost": 0, "whoami": 2, "pause": 0, "containerd": 0, "dockerd": 0, "kubelet": 0,
+    "coredns": 0, "node-cache": 0, "http-echo": 0, "agnhost": 0, "whoami": 2, "pause": 0, "containerd": 0,
+    "dockerd": 0, "kubelet": 0,
     "kube-proxy": 2,
 }  # fmt: skip
 

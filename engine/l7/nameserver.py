@@ -1,7 +1,7 @@
 """The name server outside the cluster: a program that answers for a small zone and for nobody else.
 
-Theory. A host of a lab that listens on port 53 runs it. It knows every machine of the lab as NAME.lab, and a few public
-names, all with the address of the host itself, so that what a lab's "internet" serves has names: example.com,
+Theory. A host of a lab that listens on port 53 runs it. It knows every machine of the lab as NAME.lab, and a few
+public names, all with the address of the host itself, so that what a lab's "internet" serves has names: example.com,
 api.example.com, www.example.com (an alias). large.example.com has more addresses than fit into 512 bytes, so its
 answer by UDP is cut. Every other name does not exist.
 

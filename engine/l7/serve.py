@@ -24,7 +24,7 @@ PROGRAMS = {
     "nameserver": "engine.l7.nameserver",
     "kube-proxy": "engine.l7.kube_proxy",
 }
-#: programs whose start depends on files that they see: program -> module with `start(box, behaviour, settings, listens)`
+#: programs whose start depends on files: program -> module with `start(box, behaviour, settings, listens)`
 STARTS = {"coredns": "engine.l7.dns.server"}
 
 #: (proto, port, address; 0 = any) of each socket

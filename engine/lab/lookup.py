@@ -1,7 +1,7 @@
 """One question to a place's own resolver, and what came of it: the `resolve:` rows of flow tables.
 
-Rules. The names, their order and the packets are the C library's (engine/shell/resolver.py). Asking changes the world's
-net as a program there would, so who only wants to know gives it a copy.
+Rules. The names, their order and the packets are the C library's (engine/shell/resolver.py). Asking changes the
+world's net as a program there would, so who only wants to know gives it a copy.
 """
 
 from __future__ import annotations

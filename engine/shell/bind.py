@@ -1,8 +1,8 @@
 """The resolver inside dig, host and nslookup (bind's dighost.c), and how these print records.
 
-Theory. They read /etc/resolv.conf themselves: servers and search list. A name with fewer dots than ndots is tried with
-every search domain and then as it is, one with more first as it is; any answer that is not NOERROR leads to the next
-try. A server that refuses or is silent is asked again until the tries are used up, then each other server once.
+Theory. They read /etc/resolv.conf themselves: servers and search list. A name with fewer dots than ndots is tried
+with every search domain and then as it is, one with more first as it is; any answer that is not NOERROR leads to the
+next try. A server that refuses or is silent is asked again until the tries are used up, then each other server once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How a program at a place turns a name into an address: a literal, /etc/hosts, then the servers of /etc/resolv.conf.
 
-Theory. The C library asks files first, then DNS (nsswitch.conf: `hosts: files dns`). What it asks, and in which order,
-is resolver.py; an image built on Alpine has musl, everything else here glibc.
+Theory. The C library asks files first, then DNS (nsswitch.conf: `hosts: files dns`). What it asks, and in which
+order, is resolver.py; an image built on Alpine has musl, everything else here glibc.
 
 Rules. Every question is a real packet to a real socket; its legs belong to the journey of the command that asked.
 """

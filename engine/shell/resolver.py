@@ -1,14 +1,16 @@
 """The C library's resolver: a name becomes questions, in the order and number in which the real one asks.
 
 Theory, glibc (resolv/res_query.c, res_send.c). A name with fewer dots than `ndots` is tried with every search domain
-first, then as it is; one with enough dots the other way round; one that ends in a dot only as it is. Each try asks for A
-and AAAA at once from one socket. A server that is silent costs `timeout` seconds (later servers: twice, four times as
-much, divided by their number), all servers are asked `attempts` times; SERVFAIL goes on to the next server and then to
-the next search domain, a refused port on every server ends everything, silence ends the search but not the last try.
+first, then as it is; one with enough dots the other way round; one that ends in a dot only as it is. Each try asks
+for A and AAAA at once from one socket. A server that is silent costs `timeout` seconds (later servers: twice, four
+times as much, divided by their number), all servers are asked `attempts` times; SERVFAIL goes on to the next server
+and then to the next search domain, a refused port on every server ends everything, silence ends the search but not
+the last try.
 
-Theory, musl (src/network/{lookup_name,res_msend}.c). Every server is asked at once, the first answer that is NOERROR or
-NXDOMAIN counts; two rounds within `timeout` seconds. A search ends at the first name that exists or fails; a name with
-enough dots is never searched for. Refusals of a port are not noticed.
+Theory, musl (src/network/{lookup_name,res_msend}.c). Every server is asked at once, the first answer that is NOERROR
+or NXDOMAIN counts; two rounds within `timeout` seconds, SERVFAIL is asked again at once, twice a question in each. A
+search ends at the first name that exists or fails; a name with enough dots is never searched for. Refusals of a port
+are not noticed.
 
 Rules. Every question is a real packet to a real socket; its legs are kept in order. Time is the Net's virtual clock.
 """
@@ -50,8 +52,8 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
-    """/etc/resolv.conf. `timeout` is seconds a try; `tcp` = use-vc; `single` asks one question after the other, `reopen`
-    from another socket."""
+    """/etc/resolv.conf. `timeout` is seconds a try; `tcp` = use-vc; `single` asks one question after the other,
+    `reopen` from another socket."""
 
     servers: tuple[int, ...] = ()
     search: tuple[str, ...] = ()
@@ -155,7 +157,7 @@ class Resolver:
 
     def search(self, name: str, types: Sequence[str] = BOTH) -> Answered:
         """Look a name up with the search list."""
-        if self.conf.no_aaaa and len(types) > 1:
+        if self.conf.no_aaaa and not self.musl and len(types) > 1:
             types = tuple(t for t in types if t != "AAAA")
         self.single = self.conf.single
         try:
@@ -324,19 +326,20 @@ class Resolver:
         started = self.net.clock
         total = float(self.conf.timeout)
         got: dict[str, Message] = {}
-        tries = 2 * len(types)
         sport = 0
         for turn in range(self.conf.attempts):
-            for type in types:
-                for server in self.conf.servers:
-                    call = self._ask(server, name, type, 0.0, sport, connected=False)
-                    sport = call.sock[1]
-                    answer = dns.of(call.response)
-                    while answer is not None and answer.rcode == "SERVFAIL" and tries > 0:
-                        tries -= 1
-                        answer = dns.of(self._ask(server, name, type, 0.0, sport, connected=False).response)
-                    if answer is not None and answer.rcode in ("NOERROR", "NXDOMAIN"):
-                        got.setdefault(type, answer)
+            waiting = [(type, server) for type in types for server in self.conf.servers]
+            again = 2 * len(types)
+            while waiting:
+                type, server = waiting.pop(0)
+                call = self._ask(server, name, type, 0.0, sport, connected=False)
+                sport = call.sock[1]
+                answer = dns.of(call.response)
+                if answer is not None and answer.rcode == "SERVFAIL" and again > 0:
+                    again -= 1
+                    waiting.append((type, server))
+                if answer is not None and answer.rcode in ("NOERROR", "NXDOMAIN"):
+                    got.setdefault(type, answer)
             types = [t for t in types if t not in got]
             if not types:
                 break

@@ -41,7 +41,7 @@ broken.example {
 . {
     kubernetes cluster.local in-addr.arpa
     template IN ANY . {
-       match ^(nope|web)[.]
+       match (^web[.]|^nope[.]|[.]nope[.]$)
        rcode NXDOMAIN
        fallthrough
     }

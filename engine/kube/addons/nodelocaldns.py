@@ -2,7 +2,8 @@
 
 Theory. With kube-proxy in iptables (or nftables, userspace) mode node-cache binds 169.254.20.10 and the address of
 kube-dns itself, so that Pods need not know of it; in ipvs mode that address belongs to kube-ipvs0, so it binds
-169.254.20.10 alone and the kubelets name that one (boot.py). What is not in the cache goes to kube-dns-upstream by TCP.
+169.254.20.10 alone and the kubelets name that one (boot.py). What is not in the cache goes to kube-dns-upstream by
+TCP.
 
 Rules. Bodies only. Settings of the lab file: none; needs the addon coredns for its upstream.
 Source: kubernetes/kubernetes cluster/addons/dns/nodelocaldns/nodelocaldns.yaml; facts 20 section 3.5.
@@ -22,7 +23,10 @@ SPACE = "kube-system"
 LABELS = {"k8s-app": "node-local-dns"}
 IMAGE = "registry.k8s.io/dns/k8s-dns-node-cache:1.26.4"
 
-NO_SETTINGS = Phrase(en="nodelocaldns has no settings; write `- nodelocaldns`", ko="nodelocaldns에는 설정이 없습니다. `- nodelocaldns`로 적으십시오")  # fmt: skip
+NO_SETTINGS = Phrase(
+    en="nodelocaldns has no settings; write `- nodelocaldns`",
+    ko="nodelocaldns에는 설정이 없습니다. `- nodelocaldns`로 적으십시오",
+)
 NEEDS_COREDNS = Phrase(
     en="nodelocaldns asks CoreDNS for the cluster's names; write `addons: [coredns, nodelocaldns]`",
     ko="nodelocaldns는 클러스터의 이름을 CoreDNS에 묻습니다. `addons: [coredns, nodelocaldns]`로 적으십시오",

@@ -1,13 +1,13 @@
 """What feeds CoreDNS: its watch of the API, its own check for loops, its reload.
 
 Theory. A CoreDNS with the kubernetes plugin lists and watches through a connection to the API server, from its Pod's
-own namespace: to KUBERNETES_SERVICE_HOST, or to the `endpoint` of its Corefile. Once connected it learns every change while
-the way there stays; when the way is cut it goes on answering with what it last saw, as a program does whose watch is
-broken. Before the first list it answers SERVFAIL for what it does not know, and is not ready.
+own namespace: to KUBERNETES_SERVICE_HOST, or to the `endpoint` of its Corefile. Once connected it learns every change
+while the way there stays; when the way is cut it goes on answering with what it last saw, as a program does whose
+watch is broken. Before the first list it answers SERVFAIL for what it does not know, and is not ready.
 
-Rules. The way is tried when something could be learned: at the start, every `RETRY` seconds while it fails, and when a
-View is newer and rows of some kernel have changed since the last try. A try costs no virtual time here.
-Source: coredns plugin/kubernetes/{controller,setup}.go, plugin/loop, plugin/reload (30 s, give or take a half).
+Rules. The way is tried when something could be learned: at the start, every `RETRY` seconds while it fails, and when
+a View is newer and rows of some kernel have changed since the last try. A try costs no virtual time here. Source:
+coredns plugin/kubernetes/{controller,setup}.go, plugin/loop, plugin/reload (30 s, give or take a half).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """node-cache on one node: the dummy device that carries its addresses, and the rules that keep DNS out of conntrack.
 
-Theory. The device is there before the cache listens; the rules come when it runs, each put at the head of its chain, and
-are looked after every minute. A cache that is ended in order takes both away; one that is killed leaves them, and DNS
-of its node is dead until it runs again.
+Theory. The device is there before the cache listens; the rules come when it runs, each put at the head of its chain,
+and are looked after every minute. A cache that is ended in order takes both away; one that is killed leaves them, and
+DNS of its node is dead until it runs again.
 
 Source: kubernetes/dns cmd/node-cache/app/cache_app.go; facts 20 section 3.5.
 """

@@ -1,10 +1,11 @@
 """What CoreDNS sees of the cluster: the API's Services, EndpointSlices, Namespaces and Pods as a View.
 
-Theory. A View is never changed, so many programs and copies of a lab share one. The newest lies in the cluster's memory
-with the store's version up to which it looked; a newer one takes the dicts of the last and puts in what was written
-since, so one endpoint's change costs one slice.
+Theory. A View is never changed, so many programs and copies of a lab share one. The newest lies in the cluster's
+memory with the store's version up to which it looked; a newer one takes the dicts of the last and puts in what was
+written since, so one endpoint's change costs one slice.
 
-Source: coredns plugin/kubernetes/object/{service,endpoint,pod}.go: only ready endpoints count (`ready` absent = true).
+Source: coredns plugin/kubernetes/object/{service,endpoint,pod}.go: only ready endpoints count (`ready` absent =
+true).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The plugin cache: answers are kept for their TTL on the virtual clock, denials apart from successes.
 
-Theory. The key is the name and the type. A success is kept for the smallest TTL of its records, at least 5 s and at most
-`success_ttl`; a denial (NXDOMAIN, or no data with a SOA) likewise up to `denial_ttl`; SERVFAIL for 5 s. What is given
-out of the cache has its TTL counted down and the AA flag set.
+Theory. The key is the name and the type. A success is kept for the smallest TTL of its records, at least 5 s and at
+most `success_ttl`; a denial (NXDOMAIN, or no data with a SOA) likewise up to `denial_ttl`; SERVFAIL for 5 s. What is
+given out of the cache has its TTL counted down and the AA flag set.
 
 Source: coredns plugin/cache, plugin/pkg/response/typify.go, plugin/pkg/dnsutil/ttl.go.
 """

@@ -1,9 +1,9 @@
 """What passes through CoreDNS's chain: a Query on its way in, a Reply on its way out.
 
-Theory. A plugin is a frozen record of its settings with `serve(query, next)`; `next` is the rest of the chain. A plugin
-answers with a message, or with an rcode and an error that the server turns into a message after `errors` has written
-it down. What a running program remembers (its cache, the health of its upstreams) is in `Query.memory`, frozen values
-by key, which live in the box's memory of that process.
+Theory. A plugin is a frozen record of its settings with `serve(query, next)`; `next` is the rest of the chain. A
+plugin answers with a message, or with an rcode and an error that the server turns into a message after `errors` has
+written it down. What a running program remembers (its cache, the health of its upstreams) is in `Query.memory`,
+frozen values by key, which live in the box's memory of that process.
 
 Rules. No plugin knows another. Time is the Net's clock. Upstream questions are real packets: their legs are kept in
 `Query.legs`.

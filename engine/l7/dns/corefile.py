@@ -4,8 +4,8 @@ Theory. A server block has keys (`.:53`, `cluster.local`) and directives; a dire
 in braces, lines of its own. Braces may be left out when there is one block only. A comma continues the keys. `(NAME)`
 defines a snippet that `import NAME` puts in.
 
-Rules. Nothing here knows a plugin but by its name: `DIRECTIVES` is CoreDNS's plugin.cfg, whose order is the order of the
-chain. An error is CorefileError with the words that the real program ends with.
+Rules. Nothing here knows a plugin but by its name: `DIRECTIVES` is CoreDNS's plugin.cfg, whose order is the order of
+the chain. An error is CorefileError with the words that the real program ends with.
 Source: coredns/caddy caddyfile/{lexer,parse,dispenser}.go, coredns plugin.cfg.
 """
 
@@ -17,64 +17,13 @@ from typing import NamedTuple
 from engine.record import dataclass
 
 #: plugin.cfg, in its order
-DIRECTIVES = tuple(
-    [
-        "root",
-        "metadata",
-        "geoip",
-        "cancel",
-        "tls",
-        "timeouts",
-        "multisocket",
-        "reload",
-        "nsid",
-        "bufsize",
-        "bind",
-        "debug",
-        "trace",
-        "ready",
-        "health",
-        "pprof",
-        "prometheus",
-        "errors",
-        "log",
-        "dnstap",
-        "local",
-        "dns64",
-        "any",
-        "chaos",
-        "loadbalance",
-        "tsig",
-        "rewrite",
-        "autopath",
-        "acl",
-        "cache",
-        "header",
-        "dnssec",
-        "minimal",
-        "template",
-        "transfer",
-        "hosts",
-        "route53",
-        "azure",
-        "clouddns",
-        "k8s_external",
-        "kubernetes",
-        "file",
-        "auto",
-        "secondary",
-        "etcd",
-        "loop",
-        "forward",
-        "grpc",
-        "erratic",
-        "whoami",
-        "on",
-        "sign",
-        "view",
-        "nomad",
-    ]
-)
+DIRECTIVES = (
+    "root", "metadata", "geoip", "cancel", "tls", "timeouts", "multisocket", "reload", "nsid", "bufsize", "bind",
+    "debug", "trace", "ready", "health", "pprof", "prometheus", "errors", "log", "dnstap", "local", "dns64", "any",
+    "chaos", "loadbalance", "tsig", "rewrite", "autopath", "acl", "cache", "header", "dnssec", "minimal", "template",
+    "transfer", "hosts", "route53", "azure", "clouddns", "k8s_external", "kubernetes", "file", "auto", "secondary",
+    "etcd", "loop", "forward", "grpc", "erratic", "whoami", "on", "sign", "view", "nomad",
+)  # fmt: skip
 
 
 class CorefileError(Exception):

@@ -1,13 +1,13 @@
 """The plugin forward: the question goes on to an upstream server, as real packets from this program's own namespace.
 
 Theory. Upstreams are tried in the order of the policy. One that does not answer costs `read_timeout` (2 s) a try, one
-that refuses costs nothing; after `max_fails` failed health checks an upstream is passed over, unless all are down: then
-one of them is tried all the same. Two tries for each upstream, five seconds in all, then SERVFAIL. A question that comes
-back to this very program goes round until `max_concurrent` refuses it.
+that refuses costs nothing; after `max_fails` failed health checks an upstream is passed over, unless all are down:
+then one of them is tried all the same. Two tries for each upstream, five seconds in all, then SERVFAIL. A question
+that comes back to this very program goes round until `max_concurrent` refuses it.
 
-Rules. Health checks run every half second while an upstream has failed; the virtual clock decides, so an upstream that
-failed is asked again (and counts as healthy when it answers) only as questions come.
-Source: coredns plugin/forward/forward.go, plugin/pkg/proxy.
+Rules. Health checks run every half second while an upstream has failed; the virtual clock decides, so an upstream
+that failed is asked again (and counts as healthy when it answers) only as questions come. Source: coredns
+plugin/forward/forward.go, plugin/pkg/proxy.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def go_error(call: Call, upstream: Upstream, tcp: bool) -> str:
     local = f"{text4(call.sock[0])}:{call.sock[1]}"
     proto = "tcp" if tcp else "udp"
     words = {
-        "ECONNREFUSED": "connection refused", "EHOSTUNREACH": "no route to host", "ENETUNREACH": "network is unreachable",
+        "ECONNREFUSED": "connection refused", "EHOSTUNREACH": "no route to host",
+        "ENETUNREACH": "network is unreachable",
         "EPERM": "operation not permitted", "EACCES": "permission denied",
     }  # fmt: skip
     reason = words.get(call.error)

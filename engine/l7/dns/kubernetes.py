@@ -1,12 +1,12 @@
 """The plugin kubernetes: names of Services, their endpoints and Pods, from what the program has seen of the cluster.
 
-Theory. CoreDNS watches the API and keeps what it saw; here that is a `View`, which whoever feeds the program puts into
-its memory under VIEW. No view: it has not synchronised, and names that it does not find are SERVFAIL. The view knows no
-cluster: rows of services, slices of endpoints, namespaces, pods.
+Theory. CoreDNS watches the API and keeps what it saw; here that is a `View`, which whoever feeds the program puts
+into its memory under VIEW. No view: it has not synchronised, and names that it does not find are SERVFAIL. The view
+knows no cluster: rows of services, slices of endpoints, namespaces, pods.
 
 Names (zone = cluster.local): SERVICE.NS.svc.zone, ENDPOINT.SERVICE.NS.svc.zone, _PORT._PROTO.SERVICE.NS.svc.zone,
-A-B-C-D.NS.pod.zone, dns-version.zone (TXT), ns.dns.zone. What is unknown is NXDOMAIN with the zone's SOA; what is known
-without such a record is NOERROR with the SOA and no answer.
+A-B-C-D.NS.pod.zone, dns-version.zone (TXT), ns.dns.zone. What is unknown is NXDOMAIN with the zone's SOA; what is
+known without such a record is NOERROR with the SOA and no answer.
 
 Source: coredns plugin/kubernetes/{handler,kubernetes,parse,reverse,ns}.go, plugin/backend_lookup.go.
 """

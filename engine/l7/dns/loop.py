@@ -1,7 +1,7 @@
 """The plugin loop: a question of its own, sent to itself when the program starts, must not come back to it.
 
-Theory. The question is `HINFO NUMBER.NUMBER.ZONE`, a name that nobody else asks. When it is seen more than twice, what
-`forward` sends goes round in a circle, and the program ends itself. `server.check_loop` sends it.
+Theory. The question is `HINFO NUMBER.NUMBER.ZONE`, a name that nobody else asks. When it is seen more than twice,
+what `forward` sends goes round in a circle, and the program ends itself. `server.check_loop` sends it.
 
 Source: coredns plugin/loop.
 """

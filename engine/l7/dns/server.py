@@ -1,9 +1,9 @@
 """CoreDNS as a program on sockets: questions by UDP and TCP, /health, /ready, its start and its reload.
 
 Theory. The running configuration is in the process' memory; it is read from the Corefile when the program starts, and
-again when `reload` sees a changed file. A question goes to the server block whose zone is the longest suffix of its name;
-no zone is REFUSED. What the chain leaves unwritten becomes a message here, and every answer is cut to what the client
-takes.
+again when `reload` sees a changed file. A question goes to the server block whose zone is the longest suffix of its
+name; no zone is REFUSED. What the chain leaves unwritten becomes a message here, and every answer is cut to what the
+client takes.
 
 Rules. `start` and `check_loop` say what a start leads to; who runs the process ends it. Nothing here changes rows.
 Source: coredns core/dnsserver/server.go, request/request.go (Scrub), plugin/{health,ready,reload}.

@@ -147,8 +147,8 @@ def load(text: str, file: str, read: Read) -> Config:
                 )
             )
     return Config(
-        servers=tuple(servers), text=text, health=setup.health, health_at=setup.health_at, lameduck=setup.lameduck, ready=setup.ready,
-        metrics=setup.metrics, reload=setup.reload,
+        servers=tuple(servers), text=text, health=setup.health, health_at=setup.health_at, lameduck=setup.lameduck,
+        ready=setup.ready, metrics=setup.metrics, reload=setup.reload,
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """nslookup as busybox has it: all names and both types at once. Layout: tests/golden/dns/busybox.txt.
 
-Theory (networking/nslookup.c). A name without a dot is asked with every search domain, never bare; a name with a dot is
-asked as it is. Without a type A and AAAA are asked. All questions go out together, to one server after the other, and
-are sent again after a second and more until five seconds are over; an answer of SERVFAIL is asked for twice more.
+Theory (networking/nslookup.c). A name without a dot is asked with every search domain, never bare; a name with a dot
+is asked as it is. Without a type A and AAAA are asked. All questions go out together, to one server after the other,
+and are sent again after a second and more until five seconds are over; an answer of SERVFAIL is asked for twice more.
 """
 
 from __future__ import annotations

@@ -47,12 +47,13 @@ SWITCHES = (
 #: options of dig's own help that are not here
 REFUSED = frozenset(
     (
-        "aaflag aaonly badcookie cdflag coflag crypto dns64prefix dnssec ednsflags ednsnegotiation ednsopt expandaaaa "
-        "expire header-only https https-get http-plain http-plain-get keepalive keepopen nsid nssearch onesoa opcode "
-        "padding raflag rrcomments showbadcookie split subnet tcflag tls tls-ca tls-hostname tls-certfile tls-keyfile "
-        "trace ttlunits unknownformat yaml zflag"
-    ).split()  # noqa: SIM905
-)
+        "aaflag", "aaonly", "badcookie", "cdflag", "coflag", "crypto", "dns64prefix", "dnssec", "ednsflags",
+        "ednsnegotiation", "ednsopt", "expandaaaa", "expire", "header-only", "https", "https-get", "http-plain",
+        "http-plain-get", "keepalive", "keepopen", "nsid", "nssearch", "onesoa", "opcode", "padding", "raflag",
+        "rrcomments", "showbadcookie", "split", "subnet", "tcflag", "tls", "tls-ca", "tls-hostname", "tls-certfile",
+        "tls-keyfile", "trace", "ttlunits", "unknownformat", "yaml", "zflag",
+    )
+)  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)

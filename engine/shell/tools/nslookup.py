@@ -1,4 +1,6 @@
-"""nslookup: bind's (9.18) where it is installed, busybox's applet in its images. tests/golden/dns/{nslookup,busybox}.txt.
+"""nslookup: bind's (9.18) where it is installed, busybox's applet in its images.
+
+Layout: tests/golden/dns/{nslookup,busybox}.txt.
 
 Rules. The interactive mode (no name) is NotModelled.
 """

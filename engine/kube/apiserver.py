@@ -267,7 +267,7 @@ class ApiServer:
             allocate(self.store, self.cluster.memory, self.cluster.options, body, old)
         if not judged:
             wrong = list(validate.field_errors(body, minor, new=False))
-        validate.changed(old, body, wrong)
+        validate.changed(old, body, wrong, minor)
         kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
         body["metadata"] = {**body["metadata"], **kept}
         stored = self.store.update(body)

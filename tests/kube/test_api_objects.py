@@ -209,6 +209,15 @@ def test_a_selector_is_printed_as_its_struct_is_ordered() -> None:
     )
 
 
+def test_a_selector_before_1_34() -> None:
+    made = cluster(kubernetes="1.33")
+    put(made, "Deployment", DEPLOYMENT.replace("LABEL", "shop"))
+    assert refused(made, "Deployment", DEPLOYMENT.replace("LABEL", "web")).causes == (
+        'spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{"app":"web"}, '
+        "MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable",
+    )
+
+
 def test_what_is_wrong_and_what_may_not_change_come_together() -> None:
     """As a 1.34 API server prints it for `kubectl patch deployment`."""
     made = cluster()

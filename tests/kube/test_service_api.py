@@ -189,6 +189,18 @@ def test_refused(spec: str, errors: list[str]) -> None:
     assert refused(cluster(), spec) == errors
 
 
+def test_before_1_34_values_are_printed_as_go_source() -> None:
+    """As clusters of 1.2x printed it (kubectl apply of a strange ClusterIP, of two equal ports)."""
+    assert refused(cluster(kubernetes="1.32"), "{clusterIP: 10.10.100.100, ports: [{port: 80}]}") == [
+        'spec.clusterIPs: Invalid value: []string{"10.10.100.100"}: failed to allocate IP 10.10.100.100: the provided '
+        "IP (10.10.100.100) is not in the valid range. The range of valid IPs is 10.96.0.0/12"
+    ]
+    assert refused(cluster(kubernetes="1.33"), "{ports: [{port: 80, name: a}, {port: 80, name: b}]}") == [
+        'spec.ports[1]: Duplicate value: core.ServicePort{Name:"", Protocol:"TCP", AppProtocol:(*string)(nil), '
+        'Port:80, TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:""}, NodePort:0}'
+    ]
+
+
 def test_numbers_that_another_service_has() -> None:
     made = cluster()
     put(made, "a", "{type: NodePort, clusterIP: 10.96.7.7, ports: [{port: 80, nodePort: 30080}]}")

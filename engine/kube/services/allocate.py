@@ -97,7 +97,7 @@ def allocate(
     taken = held(store, memory)
     spec = spec_of(body)
     if spec.get("type") in PROXIED:
-        families(body)
+        families(body, options.minor)
         if not headless(spec):
             cluster_ip(store, taken, options, body, found)
     if spec.get("type") in WITH_NODE_PORTS:
@@ -116,7 +116,7 @@ def strange(store: Store, options: Options, body: Json) -> list[str]:
 # ---- addresses
 
 
-def families(body: Json) -> None:
+def families(body: Json, minor: int) -> None:
     """initIPFamilyFields on a cluster with IPv4 alone."""
     spec = spec_of(body)
     selectorless = headless(spec) and not spec.get("selector")
@@ -124,7 +124,7 @@ def families(body: Json) -> None:
         spec["ipFamilyPolicy"] = "RequireDualStack" if selectorless else "SingleStack"
     errors = list(cluster_ip_errors(spec))
     if errors:
-        raise invalid(body, errors)
+        raise invalid(body, errors, minor)
     policy, rows, ips = spec["ipFamilyPolicy"], spec.get("ipFamilies") or [], spec.get("clusterIPs") or []
     if policy == "SingleStack":
         why = "must be 'RequireDualStack' or 'PreferDualStack' when multiple "
@@ -136,7 +136,7 @@ def families(body: Json) -> None:
         if ip != "None" and i >= len(rows) and address(ip) is None:
             errors.append(bad(f"spec.clusterIPs[{i}]", ips, "IPv6 is not configured on this cluster"))
     if errors:
-        raise invalid(body, errors)
+        raise invalid(body, errors, minor)
     if selectorless:
         rows = rows or ["IPv4"]
         if len(rows) < 2 and policy != "SingleStack":
@@ -150,7 +150,7 @@ def families(body: Json) -> None:
         if family != "IPv4":
             errors.append(bad(f"spec.ipFamilies[{i}]", family, "not configured on this cluster"))
     if errors:
-        raise invalid(body, errors)
+        raise invalid(body, errors, minor)
     spec["ipFamilies"] = rows or ["IPv4"]
 
 
@@ -189,11 +189,11 @@ def cluster_ip(store: Store, taken: Held, options: Options, body: Json, found: b
         if taken.ips.get(number, key) != key or (
             number == own and key != ("default", "kubernetes") and number not in taken.ips
         ):
-            raise refused_ip(body, wanted, TAKEN_IP)
+            raise refused_ip(options, body, wanted, TAKEN_IP)
         if number in taken.ips:
             return
         if not found and (why := not_in_range(store, options, number)):
-            raise refused_ip(body, wanted, why)
+            raise refused_ip(options, body, wanted, why)
         return
     ids = store.ids
     start = int.from_bytes(ids.draw(f"clusterIP/{key[0]}/{key[1]}")[:8], "big")
@@ -220,8 +220,9 @@ def not_in_range(store: Store, options: Options, number: int) -> str:
     return f"the provided IP ({text4(number)}) is not in the valid range. The range of valid IPs is {found}"
 
 
-def refused_ip(body: Json, wanted: list[str], why: str) -> Refused:
-    return invalid(body, [bad("spec.clusterIPs", wanted, f"failed to allocate IP {wanted[0]}: {why}")])
+def refused_ip(options: Options, body: Json, wanted: list[str], why: str) -> Refused:
+    error = bad("spec.clusterIPs", wanted, f"failed to allocate IP {wanted[0]}: {why}")
+    return invalid(body, [error], options.minor)
 
 
 # ---- ports

@@ -58,7 +58,7 @@ def fields(body: Json, minor: int = 35) -> None:
     """Refused with all field errors of a new object. `minor` is the API server's release."""
     errors = [*metadata_errors(body), *field_errors(body, minor)]
     if errors:
-        raise invalid(body, errors)
+        raise invalid(body, errors, minor)
 
 
 def field_errors(body: Json, minor: int = 35, *, new: bool = True) -> Iterator[str]:
@@ -117,14 +117,14 @@ def conflict(old: Json, new: Json) -> None:
 CHANGES_FIRST = ("Service", "ConfigMap", "Secret", "IngressClass")
 
 
-def changed(old: Json, new: Json, wrong: list[str]) -> None:
+def changed(old: Json, new: Json, wrong: list[str], minor: int = 35) -> None:
     """Refused with all that is wrong with an update: `wrong` are the errors of its fields, the rest is looked for
     here: what an update may not change."""
     errors = [*metadata_errors(new), *metadata_changes(meta(old), meta(new))]
     changes = list(change_errors(old, new))
     errors += [*changes, *wrong] if new["kind"] in CHANGES_FIRST else [*wrong, *changes]
     if errors:
-        raise invalid(new, errors)
+        raise invalid(new, errors, minor)
 
 
 def metadata_changes(a: Json, b: Json) -> Iterator[str]:

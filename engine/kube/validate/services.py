@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.kube.objects import Json, meta, spec_of, status_of
-from engine.kube.validate.errors import IMMUTABLE, bad, duplicate, forbidden, required, unsupported
+from engine.kube.validate.errors import IMMUTABLE, Struct, bad, duplicate, forbidden, required, unsupported
 from engine.kube.validate.names import (
     address,
     cidr_errors,
@@ -187,8 +187,19 @@ def port_pairs_errors(spec: Json) -> Iterator[str]:
         key = (port.get("protocol"), port.get("port"))
         if key in seen:
             # the internal struct, which has no JSON names of its own
-            row = f'{{"Name":"","Protocol":"{key[0]}","AppProtocol":null,"Port":{key[1]},"TargetPort":0,"NodePort":0}}'
-            yield f"spec.ports[{i}]: Duplicate value: {row}"
+            row = {
+                "Name": "",
+                "Protocol": key[0],
+                "AppProtocol": None,
+                "Port": key[1],
+                "TargetPort": 0,
+                "NodePort": 0,
+            }
+            go = (
+                f'core.ServicePort{{Name:"", Protocol:"{key[0]}", AppProtocol:(*string)(nil), Port:{key[1]}, '
+                'TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:""}, NodePort:0}'
+            )
+            yield duplicate(f"spec.ports[{i}]", Struct(row, go))
         seen.add(key)
 
 

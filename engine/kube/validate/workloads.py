@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -38,8 +37,9 @@ def errors(body: Json) -> Iterator[str]:
             yield required("spec.selector")
         yield from selector_errors(selector, "spec.selector")
         if (selector and not matches(selector, labels)) or (selector is None and labels):
-            shown = json.dumps(labels, sort_keys=True, separators=(",", ":")) if labels else "null"
-            yield f"spec.template.metadata.labels: Invalid value: {shown}: `selector` does not match template `labels`"
+            yield bad(
+                "spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"
+            )
     yield from pod_spec_errors(spec_of(template), "spec.template.spec")
     policy = spec_of(template).get("restartPolicy", "Always")
     if kind == "Job":

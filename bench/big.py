@@ -106,10 +106,10 @@ def measure(nodes: int, services: int, mode: str, times: int) -> dict[str, Any]:
     slices = [s for s in cluster.store.list("EndpointSlice", f"team-{(services - 1) % NAMESPACES}")
               if s["metadata"]["labels"]["kubernetes.io/service-name"] == f"app-{services - 1}"]  # fmt: skip
     changes = []
-    for endpoint in slices[0]["endpoints"][:5]:
+    for endpoint in slices[0]["endpoints"][:7]:
         pod = endpoint["targetRef"]
         start = time.perf_counter()
-        relabel(lab, pod["namespace"], pod["name"])
+        unready(lab, pod["namespace"], pod["name"])
         lab.send("pod/client", target)
         changes.append(1000 * (time.perf_counter() - start))
     assert lab.world.net.asleep is None or nodes - len(lab.world.net.asleep.machines) < 10
@@ -120,11 +120,15 @@ def measure(nodes: int, services: int, mode: str, times: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def relabel(lab: Lab, namespace: str, name: str) -> None:
-    """One Pod leaves its Service: its label goes, the controllers and kube-proxy follow."""
+def unready(lab: Lab, namespace: str, name: str) -> None:
+    """One Pod is ready no more: the controllers and kube-proxy follow."""
     world = lab.world
     assert world.cluster is not None
-    world.cluster.store.change("Pod", namespace, name, lambda b: b["metadata"]["labels"].update(app="gone"))
+    body = world.cluster.store.get("Pod", namespace, name)
+    assert body is not None
+    rows = [c if c["type"] != "Ready" else {**c, "status": "False"} for c in body["status"]["conditions"]]
+    status = {**body["status"], "conditions": rows}
+    world.cluster.store.update({**body, "metadata": dict(body["metadata"]), "status": status})
     world.settle()
 
 

@@ -267,9 +267,9 @@ class Cluster:
             for module in passes.modules(passes.SERVER):
                 module.sync(at)
             written = watch.nodes_written(self.store)
-            for node in list(self.nodes.values()):
-                if written is None or node.name in touched or node.name in written:
-                    self.register(changes, node, now)
+            wanted = self.nodes.keys() if written is None else touched | written
+            for name in [n for n in self.nodes if n in wanted] if wanted else ():
+                self.register(changes, self.nodes[name], now)
             if self.runs(changes.net, "kube-controller-manager"):
                 for module in passes.modules(passes.CONTROLLERS):
                     module.sync(at)
@@ -302,7 +302,7 @@ class Cluster:
                 found.update((name, set()) for name in gone if name not in found)
             elif name := on_node(body):
                 found.setdefault(name, set()).add(key)
-        asleep = [n for n in self.nodes if n in found and self.nodes[n].dream is not None]
+        asleep = [n for n in self.nodes if n in found and self.nodes[n].dream is not None] if found else []
         for name in asleep:
             if past is None:
                 past = self.store.copy()
@@ -422,7 +422,11 @@ class Cluster:
         if node.cut or ("kubelet" not in node.procs and node.dream is None):
             return
         body = self.store.get("Node", "", node.name)
+        mine, pid = f"registered/{node.name}", node.procs.get("kubelet", 0)
+        if body is None and self.memory.get(mine) == pid:
+            return  # deleted: a kubelet registers once, when it starts
         if body is None or "status" not in body:
+            self.memory[mine] = pid
             nodes.register(self.store, node, self.options, boot.node_address(changes.net, node.name), now)
             self.store.record(
                 {"kind": "Node", "metadata": {"name": node.name}}, "Normal", "Starting", "Starting kubelet.",

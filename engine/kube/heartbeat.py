@@ -89,7 +89,7 @@ def way(cluster: Cluster, net: Net, node: NodeState) -> bool:
 
 def sync(at: Pass) -> None:
     """Who has fallen silent, and who is heard again. The last renewal is the last whole ten seconds."""
-    for node in at.cluster.nodes.values():
+    for node in at.cluster.awake():
         quiet = node.cut or ("kubelet" not in node.procs and node.dream is None)
         if quiet and node.silent == FOREVER:
             node.silent = floor(at.now / RENEW) * RENEW

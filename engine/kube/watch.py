@@ -62,7 +62,13 @@ class Watch:
         return None if first else {name for _, name in found}
 
 
+#: Modules of ops that make rules of the kernel: containerd and kubelet look at none.
+RULES = frozenset({"xt", "xtchains", "xtrestore", "nft", "nftrows", "ipset", "ipvs", "rule", "bpf"})
+
+
 def box_of(op: Op) -> str:
-    """The machine that an op changes; "" for one that changes none."""
+    """The machine that an op changes; "" for one that changes none, or only rules."""
+    if type(op).__module__.rpartition(".")[2] in RULES:
+        return ""
     place = getattr(op, "box", None) or getattr(op, "netns", None) or ""
     return place.partition("/")[0] if isinstance(place, str) else ""

@@ -147,9 +147,18 @@ class Table:
     lengths: dict[int, dict[int, tuple[Route, ...]]] = field(default_factory=dict)
     ladder: list[tuple[int, int, dict[int, tuple[Route, ...]]]] = field(default_factory=list)
 
+    #: do other copies read these very dicts? Who writes takes its own first
+    common: bool = field(default=False, compare=False, repr=False)
+
     def copy(self) -> Table:
-        lengths = {n: dict(d) for n, d in self.lengths.items()}
-        return Table(lengths, [(n, bits, lengths[n]) for n, bits, _ in self.ladder])
+        self.common = True
+        return Table(self.lengths, self.ladder, True)
+
+    def _own(self) -> None:
+        if self.common:
+            self.common = False
+            self.lengths = {n: dict(d) for n, d in self.lengths.items()}
+            self.ladder = [(n, bits, self.lengths[n]) for n, bits, _ in self.ladder]
 
     def routes(self) -> Iterator[Route]:
         """All routes in `ip route` order: by prefix address, then longest first for equal ones, then TOS, metric."""
@@ -162,6 +171,7 @@ class Table:
 
     def add(self, route: Route) -> None:
         """Put a route in; equal metrics keep their order of coming. The caller has checked for clashes."""
+        self._own()
         length = route.dst.length
         nets = self.lengths.get(length)
         if nets is None:
@@ -173,6 +183,7 @@ class Table:
 
     def put(self, dst: Prefix, rows: tuple[Route, ...]) -> None:
         """The routes of one prefix, in their order, in place of those that are there."""
+        self._own()
         nets = self.lengths[dst.length]
         if rows:
             nets[dst.addr] = rows

@@ -37,7 +37,7 @@ def deadline(at: Pass, node: NodeState) -> float:
 
 def sync(at: Pass) -> None:
     """Give up the nodes whose time is over."""
-    for node in at.cluster.nodes.values():
+    for node in at.cluster.awake():
         if node.silent != FOREVER and deadline(at, node) <= at.now:
             body = at.store.get("Node", "", node.name)
             if body is not None and ready(body) != "Unknown":
@@ -47,7 +47,7 @@ def sync(at: Pass) -> None:
 
 
 def due(at: Pass) -> float:
-    times = [deadline(at, n) for n in at.cluster.nodes.values() if n.silent != FOREVER]
+    times = [deadline(at, n) for n in at.cluster.awake() if n.silent != FOREVER]
     return min((t for t in times if t > at.now), default=FOREVER)
 
 

@@ -250,7 +250,8 @@ def one_sync(at: Pass, node: NodeState, state: State) -> State:
     if before is None or before.serial != picture.serial:
         own = node_port_addresses(state.config, at.net.spaces[node.name], node_ip(at, node))
         listen = (0,) if own is None else own
-        health.sync(at.changes, node.name, state.pid, picture.ports(), state.name, addresses=listen)
+        ports = picture.ports() if picture.checked else ()
+        health.sync(at.changes, node.name, state.pid, ports, state.name, addresses=listen)
         clean_stale(at.changes, node.name, picture)
     last_full = at.now if state.full else state.last_full
     return replace(state, picture=picture, full=False, last_full=last_full)

@@ -49,6 +49,8 @@ class Picture:
     owner: dict[Key, str] = field(default_factory=dict)
     endpoints: int = 0
     special: int = 0
+    #: how many Services have a health check node port
+    checked: int = 0
     log: tuple[tuple[int, frozenset[Key]], ...] = ()
 
     def ports(self) -> Iterator[ServicePort]:
@@ -83,6 +85,7 @@ def updated(old: Picture, store: Store) -> Picture:
         for key in sliced:
             touched |= _reslice(store, slices, owner, key)
     services, total, special = dict(old.services), old.endpoints, old.special
+    checked = old.checked
     changed: set[Key] = set()
     fresh = False
     with unswept(len(touched)):
@@ -94,6 +97,7 @@ def updated(old: Picture, store: Store) -> Picture:
             changed.add(key)
             total += sum(len(p.endpoints) for p in after) - sum(len(p.endpoints) for p in before)
             special += any(map(matters, after)) - any(map(matters, before))
+            checked += any(p.health_node_port for p in after) - any(p.health_node_port for p in before)
             if after:
                 fresh = fresh or key not in services
                 services[key] = _kept(before, after)
@@ -107,7 +111,7 @@ def updated(old: Picture, store: Store) -> Picture:
         log = (*log, (serial, frozenset(changed)))[-LOG:]
     return Picture(
         version=store.version, serial=serial, services=services, slices=slices, owner=owner, endpoints=total,
-        special=special, log=log,
+        special=special, checked=checked, log=log,
     )  # fmt: skip
 
 

@@ -32,11 +32,13 @@ class Queue:
     nodes: dict[str, str] = field(default_factory=dict)
     nodes_version: int = 0
     later: dict[Ref, float] = field(default_factory=dict)
+    #: not after the first of `later`
+    soonest: float = float("inf")
 
     def copy(self) -> Queue:
         return Queue(
             self.version, self.owners.copy(), self.waiting, self.free, self.nodes, self.nodes_version,
-            dict(self.later),
+            dict(self.later), self.soonest,
         )  # fmt: skip
 
 
@@ -48,7 +50,7 @@ def known(at: Pass) -> Queue:
 def look(at: Pass) -> Queue:
     """What is to be done, after everything that was written since the last look and whatever has become due."""
     old, store = known(at), at.store
-    late = {ref for ref, when in old.later.items() if when <= at.now}
+    late = {ref for ref, when in old.later.items() if when <= at.now} if old.soonest <= at.now else set()
     if old.version == store.version and not late:
         return old
     new = old.copy()
@@ -56,6 +58,8 @@ def look(at: Pass) -> Queue:
     dirty: set[Ref] = set(late)
     for ref in late:
         del new.later[ref]
+    if late:
+        new.soonest = min(new.later.values(), default=float("inf"))
     for kind in KINDS:
         for namespace, name in store.since(kind, old.version):
             dirty.add((kind, namespace, name))
@@ -133,8 +137,12 @@ def again(at: Pass, body: Json, when: float) -> None:
             del new.later[ref]
         else:
             new.later[ref] = when
+            new.soonest = min(new.soonest, when)
         at.cluster.memory[MEMORY] = new
 
 
 def due(at: Pass) -> float:
-    return min((t for t in known(at).later.values() if t > at.now), default=float("inf"))
+    now = known(at)
+    if now.soonest > at.now:
+        return now.soonest
+    return min((t for t in now.later.values() if t > at.now), default=float("inf"))

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 NETLINK_NETFILTER = 12
+NLMSG_ERROR = 2
 NFULNL_CFG, NFULNL_PACKET = (4 << 8) | 1, 4 << 8
 PACKET_HDR, MARK, IIF, OIF, PHYSIN, PHYSOUT, PAYLOAD, PREFIX = 1, 2, 4, 5, 6, 7, 9, 10
 
@@ -51,7 +52,10 @@ def open_log(group: int = 0) -> socket.socket:
     def configure(attribute: bytes) -> None:
         body = struct.pack("BB", 0, 0) + struct.pack(">H", group) + attribute
         sock.send(struct.pack("IHHII", 16 + len(body), NFULNL_CFG, 5, 1, 0) + body)
-        error = struct.unpack_from("i", sock.recv(4096), 16)[0]
+        answer = sock.recv(1 << 16)
+        while struct.unpack_from("H", answer, 4)[0] != NLMSG_ERROR:  # a packet that was logged meanwhile
+            answer = sock.recv(1 << 16)
+        error = struct.unpack_from("i", answer, 16)[0]
         if error:
             raise OSError(-error, os.strerror(-error))
 

@@ -17,8 +17,10 @@ import yaml
 from engine.lab.lab import Lab
 from engine.linux.addr import text4
 from engine.linux.journey import StepKind
+from engine.linux.nft.text import Style, table_text
 from engine.real.compare import Compared, Flow, Pair
 from engine.real.kernel import Kernel
+from engine.real.rows import kernel_rows, model_rows
 from tests.real.services import CALICO, HAIRPIN, NODES, PLAIN, PODS, Json, Maker, opened
 from tests.tools import need
 
@@ -63,7 +65,7 @@ class Bench:
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.proxy, self.cni = CLUSTERS[name]
-        self.kernel = kernel
+        self.kernel, self.rows = kernel, 0
         empty = opened(self.proxy, [], self.cni)
         self.pods = {name: text4(empty.endpoint(f"pod/{name}").address) for name in PODS}
         self.nodes = {name: text4(empty.endpoint(f"node/{name}").address) for name in NODES}
@@ -74,12 +76,32 @@ class Bench:
     def put(self, objects: list[Json]) -> None:
         self.pair.reload(opened(self.proxy, objects, self.cni).world.net, NODES)
 
+    def read_back(self) -> int:
+        """The nodes' rules as the real tools print them are those of the model, line by line; how many lines."""
+        count = 0
+        for node in NODES:
+            ns = self.pair.net.spaces[node]
+            if ns.xt.tables:
+                ours = model_rows(ns, "iptables")
+                assert kernel_rows(self.kernel, ns, "iptables") == ours
+                count += len(ours)
+            style = Style(names={i: link.name for i, link in ns.links.items()})
+            for table in ns.nft.tables.values():
+                lines = table_text(table, style).splitlines()
+                assert (
+                    self.kernel.read(node, "nft", "list", "table", table.family, table.name).splitlines()
+                    == lines
+                )
+                count += len(lines)
+        return count
+
     def round(self, seed: int) -> Iterator[Compared]:
         maker = Maker(seed, self.pods, self.nodes)
         objects = maker.objects()
         if self.cni is CALICO:
             objects += maker.policies()
         self.put(objects)
+        self.rows += self.read_back()
         for number in range(FLOWS):
             found = self.pair.send(maker.flow(self.senders, number))
             if not found.same:
@@ -119,3 +141,4 @@ def test_random_services(name: str, record_property: pytest.RecordProperty) -> N
                 )
     assert translated > flows // 4, "hardly any packet met a Service's rules"
     record_property("kernel comparison", (SETS * ROUNDS, flows, steps))
+    record_property("kernel detail", (SETS * ROUNDS * len(NODES), bench.rows, 0, 0))

@@ -55,6 +55,11 @@ class Part:
     match: Match
 
 
+def asks_nothing(match: Match) -> bool:
+    """0.0.0.0/0 stands in felix's text, and iptables keeps no match for it."""
+    return isinstance(match, Source | Destination) and not match.length and not match.invert
+
+
 @dataclass(frozen=True, slots=True)
 class Do:
     """An action: felix's words, and the target."""
@@ -79,7 +84,7 @@ class Rule:
 
     def row(self, hash: str) -> XtRule:
         """The row, with its comment `cali:HASH` first."""
-        parts = [p.match for p in self.match]
+        parts = [p.match for p in self.match if not asks_nothing(p.match)]
         head = sorted((m for m in parts if isinstance(m, HEAD)), key=lambda m: HEAD.index(type(m)))
         said = [
             Comment(text=f"cali:{hash}"),

@@ -11,7 +11,7 @@ from engine.kube.objects import Json, labels_of, meta, name_of, spec_of, status_
 from engine.kube.select import selector_text, text
 from engine.shell.tools.kubectl_.cells import NONE, UNKNOWN, Columns, born, since
 from engine.shell.tools.kubectl_.columns_more import MORE
-from engine.shell.tools.kubectl_.columns_net import NET, ingress
+from engine.shell.tools.kubectl_.columns_net import NET
 
 
 def pod_status(body: Json) -> str:
@@ -245,7 +245,5 @@ def rows_of(
     columns = COLUMNS.get(kind, PLAIN)
     if kind == "ServiceAccount" and minor < 35:
         columns = ACCOUNTS
-    if kind == "Ingress":
-        return list(columns.headers), [ingress(b, clock, wide=wide) for b in bodies]
     count = len(columns.headers) - (0 if wide else columns.wide)
     return list(columns.headers[:count]), [columns.cells(b, clock)[:count] for b in bodies]

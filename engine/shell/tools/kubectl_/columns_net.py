@@ -1,6 +1,7 @@
 """The API server's columns for what makes the network: Services, slices, policies, Ingress, address ranges.
 
-Source: pkg/printers/internalversion/printers.go (printService, printEndpointSlice, formatEndpoints, printIngress ...).
+Source: pkg/printers/internalversion/printers.go (printService, printEndpointSlice, formatEndpoints, printIngress ...);
+the server always prints wide, so addresses of load balancers are never cut.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from engine.shell.tools.kubectl_.cells import NONE, Columns, born
 
 #: Endpoints and addresses that are shown before `+ N more...`.
 SHOWN = 3
-#: A load balancer's address is cut to this many characters unless -o wide.
-BALANCER_WIDTH = 16
 
 
 def service(body: Json, clock: float) -> list[str]:
@@ -85,12 +84,10 @@ def network_policy(body: Json, clock: float) -> list[str]:
     return [name_of(body), selector_text(spec_of(body).get("podSelector")), born(body, clock)]
 
 
-def ingress(body: Json, clock: float, *, wide: bool = False) -> list[str]:
+def ingress(body: Json, clock: float) -> list[str]:
     spec = spec_of(body)
     hosts = [r["host"] for r in spec.get("rules") or () if r.get("host")]
     address = balancer_text((status_of(body).get("loadBalancer") or {}).get("ingress") or ())
-    if not wide and len(address) > BALANCER_WIDTH:
-        address = address[: BALANCER_WIDTH - 3] + "..."
     return [
         name_of(body), spec.get("ingressClassName") or NONE, some(hosts, "*"), address,
         "80, 443" if spec.get("tls") else "80", born(body, clock),

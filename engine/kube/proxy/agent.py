@@ -18,6 +18,7 @@ from typing import Any
 from engine.errors import OpError
 from engine.kube.cni.kernel import set_sysctl
 from engine.kube.node import NodeState
+from engine.kube.objects import Json
 from engine.kube.passes import Pass
 from engine.kube.proxy import health, iptables, program
 from engine.kube.proxy.config import Config
@@ -172,6 +173,11 @@ def begin(at: Pass, node: NodeState, proc: Proc) -> State:
 
         state = replace(state, plan=ipvs_agent.begin(at, node, config))
     write_log(node, proc, [program.klog(at.now, "E", "cleanup.go:89", line) for line in lines])
+    about: Json = {"kind": "Node", "metadata": {"name": name}}
+    if config.mode == "ipvs" and at.options.minor >= program.DEPRECATED_SINCE:
+        said = program.DEPRECATED
+        at.store.record(about, "Warning", "IPVSDeprecation", said, program.NAME, at.now, host=name)
+    at.store.record(about, "Normal", "Starting", "", program.NAME, at.now, host=name)
     return state
 
 

@@ -35,6 +35,7 @@ LOCALNET = (
     "filter loopback addresses"
 )
 DEPRECATED = "The ipvs proxier is now deprecated and may be removed in a future release. Please use 'nftables' instead."
+DEPRECATED_SINCE = 35
 #: the releases whose lines of source are known, and those lines
 PLACES: dict[int, dict[str, str]] = {
     32: {
@@ -147,7 +148,7 @@ def start_lines(config: Config, now: float, node_ip: str, minor: int, version: s
         )
     rows.append(("I", "stack", '"kube-proxy running in dual-stack mode" primary ipFamily="IPv4"'))
     rows.append(("I", config.mode, f'"Using {config.mode} Proxier"'))
-    if config.mode == "ipvs" and minor >= 35:
+    if config.mode == "ipvs" and minor >= DEPRECATED_SINCE:
         rows.append(("E", "deprecated", f'"{DEPRECATED}"'))
     if config.mode == "iptables" and config.localhost_node_ports and config.loopback:
         rows.append(("I", "localnet", f'"{LOCALNET}" ipFamily="IPv4"'))

@@ -202,6 +202,15 @@ def test_ipvs_is_deprecated_since_1_35(kubernetes: str, warns: bool) -> None:
     assert (said in log_of(lab(kubernetes=kubernetes, mode="ipvs"), "node1")) is warns
 
 
+def test_a_node_hears_of_its_proxy() -> None:
+    world = lab(mode="ipvs")
+    found = out(
+        world, "kubectl get events --field-selector involvedObject.name=node1,involvedObject.kind=Node"
+    )
+    assert any("Starting" in line and line.split()[-1] == "node/node1" for line in found.splitlines())
+    assert "IPVSDeprecation" in found
+
+
 def test_what_is_written_at_the_start() -> None:
     new, old = log_of(lab(), "node1"), log_of(lab(kubernetes="1.32"), "node1")
     assert (

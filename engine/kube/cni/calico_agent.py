@@ -36,6 +36,9 @@ WATCHED = ("Pod", "Node", "NetworkPolicy", "Namespace", "IPPool", calico_ipam.KI
 BIRD_SCAN, ROUTE_REFRESH, RULE_FIRST, RULE_REFRESH = 2.0, 90.0, 1.0, 180.0
 #: A peer that is gone keeps its routes this long: BIRD's graceful restart time.
 GRACE = 120.0
+#: Modules of ops that change what bird and felix have written.
+ROUTING = frozenset({"route", "address", "link", "device", "neigh", "vxlanfdb"})
+RULING = frozenset({"xt", "xtchains", "xtrestore", "ipset"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +116,21 @@ def due(at: Pass) -> float:
     for node in at.cluster.nodes.values():
         seen = seen_of(node)
         times += [since + GRACE for _, since in seen.gone]
-        if seen.pid and seen.log != len(at.changes.log):
-            times += [t for t in (seen.bird, seen.routes, seen.rules) if t > at.now]
+        if seen.pid:
+            routes, rules = disturbed(at, node, seen)
+            times += [seen.bird, seen.routes] if routes else []
+            times += [seen.rules] if rules else []
     return min((t for t in times if t > at.now), default=float("inf"))
+
+
+def disturbed(at: Pass, node: NodeState, seen: Seen) -> tuple[bool, bool]:
+    """Has anybody touched the routes, the rules or sets of a node since the last look?"""
+    kinds = {
+        type(op).__module__.rpartition(".")[2]
+        for op in at.changes.log[seen.log :]
+        if getattr(op, "netns", "") == node.name
+    }
+    return bool(kinds & ROUTING), bool(kinds & RULING)
 
 
 def services(at: Pass, node: NodeState, pid: int) -> None:

@@ -271,6 +271,8 @@ def make(at: Pass, ns: Netns, table: str, name: str, wants: tuple[XtRule, ...]) 
     """Make a chain hold these rows; the ones that are right stay where they are, with their counters."""
     chain = ns.xt.chain(table, name)
     have = chain.rules if chain is not None else ()
+    if have == wants:  # rows are shared, so that this looks at each only once
+        return
     both = min(len(have), len(wants))
     for at_row in range(both):
         if have[at_row] != wants[at_row]:

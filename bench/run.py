@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
-from bench import engine, grading, hello, linux
+from bench import big, engine, grading, hello, linux
 from bench.table import Line, show, spread
 from bench.terminal import NotSeen, Terminal
 
@@ -150,6 +150,7 @@ def main() -> int:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its byte code beside it
         lines = start_up(args.rounds, environment) + running(args.seconds, environment)
         lines += grading.lines(environment, Path(data) / "grading") + engine.lines() + linux.lines()
+        lines += big.lines()
     print(show(lines))
     return 1 if any(line.value is None for line in lines) else 0
 

@@ -83,10 +83,14 @@ def fetch(
 ) -> Fetch:  # fmt: skip
     """Resolve, connect, ask. `resolved` are addresses given by hand (`--resolve`)."""
     given = (resolved or {}).get(f"{url.host}:{url.port}")
-    found = Found(address=given) if given is not None else lookup(ctx, url.host)
+    started = ctx.net.clock
+    within = timeout if who == "curl" else 0.0
+    found = Found(address=given) if given is not None else lookup(ctx, url.host, who=who, within=within)
     got = Fetch(found)
     if not found.address:
         return got
+    if within:
+        timeout = max(timeout - (ctx.net.clock - started), 0.001)
     uid = 0 if ctx.spot.user == "root" else int(ctx.spot.user) if ctx.spot.user.isdigit() else 101
     got.call = tcp_call(
         ctx.net, ctx.spot.netns, found.address, url.port, choose=ctx.world.choose,

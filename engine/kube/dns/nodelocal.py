@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.errors import InputError
+from engine.kube.containerd import KILLED
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
 from engine.l7.dns import chain, server
@@ -128,7 +129,7 @@ def sync(at: Pass, node: NodeState) -> None:
     if proc is None:
         if kept is not None:
             del node.memory[MEMORY]
-            if box.exits.get(kept.pid, 0) != 137:
+            if not killed(node):
                 tear_down(at.changes, node.name, kept.addresses)
         return
     addresses = addresses_of(proc.config)
@@ -139,6 +140,12 @@ def sync(at: Pass, node: NodeState) -> None:
         node.memory[MEMORY] = Kept(proc.pid, addresses, at.now + PERIOD)
 
 
+def killed(node: NodeState) -> bool:
+    """Was the last cache of the node ended by force? One that is gone with its Pod had time to tidy up."""
+    rows = [c for c in node.runtime.containers.values() if c.name == PROGRAM]
+    return any(c.state == "exited" and c.code == KILLED for c in rows)
+
+
 def tell(at: Pass, node: NodeState, proc: Proc, added: list[Row]) -> None:
     memory = server.memory_of(at.net.boxes[node.name], proc.pid)
     for row in added:
@@ -147,7 +154,7 @@ def tell(at: Pass, node: NodeState, proc: Proc, added: list[Row]) -> None:
 
 def due(at: Pass) -> float:
     """The next look at a node's rules: only needed where somebody has changed something, which is noticed then."""
-    times = [k.again for n in at.cluster.nodes.values() if isinstance(k := n.memory.get(MEMORY), Kept)]
+    times = [k.again for n in at.cluster.awake() if isinstance(k := n.memory.get(MEMORY), Kept)]
     return min((t for t in times if t > at.cluster.seen), default=float("inf"))
 
 

@@ -27,5 +27,5 @@ def sync(at: Pass, node: NodeState) -> None:
 
 def due(at: Pass) -> float:
     """The next time at which some CoreDNS does something by itself."""
-    times = [n.memory.get(MEMORY, 0.0) for n in at.cluster.nodes.values()]
+    times = [n.memory.get(MEMORY, 0.0) for n in at.cluster.awake()]
     return min((t for t in times if isinstance(t, float) and t > at.cluster.seen), default=float("inf"))

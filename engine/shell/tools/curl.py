@@ -210,9 +210,12 @@ def _connection(
 
     if not one.found.address or one.call is None:
         message = f"Could not resolve host: {url.host}"
+        if one.found.late:
+            late = min(x for x in (job.limit, job.connect_limit) if x)
+            message = f"Resolving timed out after {round(late * 1000)} milliseconds"
         note(message)
         note("Closing connection 0")
-        return 6, message
+        return (28 if one.found.late else 6), message
     if f"{url.host}:{url.port}" in job.resolved:
         note(f"Hostname {url.host} was found in DNS cache")
     address, error = text4(one.found.address), one.call.error

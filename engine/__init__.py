@@ -51,7 +51,7 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
   workloads/ queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
             job.py run.py
   controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
-            nodelifecycle.py
+            nodelifecycle.py podgc.py
   proxy/    model.py config.py names.py bulk.py topology.py picture.py sharing.py xtrows.py iptables.py nftrows.py
             nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py health.py program.py agent.py cost.py
   dns/      records.py feed.py watch.py nodelocal.py cache.py

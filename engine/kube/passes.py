@@ -38,6 +38,7 @@ CONTROLLERS: tuple[str, ...] = (
     "engine.kube.controllers.garbage",
     "engine.kube.controllers.nodelifecycle",
     "engine.kube.eviction",
+    "engine.kube.controllers.podgc",
     "engine.kube.workloads.run",
     "engine.kube.controllers.endpointslice",
     "engine.kube.controllers.endpoints",

@@ -22,14 +22,17 @@ from collections.abc import Callable
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import NotModelled
 from engine.fabric.plan import Fabric, names_of, sleepers, wake
 from engine.kube import boot, masqagent, passes, registry, system
 from engine.kube.clock import stamp
+from engine.kube.containerd import Containerd
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, deleting, spec_of, status_of
 from engine.kube.podspec import every_container
+from engine.kube.runtime import Container
 from engine.kube.store import Key, Store
-from engine.l7.behave import FOREVER
+from engine.l7.behave import FOREVER, Behaviour
 from engine.l7.images import ReferenceError_, normal
 from engine.linux.addr import text4
 from engine.linux.asleep import Sleeper, Sleepers, Waker
@@ -385,6 +388,7 @@ class Trial:
             node.runtime.store_image(registry.stored(name, self.now))
         had = set(node.runtime.images.get("k8s.io", ()))
         twin = Made(self.cluster.options, store, {**self.cluster.nodes, self.node: node}, [], True, self.now)
+        twin.tools = no_tools
         attach(net, twin, trial=True)
         m = pod["metadata"]
         key = (m["namespace"], m["name"])
@@ -430,6 +434,11 @@ class Trial:
             status=make if callable(make) else lambda _: make, events=events, address=bool(sandboxes[0].ip),
             containers=len(containers), images=pulled,
         )  # fmt: skip
+
+
+def no_tools(cri: Containerd, row: Container, what: Behaviour) -> tuple[tuple[str, ...], int]:
+    """A command that only the lab's shell can run has no form: its pod wakes the node."""
+    raise NotModelled(" ".join(what.args))
 
 
 def runs(status: Json) -> bool:

@@ -105,3 +105,14 @@ def test_a_cordoned_node_keeps_its_pods_and_gets_no_new_ones(lab: Lab) -> None:
     lab.run("node/cp", "kubectl cordon w1")
     lab.run("node/cp", "kubectl scale deploy web --replicas=4")
     assert endpoints(lab) == [("w1", True), ("w2", True), ("w2", True), ("w2", True)]
+
+
+def test_a_deleted_node_comes_back_when_its_kubelet_is_started_again(lab: Lab) -> None:
+    lab.run("node/cp", "kubectl delete node w1")
+    assert "w1" not in lab.run("node/cp", "kubectl get nodes").stdout
+    lab.wait(41)
+    assert endpoints(lab) == [("w2", True), ("w2", True)]
+    assert "web" not in lab.run("node/w1", "crictl pods").stdout
+    lab.run("node/w1", "systemctl restart kubelet")
+    lab.wait(5)
+    assert ready(lab)[0] == "True"

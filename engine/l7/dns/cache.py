@@ -100,7 +100,8 @@ class Cache:
             del memory[min(live, key=lambda row: row[0])[1]]
 
     def old(self, item: Item, query: Query) -> Message:
-        left = int(item.until - (item.stored if self.keep_ttl else query.now))
+        age = 0 if self.keep_ttl else int(query.now - item.stored)
+        left = int(item.until - item.stored) - age
         asked = query.message
 
         def aged(records: tuple[Record, ...]) -> tuple[Record, ...]:

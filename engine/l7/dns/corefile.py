@@ -190,7 +190,8 @@ class _Parser:
         if not self.next() or self.new_line():
             raise self.error("Wrong argument count or unexpected line ending after 'import'")
         name = self.val()
-        if self.next() and not self.new_line():
+        after_name = self.tokens[self.cursor + 1 : self.cursor + 2]
+        if after_name and after_name[0].line == self.line():
             raise self.error("Import takes only one argument (glob pattern or file)")
         end = start + 2
         if name in snippets:

@@ -330,8 +330,8 @@ class _Setup:
                 re.compile(old)
             except re.error:
                 raise self.fail("rewrite", f"invalid regex matching pattern: {old}") from None
-        if match in ("exact", "suffix"):
-            old, new = fqdn(old) if match == "exact" else old.rstrip(".") + ".", new.rstrip(".") + "."
+        # plugin.Name.Normalize: every name but a pattern gets its dot, parts of names as well
+        old, new = old if match == "regex" else fqdn(old), fqdn(new)
         return NameRule(match=match, old=old, new=new, stop=mode == "stop", answer=answer)
 
     def _answers(self, rest: list[str]) -> tuple[tuple[str, str, str], ...]:
@@ -345,7 +345,7 @@ class _Setup:
                 continue
             if rest[1] not in ("name", "value") or len(rest) < 4:
                 raise self.fail("rewrite", f'invalid type "{rest[1]}" for answer rule')
-            out.append((rest[1], rest[2], rest[3]))
+            out.append((rest[1], rest[2], fqdn(rest[3])))
             rest = rest[4:]
         return tuple(out)
 

@@ -269,7 +269,8 @@ class ApiServer:
             wrong = list(validate.field_errors(body, minor, new=False))
         validate.changed(old, body, wrong, minor)
         kept = {k: meta(old)[k] for k in KEPT_META if k in meta(old)}
-        body["metadata"] = {**body["metadata"], **kept}
+        said = {k: v for k, v in body["metadata"].items() if k not in SYSTEM_META}
+        body["metadata"] = {**said, **kept}
         stored = self.store.update(body)
         freed = deleting(stored) and not meta(stored).get("finalizers") and meta(old).get("finalizers")
         if freed and not meta(stored).get("deletionGracePeriodSeconds"):

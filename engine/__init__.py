@@ -41,16 +41,16 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             controlplane.py units.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py kubelet.py probes.py probing.py
             stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
-  validate/ errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
+  validate/  errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
             others.py
-  services/ defaults.py allocate.py kubernetes.py
+  services/  defaults.py allocate.py kubernetes.py
   cni/      conf.py call.py bridge.py host_local.py portmap.py loopback.py masq.py kernel.py chain.py, then Calico:
             calico_conf.py calico_ipam.py calico.py calico_routes.py calico_agent.py calico_node.py
   policy/   semantics.py, then felix: endpoint.py selector.py convert.py render.py static.py chains.py picture.py
             felix.py explain.py
-  workloads/ queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
+  workloads/  queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
             job.py run.py
-  controllers/ members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
+  controllers/  members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
             nodelifecycle.py podgc.py
   proxy/    model.py config.py names.py bulk.py topology.py picture.py sharing.py xtrows.py iptables.py nftrows.py
             nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py health.py program.py agent.py cost.py

@@ -43,7 +43,8 @@ class Spot:
     """`netns` is an id in the Net; `pid` the process whose pid namespace and life the shell shares (1 on a machine);
     `root` and `mounts` say which of the machine's files are seen; `tools` None = the machine's own tools;
     `image` whose
-    files lie under the container's own; `ends` the process that ends with the shell (`unshare`), 0 for none."""
+    files lie under the container's own; `ends` the process that ends with the shell (`unshare`), 0 for none;
+    `after` a line that the outer shell runs when this one ends."""
 
     name: str
     box: str
@@ -58,6 +59,7 @@ class Spot:
     user: str = "root"
     image: str = ""
     ends: int = 0
+    after: str = ""
 
     @property
     def contained(self) -> bool:

@@ -193,7 +193,10 @@ class Shell:
         code = self.session.code
         if got.leave:
             if len(self.stack) > 1:
-                self._close(self.stack.pop())
+                ended = self.stack.pop()
+                self._close(ended)
+                if ended.spot.after:
+                    self._text(ended.spot.after, self.session, "", got)
             else:
                 got.text("err", LAST_SHELL().text(self.world.lang) + "\n")
         if got.enter is not None:

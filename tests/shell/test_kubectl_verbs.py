@@ -215,6 +215,14 @@ def test_drain_waits_for_a_disruption_budget(shell: Shell) -> None:
     assert "Cannot evict pod as it would violate the pod's disruption budget." in result.stderr
 
 
+def test_a_pod_of_one_terminal_goes_when_the_terminal_ends(shell: Shell) -> None:
+    said(shell, "kubectl run t --rm -it --restart=Never --image=busybox -- sh")
+    assert shell.place == "pod/default/t"
+    assert said(shell, "exit") == 'pod "t" deleted from default namespace\n'
+    assert shell.place == "node/cp"
+    assert shell.run("kubectl get pod t").stderr == 'Error from server (NotFound): pods "t" not found\n'
+
+
 # ---- edit
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from engine.kube.objects import KINDS
+from engine.kube.objects import KINDS, labels_of, name_of, spec_of
 from engine.shell.tool import Context, Fail, Out
-from engine.shell.tools.kubectl_.client import config, connect, later, server_of
+from engine.shell.tools.kubectl_.client import ALL, config, connect, later, server_of
 from engine.shell.tools.kubectl_.flags import COMMON, flag, parse, switch
 from engine.shell.tools.kubectl_.made import sub_word
 from engine.shell.tools.kubectl_.table import table
 from engine.shell.tools.kubectl_.usage import group_help
 
 KUSTOMIZE = "v5.7.1"
+VERBS = "create,delete,deletecollection,get,list,patch,update,watch"
 
 
 def version(ctx: Context, argv: list[str]) -> Out:
@@ -43,8 +44,21 @@ def api_resources(ctx: Context, argv: list[str]) -> Out:
         return Out(stdout="".join(k.resource + "\n" for k in rows))
     if line.get("output") not in ("", "wide"):
         raise Fail(f"error: --output {line.get('output')} is not available")
-    head = [] if line.on("no-headers") else [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]]
-    cells = [[k.plural, ",".join(k.short), k.api, str(k.namespaced).lower(), k.kind] for k in rows]
+    wide = line.get("output") == "wide"
+    titles = [
+        "NAME",
+        "SHORTNAMES",
+        "APIVERSION",
+        "NAMESPACED",
+        "KIND",
+        *(["VERBS", "CATEGORIES"] if wide else []),
+    ]
+    head = [] if line.on("no-headers") else [titles]
+    cells = []
+    for k in rows:
+        cells.append([k.plural, ",".join(k.short), k.api, str(k.namespaced).lower(), k.kind])
+        if wide:
+            cells[-1] += [VERBS, "all" if k.kind in ALL else ""]
     return Out(stdout=table([*head, *cells]))
 
 
@@ -58,12 +72,18 @@ def cluster_info(ctx: Context, argv: list[str]) -> Out:
     line = parse("cluster-info", argv, ())
     if line.words:
         raise later(f"kubectl cluster-info {line.words[0]}")
-    connect(ctx, line)
-    server = server_of(config(ctx, line))
-    return Out(
-        stdout=f"Kubernetes control plane is running at https://{server}\n\n"
-        "To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n"
-    )
+    client = connect(ctx, line)
+    server = server_of(config(ctx, line), line)
+    out = f"Kubernetes control plane is running at https://{server}\n"
+    for body in client.cluster.store.list("Service", "kube-system"):
+        labels = labels_of(body)
+        if labels.get("kubernetes.io/cluster-service") != "true":
+            continue
+        port = next((p.get("name") for p in spec_of(body).get("ports") or () if p.get("name")), "")
+        path = f"/api/v1/namespaces/kube-system/services/{name_of(body)}{':' + port if port else ''}/proxy"
+        out += f"{labels.get('kubernetes.io/name') or name_of(body)} is running at https://{server}{path}\n"
+    more = "To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n"
+    return Out(stdout=f"{out}\n{more}")
 
 
 def top(ctx: Context, argv: list[str]) -> Out:

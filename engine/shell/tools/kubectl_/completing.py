@@ -44,6 +44,10 @@ def complete(ctx: Context, argv: list[str], word: str) -> list[str]:
     subs = {v[len(verb) + 1 :].split(" ")[0] for v in table() if v.startswith(verb + " ")}
     if subs and not rest:
         return sorted(s for s in subs if s.startswith(word))
+    deep = f"{verb} {rest[0]} " if rest else ""
+    inner = {v[len(deep) :].split(" ")[0] for v in table() if deep and v.startswith(deep)}
+    if inner and len(rest) == 1:
+        return sorted(s for s in inner if s.startswith(word))
     return arguments(ctx, verb, rest, word, space_of(argv))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.kube.objects import Json
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect, later
@@ -67,10 +69,12 @@ def attached(ctx: Context, client: Client, line: Line, name: str, args: list[str
     if pod is None or node is None or row is None:
         phase = status_of(pod or {}).get("phase", "Pending")
         raise Fail(f"error: timed out waiting for the condition: pod {client.namespace}/{name} is {phase}")
-    if row.state == "running" and line.on("tty") and not line.on("rm"):
+    if row.state == "running" and line.on("tty"):
         box = ctx.net.boxes[node.name]
         spot = inside(box, box.procs[row.pid], f"pod/{client.namespace}/{name}")
         said = "If you don't see a command prompt, try pressing enter.\n"
+        if line.on("rm"):
+            spot = replace(spot, after=f"kubectl delete pod {name} -n {client.namespace} --now")
         return Out(stderr=said, enter=spot)
     if row.state == "running":
         raise later("kubectl run -it --rm with a command that does not end by itself")

@@ -78,18 +78,29 @@ def printed(ctx: Context, format: str, rows: list[Json], *, single: bool) -> str
         if not rest:
             raise Fail("error: custom-columns format specified but no custom columns given")
         return custom(rest, rows)
-    if kind in (
-        "go-template",
-        "template",
-        "go-template-file",
-        "templatefile",
-        "custom-columns-file",
-        "kyaml",
-    ):
+    if kind == "custom-columns-file":
+        if not rest:
+            raise Fail("error: custom-columns format specified but no custom columns given")
+        return custom(columns_of(read_file(ctx, rest)), rows)
+    if kind in ("go-template", "template", "go-template-file", "templatefile", "kyaml"):
         raise later(f"kubectl -o {kind}")
     raise Fail(
         f'error: unable to match a printer suitable for the output format "{format}", allowed formats are: {FORMATS}'
     )
+
+
+def columns_of(text: str) -> str:
+    """A custom-columns-file: a line of headers, a line of paths -> what custom-columns= takes."""
+    lines = text.splitlines()
+    form = "Expected format is one line of space separated headers, one line of space separated column specs."
+    if len(lines) < 2:
+        raise Fail(f"error: invalid template, missing {'spec' if lines else 'header'} line. {form}")
+    heads, paths = lines[0].split(), lines[1].split()
+    if len(heads) != len(paths):
+        raise Fail(
+            f"error: number of headers ({len(heads)}) and field specifications ({len(paths)}) don't match"
+        )
+    return ",".join(f"{h}:{p}" for h, p in zip(heads, paths, strict=True))
 
 
 def read_file(ctx: Context, name: str) -> str:

@@ -334,3 +334,14 @@ def test_a_cache_that_ends_in_order_takes_its_device_away() -> None:
 def test_the_cache_needs_coredns() -> None:
     with pytest.raises(InputError):
         lab(addons=["nodelocaldns"])
+
+
+def test_an_old_busybox_asks_the_library() -> None:
+    """kubernetes.io tasks/administer-cluster/dns-debugging-resolution: what busybox:1.28 prints."""
+    one = lab(pod("client", image="busybox:1.28"))
+    assert in_pod(one, "nslookup web") == (
+        "Server:    10.96.0.10\nAddress 1: 10.96.0.10 kube-dns.kube-system.svc.cluster.local\n\n"
+        "Name:      web\nAddress 1: 10.96.71.20 web.shop.svc.cluster.local\n"
+    )
+    result = one.run("pod/shop/client", "nslookup nope")
+    assert (result.stderr, result.code) == ("nslookup: can't resolve 'nope'\n", 1)

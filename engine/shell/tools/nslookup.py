@@ -13,6 +13,8 @@ from engine.linux.wire.dns import Message, Record
 from engine.say import Phrase
 from engine.shell.bind import VERSION, Bind, Settings, known_type, reverse_name, server_address
 from engine.shell.tool import SEE_HELP, Context, Fail, Out, Tool
+from engine.shell.tools.oldlookup import old
+from engine.shell.tools.oldlookup import run as old_run
 
 INTERACTIVE = Phrase(
     en="Write the name behind it: `nslookup NAME [SERVER]`.",
@@ -22,6 +24,8 @@ SECTIONS = ("answers", "authority", "additional")
 
 
 def run(ctx: Context, argv: list[str]) -> Out:
+    if old(ctx.spot.image):
+        return old_run(ctx, argv)
     if ctx.busybox and "dig" not in (ctx.spot.tools or ()):
         from engine.shell.tools.busylookup import run as busybox_run
 

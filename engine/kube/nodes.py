@@ -98,7 +98,9 @@ def report(store: Store, node: NodeState, problem: str, clock: float, *, runtime
     rows = [(kind, False, reason, text) for kind, reason, text in HEALTHY]
     rows.append(("Ready", ready, "KubeletReady" if ready else "KubeletNotReady", message))
     old = {c["type"]: c for c in new["status"].get("conditions") or ()}
-    new["status"]["conditions"] = [condition(old.get(r[0]), *r, clock) for r in rows]
+    mine = {r[0] for r in rows}
+    others = [c for kind, c in old.items() if kind not in mine]
+    new["status"]["conditions"] = [*others, *(condition(old.get(r[0]), *r, clock) for r in rows)]
     taints = [t for t in new["spec"].get("taints") or () if t["key"] not in (NOT_READY, UNREACHABLE)]
     if not ready:
         since = next(c for c in new["status"]["conditions"] if c["type"] == "Ready")["lastTransitionTime"]

@@ -15,10 +15,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.kube import boot
+from engine.kube.clock import stamp
 from engine.kube.cni import calico_conf, calico_ipam, calico_routes
 from engine.kube.cni.conf import BIN_DIR
 from engine.kube.node import NodeState
-from engine.kube.objects import Json, meta, name_of
+from engine.kube.objects import Json, name_of
 from engine.kube.passes import Pass
 from engine.l7.calico import BIRD, SERVICES
 from engine.linux.addr import Prefix, mac_text, text4
@@ -27,6 +28,8 @@ from engine.record import dataclass
 from engine.say import Phrase
 
 MEMORY = "calico"
+#: The condition of its Node that calico-node writes when it starts.
+NETWORK = "NetworkUnavailable"
 NFT = Phrase(
     en="beside kube-proxy's nftables mode it would write nft tables; here it writes iptables rows, which judge alike",
     ko="kube-proxy의 nftables 모드와 함께라면 nft 테이블에 쓰지만, 여기서는 같은 판정을 하는 iptables 규칙으로 씁니다",
@@ -176,7 +179,8 @@ def put(at: Pass, node: NodeState, path: str, text: str) -> None:
 
 
 def begin(at: Pass, node: NodeState) -> None:
-    """calico-node's start: its files on the host, the pool, the node's annotations with its tunnel's address."""
+    """calico-node's start: its files on the host, the pool, the node's annotations with its tunnel's address, and its
+    condition."""
     put(at, node, calico_conf.NODENAME, node.name)
     daemon = at.store.get("DaemonSet", "kube-system", "calico-node")
     if at.options.proxy.mode == "nftables" and daemon is not None:
@@ -195,13 +199,19 @@ def begin(at: Pass, node: NodeState) -> None:
     if mode.tunnel == "vxlan":
         values[calico_conf.TUNNEL_MAC] = mac_text(calico_conf.tunnel_mac(node.name))
     body = at.store.get("Node", "", node.name)
-    if body is None or values.items() <= (meta(body).get("annotations") or {}).items():
+    if body is None:
         return
 
-    def annotate(new: Json) -> None:
+    def write(new: Json) -> None:
         new["metadata"]["annotations"] = {**(new["metadata"].get("annotations") or {}), **values}
+        rows = new.setdefault("status", {}).get("conditions") or []
+        if not any(row["type"] == NETWORK for row in rows):
+            up = {"type": NETWORK, "status": "False", "reason": "CalicoIsUp",
+                  "message": "Calico is running on this node",
+                  "lastHeartbeatTime": stamp(at.now), "lastTransitionTime": stamp(at.now)}  # fmt: skip
+            new["status"]["conditions"] = [up, *rows]
 
-    at.store.change("Node", "", name_of(body), annotate)
+    at.store.change("Node", "", name_of(body), write)
 
 
 def node_prefix(at: Pass, name: str) -> Prefix | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -291,3 +292,19 @@ def test_felix_stands_around_kube_proxys_rules() -> None:
     assert "cali-FORWARD" in rows[1] and "cali:mp77cMpurHhyjLrM" in rows[-1]
     last = out(lab, "iptables -t nat -S POSTROUTING").splitlines()[-1]
     assert "cali-POSTROUTING" in last
+
+
+def test_probes_pass_a_default_deny() -> None:
+    """kubelet asks from the node itself, which no policy stops; the node says that its network is there."""
+    probed = body("a")
+    probed["spec"]["containers"][0]["readinessProbe"] = {
+        "httpGet": {"path": "/", "port": 80},
+        "periodSeconds": 5,
+    }
+    deny = rule("deny", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+    lab = cluster([probed, body("b")], {"shop": {}}, [deny])
+    lab.wait(60)
+    assert out(lab, "kubectl get pod -n shop a", "node/cp").splitlines()[1].split()[1] == "1/1"
+    assert not ok(lab, "pod/shop/b", "pod/shop/a:80")
+    said = out(lab, "kubectl describe node w1", "node/cp")
+    assert re.search(r"NetworkUnavailable +False .* CalicoIsUp +Calico is running on this node", said)

@@ -97,8 +97,10 @@ class Cluster:
 
     def copy(self) -> Cluster:
         """An independent cluster over shared objects; use it with a copy of the Net."""
+        nodes = dict(self.nodes)
+        nodes.update((n.name, n.copy()) for n in self.awake())
         return Cluster(
-            self.options, self.store.copy(), {k: n.copy() for k, n in self.nodes.items()}, list(self.skipped),
+            self.options, self.store.copy(), nodes, list(self.skipped),
             self.booted, self.seen, None, False, self.tools, dict(self.memory), watch=self.watch.copy(),
             rooms=self.rooms.copy(), planes=self.planes,
         )  # fmt: skip

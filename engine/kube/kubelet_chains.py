@@ -62,7 +62,7 @@ def sync(at: Pass, node: NodeState) -> None:
 def due(at: Pass) -> float:
     """The end of the minute in which some kubelet's canary went."""
     times = [float("inf")]
-    for node in at.cluster.nodes.values():
+    for node in at.cluster.awake():
         known = node.memory.get(KEY)
         if isinstance(known, tuple) and flushed(at.net.spaces[node.name]):
             times.append(known[1] + (int((at.now - known[1]) / PERIOD + 1e-6) + 1) * PERIOD)

@@ -168,12 +168,21 @@ def rouse(waker: NodeWaker, net: Net, sleeper: Sleeper) -> None:
                 kubelet = cluster.kubelet(changes, node, when, api=False)
                 kubelet.store = store
                 kubelet.sync(pod)
+            agents(cluster, changes, node, when)
     net.clock = now
     cluster.woken(node)
     if cluster.booted:
-        at = passes.Pass(cluster=cluster, changes=changes, now=now)
-        for module in passes.modules(passes.AGENTS):
-            module.sync(at, node)
+        agents(cluster, changes, node, now)
+
+
+def agents(cluster: Cluster, changes: Changes, node: NodeState, now: float) -> None:
+    """The node's agents at a time that may have passed. What they tell in events does not count as a write."""
+    store, version = cluster.store, cluster.store.version
+    at = passes.Pass(cluster=cluster, changes=changes, now=now)
+    for module in passes.modules(passes.AGENTS):
+        module.sync(at, node)
+    if all(store.latest(kind) <= version for kind in store.written):
+        store.version = version
 
 
 def first_day(cluster: Cluster, changes: Changes, node: NodeState) -> None:

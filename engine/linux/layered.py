@@ -4,7 +4,7 @@ Theory. A node of a large cluster has 170,000 chains, and a copy of the lab writ
 two dicts of one: both read the same base, which nobody writes any more, and each keeps its own writes. When these have
 become many, the next copy lays them down in a base of their own.
 
-Rules. Order is that of a dict. A `Layered` is a dict to everybody who only uses its methods; C code that reads a dict's
+Rules. Order is that of a dict. `values` and `items` are read once, from the front. A `Layered` is a dict to everybody who only uses its methods; C code that reads a dict's
 own table sees nothing, so it is for tables of rows, not for keyword arguments.
 """
 
@@ -132,10 +132,10 @@ class Layered(dict[K, V]):
         return list(self)
 
     def values(self) -> Any:
-        return [self[key] for key in self] if self._over else self._base.values()
+        return (self[key] for key in self) if self._over else self._base.values()
 
     def items(self) -> Any:
-        return [(key, self[key]) for key in self] if self._over else self._base.items()
+        return ((key, self[key]) for key in self) if self._over else self._base.items()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, dict) and dict(self.items()) == dict(other.items())

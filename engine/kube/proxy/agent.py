@@ -115,7 +115,7 @@ def sync(at: Pass, node: NodeState) -> None:
 def due(at: Pass) -> float:
     """When the next node's kube-proxy has something to do by itself: a full sync, a retry, a flush to be seen."""
     times = [float("inf")]
-    for node in at.cluster.nodes.values():
+    for node in at.cluster.awake():
         state = node.memory.get(KEY)
         if isinstance(state, State) and state.picture is not None:
             times.append(next_look(at, node, state))
@@ -176,8 +176,8 @@ def begin(at: Pass, node: NodeState, proc: Proc) -> State:
     about: Json = {"kind": "Node", "metadata": {"name": name}}
     if config.mode == "ipvs" and at.options.minor >= program.DEPRECATED_SINCE:
         said = program.DEPRECATED
-        at.store.record(about, "Warning", "IPVSDeprecation", said, program.NAME, at.now, host=name)
-    at.store.record(about, "Normal", "Starting", "", program.NAME, at.now, host=name)
+        at.store.record(about, "Warning", "IPVSDeprecation", said, program.NAME, proc.started, host=name)
+    at.store.record(about, "Normal", "Starting", "", program.NAME, proc.started, host=name)
     return state
 
 

@@ -65,7 +65,9 @@ def _chains(net: Net, op: XtChains) -> None:
             raise kernel("ENOENT", "CHAIN_DEL", f"chain {name}")
         del after[name]
     for block in op.blocks:
-        _fit(op.table, block, after)
+        there = before.get(block.name)
+        if there is None or there.rules is not block.rules:
+            _fit(op.table, block, after)
     held = xt.replaced(op.table, after, [block.chain for block in op.blocks], op.gone)
     if held:
         raise kernel("EBUSY", "CHAIN_DEL", f"chain {held}")

@@ -256,17 +256,22 @@ class Xtables:
             for chain in before.values():
                 for name in chain.jumps:
                     goals[name] = goals.get(name, 0) + 1
-        change: Counter[str] = Counter()
+        change: dict[str, int] = {}
         for chain in new:
-            change.update(chain.jumps)
-            if chain.name in before:
-                change.subtract(before[chain.name].jumps)
+            old = before.get(chain.name)
+            if old is not None and old.rules is chain.rules:
+                continue
+            for name in chain.jumps:
+                change[name] = change.get(name, 0) + 1
+            for name in old.jumps if old is not None else ():
+                change[name] = change.get(name, 0) - 1
         made = {chain.name: chain for chain in new}
         for name in gone:
             there = made.get(name) or before.get(name)
-            change.subtract(there.jumps if there is not None else ())
+            for goal in there.jumps if there is not None else ():
+                change[goal] = change.get(goal, 0) - 1
         for name in gone:
-            if goals.get(name, 0) + change[name] > 0:
+            if goals.get(name, 0) + change.get(name, 0) > 0:
                 return name
         for name, number in change.items():
             if number:

@@ -60,7 +60,14 @@ def claim(at: Pass, owner: Json, pod: Json) -> None:
 def release(at: Pass, owner: Json) -> None:
     """Pods that have lost the labels of their owner's selector belong to nobody."""
     selector, uid = spec_of(owner).get("selector"), meta(owner)["uid"]
+    exact = (
+        (selector or {}).get("matchLabels", {}).items()
+        if not (selector or {}).get("matchExpressions")
+        else None
+    )
     for pod in owned(at, owner):
+        if exact is not None and exact <= labels_of(pod).items():
+            continue
         if not matches(selector, labels_of(pod)) and not deleting(pod):
             m = dict(meta(pod))
             kept = [o for o in m["ownerReferences"] if o["uid"] != uid]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from engine.kube.clock import clock_of
 from engine.kube.objects import (
     Json,
-    controller_of,
     deleting,
     edited,
     meta,
@@ -23,9 +22,12 @@ from engine.kube.validate import Refused
 
 def owned(at: Pass, owner: Json, kind: str = "Pod") -> list[Json]:
     """What an owner controls, oldest first."""
-    uid = str(meta(owner)["uid"])
-    rows = at.store.owned_by(uid, kind)
-    return [b for b in rows if (ref := controller_of(b)) is not None and ref["uid"] == uid]
+    uid = meta(owner)["uid"]
+    return [
+        b
+        for b in at.store.owned_by(str(uid), kind)
+        if any(o["uid"] == uid and o.get("controller") for o in b["metadata"]["ownerReferences"])
+    ]
 
 
 def active(pods: list[Json]) -> list[Json]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from engine.kube.objects import Json, controller_of, deleting, labels_of, name_of, spec_of
+from engine.kube.objects import Json, deleting, labels_of, meta, name_of, spec_of
 from engine.kube.overlay import Overlay
 from engine.kube.passes import Pass
 from engine.record import dataclass
@@ -79,10 +79,15 @@ def _owned(at: Pass, new: Queue, kind: str, version: int, dirty: set[Ref], free:
     for key in at.store.since(kind, version):
         namespace, name = key
         body = found.get(key)
-        owner = controller_of(body) if body is not None else None
-        ref = (str(owner["kind"]), namespace, str(owner["name"])) if owner is not None else None
+        ref: Ref | None = None
+        for owner in (meta(body).get("ownerReferences") or ()) if body is not None else ():
+            if owner.get("controller"):
+                ref = (str(owner["kind"]), namespace, str(owner["name"]))
         before = new.owners.get((kind, namespace, name))
-        dirty |= {r for r in (ref, before) if r is not None and r[0] in KINDS}
+        if ref is not None and ref[0] in KINDS:
+            dirty.add(ref)
+        if before is not None and before != ref and before[0] in KINDS:
+            dirty.add(before)
         if body is None and before is not None and before[0] == "ReplicaSet":
             # A Deployment that recreates waits for its last old pod to go.
             above = new.owners.get(("ReplicaSet", namespace, before[2]))

@@ -6,7 +6,6 @@ from engine.kube.objects import Json, controller_of, deleting, meta, namespace_o
 from engine.kube.ownership import LIMIT, is_ready, replicas
 from engine.kube.passes import Pass
 from engine.kube.podspec import on_node
-from engine.kube.select import matches
 from engine.kube.workloads import queue
 from engine.kube.workloads.common import (
     active,
@@ -23,34 +22,28 @@ from engine.kube.workloads.common import (
 def sync(at: Pass, body: Json) -> None:
     """Make or remove the difference, then count."""
     spec = spec_of(body)
-    if not deleting(body):
-        live = active(owned(at, body))
-        wanted = replicas(body)
-        made: Json | None = None
-        for _ in range(min(LIMIT, wanted) - len(live)):
-            made = make_pod(at, body, spec["template"], like=made)
-            if made is None:
-                break
-        if len(live) > wanted:
-            for pod in rank(live, related(at, body), at.now)[: len(live) - wanted]:
-                drop(at, body, pod)
     pods = active(owned(at, body))
+    wanted = replicas(body)
+    if not deleting(body) and len(pods) != wanted:
+        for _ in range(min(LIMIT, wanted) - len(pods)):
+            if make_pod(at, body, spec["template"]) is None:
+                break
+        if len(pods) > wanted:
+            for pod in rank(pods, related(at, body), at.now)[: len(pods) - wanted]:
+                drop(at, body, pod)
+        pods = active(owned(at, body))
     minimum = int(spec.get("minReadySeconds") or 0)
-    queue.again(at, body, available_at(pods, minimum, at.now))
-    counts = {
-        "readyReplicas": sum(is_ready(p) for p in pods),
-        "availableReplicas": sum(available(p, minimum, at.now) for p in pods),
-    }
-    labelled = sum(labels_match(p, body) for p in pods)
+    if minimum:
+        queue.again(at, body, available_at(pods, minimum, at.now))
+    good = [p for p in pods if is_ready(p)]
+    fit = [p for p in good if available(p, minimum, at.now)] if minimum else good
+    labels = (((spec["template"].get("metadata") or {}).get("labels")) or {}).items()
     status: Json = {"observedGeneration": meta(body).get("generation", 1), "replicas": len(pods)}
-    if labelled:
-        status["fullyLabeledReplicas"] = labelled
+    counts = {
+        "fullyLabeledReplicas": sum(labels <= (meta(p).get("labels") or {}).items() for p in pods),
+        "readyReplicas": len(good), "availableReplicas": len(fit),
+    }  # fmt: skip
     write_status(at, body, status | {k: v for k, v in counts.items() if v})
-
-
-def labels_match(pod: Json, body: Json) -> bool:
-    labels = ((spec_of(body)["template"].get("metadata") or {}).get("labels")) or {}
-    return matches({"matchLabels": labels}, meta(pod).get("labels") or {})
 
 
 def related(at: Pass, body: Json) -> dict[str, int]:

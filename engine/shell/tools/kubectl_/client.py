@@ -15,11 +15,12 @@ import yaml
 from engine.errors import EngineError
 from engine.kube.cluster import Cluster
 from engine.kube.objects import BY_KIND, Json, Kind, kind_named, name_of, namespace_of
-from engine.kube.select import matches, parse
+from engine.kube.select import matches
 from engine.linux.addr import ip4
 from engine.record import dataclass
 from engine.shell.tool import Context, Fail
 from engine.shell.tools.kubectl_.flags import Line, later
+from engine.shell.tools.kubectl_.selectors import field_fits, label_selector
 
 KUBECONFIG = "/root/.kube/config"
 REFUSED = "The connection to the server {server} was refused - did you specify the right host or port?"
@@ -249,68 +250,14 @@ def listing(client: Client, kind: Kind, *, everywhere: bool, line: Line) -> list
     namespace = None if everywhere or not kind.namespaced else client.namespace
     store = client.cluster.store
     rows = events(client, namespace) if kind.kind == "Event" else store.list(kind.kind, namespace)
+    fields = line.get("field-selector")
     if line.get("selector"):
-        try:
-            selector = parse(line.get("selector"))
-        except ValueError as error:
-            raise Fail(
-                f"Error from server (BadRequest): unable to parse requirement: found '{error}', expected: in, notin, "
-                "=, ==, !=, gt, lt"
-            ) from None
+        selector = label_selector(kind, line.get("selector"), fields)
         rows = [r for r in rows if matches(selector, (r.get("metadata") or {}).get("labels") or {})]
-    if line.get("field-selector"):
-        rows = [r for r in rows if field_fits(kind, r, line.get("field-selector"))]
+    if fields:
+        field_fits(kind, {}, fields, line.get("selector"))
+        rows = [r for r in rows if field_fits(kind, r, fields)]
     return rows
-
-
-#: kind -> fields that its API can select by, beside metadata.name and metadata.namespace.
-FIELDS = {
-    "Pod": ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
-            "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName"),
-    "Event": ("involvedObject.apiVersion", "involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
-              "involvedObject.uid",
-              "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"),
-    "Node": ("spec.unschedulable",),
-    "Namespace": ("status.phase",),
-    "Secret": ("type",),
-    "ReplicaSet": ("status.replicas",),
-    "Job": ("status.successful",),
-}  # fmt: skip
-
-
-def field_fits(kind: Kind, body: Json, text: str) -> bool:
-    for part in text.split(","):
-        for operator in ("!=", "==", "="):
-            if operator in part:
-                path, _, wanted = part.partition(operator)
-                break
-        else:
-            raise Fail(
-                f'Error from server (BadRequest): Unable to find "{kind.plural}" that match label selector "", field '
-                f"selector \"{text}\": invalid selector: '{text}'; can't understand '{part}'"
-            )
-        known = ("metadata.name", "metadata.namespace", *FIELDS.get(kind.kind, ()))
-        if path not in known:
-            raise Fail(
-                f'Error from server (BadRequest): Unable to find "{kind.plural}" that match label selector "", field '
-                f'selector "{text}": field label not supported: {path}'
-            )
-        if (field_value(body, path) == wanted) != (operator != "!="):
-            return False
-    return True
-
-
-def field_value(body: Json, path: str) -> str:
-    if path == "source":
-        return str((body.get("source") or {}).get("component", ""))
-    at: object = body
-    for key in path.split("."):
-        at = at.get(key) if isinstance(at, dict) else None
-    if path == "spec.unschedulable":
-        return "true" if at else "false"
-    if isinstance(at, bool):
-        return str(at).lower()
-    return "" if at is None else str(at)
 
 
 def events(client: Client, namespace: str | None) -> list[Json]:

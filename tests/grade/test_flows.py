@@ -38,11 +38,11 @@ def kinds(row: flows.Row) -> list[str]:
 @pytest.mark.parametrize("path", sorted((ROOT / "tests" / "flows").glob("*.yaml")), ids=lambda p: p.stem)
 def test_tables_of_the_repository(path: Path) -> None:
     table = flows.read_table(path)
-    lab = (
-        Lab.load(LABS / f"{table.lab}.yaml")
-        if isinstance(table.lab, str)
-        else Lab.load(table.lab_doc(), folder=path.parent)
-    )
+    if isinstance(table.lab, str):
+        beside = path.parent / table.lab
+        lab = Lab.load(beside if beside.exists() else LABS / f"{table.lab}.yaml")
+    else:
+        lab = Lab.load(table.lab_doc(), folder=path.parent)
     rows = flows.run(lab, table.flows)
     assert [(r.flow.title, [f.said.text("en") for f in r.findings]) for r in rows if not r.ok] == []
 

@@ -117,13 +117,15 @@ def due(at: Pass) -> float:
     times = [float("inf")]
     for node in at.cluster.awake():
         state = node.memory.get(KEY)
-        if isinstance(state, State) and state.picture is not None:
+        if isinstance(state, State):
             times.append(next_look(at, node, state))
     return min(times)
 
 
 def next_look(at: Pass, node: NodeState, state: State) -> float:
     """Virtual time of the next thing that this process does without being told of a change."""
+    if state.picture is None:
+        return state.retry or float("inf")
     times = [state.last_full + iptables.FULL_SYNC]
     if state.retry:
         times.append(state.retry)

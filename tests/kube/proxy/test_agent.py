@@ -316,6 +316,32 @@ def test_a_restore_that_the_kernel_refuses_is_tried_again() -> None:
     assert len(rows(world, "nat", SVC)) == 3
 
 
+def test_a_bridge_that_is_not_there_yet_is_waited_for() -> None:
+    """nftables knows a device of `iif` by its number: without the bridge no transaction is taken."""
+    proxy = {"detectLocalMode": "BridgeInterface", "detectLocal": {"bridgeInterface": "cni0"}}
+    world = lab(web(), slice_of("web"), mode="nftables", **proxy)
+    assert "Interface does not exist" in log_of(world, "node1")
+    out(
+        world,
+        'kubectl run client --image=busybox --overrides=\'{"spec":{"nodeName":"node1"}}\' -- sleep infinity',
+    )
+    world.wait(31)
+    text = out(world, "nft list table ip kube-proxy", "node/node1")
+    assert 'tcp dport 80 iif != "cni0" jump mark-for-masquerade' in text
+
+
+def test_a_node_that_moves_to_another_zone_uses_that_zones_endpoints() -> None:
+    def hint(zone: str) -> Any:
+        return {"hints": {"forZones": [{"name": zone}]}}
+
+    ends = tuple((ip, node, hint("a" if node == "node1" else "b")) for ip, node in ENDPOINTS)
+    world = lab(web(), slice_of("web", ends))
+    assert len(rows(world, "nat", SVC)) == 4
+    for zone, count in (("a", 2), ("b", 1)):
+        out(world, f"kubectl label node node1 --overwrite topology.kubernetes.io/zone={zone}")
+        assert len(rows(world, "nat", SVC)) == count + 1
+
+
 def test_without_its_process_a_node_stays_as_it_is() -> None:
     world = lab(web(), slice_of("web"))
     out(world, "kubectl -n kube-system delete ds kube-proxy")

@@ -8,6 +8,9 @@ Order: machines, docker, the cluster without anybody's Pods, early faults, manif
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
@@ -47,6 +50,27 @@ FEW = 3
 
 def build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, ...]]:
     """The world of a lab and what a person should know about it (kinds that were skipped). Raises InputError."""
+    with _undisturbed(len(source.description.nodes) >= SLEEP_FROM):
+        return _build(source, seed=seed, lang=lang)
+
+
+@contextmanager
+def _undisturbed(large: bool) -> Iterator[None]:
+    """While a large lab is built the garbage collector rests: millions of objects come and stay, and it would look
+    through them again and again. Afterwards it leaves them alone, or each of its rounds would take seconds."""
+    if not large or not gc.isenabled():
+        yield
+        return
+    gc.unfreeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def _build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, ...]]:
     spec = source.description
     problems = Problems()
     broken = _faults(source, problems)

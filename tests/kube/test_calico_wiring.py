@@ -9,6 +9,7 @@ import pytest
 
 from engine.kube.cni.calico_conf import veth_name
 from engine.lab.lab import Lab
+from engine.linux.addr import text4
 from engine.linux.journey import Outcome
 from engine.shell.shell import Shell
 from tests.real import model, wirings
@@ -160,3 +161,28 @@ def test_a_pod_that_goes_takes_its_connections_with_it() -> None:
     one.wait(60)
     assert "dst=" not in out(one, "node/w2", "conntrack -L")
     assert "dst=" in out(one, "node/w1", "conntrack -L")
+
+
+@pytest.mark.parametrize(
+    ("mode", "near", "far", "outcome"),
+    [
+        ("ipip", "dev tunl0", "dev tunl0", "delivered"),
+        ("ipip-cross-subnet", "dev eth0", "dev tunl0", "delivered"),
+        ("vxlan-cross-subnet", "dev eth0", "dev vxlan.calico", "delivered"),
+        # The router between the subnets knows no Pods: without a tunnel it has no way for their packets.
+        ("none", "dev eth0", "via 192.168.10.254 dev eth0", "no-route"),
+    ],
+)
+def test_nodes_of_two_subnets(mode: str, near: str, far: str, outcome: str) -> None:
+    nodes = [
+        {"name": "cp", "role": "control-plane"},
+        {"name": "w1", "addresses": ["192.168.10.11"]},
+        {"name": "w2", "addresses": ["192.168.20.12"]},
+        {"name": "w3", "addresses": ["192.168.10.13"]},
+    ]
+    one = lab(mode, nodes=nodes, pods=(("a", "w1", {}), ("b", "w2", {}), ("c", "w3", {})))
+    assert one.trace("pod/a", "pod/b:80").outcome.value == outcome
+    assert one.trace("pod/a", "pod/c:80").outcome is Outcome.DELIVERED
+    for pod, words in (("c", near), ("b", far)):
+        row = out(one, "node/w1", f"ip route get {text4(one.endpoint(f'pod/{pod}').address)}")
+        assert words in row

@@ -76,10 +76,24 @@ REFUSED_PARTS = (
     ("securityContext", "sysctls"),
 )
 
+#: Fields of a workload's own spec that are refused.
+WORKLOAD: dict[str, tuple[str, ...]] = {
+    "Job": ("podFailurePolicy", "successPolicy", "backoffLimitPerIndex", "maxFailedIndexes", "managedBy"),
+    "StatefulSet": ("volumeClaimTemplates",),
+}
+
 PART_SKIPPED = Phrase(
     en="the field {field} is not modelled; the pod runs without it",
     ko="{field} 필드는 이 모델에 없어서 파드는 이 필드 없이 실행됩니다",
 )
+
+
+def skipped_of_workload(body: Json) -> Iterator[tuple[str, Said]]:
+    """(path below spec, what to say) for every refused field of a workload's own spec."""
+    spec = body.get("spec") or {}
+    for field in WORKLOAD.get(str(body["kind"]), ()):
+        if spec.get(field) not in (None, [], {}):
+            yield field, PART_SKIPPED(field=f"spec.{field}")
 
 
 def skipped_fields(spec: Json) -> Iterator[tuple[str, Said]]:

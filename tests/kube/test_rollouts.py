@@ -212,3 +212,21 @@ def test_a_job_that_fails_waits_longer_each_time_and_gives_up() -> None:
     lab.wait(40)
     (row,) = body(lab, "Job", "j")["status"]["conditions"]
     assert (row["type"], row["reason"]) == ("Failed", "BackoffLimitExceeded")
+
+
+def test_an_indexed_job_counts_each_number_once() -> None:
+    text = JOB.replace('"exit 1"', '"sleep 5"').replace(
+        "backoffLimit: 2", "completions: 3\n  parallelism: 2\n  completionMode: Indexed"
+    )
+    lab = Lab(text)
+    heads = sorted(p["metadata"]["name"][:4] for p in lab.cluster.store.list("Pod", "default"))
+    assert heads == ["j-0-", "j-1-"]
+    lab.wait(6)
+    lab.wait(6)
+    status = body(lab, "Job", "j")["status"]
+    assert status["completedIndexes"] == "0-2" and status["conditions"][0]["type"] == "Complete"
+
+
+def test_what_a_workload_asks_for_and_the_model_lacks_is_named() -> None:
+    lab = Lab(JOB.replace("backoffLimit: 2", "backoffLimit: 2\n  managedBy: example.com/other"))
+    assert "spec.managedBy" in [s.why.text("en").split()[2] for s in lab.cluster.skipped]

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 
 from engine.kube import schema
-from engine.kube.fields import skipped_fields
+from engine.kube.fields import skipped_fields, skipped_of_workload
 from engine.kube.objects import BY_KIND, Json, meta, name_of, spec_of
 from engine.kube.validate.errors import Refused, bad, bad_request, forbidden_request, invalid
 from engine.kube.validate.names import LABEL_VALUE, LABEL_VALUE_TEXT, metadata_errors
@@ -207,6 +207,7 @@ def parts_not_modelled(body: Json) -> Iterator[tuple[str, Said]]:
     if body["kind"] == "Pod":
         yield from skipped_fields(spec_of(body))
     elif body["kind"] in TEMPLATES:
+        yield from skipped_of_workload(body)
         yield from skipped_fields(spec_of(spec_of(body).get("template") or {}))
 
 

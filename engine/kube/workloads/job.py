@@ -2,19 +2,22 @@
 
 Theory. Up to `parallelism` pods run at once until `completions` have succeeded. Each failure delays the next pod, 10 s
 and twice as long each time, up to ten minutes; more than backoffLimit failures end the Job, as does
-activeDeadlineSeconds. With restartPolicy OnFailure the restarts of containers count as failures.
+activeDeadlineSeconds. With restartPolicy OnFailure the restarts of containers count as failures. With completionMode
+Indexed each pod has a number (in its name, its host name, a label and JOB_COMPLETION_INDEX), and each number has to
+succeed once. Without completions the first success ends it, when the pods that still run have ended.
 """
 
 from __future__ import annotations
 
 from engine.kube.clock import clock_of, stamp
-from engine.kube.objects import Json, deleting, spec_of, status_of
+from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of, status_of
 from engine.kube.ownership import LIMIT, for_job, is_ready, replicas, timed
 from engine.kube.passes import Pass
 from engine.kube.podspec import finished
 from engine.kube.workloads import queue
 from engine.kube.workloads.common import make_pod, owned, record, write_status
 
+INDEX = "batch.kubernetes.io/job-completion-index"
 BACKOFF, BACKOFF_MAX = 10.0, 600.0
 
 
@@ -35,7 +38,9 @@ def sync(at: Pass, body: Json) -> None:
         expire(at, body)
         return
     pods = owned(at, body)
-    done = sum(status_of(p).get("phase") == "Succeeded" for p in pods)
+    good = [p for p in pods if status_of(p).get("phase") == "Succeeded"]
+    indexed = spec.get("completionMode") == "Indexed"
+    done = len({index_of(p) for p in good}) if indexed else len(good)
     failed = [p for p in pods if status_of(p).get("phase") == "Failed"]
     active = [p for p in pods if not finished(p) and not deleting(p)]
     completions = spec.get("completions")
@@ -50,8 +55,11 @@ def sync(at: Pass, body: Json) -> None:
             queue.again(at, body, again)
         else:
             room = min(replicas(body), wanted - done if completions else replicas(body), LIMIT) - len(active)
-            for _ in range(room if completions or not done else 0):
-                if (made := make_pod(at, body, spec["template"], extra=for_job(body))) is None:
+            taken = {index_of(p) for p in (*good, *active)}
+            free = [n for n in range(wanted) if n not in taken] if indexed else []
+            for at_most in range(room if completions or not done else 0):
+                number = free[at_most] if indexed else -1
+                if (made := make(at, body, number)) is None:
                     break
                 active.append(made)
     status: Json = {"startTime": start}
@@ -61,7 +69,7 @@ def sync(at: Pass, body: Json) -> None:
         status["conditions"] = [timed(old, "Failed", True, *fault, at.now)]
         record(at, body, "Warning", *fault)
         active = []
-    elif done >= wanted:
+    elif done >= wanted and (completions is not None or not active):
         reason, said = "CompletionsReached", "Reached expected number of succeeded pods"
         status["conditions"] = [timed(old, "Complete", True, reason, said, at.now)]
         status["completionTime"] = stamp(at.now)
@@ -71,9 +79,47 @@ def sync(at: Pass, body: Json) -> None:
     counts = (("active", len(active)), ("succeeded", done), ("failed", len(failed)))
     status |= {k: v for k, v in counts if v}
     status["ready"] = sum(is_ready(p) for p in active)
+    if indexed and done:
+        status["completedIndexes"] = ranges({index_of(p) for p in good})
     body = write_status(at, body, status)
     if "conditions" in status:
         expire(at, body)
+
+
+def index_of(pod: Json) -> int:
+    """The number of a pod of an Indexed Job; -1 without one."""
+    return int((meta(pod).get("annotations") or {}).get(INDEX, -1))
+
+
+def make(at: Pass, body: Json, number: int) -> Json | None:
+    """One more pod; `number` -1 for a Job that does not count them."""
+    template = spec_of(body)["template"]
+    if number < 0:
+        return make_pod(at, body, template, extra=for_job(body))
+
+    def put(pod: Json) -> None:
+        for_job(body)(pod)
+        pod["metadata"].setdefault("annotations", {})[INDEX] = str(number)
+        pod["metadata"]["labels"][INDEX] = str(number)
+        pod["spec"].setdefault("hostname", f"{name_of(body)}-{number}")
+        path = {"valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{INDEX}']"}}}
+        for container in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]):
+            container["env"] = [*(container.get("env") or ()), {"name": "JOB_COMPLETION_INDEX", **path}]
+
+    head = f"{name_of(body)}-{number}-"
+    name = head + at.ids.suffix(f"pod/Job/{namespace_of(body)}/{head}")
+    return make_pod(at, body, template, name=name, extra=put)
+
+
+def ranges(numbers: set[int]) -> str:
+    """`0-2,4`, as completedIndexes has it."""
+    parts: list[list[int]] = []
+    for n in sorted(numbers):
+        if parts and parts[-1][-1] == n - 1:
+            parts[-1] = [parts[-1][0], n]
+        else:
+            parts.append([n])
+    return ",".join("-".join(str(n) for n in part) for part in parts)
 
 
 def failure(

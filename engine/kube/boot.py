@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 
 from engine.kube import controlplane, masqagent, registry
-from engine.kube.addons import nodelocaldns
+from engine.kube.addons import coredns, nodelocaldns
 from engine.kube.cni.conf import BIN_DIR, BINARIES, CONF_DIR
 from engine.kube.containerd import CONFIG, DEFAULT_PAUSE, KUBEADM_PAUSE
 from engine.kube.node import NodeState
 from engine.kube.objects import Json
-from engine.kube.options import Options
+from engine.kube.options import Options, addon
 from engine.linux.addr import Prefix, text4
 from engine.linux.net import Net
 from engine.linux.ops import AddRoute, MakeFolder, WriteFile
@@ -140,6 +140,10 @@ def store_images(node: NodeState, options: Options, clock: float) -> None:
         names += controlplane.images(options.kubernetes)
     if options.proxy.mode != "none":
         names.append(f"registry.k8s.io/kube-proxy:{options.version}")
+    if addon(options, coredns.NAME) is not None:
+        names.append(coredns.image(options))
+    if addon(options, nodelocaldns.NAME) is not None:
+        names.append(nodelocaldns.IMAGE)
     for image in names:
         node.runtime.store_image(registry.stored(image, clock))
 

@@ -29,7 +29,10 @@ GOLDEN = (
     ("-m ipvs --vport 80 -j DROP", "-A OUTPUT -m ipvs --vport 80 -j DROP", "vport 80"),
 )
 REFUSED = (
-    ("-m ipvs ! --ipvs --vdir REPLY --vmethod MASQ -j DROP", "! --ipvs cannot be together with other options"),
+    (
+        "-m ipvs ! --ipvs --vdir REPLY --vmethod MASQ -j DROP",
+        "! --ipvs cannot be together with other options",
+    ),
     ("-m ipvs -j DROP", "IPVS: At least one option is required"),
     ("-m ipvs --vdir FOO -j DROP", 'ipvs: Bad value for "--vdir" option: "FOO"'),
     ("-m ipvs --vmethod FOO -j DROP", 'ipvs: Bad value for "--vmethod" option: "FOO"'),

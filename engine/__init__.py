@@ -52,8 +52,9 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             job.py run.py
   controllers/  members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
             nodelifecycle.py podgc.py
-  proxy/    model.py config.py names.py bulk.py topology.py picture.py sharing.py xtrows.py iptables.py nftrows.py
-            nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py health.py program.py agent.py cost.py
+  proxy/    model.py configfields.py configtext.py config.py names.py bulk.py topology.py picture.py sharing.py
+            xtrows.py iptables.py nftrows.py nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py
+            health.py program.py agent.py cost.py
   dns/      records.py feed.py watch.py nodelocal.py cache.py
   addons/   calico.py coredns.py kube_proxy.py nodelocaldns.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py resolver.py names.py

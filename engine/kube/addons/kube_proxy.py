@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from engine.kube.objects import Json
 from engine.kube.options import Options
-from engine.kube.proxy import config
+from engine.kube.proxy import config, configtext
 from engine.kube.proxy.program import HISTORY_MARK
 
 NAMESPACE = "kube-system"
@@ -41,7 +41,7 @@ def config_map(options: Options) -> Json:
     return {
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "kube-proxy", "namespace": NAMESPACE, "labels": {"app": "kube-proxy"}},
-        "data": {"config.conf": config.text_of(options), "kubeconfig.conf": KUBECONFIG},
+        "data": {"config.conf": configtext.text_of(options), "kubeconfig.conf": KUBECONFIG},
     }  # fmt: skip
 
 

@@ -1,9 +1,9 @@
-"""KubeProxyConfiguration: read, checked, with kube-proxy's defaults; and the text of it that kubeadm leaves.
+"""KubeProxyConfiguration: read, checked, with kube-proxy's defaults.
 
 Theory. One value is read twice: from the lab file, when the cluster is made (a field that is unknown, or that nothing
 here acts on, is a Problem: law 2), and from the ConfigMap's config.conf, when a kube-proxy container starts (what
 kube-proxy itself refuses ends it, with kube-proxy's words; what it knows and the model does not is reported as
-not modelled). `FIELDS` is the one table of both.
+not modelled). Its fields: configfields.py.
 
 Rules. Frozen values. Sources: kube-proxy config/v1alpha1/types.go; pkg/proxy/apis/config/{v1alpha1/defaults,
 validation/validation}.go; cmd/kube-proxy/app/server_linux.go (facts 20 section 2.1).
@@ -11,16 +11,17 @@ validation/validation}.go; cmd/kube-proxy/app/server_linux.go (facts 20 section 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from engine.errors import EngineError, InputError, Problem
 from engine.kube.options import Options
+from engine.kube.proxy.configfields import FIELDS, INERT, REFUSED, values, walk
+from engine.kube.proxy.configtext import KNOWN
 from engine.linux.addr import Prefix, ip4
 from engine.record import dataclass
-from engine.say import Phrase, Said
+from engine.say import Said
 
 MODES = ("iptables", "ipvs", "nftables")
 #: `userspace` is history (removed in 1.26): the model runs it on any release, to be looked at.
@@ -34,16 +35,6 @@ SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "sed", "nq"
 LOCALHOST = Prefix(127 << 24, 8)
 #: what a lab's nodes have
 CORES = 4
-
-UNKNOWN = Phrase(
-    en="kube-proxy has no field {field!r} here; accepted: {accepted}",
-    ko="kube-proxy 설정의 이 자리에는 {field!r} 필드가 없습니다. 쓸 수 있는 것: {accepted}",
-)
-INERT = Phrase(
-    en="kube-proxy knows {field!r}, but nothing in the lab acts on it; leave it out",
-    ko="kube-proxy에는 {field!r} 필드가 있지만 실습의 어떤 부분도 이 값으로 달라지지 않습니다. 빼십시오",
-)
-REFUSED = Phrase(en="kube-proxy refuses it: {text}", ko="kube-proxy가 거부합니다: {text}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,155 +116,6 @@ class Config:
 
 class Invalid(Exception):
     """kube-proxy refuses a value: its own words (`KubeProxyConfiguration.Mode...: Invalid value: ...`)."""
-
-
-# -- values
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("string")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("bool")
-    return value
-
-
-def _number(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("int32")
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise ValueError("[]string")
-    return tuple(value)
-
-
-def _gates(value: Any) -> dict[str, bool]:
-    if not isinstance(value, Mapping) or not all(isinstance(v, bool) for v in value.values()):
-        raise ValueError("map[string]bool")
-    return dict(value)
-
-
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|h|m|s)")
-
-
-def _span(value: Any) -> float:
-    """A Go duration: 30s, 1m0s, 24h0m0s."""
-    text = _text(value)
-    sign = -1.0 if text.startswith("-") else 1.0
-    body = text.lstrip("+-")
-    if body == "0":
-        return 0.0
-    if not body or _SPAN.sub("", body):
-        raise ValueError("duration")
-    return sign * sum(float(n) * _UNITS[unit] for n, unit in _SPAN.findall(body))
-
-
-Kind = Callable[[Any], Any]
-_IDLE = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """A field of kube-proxy that nothing here acts on: taken with these values only (null and its own zero)."""
-
-    values: tuple[Any, ...] = ("", 0, False, "0s", "0", None)
-
-
-#: field -> what it holds; a dict is a block
-FIELDS: dict[str, Any] = {
-    "apiVersion": Idle(("kubeproxy.config.k8s.io/v1alpha1",)), "kind": Idle(("KubeProxyConfiguration",)),
-    "bindAddress": _text, "bindAddressHardFail": Idle(), "configSyncPeriod": Idle(("0s", "15m0s", "15m", None)),
-    "clientConnection": {
-        "acceptContentTypes": Idle(), "burst": Idle(), "contentType": Idle(), "qps": Idle(),
-        "kubeconfig": Idle(("/var/lib/kube-proxy/kubeconfig.conf", "", None)),
-    },
-    "clusterCIDR": _text,
-    "conntrack": {
-        "maxPerCore": _number, "min": _number, "tcpBeLiberal": _truth, "tcpCloseWaitTimeout": _span,
-        "tcpEstablishedTimeout": _span, "udpStreamTimeout": _span, "udpTimeout": _span,
-    },
-    "detectLocal": {"bridgeInterface": _text, "interfaceNamePrefix": _text}, "detectLocalMode": _text,
-    "enableProfiling": Idle(), "featureGates": _gates, "healthzBindAddress": _text, "hostnameOverride": _text,
-    "iptables": {
-        "localhostNodePorts": _truth, "masqueradeAll": _truth, "masqueradeBit": _number, "minSyncPeriod": _span,
-        "syncPeriod": _span,
-    },
-    "ipvs": {
-        "excludeCIDRs": _texts, "minSyncPeriod": _span, "scheduler": _text, "strictARP": _truth, "syncPeriod": _span,
-        "tcpFinTimeout": _span, "tcpTimeout": _span, "udpTimeout": _span,
-    },
-    "logging": {
-        "flushFrequency": Idle(), "format": Idle(("", "text", None)), "verbosity": Idle(),
-        "options": {"json": {"infoBufferSize": Idle()}, "text": {"infoBufferSize": Idle()}},
-    },
-    "metricsBindAddress": _text, "mode": _text,
-    "nftables": {
-        "masqueradeAll": _truth, "masqueradeBit": _number, "minSyncPeriod": _span, "syncPeriod": _span,
-    },
-    "nodePortAddresses": _texts, "oomScoreAdj": Idle((-999, None)), "portRange": Idle(),
-    "showHiddenMetricsForVersion": Idle(),
-    "winkernel": {
-        "enableDSR": Idle(), "forwardHealthCheckVip": Idle(), "networkName": Idle(), "rootHnsEndpointName": Idle(),
-        "sourceVip": Idle(),
-    },
-    "windowsRunAsService": Idle(),
-}  # fmt: skip
-
-
-def _walk(data: Mapping[str, Any], fields: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(path, kind, value) of every field that is given; kind None for an unknown one, a dict for a wrong block."""
-    for key, value in data.items():
-        path, kind = f"{at}{key}", fields.get(str(key))
-        if isinstance(kind, dict) and isinstance(value, Mapping):
-            yield from _walk(value, kind, f"{path}.")
-        elif not (isinstance(kind, dict) and value is None):
-            yield path, kind, value
-
-
-def values(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Said]]]:
-    """The given fields by path, converted; and what is wrong with them as (path, why)."""
-    out: dict[str, Any] = {}
-    wrong: list[tuple[str, Said]] = []
-    for path, kind, value in _walk(data, FIELDS):
-        if kind is None:
-            wrong.append((path, UNKNOWN(field=path.rpartition(".")[2], accepted=", ".join(_beside(path)))))
-        elif isinstance(kind, Idle):
-            if value not in kind.values or (isinstance(value, bool) and value):
-                wrong.append((path, INERT(field=path)))
-        elif isinstance(kind, dict):
-            wrong.append((path, REFUSED(text=f"cannot unmarshal {_go(value)} into Go struct field {path}")))
-        elif value is not None:
-            try:
-                out[path] = kind(value)
-            except ValueError as error:
-                field = f"KubeProxyConfiguration.{path} of type {error}"
-                wrong.append(
-                    (path, REFUSED(text=f"cannot unmarshal {_go(value)} into Go struct field {field}"))
-                )
-    return out, wrong
-
-
-def _beside(path: str) -> list[str]:
-    fields = FIELDS
-    for part in path.split(".")[:-1]:
-        fields = fields[part]
-    return [name for name, kind in fields.items() if not isinstance(kind, Idle)]
-
-
-def _go(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "object"
-    if isinstance(value, list):
-        return "array"
-    return "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else "string"
 
 
 # -- the configuration
@@ -447,98 +289,6 @@ def _kubeadm(options: Options) -> dict[str, Any]:
     return {"clusterCIDR": str(options.cni.pod_cidr)}
 
 
-# -- the text in the ConfigMap
-
-
-def text_of(options: Options) -> str:
-    """config.conf as kubeadm writes it, with the lab file's fields in it."""
-    body = _merged(KUBEADM, options.proxy.config)
-    if not options.proxy.config.get("clusterCIDR") and "clusterCIDR" not in options.proxy.config:
-        body["clusterCIDR"] = str(options.cni.pod_cidr)
-    body["mode"] = options.proxy.config.get(
-        "mode", options.proxy.mode if options.proxy.mode != "iptables" else ""
-    )
-    text = "".join(_yaml(body, 0))
-    _KNOWN[text] = body
-    return text
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    out = dict(base)
-    for key, value in over.items():
-        there = out.get(key)
-        out[key] = _merged(there, value) if isinstance(there, dict) and isinstance(value, Mapping) else value
-    return out
-
-
-def _yaml(body: Mapping[str, Any], depth: int) -> Iterator[str]:
-    for key in sorted(body):
-        value, lead = body[key], "  " * depth
-        if isinstance(value, Mapping) and value:
-            yield f"{lead}{key}:\n"
-            yield from _yaml(value, depth + 1)
-        elif isinstance(value, list | tuple) and value:
-            yield f"{lead}{key}:\n"
-            yield from (f"{lead}- {_scalar(item)}\n" for item in value)
-        else:
-            yield f"{lead}{key}: {_scalar(value)}\n"
-
-
-def _scalar(value: Any) -> str:
-    if value is None or value in ([], {}):
-        return "null" if value is None else "[]" if value == [] else "{}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return (
-            f'"{value}"'
-            if not value or value in ("0", "null", "true", "false") or value.isdecimal()
-            else value
-        )
-    return str(value)
-
-
-#: config.conf of a kubeadm cluster (ConfigMap kube-system/kube-proxy), without the Pods' range.
-KUBEADM: dict[str, Any] = {
-    "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "bindAddress": "0.0.0.0", "bindAddressHardFail": False,
-    "clientConnection": {
-        "acceptContentTypes": "", "burst": 0, "contentType": "",
-        "kubeconfig": "/var/lib/kube-proxy/kubeconfig.conf", "qps": 0,
-    },
-    "clusterCIDR": "", "configSyncPeriod": "0s",
-    "conntrack": {
-        "maxPerCore": None, "min": None, "tcpBeLiberal": False, "tcpCloseWaitTimeout": None,
-        "tcpEstablishedTimeout": None, "udpStreamTimeout": "0s", "udpTimeout": "0s",
-    },
-    "detectLocal": {"bridgeInterface": "", "interfaceNamePrefix": ""}, "detectLocalMode": "",
-    "enableProfiling": False, "healthzBindAddress": "", "hostnameOverride": "",
-    "iptables": {
-        "localhostNodePorts": None, "masqueradeAll": False, "masqueradeBit": None, "minSyncPeriod": "0s",
-        "syncPeriod": "0s",
-    },
-    "ipvs": {
-        "excludeCIDRs": None, "minSyncPeriod": "0s", "scheduler": "", "strictARP": False, "syncPeriod": "0s",
-        "tcpFinTimeout": "0s", "tcpTimeout": "0s", "udpTimeout": "0s",
-    },
-    "kind": "KubeProxyConfiguration",
-    "logging": {
-        "flushFrequency": 0, "options": {"json": {"infoBufferSize": "0"}, "text": {"infoBufferSize": "0"}},
-        "verbosity": 0,
-    },
-    "metricsBindAddress": "", "mode": "",
-    "nftables": {"masqueradeAll": False, "masqueradeBit": None, "minSyncPeriod": "0s", "syncPeriod": "0s"},
-    "nodePortAddresses": None, "oomScoreAdj": None, "portRange": "", "showHiddenMetricsForVersion": "",
-    "winkernel": {
-        "enableDSR": False, "forwardHealthCheckVip": False, "networkName": "", "rootHnsEndpointName": "",
-        "sourceVip": "",
-    },
-    "windowsRunAsService": False,
-}  # fmt: skip
-
-#: texts that were made here, read already
-_KNOWN: dict[str, Mapping[str, Any]] = {}
-
-
 @lru_cache(maxsize=64)
 def of_text(
     text: str, minor: int = 35, *, history: bool = False
@@ -546,7 +296,7 @@ def of_text(
     """What a kube-proxy makes of a config.conf: the configuration, its own warnings about it, and what the model does
     not do with it. Invalid with the words with which it ends. An unknown field is only warned of: kube-proxy decodes
     again without being strict (loadConfig in cmd/kube-proxy/app/options.go)."""
-    body = _KNOWN.get(text)
+    body = KNOWN.get(text)
     if body is None:
         import yaml
 
@@ -560,7 +310,7 @@ def of_text(
             raise Invalid(f'no kind "{kind}" is registered for version "{body.get("apiVersion", "")}"')
         raise Invalid("Object 'Kind' is missing in '" + text.strip()[:40] + "'")
     got, wrong = values(body)
-    unknown = tuple(path for path, kind, _ in _walk(body, FIELDS) if kind is None)
+    unknown = tuple(path for path, kind, _ in walk(body, FIELDS) if kind is None)
     warnings: tuple[str, ...] = ()
     if unknown:
         listed = ", ".join(f'unknown field \\"{path}\\"' for path in unknown)

@@ -38,7 +38,8 @@ docker      records.py names.py options.py errors.py ipam.py rules.py firewall.p
 kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
             admission.py quota.py quantity.py patch.py strategic.py merge_keys.py
             select.py ids.py clock.py store.py overlay.py passes.py connections.py scheduler.py ownership.py nodes.py, then one node: boot.py
-            controlplane.py units.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py kubelet.py probes.py probing.py
+            controlplane.py units.py kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py
+            stirred.py kubelet.py probes.py probing.py
             stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py
             containerd.py runtime.py registry.py
   validate/  errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py

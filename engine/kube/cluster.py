@@ -17,8 +17,8 @@ from typing import Any
 from engine.errors import EngineError, InputError, Problem
 from engine.kube import (
     boot,
-    controlplane,
     heartbeat,
+    kubeletconfig,
     manifests,
     masqagent,
     nodes,
@@ -34,7 +34,7 @@ from engine.kube.ids import Ids
 from engine.kube.kubelet import Kubelet
 from engine.kube.manifests import Manifest
 from engine.kube.node import NodeState
-from engine.kube.objects import Json, edited, meta, name_of, namespace_of, spec_of
+from engine.kube.objects import Json, deleting, edited, meta, name_of, namespace_of, spec_of
 from engine.kube.options import Options, pod_cidrs
 from engine.kube.podspec import default_pod, on_node
 from engine.kube.registry import Puller
@@ -358,14 +358,10 @@ class Cluster:
             self.clean_up(node, kubelet, wanted)
 
     def static_pods(self, changes: Changes, node: NodeState) -> list[Json]:
-        """The pods of /etc/kubernetes/manifests, read again when a file changes."""
+        """The pods of kubelet's staticPodPath, read again when a file changes. Hidden files are left out."""
         box = changes.net.boxes[node.name]
-        head = controlplane.MANIFESTS + "/"
-        texts = {
-            p: t
-            for p, t in box.files.items()
-            if p.startswith(head) and p.endswith((".yaml", ".yml", ".json"))
-        }
+        folder = kubeletconfig.statics(node, box)
+        texts = {p: t for p, t in box.files.items() if folder and is_static(folder, p)}
         for path in [p for p in node.static if p not in texts or node.static[p][0] != texts[p]]:
             self.drop_static(changes, node, node.static.pop(path)[1])
         for path, text in texts.items():
@@ -388,8 +384,12 @@ class Cluster:
     def mirror(self, node: NodeState, pod: Json, now: float) -> None:
         """The mirror of a static pod in the API. Its uid is kept apart by the store, so kubelet reports by name."""
         old = self.store.get("Pod", namespace_of(pod), name_of(pod))
-        if old is not None or self.store.get("Node", "", node.name) is None:
+        if self.store.get("Node", "", node.name) is None:
             return
+        if old is not None:
+            if not deleting(old) or system.MIRROR not in (meta(old).get("annotations") or {}):
+                return
+            self.store.remove("Pod", namespace_of(pod), name_of(pod))
         body = edited(pod)
         default_pod(body, self.ids)
         made = self.store.create(body, now)
@@ -456,10 +456,18 @@ class Cluster:
         for pod in self.pods_of(node):
             if only is not None and (namespace_of(pod), name_of(pod)) not in only:
                 continue
-            if str(meta(pod)["uid"]) not in static:
-                kubelet.sync(pod)
+            if str(meta(pod)["uid"]) in static:
+                self.mirror(node, pod, now)
+            kubelet.sync(pod)
         if only is None:
             self.clean_up(node, kubelet, static)
+
+
+def is_static(folder: str, path: str) -> bool:
+    """Is this one of the folder's own files that kubelet reads (listConfig in pkg/kubelet/config/file.go: any name
+    that does not begin with a dot, folders left out)?"""
+    head, _, name = path.rpartition("/")
+    return head == folder and not name.startswith(".")
 
 
 def from_texts(texts: Mapping[str, str]) -> list[Manifest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from engine.errors import EngineError
-from engine.kube import boot, manifests, masqagent, units, validate
+from engine.kube import boot, kubeletconfig, manifests, masqagent, units, validate
 from engine.kube.clock import nano_stamp
 from engine.kube.containerd import Containerd
 from engine.kube.ids import Ids
@@ -20,6 +20,8 @@ from engine.linux.rows import Socket
 
 MIRROR = "kubernetes.io/config.mirror"
 LOCALHOST = ip4("127.0.0.1")
+#: under this key NodeState.memory has why its kubelet does not start
+KUBELET_PROBLEM = "systemd/kubelet"
 #: unit -> (command line, its sockets as (address, port))
 UNITS: dict[str, tuple[tuple[str, ...], tuple[tuple[int, int], ...]]] = {
     "containerd": (("/usr/bin/containerd",), ((LOCALHOST, 37441),)),
@@ -54,6 +56,8 @@ def daemons(changes: Changes, node: NodeState, cri: Containerd, now: float) -> N
                     node.runtime.pid = -1
                     changes.do(Log(box=node.name, line=f"containerd[1]: {node.runtime.problem}"))
                 continue
+        if unit == "kubelet" and not kubelet_starts(changes, node):
+            continue
         start(changes, node, unit, args, sockets)
         if unit == "containerd":
             node.runtime.pid = node.procs[unit]
@@ -63,6 +67,16 @@ def daemons(changes: Changes, node: NodeState, cri: Containerd, now: float) -> N
                 "containerd",
                 f'time="{nano_stamp(now)}" level=info msg="containerd successfully booted in 0.031s"',
             )
+
+
+def kubelet_starts(changes: Changes, node: NodeState) -> bool:
+    """Does kubelet's configuration let it start? What it says when not stands in the journal."""
+    node.procs.pop("kubelet", None)
+    why = kubeletconfig.problem(changes.net.boxes[node.name])
+    if why and node.memory.get(KUBELET_PROBLEM) != why:
+        changes.do(Log(box=node.name, line=f'kubelet[1]: E run.go:72] "command failed" err="{why}"'))
+    node.memory[KUBELET_PROBLEM] = why
+    return not why
 
 
 def start(

@@ -23,6 +23,7 @@ PROGRAMS = {
     "coredns": "engine.l7.dns.server",
     "nameserver": "engine.l7.nameserver",
     "kube-proxy": "engine.l7.kube_proxy",
+    "kubelet": "engine.l7.kubelet",
 }
 #: programs whose start depends on files: program -> module with `start(box, behaviour, settings, listens)`
 STARTS = {"coredns": "engine.l7.dns.server"}

@@ -13,6 +13,7 @@ from engine.errors import NotModelled
 from engine.kube import units
 from engine.kube.clock import EPOCH
 from engine.kube.node import NodeState
+from engine.kube.system import KUBELET_PROBLEM
 from engine.linux.ops import KillProc
 from engine.linux.rows import Proc
 from engine.say import Phrase
@@ -63,6 +64,8 @@ def problem(ctx: Context, unit: str) -> str:
     node = node_of(ctx)
     if node is not None and unit == "containerd":
         return node.runtime.problem
+    if node is not None and unit == "kubelet" and unit not in units.of(node, units.STOPPED):
+        return str(node.memory.get(KUBELET_PROBLEM) or node.runtime.problem)
     return ""
 
 
@@ -143,8 +146,8 @@ def restart(ctx: Context, unit: str) -> Out:
 
 
 def outcome(ctx: Context, unit: str) -> Out:
-    """Did the unit come up?"""
-    if process(ctx, unit) is None:
+    """Did the unit come up? kubelet's is of type simple: systemd calls it started as soon as it was forked."""
+    if unit != "kubelet" and process(ctx, unit) is None:
         raise Fail(
             f"Job for {unit}.service failed because the control process exited with error code.\n"
             f'See "systemctl status {unit}.service" and "journalctl -xeu {unit}.service" for details.'
@@ -155,9 +158,8 @@ def outcome(ctx: Context, unit: str) -> Out:
 def status(ctx: Context, unit: str) -> Out:
     title, path = UNITS[unit]
     proc = process(ctx, unit)
-    head = "●" if proc is not None else "×"
     word = "enabled" if enabled(ctx, unit) else "disabled"
-    lines = [f"{head} {unit}.service - {title}", f"     Loaded: loaded ({path}; {word}; preset: enabled)"]
+    lines = [f"● {unit}.service - {title}", f"     Loaded: loaded ({path}; {word}; preset: enabled)"]
     if (drop_in := f"{path}.d/10-kubeadm.conf") in ctx.box.files:
         lines += [f"    Drop-In: {path}.d", f"             └─{drop_in.rsplit('/', 1)[-1]}"]
     node = node_of(ctx)

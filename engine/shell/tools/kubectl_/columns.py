@@ -81,8 +81,8 @@ ROLE = "node-role.kubernetes.io/"
 
 def node(body: Json, clock: float) -> list[str]:
     status = status_of(body)
-    ready = next((c["status"] for c in status.get("conditions") or () if c["type"] == "Ready"), "Unknown")
-    word = {"True": "Ready", "False": "NotReady"}.get(ready, "Unknown")
+    ready = next((c["status"] for c in status.get("conditions") or () if c["type"] == "Ready"), "")
+    word = "Unknown" if not ready else "Ready" if ready == "True" else "NotReady"
     if spec_of(body).get("unschedulable"):
         word += ",SchedulingDisabled"
     roles = sorted(k[len(ROLE) :] for k in labels_of(body) if k.startswith(ROLE) and k != ROLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.kube.objects import Json, Kind, meta, name_of, namespace_of
+from engine.kube.objects import Json, Kind, deleting, meta, name_of, namespace_of
 from engine.linux.ops import Advance
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import (
@@ -109,6 +109,7 @@ def wait(client: Client, found: list[tuple[Kind, Json]], limit: float) -> list[s
             if k.kind != "Event"
             and (now := cluster.store.get(k.kind, namespace_of(b), name_of(b))) is not None
             and meta(now).get("uid") == meta(b).get("uid")
+            and deleting(now)  # a static pod's mirror is made again at once
         ]
 
     end = world.net.clock + min(limit, PATIENCE)

@@ -1,0 +1,82 @@
+"""What a kubelet reads when it starts, and what keeps it from starting: /var/lib/kubelet/config.yaml.
+
+Theory. kubelet reads its configuration once, at its start. It ends with an error when the file is not there, is no
+KubeletConfiguration or names an authority's file that is not there; systemd starts it again after ten seconds, and
+again. Where static Pods are looked for stands in the same file. Sources: cmd/kubelet/app/server.go
+(loadConfigFile, "failed to construct kubelet dependencies"), pkg/kubelet/kubeletconfig/configfiles/configfiles.go,
+apiserver's pkg/server/dynamiccertificates (unable to load client CA file).
+
+Rules. `read` is a function of the text alone. What the running kubelet read stands in its node's memory with its pid.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import yaml
+
+from engine.kube.node import NodeState
+from engine.linux.rows import Box
+
+CONFIG = "/var/lib/kubelet/config.yaml"
+MEMORY = "kube.kubeletconfig"
+LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Settings(NamedTuple):
+    """`statics`: the folder of static Pods ("" = none); `authority`: the clients' authority file ("" = none);
+    `problem`: why the file cannot be used ("" = it can)."""
+
+    statics: str = ""
+    authority: str = ""
+    problem: str = ""
+
+
+@lru_cache(maxsize=64)
+def read(text: str) -> Settings:
+    """A KubeletConfiguration's text."""
+    try:
+        body = yaml.load(text, Loader=LOADER)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark is not None else ""
+        return Settings(
+            problem=f"error converting YAML to JSON: yaml: {line}{getattr(error, 'problem', error)}"
+        )
+    if not isinstance(body, dict) or "kind" not in body:
+        return Settings(problem=f"Object 'Kind' is missing in '{text.strip()[:60]}'")
+    if body["kind"] != "KubeletConfiguration":
+        kind, version = body["kind"], body.get("apiVersion")
+        return Settings(problem=f'no kind "{kind}" is registered for version "{version}" in scheme')
+    x509 = (body.get("authentication") or {}).get("x509") or {}
+    return Settings(str(body.get("staticPodPath") or ""), str(x509.get("clientCAFile") or ""))
+
+
+def problem(box: Box) -> str:
+    """Why a kubelet that starts here ends at once, in its own words; "" when nothing keeps it."""
+    text = box.files.get(CONFIG)
+    lead = f"failed to load kubelet config file, path: {CONFIG}, error: "
+    head = f"{lead}failed to load Kubelet config file {CONFIG}, error "
+    if text is None:
+        return f'{head}failed to read kubelet config file "{CONFIG}", error: open {CONFIG}: no such file or directory'
+    got = read(text)
+    if got.problem:
+        return f"{head}{got.problem}"
+    if got.authority and got.authority not in box.files:
+        why = f"open {got.authority}: no such file or directory"
+        return (
+            f"failed to construct kubelet dependencies: unable to load client CA file {got.authority}: {why}"
+        )
+    return ""
+
+
+def statics(node: NodeState, box: Box) -> str:
+    """The folder in which the running kubelet looks for static Pods; "" = in none."""
+    pid = node.procs.get("kubelet", 0)
+    known = node.memory.get(MEMORY)
+    if isinstance(known, tuple) and known[0] == pid:
+        return str(known[1])
+    found = read(box.files.get(CONFIG, "")).statics.rstrip("/")
+    node.memory[MEMORY] = (pid, found)
+    return found

@@ -148,7 +148,7 @@ def controller_of(body: Json) -> Json | None:
     rows = meta(body).get("ownerReferences")
     for owner in rows or ():
         if owner.get("controller"):
-            return dict(owner)
+            return owner  # type: ignore[no-any-return]
     return None
 
 

@@ -54,8 +54,10 @@ def owner_reference(owner: Json) -> Json:
 
 
 def is_ready(pod: Json) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    for row in (pod.get("status") or {}).get("conditions") or ():
+        if row["type"] == "Ready":
+            return bool(row["status"] == "True")
+    return False
 
 
 def timed(old: Json, kind: str, good: bool, reason: str, message: str, clock: float) -> Json:

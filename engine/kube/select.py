@@ -11,10 +11,13 @@ def matches(selector: Json | None, labels: Mapping[str, str]) -> bool:
     """A LabelSelector over labels. None matches nothing, an empty one everything."""
     if selector is None:
         return False
-    wanted = selector.get("matchLabels") or {}
-    if any(labels.get(k) != v for k, v in wanted.items()):
-        return False
-    return all(requirement(r, labels) for r in selector.get("matchExpressions") or ())
+    wanted = selector.get("matchLabels")
+    if wanted:
+        for key, value in wanted.items():
+            if labels.get(key) != value:
+                return False
+    rules = selector.get("matchExpressions")
+    return not rules or all(requirement(r, labels) for r in rules)
 
 
 def requirement(rule: Json, labels: Mapping[str, str]) -> bool:

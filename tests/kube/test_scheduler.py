@@ -252,4 +252,4 @@ def test_what_it_keeps_is_what_a_count_would_find(steps: list[tuple[str, Any]], 
         assert fresh.rooms.rooms == cluster.rooms.rooms
         for name, room in cluster.rooms.rooms.items():
             assert room.pods == len(cluster.store.pods_on(name))
-            assert dict(room.asked).get("cpu", 0) <= 2000 or name == "n0"
+            assert room.asked.get("cpu", 0) <= 2000 or name == "n0"

@@ -72,7 +72,7 @@ def fit(share: Share, room: Room) -> Reasons:
     if room.pods >= room.most:
         out.append(("Too many pods", True))
     if share.amounts:
-        there, asked = dict(room.allocatable), dict(room.asked)
+        there, asked = room.allocatable, room.asked
         for name, number in sorted(share.amounts, key=_order):
             if number > there.get(name, 0) - asked.get(name, 0):
                 out.append((f"Insufficient {name}", number <= there.get(name, 0)))

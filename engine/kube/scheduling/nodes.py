@@ -39,13 +39,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """A node: its object, what may be asked of it, what is. `pods` counts those that are bound and have not ended."""
+    """A node: its object, what may be asked of it, what is (dicts that are never changed). `pods` counts those that are
+    bound and have not ended."""
 
     body: Json
-    allocatable: tuple[tuple[str, int], ...]
+    allocatable: dict[str, int]
     most: int
     pods: int = 0
-    asked: tuple[tuple[str, int], ...] = ()
+    asked: dict[str, int] = field(default_factory=dict)
     ports: frozenset[Port] = frozenset()
 
     @property
@@ -118,7 +119,7 @@ def plain(spec: Json) -> bool:
 def room_of(body: Json) -> Room:
     """An empty node."""
     rows = status_of(body).get("allocatable") or {}
-    amounts = tuple(sorted((k, amount(k, v)) for k, v in rows.items() if k != "pods"))
+    amounts = {k: amount(k, v) for k, v in rows.items() if k != "pods"}
     return Room(body=body, allocatable=amounts, most=int(rows.get("pods", 110)))
 
 
@@ -240,6 +241,6 @@ def with_share(room: Room, share: Share, sign: int) -> Room:
     asked = dict(room.asked)
     _add(asked, {k: sign * v for k, v in share.amounts})
     return replace(
-        room, pods=room.pods + sign, asked=tuple(sorted((k, v) for k, v in asked.items() if v)),
+        room, pods=room.pods + sign, asked={k: v for k, v in asked.items() if v},
         ports=room.ports | share.ports if sign > 0 else room.ports,
     )  # fmt: skip

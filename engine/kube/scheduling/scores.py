@@ -44,13 +44,13 @@ def preference(pod: Json, node: Json) -> int:
 def least(share: Share, room: Room) -> int:
     """LeastAllocated with this Pod: 0 for an empty node, 100 for a full one. Every Pod counts for something beside what
     it asks for (GetNonzeroRequests), or one Pod with a request would turn all others away from its node."""
-    there, asked, mine = dict(room.allocatable), dict(room.asked), dict(share.amounts)
-    scores = []
+    there, asked, mine = room.allocatable, room.asked, dict(share.amounts)
+    total = 0
     for name, more in NONZERO:
         whole = there.get(name, 0)
         left = whole - asked.get(name, 0) - mine.get(name, 0) - more * (room.pods + 1)
-        scores.append(max(0, left) * 100 // whole if whole else 0)
-    return 100 - sum(scores) // len(scores)
+        total += left * 100 // whole if left > 0 else 0
+    return 100 - total // 2
 
 
 def rank(liked: int, share: Share, room: Room) -> Rank:

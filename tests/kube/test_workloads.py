@@ -233,3 +233,11 @@ def test_pods_of_a_node_without_network_leave_after_five_minutes() -> None:
     assert "deletionTimestamp" not in lab.pod("web")["metadata"]
     lab.wait(20)
     assert "deletionTimestamp" in lab.pod("web")["metadata"], "it stays until the network can be taken down"
+
+
+def test_one_pod_with_a_request_does_not_turn_all_others_to_the_other_node() -> None:
+    asking = web("asking").replace("ports:", "resources: {requests: {cpu: 100m, memory: 70Mi}}, ports:")
+    text = DEPLOY.replace("KIND", "Deployment").replace("spec:\n  selector", "spec:\n  replicas: 6\n  selector")
+    lab = Lab(asking, text)
+    rows = [p for p in lab.cluster.store.list("Pod", "default") if p["metadata"]["name"] != "asking"]
+    assert {p["spec"]["nodeName"] for p in rows} == {"w1", "w2"}

@@ -29,6 +29,7 @@ from engine.linux.exchange import tcp_call
 from engine.linux.ops import Advance, Listen, Log, WriteFile
 from engine.linux.ops.base import Op
 from engine.linux.ops.box import Tell
+from engine.linux.ops.xtchains import XtChains
 from engine.linux.rows import Proc, Socket
 
 #: seconds between tries of a client that cannot list (client-go's reflector backs off; its first steps)
@@ -36,8 +37,8 @@ RETRY = 5.0
 #: seconds that the plugin waits for its first list (`startup_timeout`)
 STARTUP = 5.0
 API_PORT = 443
-#: ops that move no packet elsewhere
-HARMLESS = (Advance, Log, Tell, WriteFile)
+#: ops that cut no connection that stands: kube-proxy's chains (XtChains) are for new ones
+HARMLESS = (Advance, Log, Tell, WriteFile, XtChains)
 
 
 class Tried(NamedTuple):

@@ -86,7 +86,10 @@ class Flow:
         )
 
     def send(self, lab: Lab, choose: Choose | None = None, *, on_copy: bool = True) -> Traced:
-        """Send it through the lab. Raises InputError for an endpoint that is not there."""
+        """Send it through the lab; of a `resolve` row the questions are the journey, asked on a copy. Raises InputError
+        for an endpoint that is not there."""
+        if self.resolve:
+            return Traced(journey=self.ask(lab, choose).journey)
         return lab.send(
             self.source,
             self.to,

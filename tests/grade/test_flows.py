@@ -134,6 +134,13 @@ def test_a_name_that_nobody_answers_is_no_pass(lab: Lab) -> None:
     assert judged(lab, **asked, expect={"rcode": "none", "answers": []}).ok
 
 
+def test_a_resolve_row_can_be_played(lab: Lab) -> None:
+    flow = flows.Flow(source="pod/a", resolve="web.other")
+    journey = flow.send(lab).journey
+    assert str(journey.outcome) == "name-not-found"
+    assert journey.legs[0].purpose.startswith("DNS A web.other.default.svc.cluster.local. at ")
+
+
 def test_an_endpoint_that_is_gone_is_a_finding(lab: Lab) -> None:
     assert kinds(judged(lab, from_="pod/gone", to="pod/b:80", expect={"outcome": "delivered"})) == ["outcome"]
 

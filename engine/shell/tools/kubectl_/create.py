@@ -155,6 +155,8 @@ def finish(ctx: Context, line: Line, body: Json, failed: str = "", *, done: str 
         raise later(f"kind {body['kind']}")
     if dry == " (dry run)":
         format = line.get("output")
+        if format == "json":
+            return Out(stdout=output.made_json(as_made(ctx, body)))
         if format and format != "name":
             return Out(stdout=output.printed(ctx, format, [as_made(ctx, body)], single=True))
         name = ref(kind, str(body["metadata"]["name"]))

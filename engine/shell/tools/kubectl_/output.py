@@ -51,6 +51,26 @@ def to_yaml(body: Any) -> str:
     )
 
 
+def struct_order(body: Any, kind: str) -> Any:
+    """A part of an object with its keys in the order of Go's struct, as kubectl prints what it made itself as JSON."""
+    from engine.kube import schema
+
+    if isinstance(body, list):
+        return [struct_order(x, kind.removeprefix("[]")) for x in body]
+    if not isinstance(body, dict):
+        return body
+    fields = schema.types().get(kind)
+    if fields is None:
+        return {k: struct_order(body[k], kind.removeprefix("{}")) for k in sorted(body)}
+    names = ["kind", "apiVersion", *(n for n in fields if n not in ("kind", "apiVersion"))]
+    known = {n: struct_order(body[n], fields[n]) for n in names if n in body and n in fields}
+    return {**known, **{k: v for k, v in body.items() if k not in known}}
+
+
+def made_json(body: Json) -> str:
+    return json.dumps(struct_order(body, str(body["kind"])), indent=4, ensure_ascii=False) + "\n"
+
+
 def to_json(body: Any) -> str:
     return json.dumps(body, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
 

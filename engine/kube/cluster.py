@@ -330,6 +330,7 @@ class Cluster:
             changes=changes, store=self.store, node=node, cri=self.cri(changes, node, now), ids=self.ids, now=now,
             node_ip=text4(address) if address else "", note=self.note, tools=self.tools, api=api,
             cluster_dns=text4(self.options.service_cidr.addr + 10), minor=self.options.minor,
+            history=self.options.proxy.mode == "userspace",
         )  # fmt: skip
 
     def note(self, where: str, pod: Json, error: EngineError) -> None:

@@ -58,6 +58,8 @@ class Sync:
     api: bool = True
     cluster_dns: str = "10.96.0.10"
     minor: int = 35
+    #: the lab shows kube-proxy's userspace mode, which this release does not have any more
+    history: bool = False
 
     def event(
         self, pod: Json, type: str, reason: str, message: str, container: str = "", *, init: bool = False,

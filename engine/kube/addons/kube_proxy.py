@@ -9,7 +9,6 @@ from __future__ import annotations
 from engine.kube.objects import Json
 from engine.kube.options import Options
 from engine.kube.proxy import config, configtext
-from engine.kube.proxy.program import HISTORY_MARK
 
 NAMESPACE = "kube-system"
 LABELS = {"k8s-app": "kube-proxy"}
@@ -23,14 +22,7 @@ def objects(options: Options) -> list[Json]:
     account: Json = {
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "kube-proxy", "namespace": NAMESPACE}
     }  # fmt: skip
-    out = [account, config_map(options), daemon_set(options)]
-    if options.proxy.mode == config.HISTORY:
-        mark: Json = {
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": HISTORY_MARK, "namespace": NAMESPACE},
-            "data": {"userspace": "this mode was removed in Kubernetes 1.26; the lab shows it as history"},
-        }  # fmt: skip
-        out.insert(1, mark)
-    return out
+    return [account, config_map(options), daemon_set(options)]
 
 
 def image(options: Options) -> str:

@@ -16,7 +16,7 @@ from engine.kube.clock import klog_stamp
 from engine.kube.objects import Json
 from engine.kube.options import Options
 from engine.kube.proxy import config as configs
-from engine.kube.proxy.config import HISTORY, Config, Invalid
+from engine.kube.proxy.config import Config, Invalid
 from engine.kube.sync import Sync
 from engine.l7.behave import Behaviour
 from engine.linux.ipvs.rows import REFUSED
@@ -80,13 +80,12 @@ def behaviour(
     argv = (*command, *podenv.expand(container.get("args") or (), env))
     flags = read_flags(argv)
     minor = s.minor
-    history = s.store.get("ConfigMap", "kube-system", HISTORY_MARK) is not None
     text = config_file(s, pod, container, flags.get("--config", ""))
     if text is None:
         path = flags.get("--config", "")
         return failed(s, argv, f"failed complete: open {path}: no such file or directory"), ()
     try:
-        found, warnings, idle = configs.of_text(text, minor, history=history)
+        found, warnings, idle = configs.of_text(text, minor, history=s.history)
     except Invalid as error:
         stage = "validate" if str(error).startswith(("KubeProxyConfiguration", "[")) else "complete"
         return failed(s, argv, f"failed {stage}: {error}"), ()
@@ -97,12 +96,8 @@ def behaviour(
     name = flags.get("--hostname-override") or found.hostname or s.node.name
     log = tuple(klog(s.now, "W", "options.go:400", w) for w in warnings)
     log += start_lines(found, s.now, s.node_ip, minor, f"v1.{minor}.0")
-    settings = (("proxy", text), ("proxy-node", name), *((("proxy-history", "1"),) if history else ()))
+    settings = (("proxy", text), ("proxy-node", name), *((("proxy-history", "1"),) if s.history else ()))
     return Behaviour(args=argv, program=NAME, config=settings, log=log, stream="stderr"), ()
-
-
-#: what tells that this cluster shows the userspace mode, which its release does not have any more
-HISTORY_MARK = "kube-proxy-history"
 
 
 def read_flags(argv: tuple[str, ...]) -> dict[str, str]:
@@ -171,4 +166,4 @@ def running(settings: tuple[tuple[str, str], ...], options: Options) -> tuple[Co
     return config, found["proxy-node"]
 
 
-__all__ = ["HISTORY", "HISTORY_MARK", "NAME", "behaviour", "running", "start_lines"]
+__all__ = ["NAME", "behaviour", "running", "start_lines"]

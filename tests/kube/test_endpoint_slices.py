@@ -320,3 +320,21 @@ def test_after_any_changes_the_slices_are_a_full_recomputation(
             controllers(lab)
             assert all(found(lab, n) == expected(lab, n) for n in ("s0", "s1"))
             lab.cluster = was
+
+
+def test_hints_by_the_old_annotation_are_named_as_not_modelled() -> None:
+    text = service().replace(
+        "metadata:\n", "metadata:\n  annotations: {service.kubernetes.io/topology-mode: Auto}\n"
+    )
+    lab = Lab(web("a"), text)
+    assert any("topology-mode" in s.why.text("en") for s in lab.cluster.skipped)
+    assert "hints" not in only(lab)["endpoints"][0]
+
+
+def test_a_change_of_labels_reaches_the_slice() -> None:
+    lab = Lab(web("a"), service(labels="tier=front"))
+    lab.cluster.store.change(
+        "Service", "default", "web", lambda b: b["metadata"]["labels"].update(tier="back")
+    )
+    lab.settle()
+    assert only(lab)["metadata"]["labels"]["tier"] == "back"

@@ -266,6 +266,14 @@ def test_watch_prints_what_changes_and_ends_by_itself(shell: Shell) -> None:
     assert result.stdout.count("Running") >= 2 and "watch was ended" in result.stderr
 
 
+def test_reading_endpoints_is_warned_of(shell: Shell) -> None:
+    result = shell.run("kubectl get ep kubernetes")
+    assert (
+        result.stderr
+        == "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n"
+    )
+
+
 def test_who_may_do_what(shell: Shell) -> None:
     said(shell, "kubectl create sa bob")
     ask = "kubectl auth can-i list pods --as=system:serviceaccount:default:bob"

@@ -33,6 +33,7 @@ from engine.shell.tools.kubectl_.describe_workload import (
     stateful_set,
 )
 from engine.shell.tools.kubectl_.flags import flag, parse, switch
+from engine.shell.tools.kubectl_.get import deprecated
 from engine.shell.tools.kubectl_.table import Blocks
 
 FLAGS = (
@@ -66,7 +67,9 @@ def run(ctx: Context, argv: list[str]) -> Out:
             "" if line.on("all-namespaces") else f" in {client.namespace} namespace."
         )
         return Out(stderr=where + "\n")
-    return Out(stdout="\n\n".join(texts), stderr="".join(e + "\n" for e in errors), code=1 if errors else 0)
+    missing = "".join(e + "\n" for e in errors)
+    chunks = (("err", deprecated(client, wanted)), ("out", "\n\n".join(texts)), ("err", missing))
+    return Out.mixed(chunks, 1 if errors else 0)
 
 
 def by_prefix(client: Client, kind: Kind, name: str) -> list[Json]:

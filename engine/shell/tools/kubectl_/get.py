@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from engine.kube.objects import BY_KIND, Json, Kind, labels_of, meta, name_of, namespace_of
 from engine.kube.select import text as labels_text
+from engine.kube.validate import ENDPOINTS_WARNING
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_ import columns, output
 from engine.shell.tools.kubectl_.client import Client, connect, fetch, listing, not_found, ref, targets
@@ -40,8 +41,18 @@ def run(ctx: Context, argv: list[str]) -> Out:
     if not found and not errors and not line.on("ignore-not-found") and line.get("output") in ("", "wide"):
         where = "." if line.on("all-namespaces") or not any(k.namespaced for k, _ in wanted) else ""
         text = "No resources found" if where else f"No resources found in {client.namespace} namespace."
-        return Out(stderr=text + "\n")
-    return Out(stdout=out, stderr="".join(e + "\n" for e in errors), code=1 if errors else 0)
+        return Out(stderr=deprecated(client, wanted) + text + "\n")
+    missing = "".join(e + "\n" for e in errors)
+    return Out.mixed(
+        (("err", deprecated(client, wanted)), ("out", out), ("err", missing)), 1 if errors else 0
+    )
+
+
+def deprecated(client: Client, wanted: list[tuple[Kind, str]]) -> str:
+    """What the API server warns of when a deprecated kind is read."""
+    if client.minor >= 33 and any(k.kind == "Endpoints" for k, _ in wanted):
+        return f"Warning: {ENDPOINTS_WARNING}\n"
+    return ""
 
 
 def gather(

@@ -134,21 +134,35 @@ def _settle(world: World) -> None:
 
 
 def _listen(world: World, host: HostSpec) -> None:
-    """A program on each port of `listen`: http for tcp, echo for udp, a name server on port 53."""
+    """A program on each port of `listen`: http for tcp, echo for udp, a name server on port 53 by both."""
+    named = any(port == DNS_PORT for _, port in host.listen)
     for proto, port in host.listen:
-        program = "http" if proto == "tcp" else "echo"
-        args: tuple[str, ...] = ("python3", "-m", "http.server", str(port))
-        if proto == "udp":
-            args = ("ncat", "-lu", str(port))
-        box = world.net.boxes[host.name]
-        pid = box.next_pid
-        config: tuple[tuple[str, str], ...] = (("hostname", host.name), ("body", f"{host.name}\n"))
-        if port == DNS_PORT:
-            program, args, config = "nameserver", ("named", "-g"), (("zone", _zone(world, host.name)),)
-        world.do(StartProc(box=host.name, args=args, netns=host.name, program=program, config=config))
-        state = "LISTEN" if proto == "tcp" else "UNCONN"
-        socket = Socket(proto=proto, addr=0, port=port, pid=pid, state=state)
-        world.do(Listen(netns=host.name, socket=socket))
+        if port != DNS_PORT:
+            _serve(world, host.name, proto, port)
+    if named:
+        _name_server(world, host.name)
+
+
+def _name_server(world: World, host: str) -> None:
+    """One program on port 53, by udp and tcp."""
+    pid = world.net.boxes[host].next_pid
+    config = (("zone", _zone(world, host)),)
+    world.do(StartProc(box=host, args=("named", "-g"), netns=host, program="nameserver", config=config))
+    for proto, state in (("udp", "UNCONN"), ("tcp", "LISTEN")):
+        socket = Socket(proto=proto, addr=0, port=DNS_PORT, pid=pid, state=state)
+        world.do(Listen(netns=host, socket=socket))
+
+
+def _serve(world: World, host: str, proto: str, port: int) -> None:
+    program = "http" if proto == "tcp" else "echo"
+    args: tuple[str, ...] = ("python3", "-m", "http.server", str(port))
+    if proto == "udp":
+        args = ("ncat", "-lu", str(port))
+    pid = world.net.boxes[host].next_pid
+    config = (("hostname", host), ("body", f"{host}\n"))
+    world.do(StartProc(box=host, args=args, netns=host, program=program, config=config))
+    state = "LISTEN" if proto == "tcp" else "UNCONN"
+    world.do(Listen(netns=host, socket=Socket(proto=proto, addr=0, port=port, pid=pid, state=state)))
 
 
 def _zone(world: World, server: str) -> str:

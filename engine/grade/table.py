@@ -100,7 +100,6 @@ class Flow:
             on_copy=on_copy,
         )
 
-
     def ask(self, lab: Lab, choose: Choose | None = None) -> Resolved:
         """The question of a `resolve` row. Raises InputError for a place that is not there; NotModelled."""
         return lab.resolve(self.source, self.resolve, self.type, choose)

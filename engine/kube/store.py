@@ -278,7 +278,6 @@ class Store:
     def _reindex(self, kind: str, key: Key, old: Json | None, new: Json | None) -> None:
         if not self._by:
             return
-        row = (kind, *key)
         if old is not None and new is not None:
             was, now = old["metadata"], new["metadata"]
             one, other = was.get("labels"), now.get("labels")
@@ -288,6 +287,7 @@ class Store:
                     kind != "Pod" or spec_of(old).get("nodeName") == spec_of(new).get("nodeName")
                 ):
                     return
+        row = (kind, *key)
         for name, index in self._by.items():
             if name == "node":
                 words: Words = _nodes

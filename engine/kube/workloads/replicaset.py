@@ -25,8 +25,10 @@ def sync(at: Pass, body: Json) -> None:
     pods = active(owned(at, body))
     wanted = replicas(body)
     if not deleting(body) and len(pods) != wanted:
+        made: Json | None = None
         for _ in range(min(LIMIT, wanted) - len(pods)):
-            if make_pod(at, body, spec["template"]) is None:
+            made = make_pod(at, body, spec["template"], like=made)
+            if made is None:
                 break
         if len(pods) > wanted:
             for pod in rank(pods, related(at, body), at.now)[: len(pods) - wanted]:

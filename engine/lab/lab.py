@@ -100,9 +100,7 @@ class Lab:
         return other
 
     def _fork(self, world: World) -> World:
-        fork = world.copy()
-        fork.choose = Seeded(self.seed)
-        return fork
+        return world.copy(Seeded(self.seed))
 
     # ---- acting
 

@@ -94,8 +94,8 @@ class World:
             self.cluster.tools = runner(self)
             self.cluster.settle(changes)
 
-    def copy(self) -> World:
-        """An independent world: what is tried on it leaves this one as it is."""
+    def copy(self, choose: Choose | None = None) -> World:
+        """An independent world: what is tried on it leaves this one as it is. `choose` takes the place of its own."""
         net, cluster = self.net.copy(), None if self.cluster is None else self.cluster.copy()
         if net.asleep is not None and cluster is not None:
             from engine.kube.sleep import attach
@@ -105,7 +105,7 @@ class World:
             net=net,
             cluster=cluster,
             dockers={name: daemon.copy() for name, daemon in self.dockers.items()},
-            choose=deepcopy(self.choose),
+            choose=deepcopy(self.choose) if choose is None else choose,
             lang=self.lang,
             log=list(self.log),
             capture=list(self.capture),

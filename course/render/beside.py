@@ -20,17 +20,22 @@ from course.render.headers import NAMES
 from course.render.playback import Playback
 from course.render.words import OUTCOME_WORDS
 from course.render.zoom import rules
+from engine.kube.proxy.cost import grown
 from engine.linux.addr import text4
 from engine.linux.journey import Journey, Walk
+from engine.linux.net import Net
 from engine.linux.packet import IPv4
 from engine.record import dataclass
 from engine.say import Phrase, Said, plain
 
 NO_BEAT = -1
+#: numbers of Services for which the rules that a packet meets are counted (named in AMONG)
+SERVICES = (10, 1_000, 10_000)
 
 OUTCOME = Phrase("how it ends", "결과")
 HOPS = Phrase("hops, there and back", "홉 수(가는 길, 오는 길)")
 RULES = Phrase("rules tried", "살펴본 규칙 수")
+AMONG = Phrase("rules, 10/1k/10k Services", "규칙 수(서비스 10/1천/1만)")
 ENCAP = Phrase("encapsulation", "캡슐화")
 SOURCE = Phrase("source at the end", "마지막 출발지")
 TARGET = Phrase("destination at the end", "마지막 목적지")
@@ -132,11 +137,24 @@ class Difference:
         return self.one.text(lang) == self.two.text(lang)
 
 
-def compared(one: Journey, two: Journey) -> list[Difference]:
-    """Everything that is compared: outcome, hops, rules, encapsulation, the headers at the receiver."""
+def compared(one: Journey, two: Journey, nets: tuple[Net, Net] | None = None) -> list[Difference]:
+    """Everything that is compared: outcome, hops, rules, encapsulation, the headers at the receiver. With the `nets`
+    that they crossed also the rules that they would meet among more Services, where that differs."""
     sides = [_facts(one), _facts(two)]
     names = (OUTCOME, HOPS, RULES, ENCAP, SOURCE, TARGET, TTL)
-    return [Difference(name=n(), one=a, two=b) for n, a, b in zip(names, *sides, strict=True)]
+    out = [Difference(name=n(), one=a, two=b) for n, a, b in zip(names, *sides, strict=True)]
+    if nets is not None:
+        counts = [_among(journey, net) for journey, net in zip((one, two), nets, strict=True)]
+        if any(len(set(c)) > 1 for c in counts):
+            said = [plain(" / ".join(f"{n:,}" for n in c)) for c in counts]
+            out.insert(3, Difference(name=AMONG(), one=said[0], two=said[1]))
+    return out
+
+
+def _among(journey: Journey, net: Net) -> list[int]:
+    """The rules that the packets of a journey would be held against, for each number of SERVICES."""
+    walks = [w for leg in journey.legs for w in (leg.forward, leg.back) if w is not None]
+    return [sum(grown(walk, net, n) for walk in walks) for n in SERVICES]
 
 
 def _facts(journey: Journey) -> list[Said]:

@@ -155,7 +155,8 @@ class Beside(Widget):
             self.query_one(f"#{id}-name", Static).update(Content(name))
         part = self.query_one("#difference", Painted)
         height = LOW_LINES if self.size.height < LOW else MOST_LINES
-        found = compared(played.journey, played.beside.journey)
+        nets = (played.lab.world.net, played.beside.lab.world.net)
+        found = compared(played.journey, played.beside.journey, nets)
         made = lines(
             found, (names[0], names[1]), max(20, self.size.width), height, self.lang, glyphs(self.ascii)
         )  # fmt: skip

@@ -10,6 +10,7 @@ from course.render.frames import film
 from course.render.glyphs import glyphs
 from course.render.playback import Playback
 from engine.grade.story import Played
+from engine.lab.lab import Lab
 from tests.course.render.compared import comparison
 
 
@@ -76,3 +77,32 @@ def test_the_lines_fit(played: Played, width: int, height: int, lang: str) -> No
     assert all(sum(cell_len(text) for text, _ in line) <= width for line in made)
     same = lines(compared(played.journey, played.journey), ("a", "b"), width, height, lang, glyphs())
     assert 0 < len(same) <= height
+
+
+def test_a_mode_with_lists_says_what_it_would_cost_among_more_services() -> None:
+    sides = [mode("iptables"), mode("nftables")]
+    one, two = (lab.trace("pod/client", "svc/web:80") for lab in sides)
+    found = {d.name.text("en"): d for d in compared(one, two, (sides[0].world.net, sides[1].world.net))}
+    among = found["rules, 10/1k/10k Services"]
+    few, some, lots = (int(n.replace(",", "")) for n in among.one.text("en").split(" / "))
+    assert some - few >= 990 and lots - some >= 9_000
+    assert len(set(among.two.text("en").split(" / "))) == 1, "a map is asked once, whatever it holds"
+    assert all("10k" not in d.name.text("en") for d in compared(two, two, (sides[1].world.net,) * 2))
+
+
+def mode(name: str) -> Lab:
+    web = {"containers": [{"name": "web", "image": "nginx", "ports": [{"containerPort": 80}]}]}
+    return Lab.load(
+        {
+            "nodes": [{"name": "cp", "role": "control-plane"}, {"name": "w1"}],
+            "proxy": {"mode": name},
+            "manifests": [
+                {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "labels": {"app": "web"}}, "spec": web},
+                {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client"}, "spec": web},
+                {
+                    "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+                    "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+                },
+            ],
+        }
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.kube.proxy.cost import Cost, cost
+from engine.kube.proxy.cost import Cost, cost, grown
 from engine.lab.lab import Lab
 from tests.kube.proxy.sample import Json, lab, service, slice_of
 
@@ -46,3 +46,19 @@ def test_nftables_pays_the_same_for_ten_and_for_three_hundred() -> None:
     few, lots = asked(world_of("nftables", 10)), asked(world_of("nftables", 300))
     assert few.rules == lots.rules < 25
     assert few.lookups == lots.lookups > 0
+
+
+@pytest.mark.parametrize("mode", ["iptables", "nftables", "ipvs"])
+@pytest.mark.parametrize("sender", ["node/node1", "node/node2"])
+def test_the_cost_among_more_services_is_the_cost_in_a_cluster_that_has_them(mode: str, sender: str) -> None:
+    few, lots = world_of(mode, 3), world_of(mode, 200)
+    small, large = (w.trace(sender, "10.96.71.99:80").legs[0].forward for w in (few, lots))
+    # default/kubernetes, the 200 and the one that is asked
+    assert grown(small, few.world.net, 202) == cost(large).rules
+    assert grown(large, lots.world.net, 202) == grown(large, lots.world.net, 10) == cost(large).rules
+
+
+def test_the_cost_of_userspace_grows_with_its_portals() -> None:
+    few, lots = world_of("userspace", 3), world_of("userspace", 100)
+    small, large = (w.trace("node/node1", "10.96.71.99:80").legs[0].forward for w in (few, lots))
+    assert grown(small, few.world.net, 102) == cost(large).rules > cost(small).rules

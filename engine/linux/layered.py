@@ -4,8 +4,9 @@ Theory. A node of a large cluster has 170,000 chains, and a copy of the lab writ
 two dicts of one: both read the same base, which nobody writes any more, and each keeps its own writes. When these have
 become many, the next copy lays them down in a base of their own.
 
-Rules. Order is that of a dict. `values` and `items` are read once, from the front. A `Layered` is a dict to everybody who only uses its methods; C code that reads a dict's
-own table sees nothing, so it is for tables of rows, not for keyword arguments.
+Rules. Order is that of a dict. `values` and `items` are read once, from the front. A `Layered` is a dict to everybody
+who only uses its methods; C code that reads a dict's own table sees nothing, so it is for tables of rows, not for
+keyword arguments.
 """
 
 from __future__ import annotations

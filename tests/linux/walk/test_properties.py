@@ -184,7 +184,8 @@ def rows(net: Net) -> dict[str, str]:
 def gather(found: dict[str, str], path: str, value: Any) -> None:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for f in dataclasses.fields(value):
-            if not f.name.startswith("_"):  # what a chain keeps ready to run
+            # not what a chain keeps ready to run, nor whom a table shares its rows with
+            if not f.name.startswith("_") and f.name != "common":
                 gather(found, f"{path}.{f.name}", getattr(value, f.name))
     elif isinstance(value, dict):
         for key, each in value.items():

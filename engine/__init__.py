@@ -30,7 +30,8 @@ linux       A Linux box's network; standard library only.
   wire/     dns.py encode.py pcapfile.py
 fabric      machine.py lan.py router.py plan.py
 l7          serve.py http.py echo.py sink.py servers.py docker_proxy.py docker_dns.py port_forward.py logs.py
-            behaviour.py behave.py images.py catalogue.py userspace_proxy.py kube_proxy.py calico.py nameserver.py
+            behaviour.py behave.py images.py catalogue.py userspace_proxy.py kube_proxy.py kubelet.py calico.py
+            nameserver.py
   dns/      corefile.py chain.py observe.py cache.py rewrite.py template.py hosts.py kubernetes.py loop.py forward.py
             setup.py server.py
 docker      records.py names.py options.py errors.py ipam.py rules.py firewall.py network.py ports.py files.py

@@ -91,13 +91,11 @@ def test_trace_refused_is_still_a_trace(run: Any) -> None:
 
 
 def test_trace_of_what_is_not_modelled_is_1(run: Any) -> None:
-    got = run("trace", "two-nodes", "pod/a", "svc/default/web:80")
+    got = run("trace", "two-nodes", "pod/a", "https://pod/b:443/")
     assert got.code == 1
-    assert "Services come with a later lesson" in got.out
-    assert (
-        run("trace", "two-nodes", "pod/a", "pod/b:80", "--proto", "sctp", "--json").json["outcome"]
-        == "not-modelled"
-    )
+    assert "https is not modelled here" in got.out
+    asked = run("trace", "two-nodes", "pod/a", "pod/b:80", "--proto", "https", "--json")
+    assert asked.json["outcome"] == "not-modelled"
 
 
 def test_trace_of_plain_manifests(run: Any, tmp_path: Path) -> None:

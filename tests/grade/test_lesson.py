@@ -285,7 +285,7 @@ def test_the_sample_holds(course: Path) -> None:
         (
             "to: pod/c:80\n",
             "to: svc/default/web:80\n",
-            "this play is not modelled: svc/default/web is not modelled here",
+            "no svc/default/web",
         ),
         (
             "```exercise forwarding\n```\n",

@@ -18,6 +18,7 @@ from engine.linux.ops.base import Changes, Op
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
+    from engine.kube.node import NodeState
 
 MEMORY = "stirred"
 #: Ops that nobody could notice.
@@ -61,7 +62,12 @@ def _new(cluster: Cluster, changes: Changes) -> Iterator[tuple[int, Op]]:
 
 def _mark(cluster: Cluster, node: str, netns: str, at: int) -> None:
     if node in cluster.nodes and cluster.nodes[node].dream is None:
-        cluster.nodes[node].stirred[netns] = at
+        notice(cluster.nodes[node], netns, at)
+
+
+def notice(node: NodeState, netns: str, at: int) -> None:
+    """What probes of a namespace see of a program may be another from position `at` of the log on."""
+    node.stirred[netns] = max(at, node.stirred.get(netns, 0))
 
 
 def since(stirred: Mapping[str, int], netns: str) -> int:

@@ -338,3 +338,16 @@ def test_an_old_busybox_asks_the_library() -> None:
     )
     result = one.run("pod/shop/client", "nslookup nope")
     assert (result.stderr, result.code) == ("nslookup: can't resolve 'nope'\n", 1)
+
+
+def test_coredns_becomes_ready_again_when_its_corefile_is_repaired() -> None:
+    one = lab()
+    edit = "kubectl -n kube-system get cm coredns -o yaml | sed 's/ {a}/ {b}/' | kubectl replace -f -"
+    dns = "kubectl -n kube-system get pods -l k8s-app=kube-dns --no-headers"
+    out(one, "node/cp", edit.format(a="loop", b="loopy"))
+    out(one, "node/cp", "kubectl -n kube-system rollout restart deployment coredns; sleep 60")
+    assert "CrashLoopBackOff" in out(one, "node/cp", dns)
+    out(one, "node/cp", edit.format(a="loopy", b="loop"))
+    out(one, "node/cp", "sleep 400")
+    found = out(one, "node/cp", dns).splitlines()
+    assert [row.split()[1:3] for row in found] == [["1/1", "Running"]] * 2

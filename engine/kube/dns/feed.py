@@ -19,6 +19,7 @@ from engine.errors import InputError, NotModelled, OpError
 from engine.kube.dns.records import view
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
+from engine.kube.stirred import notice
 from engine.l7.dns import chain, server
 from engine.l7.dns.kubernetes import VIEW, Kubernetes, View
 from engine.l7.dns.setup import Config
@@ -151,6 +152,9 @@ def learn(at: Pass, node: NodeState, proc: Proc, plugin: Kubernetes, memory: dic
     memory["tried"] = Tried(at.now, len(at.changes.log), reached)
     if reached:
         at.changes.do(Tell(box=node.name, pid=proc.pid, about=VIEW, what=newest))
+        if not isinstance(have, View):
+            # /ready says something else from now on: probes ask again
+            notice(node, proc.netns, len(at.changes.log))
     elif not isinstance(have, View):
         complain(memory, at.now - proc.started)
 

@@ -11,8 +11,10 @@ linux       A Linux box's network; standard library only.
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py
             route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py xtchains.py nft.py nftrows.py
             ipset.py ipsetwords.py ipvs.py conntrack.py box.py command.py devicecommands.py commands.py
-  xt/       tables.py rule.py match.py match_l4.py match_sctp.py match_multi.py match_state.py match_more.py match_header.py
-            match_frame.py match_ct.py match_rate.py match_host.py match_set.py match_ipvs.py target.py target_more.py target_nat.py
+  xt/       tables.py rule.py match.py match_l4.py match_sctp.py match_multi.py match_state.py match_more.py
+            match_header.py
+            match_frame.py match_ct.py match_rate.py match_host.py match_set.py match_ipvs.py target.py
+            target_more.py target_nat.py
             target_header.py target_steer.py target_set.py seen.py run.py, then the command: options.py extensions.py
             names.py vocabulary.py wordreader.py reader.py parse.py check.py refused.py command.py restore.py text.py
   nft/      types.py seen.py keys.py sets.py exprs.py tables.py statements.py changes.py rule.py run.py, then
@@ -41,8 +43,8 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             select.py ids.py clock.py index.py store.py overlay.py passes.py watch.py
             connections.py scheduler.py ownership.py nodes.py, then one node: boot.py controlplane.py units.py
             kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py sleep.py kubelet.py
-            probes.py probing.py stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py podstatus.py
-            heartbeat.py eviction.py containerd.py runtime.py registry.py
+            probes.py probing.py stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py
+            podstatus.py heartbeat.py eviction.py containerd.py runtime.py registry.py
   scheduling/  nodes.py filters.py scores.py
   validate/  errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
             others.py
@@ -51,8 +53,8 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             calico_conf.py calico_ipam.py calico.py calico_routes.py calico_agent.py calico_node.py
   policy/   semantics.py, then felix: endpoint.py selector.py convert.py render.py static.py chains.py picture.py
             felix.py explain.py
-  workloads/  queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py statefulset.py
-            job.py run.py
+  workloads/  queue.py common.py adopt.py history.py rollout.py deployment.py replicaset.py daemonset.py
+            statefulset.py job.py run.py
   controllers/  members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
             nodelifecycle.py podgc.py
   proxy/    model.py configfields.py configtext.py config.py names.py bulk.py topology.py picture.py sharing.py
@@ -64,8 +66,8 @@ shell       world.py place.py powers.py tool.py words.py expand.py shell.py proc
             bind.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py
   tools/    one file a real tool; __init__.py says which name is where
-lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py lookup.py build.py trace.py
-            deeds.py lab.py
+lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py lookup.py
+            build.py trace.py deeds.py lab.py
 grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
             pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
 real        devices.py plan.py rows.py pairs.py netlink.py getroute.py arpframes.py tables.py nfttrace.py worker.py

@@ -214,8 +214,8 @@ class Worker:
 
     def reload(self, what: dict[str, Any]) -> dict[str, Any]:
         """{"rules": {namespace: text for iptables-legacy-restore, TRACE included}, "nft": {namespace: text for nft -f,
-        which takes away what was there itself}, "sets": {namespace: text for ipset restore -exist}}: in place of what is
-        there."""
+        which takes away what was there itself}, "sets": {namespace: text for ipset restore -exist}}: in place of what
+        is there."""
         for id, text in what.get("sets", {}).items():
             self.run(id, ["ipset", "restore", "-exist"], text)
         for id, text in what["rules"].items():

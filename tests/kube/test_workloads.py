@@ -151,7 +151,9 @@ def test_a_node_takes_110_pods() -> None:
     assert sum(p["status"]["phase"] == "Running" for p in rows) == 110
     waiting = next(p for p in rows if p["status"]["phase"] == "Pending")
     ((_, message, _),) = lab.events(waiting["metadata"]["name"], "FailedScheduling")
-    assert message.startswith("0/1 nodes are available: 1 Too many pods. no new claims to deallocate, preemption: ")
+    assert message.startswith(
+        "0/1 nodes are available: 1 Too many pods. no new claims to deallocate, preemption: "
+    )
 
 
 def test_the_control_plane_runs_as_static_pods() -> None:
@@ -237,7 +239,9 @@ def test_pods_of_a_node_without_network_leave_after_five_minutes() -> None:
 
 def test_one_pod_with_a_request_does_not_turn_all_others_to_the_other_node() -> None:
     asking = web("asking").replace("ports:", "resources: {requests: {cpu: 100m, memory: 70Mi}}, ports:")
-    text = DEPLOY.replace("KIND", "Deployment").replace("spec:\n  selector", "spec:\n  replicas: 6\n  selector")
+    text = DEPLOY.replace("KIND", "Deployment").replace(
+        "spec:\n  selector", "spec:\n  replicas: 6\n  selector"
+    )
     lab = Lab(asking, text)
     rows = [p for p in lab.cluster.store.list("Pod", "default") if p["metadata"]["name"] != "asking"]
     assert {p["spec"]["nodeName"] for p in rows} == {"w1", "w2"}

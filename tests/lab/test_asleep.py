@@ -79,7 +79,11 @@ def machine(box: Box) -> dict[str, Any]:
 
 
 def records(node: NodeState) -> dict[str, Any]:
-    found = {f: getattr(node, f) for f in NodeState.__slots__ if f not in ("masq_sync", "memory", "silent", "stirred")}
+    found = {
+        f: getattr(node, f)
+        for f in NodeState.__slots__
+        if f not in ("masq_sync", "memory", "silent", "stirred")
+    }
     found["runtime"] = {f: getattr(node.runtime, f) for f in type(node.runtime).__slots__}
     return found
 

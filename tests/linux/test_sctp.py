@@ -33,8 +33,18 @@ def lab() -> Lab:
 def test_an_association_crosses_the_nodes(lab: Lab) -> None:
     journey = lab.trace("pod/a", "pod/b:38412", "sctp")
     assert journey.outcome is Outcome.DELIVERED
-    chunks = [w.packet.l4.chunk for w in journey.legs[0].walks() if w.packet and isinstance(w.packet.l4, Sctp)]
-    assert chunks == ["INIT", "INIT_ACK", "COOKIE_ECHO", "COOKIE_ACK", "SHUTDOWN", "SHUTDOWN_ACK", "SHUTDOWN_COMPLETE"]
+    chunks = [
+        w.packet.l4.chunk for w in journey.legs[0].walks() if w.packet and isinstance(w.packet.l4, Sctp)
+    ]
+    assert chunks == [
+        "INIT",
+        "INIT_ACK",
+        "COOKIE_ECHO",
+        "COOKIE_ACK",
+        "SHUTDOWN",
+        "SHUTDOWN_ACK",
+        "SHUTDOWN_COMPLETE",
+    ]
 
 
 def test_a_port_without_a_listener_aborts_and_a_kernel_without_sctp_says_so(lab: Lab) -> None:

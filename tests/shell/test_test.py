@@ -10,11 +10,11 @@ import pytest
 from engine.lab.lab import Lab
 
 LINES = [
-    "test -f /etc/hosts", "test -e /etc/hosts", "test -d /etc", "test -f /etc", "test -d /etc/hosts", "test -s /etc/hosts",
-    "test ! -f /nope", "test -f /nope", "test", "test x", 'test ""', "test -n x", "test -z x", 'test -z ""', "test a = a",
-    "test a != a", "test a == a", "test 3 -gt 2", "test 3 -lt 2", "test 3 -eq 3", "test 3 -ne 3", "test 2 -le 2",
-    "test 2 -ge 3", "[ 1 -eq 1 ]", "[ ! 1 -eq 1 ]", "[ -d /etc ]", "test x -eq 1", "[ 1 -eq", "test a b c d e", "test -q x",
-    "test a ~ b",
+    "test -f /etc/hosts", "test -e /etc/hosts", "test -d /etc", "test -f /etc", "test -d /etc/hosts",
+    "test -s /etc/hosts", "test ! -f /nope", "test -f /nope", "test", "test x", 'test ""', "test -n x",
+    "test -z x", 'test -z ""', "test a = a", "test a != a", "test a == a", "test 3 -gt 2", "test 3 -lt 2",
+    "test 3 -eq 3", "test 3 -ne 3", "test 2 -le 2", "test 2 -ge 3", "[ 1 -eq 1 ]", "[ ! 1 -eq 1 ]",
+    "[ -d /etc ]", "test x -eq 1", "[ 1 -eq", "test a b c d e", "test -q x", "test a ~ b",
 ]  # fmt: skip
 
 

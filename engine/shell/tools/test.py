@@ -18,7 +18,25 @@ NUMBERS: dict[str, Callable[[int, int], bool]] = {
 }  # fmt: skip
 TEXTS: dict[str, Callable[[str, str], bool]] = {"=": str.__eq__, "==": str.__eq__, "!=": str.__ne__}
 FILES = ("-e", "-f", "-d", "-s", "-r", "-w", "-x", "-L", "-h")
-OTHER = ("-b", "-c", "-g", "-G", "-k", "-N", "-O", "-p", "-S", "-t", "-u", "-v", "-o", "-a", "-ef", "-nt", "-ot")
+OTHER = (
+    "-b",
+    "-c",
+    "-g",
+    "-G",
+    "-k",
+    "-N",
+    "-O",
+    "-p",
+    "-S",
+    "-t",
+    "-u",
+    "-v",
+    "-o",
+    "-a",
+    "-ef",
+    "-nt",
+    "-ot",
+)
 
 
 def holds(ctx: Context, words: list[str], name: str) -> bool:
@@ -87,6 +105,13 @@ SUMMARY = Phrase(
     ko="파일이 있는지, 문자열이나 숫자가 조건에 맞는지를 종료 코드로 알려 줍니다",
 )
 TOOLS = (
-    Tool(name="test", summary=SUMMARY, run=_test, group="shell", builtin=True, usage=("test -f FILE", "test TEXT = TEXT")),
+    Tool(
+        name="test",
+        summary=SUMMARY,
+        run=_test,
+        group="shell",
+        builtin=True,
+        usage=("test -f FILE", "test TEXT = TEXT"),
+    ),
     Tool(name="[", summary=SUMMARY, run=_bracket, group="shell", builtin=True, usage=("[ -f FILE ]",)),
 )

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from engine.linux import layered
 from engine.linux.layered import Layered, shared
 
+VERBS = ["set", "del", "pop", "copy", "update", "default"]
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["set", "del", "pop", "copy", "update", "default"]), st.integers(0, 12), st.integers(0, 9)),
+    st.tuples(st.sampled_from(VERBS), st.integers(0, 12), st.integers(0, 9)),
     max_size=60,
 )  # fmt: skip
 

@@ -315,3 +315,15 @@ def test_help_lists_the_flags_that_are_parsed(shell: Shell) -> None:
     assert shell.run("kubectl expose --nope").stderr == (
         "error: unknown flag: --nope\nSee 'kubectl expose --help' for usage.\n"
     )
+
+
+def test_record_keeps_the_command_as_the_cause_of_a_revision(shell: Shell) -> None:
+    got = shell.run("kubectl set image deployment/web nginx=nginx:1.28 --record")
+    assert got.stderr == "Flag --record has been deprecated, --record will be removed in the future\n"
+    assert said(shell, "kubectl rollout history deployment web").endswith(
+        "2         kubectl set image deployment/web nginx=nginx:1.28 --record=true\n\n"
+    )
+
+
+def test_custom_columns_without_their_headers(shell: Shell) -> None:
+    assert said(shell, "kubectl get deployment -o custom-columns=N:.metadata.name --no-headers") == "web\n"

@@ -63,8 +63,12 @@ def run(ctx: Context, argv: list[str]) -> Out:
                 "deleted"
             )
             continue
-        if not dry:
-            remove(client, kind, body, grace=grace_of(line), cascade=line.get("cascade") or "background")
+        try:
+            if not dry:
+                remove(client, kind, body, grace=grace_of(line), cascade=line.get("cascade") or "background")
+        except Refused as refused:
+            errors.append(f"Error from server ({refused.reason}): {refused.message}")
+            continue
         word = "force deleted" if forced else "deleted"
         where = f" from {namespace_of(body)} namespace" if kind.namespaced else ""
         name = ref(kind, name_of(body))

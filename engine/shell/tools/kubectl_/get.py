@@ -89,7 +89,7 @@ def show(client: Client, line: Line, groups: list[tuple[Kind, list[Json]]], *, s
         rows = [clean(r) for _, rows in groups for r in rows]
         if not rows and (single or line.on("ignore-not-found")):
             return ""
-        return output.printed(client.ctx, format, rows, single=single)
+        return output.printed(client.ctx, format, rows, single=single, headers=not line.on("no-headers"))
     shown = [(k, rows) for k, rows in groups if rows]
     prefix = len(groups) > 1 or line.on("show-kind")
     texts = [as_table(client, line, kind, rows, prefix=prefix) for kind, rows in shown]

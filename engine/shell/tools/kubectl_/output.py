@@ -79,8 +79,8 @@ def as_list(rows: list[Json]) -> Json:
     return {"apiVersion": "v1", "items": rows, "kind": "List", "metadata": {"resourceVersion": ""}}
 
 
-def printed(ctx: Context, format: str, rows: list[Json], *, single: bool) -> str:
-    """The objects in one of the formats. `single` = one object was asked for by name."""
+def printed(ctx: Context, format: str, rows: list[Json], *, single: bool, headers: bool = True) -> str:
+    """The objects in one of the formats. `single` = one object was asked for by name; `headers` of custom columns."""
     kind, equals, rest = format.partition("=")
     body: Any = rows[0] if single and len(rows) == 1 else as_list(rows)
     if kind == "yaml" and not equals:
@@ -97,11 +97,11 @@ def printed(ctx: Context, format: str, rows: list[Json], *, single: bool) -> str
     if kind == "custom-columns":
         if not rest:
             raise Fail("error: custom-columns format specified but no custom columns given")
-        return custom(rest, rows)
+        return custom(rest, rows, headers)
     if kind == "custom-columns-file":
         if not rest:
             raise Fail("error: custom-columns format specified but no custom columns given")
-        return custom(columns_of(read_file(ctx, rest)), rows)
+        return custom(columns_of(read_file(ctx, rest)), rows, headers)
     if kind in ("go-template", "template", "go-template-file", "templatefile", "kyaml"):
         raise later(f"kubectl -o {kind}")
     raise Fail(
@@ -162,7 +162,7 @@ def go_syntax(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def custom(text: str, rows: list[Json]) -> str:
+def custom(text: str, rows: list[Json], headers: bool = True) -> str:
     """custom-columns=NAME:.metadata.name,IP:.status.podIP"""
     columns = []
     for part in re.split(r",(?![^\[]*\])", text):
@@ -170,7 +170,7 @@ def custom(text: str, rows: list[Json]) -> str:
         if not colon:
             raise Fail(f"error: unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")
         columns.append((head, path))
-    lines = [[h for h, _ in columns]]
+    lines = [[h for h, _ in columns]] if headers else []
     for row in rows:
         cells = []
         for _, path in columns:

@@ -12,13 +12,14 @@ from engine.shell.tools.kubectl_.client import NO_RESOURCES, Client, connect, fe
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import as_made, listed, sub_word
 from engine.shell.tools.kubectl_.pick import bodies, split_words
+from engine.shell.tools.kubectl_.rollout import CAUSE
 from engine.shell.tools.kubectl_.update import plural, send
 from engine.shell.tools.kubectl_.usage import group_help
 from engine.shell.tools.kubectl_.write import DRY, Written, dry_run
 
 COMMON = (
     switch("all"), flag("selector", "l"), flag("output", "o"), DRY, refused("filename", "f", value=True),
-    refused("local"), flag("field-manager"), refused("record"), refused("template", value=True),
+    refused("local"), flag("field-manager"), switch("record"), refused("template", value=True),
     refused("recursive", "R"), refused("kustomize", "k", value=True),
 )  # fmt: skip
 ENV = (*COMMON, flag("env", "e"), flag("from"), flag("prefix"), flag("keys"), switch("list"), switch("resolve"),
@@ -69,8 +70,15 @@ def each(
 ) -> Out:
     """Apply one change to the pod template of every named object. `what` ends the line: `image updated`."""
     notes, done, dry = len(client.cluster.skipped), Written(), dry_run(line)
+    if line.on("record"):
+        done.deprecated.append("Flag --record has been deprecated, --record will be removed in the future")
     for kind, body in bodies(client, line, names):
         new = edited(body)
+        if line.on("record"):
+            new["metadata"]["annotations"] = {
+                **(new["metadata"].get("annotations") or {}),
+                CAUSE: typed(line),
+            }
         spec = pod_spec(kind, new)
         if spec is None:
             done.errors.append(f"error: {plural(body)} the object is not a pod or does not have a pod template: *v1."
@@ -86,6 +94,13 @@ def each(
             done.lines.append(f"{ref(kind, name_of(body))} {what}{dry}")
             done.bodies.append(as_made(client.ctx, stored) if dry == " (dry run)" else stored)
     return done.out(client, line, notes)
+
+
+def typed(line: Line) -> str:
+    """The command as --record keeps it (ParseCommandArguments in kubectl/pkg/cmd/util): words, then each flag that was
+    given, as --name=value."""
+    flags = [f"--{name}={value}" for name, values in sorted(line.flags.items()) for value in values]
+    return " ".join(["kubectl", line.verb, *line.words, *flags])
 
 
 def image(ctx: Context, argv: list[str]) -> Out:

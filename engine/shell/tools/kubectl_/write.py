@@ -63,6 +63,7 @@ class Written:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.warnings: list[str] = []
+        self.deprecated: list[str] = []
         self.errors: list[str] = []
         self.bodies: list[Json] = []
 
@@ -77,7 +78,7 @@ class Written:
         fresh = client.cluster.skipped[notes:]
         said = [f"{NOTE}{stands(s.where)}{s.kind} {s.name}: {s.why.text(client.ctx.lang)}" for s in fresh]
         warned = [f"Warning: {w}" for w in self.warnings]
-        stderr = "".join(x + "\n" for x in (*warned, *self.errors, *said))
+        stderr = "".join(x + "\n" for x in (*self.deprecated, *warned, *self.errors, *said))
         return Out(stdout=text, stderr=stderr, code=1 if self.errors else 0)
 
 

@@ -1,9 +1,9 @@
 """Admission: what the API server's plugins change in a new object, and what they refuse.
 
 Theory. NamespaceLifecycle refuses new content of a namespace that is going; ServiceAccount refuses a Pod whose account
-is not there; LimitRanger fills in requests and limits and holds them against the namespace's LimitRanges (at creation
-only). Sources: plugin/pkg/admission/{limitranger,serviceaccount}, apiserver/pkg/admission/plugin/namespace/lifecycle;
-facts 20 section 6.
+is not there; Priority gives a Pod the number of its class; LimitRanger fills in requests and limits and holds them
+against the namespace's LimitRanges (at creation only). Sources: plugin/pkg/admission/{limitranger,serviceaccount,
+priority}, apiserver/pkg/admission/plugin/namespace/lifecycle; facts 20 section 6.
 
 Rules. `admit` changes the body in place, after its defaults, and raises Refused with the plugins' own texts.
 """
@@ -21,6 +21,9 @@ from engine.kube.validate.errors import forbidden_request, invalid
 from engine.kube.validate.pods import resource_errors
 
 ANNOTATION = "kubernetes.io/limit-ranger"
+#: the classes that the API server itself makes, and their values
+SYSTEM_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+PREEMPT = "PreemptLowerPriority"
 
 
 def admit(store: Store, body: Json) -> None:
@@ -35,6 +38,8 @@ def admit(store: Store, body: Json) -> None:
         limit(store, body)
     elif kind == "Ingress":
         ingress_class(store, body)
+    elif kind == "PriorityClass" and body.get("globalDefault"):
+        only_default(store, body)
 
 
 def service_account(store: Store, body: Json) -> None:
@@ -43,6 +48,46 @@ def service_account(store: Store, body: Json) -> None:
     if store.get("ServiceAccount", namespace, name) is None:
         why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
         raise forbidden_request("pods", name_of(body), why)
+
+
+def priority(store: Store, body: Json) -> None:
+    """Priority: a new Pod's number and preemption policy are its class's. Comes before the Pod's defaults, which would
+    hide what the client said. Refused."""
+    spec = body.setdefault("spec", {})
+    number, policy, named = 0, PREEMPT, str(spec.get("priorityClassName") or "")
+    found = store.get("PriorityClass", "", named) if named else default_class(store)
+    if found is not None:
+        spec["priorityClassName"] = name_of(found)
+        number, policy = int(found.get("value", 0)), str(found.get("preemptionPolicy") or PREEMPT)
+    elif named in SYSTEM_CLASSES:
+        number = SYSTEM_CLASSES[named]
+    elif named:
+        raise forbidden_request("pods", name_of(body), f"no PriorityClass with name {named} was found")
+    tail = "must not be provided in pod spec; priority admission controller computed"
+    if spec.get("priority") not in (None, number):
+        why = f"the integer value of priority ({spec['priority']}) {tail} {number} from the given PriorityClass name"
+        raise forbidden_request("pods", name_of(body), why)
+    if spec.get("preemptionPolicy") not in (None, policy):
+        said = spec["preemptionPolicy"]
+        why = (
+            f"the string value of PreemptionPolicy ({said}) {tail} {policy} from the given PriorityClass name"
+        )
+        raise forbidden_request("pods", name_of(body), why)
+    spec["priority"], spec["preemptionPolicy"] = number, policy
+
+
+def default_class(store: Store) -> Json | None:
+    """The class of Pods that name none: the one marked so, the least of several."""
+    marked = [c for c in store.objects.get("PriorityClass", {}).values() if c.get("globalDefault")]
+    return min(marked, key=lambda c: int(c.get("value", 0)), default=None)
+
+
+def only_default(store: Store, body: Json) -> None:
+    """One PriorityClass at most is the default. Refused."""
+    other = default_class(store)
+    if other is not None and name_of(other) != name_of(body):
+        why = f"PriorityClass {name_of(other)} is already marked as default. Only one default can exist"
+        raise forbidden_request("priorityclasses.scheduling.k8s.io", name_of(body), why)
 
 
 def ingress_class(store: Store, body: Json) -> None:

@@ -101,7 +101,7 @@ class ApiServer:
         """Store objects as they come with a lab: namespaces that they name are made. InputError with every problem."""
         problems: list[Problem] = []
         rows = list(found)
-        first = ("Namespace", "ServiceAccount", "LimitRange")
+        first = ("Namespace", "ServiceAccount", "LimitRange", "PriorityClass")
         for row in sorted(rows, key=lambda r: r.body.get("kind") not in first):
             try:
                 self.put(row, clock, found=True)
@@ -174,7 +174,7 @@ class ApiServer:
             self.cluster.skipped.append(row)
 
     def make_account(self, body: Json, clock: float) -> None:
-        """The account that a Pod or a pod template names, if it is not there."""
+        """The account and the PriorityClass that a Pod or a pod template names, if they are not there."""
         if body["kind"] not in ("Pod", *validate.TEMPLATES):
             return
         spec = spec_of(body) if body["kind"] == "Pod" else spec_of(spec_of(body).get("template") or {})
@@ -182,6 +182,16 @@ class ApiServer:
         if name and self.store.get("ServiceAccount", namespace, name) is None:
             account = {"name": name, "namespace": namespace}
             self.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}, clock)
+        rank = str(spec.get("priorityClassName") or "")
+        known = not rank or rank in admission.SYSTEM_CLASSES
+        if not known and self.store.get("PriorityClass", "", rank) is None:
+            policy = spec.get("preemptionPolicy") or admission.PREEMPT
+            made = {
+                "metadata": {"name": rank},
+                "value": spec.get("priority") or 0,
+                "preemptionPolicy": policy,
+            }
+            self.create({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", **made}, clock)
 
     def make_namespace(self, name: str, clock: float) -> None:
         body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -226,6 +236,7 @@ class ApiServer:
         """What the server fills into a new object."""
         kind, m = str(body["kind"]), body["metadata"]
         if kind == "Pod":
+            admission.priority(self.store, body)
             default_pod(body, self.cluster.ids)
         elif kind == "Node" and m.get("name") not in self.cluster.nodes:
             taints = body.setdefault("spec", {}).setdefault("taints", [])
@@ -249,6 +260,8 @@ class ApiServer:
             if wrong:
                 raise validate.invalid(body, wrong)
             probe = edited(body)
+            ranked = {k: spec_of(old)[k] for k in ("priority", "preemptionPolicy") if k in spec_of(old)}
+            probe["spec"] = {**ranked, **spec_of(probe)}
             default_pod(probe, self.cluster.ids.copy())
             validate.pod_update(old, probe)
             body = {**edited(old), "spec": validate.merged_pod_spec(old, probe), "metadata": body["metadata"]}
@@ -316,6 +329,9 @@ class ApiServer:
             self.orphan(str(meta(old)["uid"]))
         elif cascade == "foreground" and self.foreground(old, clock):
             return
+        if kind == "PriorityClass" and name in admission.SYSTEM_CLASSES:
+            why = "this is a system priority class and cannot be deleted"
+            raise validate.forbidden_request("priorityclasses.scheduling.k8s.io", name, why)
         waits = 0
         if kind == "Pod" and on_node(old) and self.store.get("Node", "", on_node(old)) is not None:
             waits = int(spec_of(old).get("terminationGracePeriodSeconds", 30)) if grace is None else grace

@@ -47,6 +47,8 @@ def fill(body: Json) -> None:
                 row["apiGroup"] = "rbac.authorization.k8s.io"
     elif kind == "CronJob":
         cron(body.setdefault("spec", {}))
+    elif kind == "PriorityClass":
+        body.setdefault("preemptionPolicy", "PreemptLowerPriority")
     elif kind == "PersistentVolumeClaim":
         body.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
     elif kind == "HorizontalPodAutoscaler":

@@ -55,6 +55,7 @@ AGENTS: tuple[str, ...] = (
 )
 #: What a cluster is given on its first day besides kubeadm's own: objects(options) -> bodies.
 ADDONS: tuple[str, ...] = (
+    "engine.kube.addons.priority_classes",
     "engine.kube.addons.kube_proxy",
     "engine.kube.addons.calico",
     "engine.kube.addons.coredns",

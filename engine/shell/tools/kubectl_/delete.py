@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.kube.objects import Json, Kind, deleting, meta, name_of, namespace_of
+from engine.kube.validate import Refused
 from engine.linux.ops import Advance
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import (

@@ -45,7 +45,7 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py sleep.py kubelet.py
             probes.py probing.py stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py
             podstatus.py heartbeat.py eviction.py containerd.py runtime.py registry.py
-  scheduling/  nodes.py filters.py scores.py
+  scheduling/  nodes.py filters.py scores.py spread.py
   validate/  errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
             others.py
   services/  defaults.py allocate.py kubernetes.py
@@ -61,7 +61,7 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             xtrows.py iptables.py nftrows.py nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py
             health.py program.py agent.py cost.py
   dns/      records.py feed.py watch.py nodelocal.py cache.py
-  addons/   calico.py coredns.py kube_proxy.py nodelocaldns.py
+  addons/   calico.py coredns.py kube_proxy.py nodelocaldns.py priority_classes.py
 shell       world.py place.py powers.py tool.py words.py expand.py shell.py procnet.py files.py resolver.py names.py
             bind.py sockets.py
             web.py servers.py podtools.py binary.py dissect.py pcapfilter.py complete.py unknown.py

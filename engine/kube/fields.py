@@ -18,7 +18,7 @@ MODELLED: dict[str, frozenset[str]] = {
         "initContainers", "containers", "restartPolicy", "dnsPolicy", "nodeSelector", "nodeName", "hostNetwork",
         "hostPID", "hostIPC", "shareProcessNamespace", "hostname", "subdomain", "tolerations", "hostAliases",
         "dnsConfig", "affinity", "securityContext", "terminationGracePeriodSeconds", "readinessGates",
-        "enableServiceLinks",
+        "enableServiceLinks", "topologySpreadConstraints",
     }),
     "Container": frozenset({
         "name", "image", "command", "args", "ports", "env", "envFrom", "imagePullPolicy", "stdin", "tty",
@@ -63,18 +63,14 @@ HARMLESS: dict[str, dict[str, Phrase]] = {
 REFUSED: dict[str, frozenset[str]] = {
     "PodSpec": frozenset({
         "ephemeralContainers", "activeDeadlineSeconds", "runtimeClassName",
-        "topologySpreadConstraints", "setHostnameAsFQDN", "hostUsers", "schedulingGates", "resourceClaims",
+        "setHostnameAsFQDN", "hostUsers", "schedulingGates", "resourceClaims",
         "hostnameOverride", "workloadRef",
     }),
     "Container": frozenset({"restartPolicy", "restartPolicyRules"}),
 }  # fmt: skip
 
 #: Parts of modelled fields that are refused.
-REFUSED_PARTS = (
-    ("affinity", "podAffinity"),
-    ("affinity", "podAntiAffinity"),
-    ("securityContext", "sysctls"),
-)
+REFUSED_PARTS = (("securityContext", "sysctls"),)
 
 #: Fields of a workload's own spec that are refused.
 WORKLOAD: dict[str, tuple[str, ...]] = {

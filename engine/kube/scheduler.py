@@ -30,6 +30,7 @@ from engine.kube.scheduling.filters import (
 )
 from engine.kube.scheduling.nodes import Cache, Share, room_of, share_of
 from engine.kube.scheduling.scores import Ranks, has_wishes, preference, rank, wishes
+from engine.kube.scheduling.spread import Spread, weighed
 from engine.kube.store import Key, Store
 from engine.record import dataclass
 
@@ -94,6 +95,7 @@ class _Refused:
     def __init__(self) -> None:
         self.said: dict[str, dict[str, Reasons]] = {}
         self.known: dict[tuple[object, ...], _About] = {}
+        self.spread = Spread()
 
     def about(self, pod: Json) -> _About:
         spec = spec_of(pod)
@@ -121,9 +123,10 @@ def _one(
     if about.pinned is not None:
         node, reasons = _pinned(store, cache, pod, share, about.pinned)
     elif about.looks or cache.around:
-        node, reasons = _every(store, cache, pod, share)
+        node, reasons = _every(store, cache, pod, share, refused.spread)
     else:
-        node = ranks.best(cache, form, pod, share) if form not in refused.said else ""
+        node = refused.spread.best(store, cache, pod, share) if form not in refused.said else ""
+        node = node or ranks.best(cache, form, pod, share) if form not in refused.said else ""
         if not node:
             if form not in refused.said:
                 refused.said[form] = {
@@ -134,6 +137,7 @@ def _one(
         bind(store, pod, node, now)
         cache.waiting.pop(key, None)
         cache.hold(key, node, share)
+        refused.spread.bound(pod, node)
         return
     # One with rules about other Pods may fit as soon as any of them comes.
     cache.waiting[key] = -1 if looks_around(spec) else cache.change
@@ -189,7 +193,9 @@ def _pinned(
     return "", {n: found.get(n, absent) for n in cache.rooms}
 
 
-def _every(store: Store, cache: Cache, pod: Json, share: Share) -> tuple[str, dict[str, Reasons]]:
+def _every(
+    store: Store, cache: Cache, pod: Json, share: Share, spread: Spread
+) -> tuple[str, dict[str, Reasons]]:
     """A Pod that is held against every node."""
     around, liked = Around(store, cache, pod), wishes(store, cache, pod)
     reasons = {
@@ -198,6 +204,11 @@ def _every(store: Store, cache: Cache, pod: Json, share: Share) -> tuple[str, di
     fits = [cache.rooms[n] for n, why in reasons.items() if not why]
     if not fits:
         return "", reasons
+    counts = spread.counts(store, cache, pod)
+    if counts is not None:
+        return weighed(
+            fits, {r.name: preference(pod, r.body) + liked(r.body) for r in fits}, counts, share
+        ), {}
     return min(rank(preference(pod, r.body) + liked(r.body), share, r) for r in fits)[3], {}
 
 

@@ -253,3 +253,37 @@ def test_what_it_keeps_is_what_a_count_would_find(steps: list[tuple[str, Any]], 
         for name, room in cluster.rooms.rooms.items():
             assert room.pods == len(cluster.store.pods_on(name))
             assert room.asked.get("cpu", 0) <= 2000 or name == "n0"
+
+
+def mate(cluster: Cluster, name: str, uid: str = "rs-1") -> None:
+    put(cluster, name)
+    body = cluster.store.get("Pod", "default", name)
+    assert body is not None
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": uid, "controller": True}
+    cluster.store.update({**body, "metadata": {**body["metadata"], "ownerReferences": [owner]}})
+
+
+def test_pods_of_one_owner_spread_over_nodes_even_when_one_is_fuller() -> None:
+    cluster = cluster_of(a={}, b={})
+    for n in range(4):
+        put(cluster, f"other{n}", nodeSelector={"kubernetes.io/hostname": "b"})
+    run(cluster)
+    mate(cluster, "one")
+    mate(cluster, "two")
+    run(cluster)
+    assert [where(cluster, n) for n in ("one", "two")] == ["a", "b"]
+    mate(cluster, "lone", uid="rs-2")
+    run(cluster)
+    assert where(cluster, "lone") == "a", "mates of another owner do not count"
+
+
+def test_the_default_spread_looks_at_zones_too() -> None:
+    zone = "topology.kubernetes.io/zone"
+    cluster = cluster_of(**{n: {"labels": {zone: z}} for n, z in (("a", "x"), ("b", "x"), ("c", "y"))})
+    for n in range(3):
+        put(cluster, f"other{n}", nodeSelector={"kubernetes.io/hostname": "c"})
+    run(cluster)
+    mate(cluster, "one")
+    mate(cluster, "two")
+    run(cluster)
+    assert [where(cluster, n) for n in ("one", "two")] == ["a", "c"]

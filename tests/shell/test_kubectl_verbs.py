@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.kube import NodeOptions
+from engine.lab.lab import Lab
 from engine.shell.shell import Result, Shell
 from engine.shell.world import World
 from tests.shell.clusters import world
@@ -327,3 +328,23 @@ def test_record_keeps_the_command_as_the_cause_of_a_revision(shell: Shell) -> No
 
 def test_custom_columns_without_their_headers(shell: Shell) -> None:
     assert said(shell, "kubectl get deployment -o custom-columns=N:.metadata.name --no-headers") == "web\n"
+
+
+def test_describe_of_a_workload_shows_the_templates_volumes_class_and_tolerations() -> None:
+    cluster = Lab.load({"nodes": [{"name": "cp", "role": "control-plane"}], "addons": ["coredns"]})
+    text = cluster.run("node/cp", "kubectl -n kube-system describe ds kube-proxy").stdout
+    assert "  Service Account:  kube-proxy\n  Containers:\n   kube-proxy:\n" in text
+    assert (
+        "   lib-modules:\n"
+        "    Type:               HostPath (bare host directory volume)\n"
+        "    Path:               /lib/modules\n"
+        "    HostPathType:       \n"
+        "  Priority Class Name:  system-node-critical\n"
+        "  Node-Selectors:       kubernetes.io/os=linux\n"
+        "  Tolerations:          op=Exists\n"
+    ) in text
+    text = cluster.run("node/cp", "kubectl -n kube-system describe deploy coredns").stdout
+    assert (
+        "  Tolerations:          CriticalAddonsOnly op=Exists\n"
+        "                        node-role.kubernetes.io/control-plane:NoSchedule\n"
+    ) in text

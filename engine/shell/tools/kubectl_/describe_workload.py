@@ -19,31 +19,41 @@ from engine.kube.select import selector_text, text
 from engine.shell.tools.kubectl_.client import Client
 from engine.shell.tools.kubectl_.describe_parts import (
     NONE,
+    many,
     put_map,
     toleration,
     when,
 )
-from engine.shell.tools.kubectl_.describe_pod import containers
+from engine.shell.tools.kubectl_.describe_pod import containers, volumes
 from engine.shell.tools.kubectl_.table import Blocks
 
 
 def template(client: Client, body: Json, out: Blocks) -> None:
+    """DescribePodTemplate: a Pod's own parts, two columns further in, and names of containers and volumes three."""
     inner = spec_of(body).get("template") or {}
+    spec = spec_of(inner)
     out.put(0, "Pod Template:")
     values = sorted((labels_of(inner) or {}).items())
     if not values:
         out.put(1, f"Labels:\t{NONE}")
     for i, (k, v) in enumerate(values):
         out.put(0, f"{'  Labels:' if i == 0 else ''}\t{k}={v}")
+    if meta(inner).get("annotations"):
+        put_map(out, "  Annotations", meta(inner)["annotations"])
+    if spec.get("serviceAccountName"):
+        out.put(1, f"Service Account:\t{spec['serviceAccountName']}")
     blocks = Blocks()
-    containers(client, blocks, "Containers", spec_of(inner).get("containers") or [], [], inner)
+    if spec.get("initContainers"):
+        containers(client, blocks, "Init Containers", spec["initContainers"], [], inner)
+    containers(client, blocks, "Containers", spec.get("containers") or [], [], inner)
+    volumes(client, blocks, spec.get("volumes") or [])
     for row in blocks.lines:
         depth = len(row) - len(row.lstrip(" "))
         out.put(0, {0: "  ", 2: " "}.get(depth, "") + row)
-    out.put(1, f"Volumes:\t{NONE}" if not spec_of(inner).get("volumes") else "Volumes:")
-    out.put(1, f"Node-Selectors:\t{text(spec_of(inner).get('nodeSelector'))}")
-    tolerations = [toleration(t) for t in spec_of(inner).get("tolerations") or ()]
-    out.put(1, f"Tolerations:\t{', '.join(tolerations) or NONE}")
+    if spec.get("priorityClassName"):
+        out.put(1, f"Priority Class Name:\t{spec['priorityClassName']}")
+    many(out, "  Node-Selectors", [f"{k}={v}" for k, v in sorted((spec.get("nodeSelector") or {}).items())])
+    many(out, "  Tolerations", [toleration(t) for t in spec.get("tolerations") or ()])
 
 
 def deployment(client: Client, body: Json, out: Blocks) -> None:

@@ -2,9 +2,9 @@
 
 Theory. kubelet reads its configuration once, at its start. It ends with an error when the file is not there, is no
 KubeletConfiguration or names an authority's file that is not there; systemd starts it again after ten seconds, and
-again. Where static Pods are looked for stands in the same file. Sources: cmd/kubelet/app/server.go
-(loadConfigFile, "failed to construct kubelet dependencies"), pkg/kubelet/kubeletconfig/configfiles/configfiles.go,
-apiserver's pkg/server/dynamiccertificates (unable to load client CA file).
+again. Where static Pods are looked for and what Pods' resolv.conf is made of stand in the same file. Sources:
+cmd/kubelet/app/server.go (loadConfigFile, "failed to construct kubelet dependencies"), pkg/kubelet/kubeletconfig/configfiles/
+configfiles.go, apiserver's pkg/server/dynamiccertificates (unable to load client CA file).
 
 Rules. `read` is a function of the text alone. What the running kubelet read stands in its node's memory with its pid.
 """
@@ -20,17 +20,30 @@ from engine.kube.node import NodeState
 from engine.linux.rows import Box
 
 CONFIG = "/var/lib/kubelet/config.yaml"
+RESOLV = "/etc/resolv.conf"
+DOMAIN = "cluster.local"
 MEMORY = "kube.kubeletconfig"
 LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Settings(NamedTuple):
     """`statics`: the folder of static Pods ("" = none); `authority`: the clients' authority file ("" = none);
-    `problem`: why the file cannot be used ("" = it can)."""
+    `problem`: why the file cannot be used ("" = it can); `servers`: clusterDNS (None = nothing could be read);
+    `domain`: clusterDomain; `resolv`: resolvConf ("" = no file)."""
 
     statics: str = ""
     authority: str = ""
     problem: str = ""
+    servers: tuple[str, ...] | None = None
+    domain: str = DOMAIN
+    resolv: str = RESOLV
+
+
+class Running(NamedTuple):
+    """A kubelet by its pid, and what it read."""
+
+    pid: int
+    settings: Settings
 
 
 @lru_cache(maxsize=64)
@@ -50,7 +63,12 @@ def read(text: str) -> Settings:
         kind, version = body["kind"], body.get("apiVersion")
         return Settings(problem=f'no kind "{kind}" is registered for version "{version}" in scheme')
     x509 = (body.get("authentication") or {}).get("x509") or {}
-    return Settings(str(body.get("staticPodPath") or ""), str(x509.get("clientCAFile") or ""))
+    servers = body.get("clusterDNS")
+    return Settings(
+        statics=str(body.get("staticPodPath") or "").rstrip("/"), authority=str(x509.get("clientCAFile") or ""),
+        servers=tuple(str(s) for s in servers) if isinstance(servers, list) else (),
+        domain=str(body.get("clusterDomain") or DOMAIN), resolv=str(body.get("resolvConf", RESOLV) or ""),
+    )  # fmt: skip
 
 
 def problem(box: Box) -> str:
@@ -71,12 +89,17 @@ def problem(box: Box) -> str:
     return ""
 
 
-def statics(node: NodeState, box: Box) -> str:
-    """The folder in which the running kubelet looks for static Pods; "" = in none."""
+def running(node: NodeState, box: Box) -> Settings:
+    """What the running kubelet read when it started."""
     pid = node.procs.get("kubelet", 0)
     known = node.memory.get(MEMORY)
-    if isinstance(known, tuple) and known[0] == pid:
-        return str(known[1])
-    found = read(box.files.get(CONFIG, "")).statics.rstrip("/")
-    node.memory[MEMORY] = (pid, found)
+    if isinstance(known, Running) and known.pid == pid:
+        return known.settings
+    found = read(box.files.get(CONFIG, ""))
+    node.memory[MEMORY] = Running(pid, found)
     return found
+
+
+def statics(node: NodeState, box: Box) -> str:
+    """The folder in which the running kubelet looks for static Pods; "" = in none."""
+    return running(node, box).statics

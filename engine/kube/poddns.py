@@ -5,7 +5,7 @@ the node has. A Pod of the node's network with ClusterFirst is treated as Defaul
 cluster's. None: nothing. dnsConfig is merged into each. At most three servers, 32 search domains and 2048 characters
 are applied; what is over is left out, with the event DNSConfigForming.
 
-Rules. kubelet reads its configuration when it starts: what stands in the file later counts after its next start.
+Rules. What kubelet itself is told (clusterDNS, clusterDomain, resolvConf) is read in kubeletconfig.py.
 Source: pkg/kubelet/network/dns/dns.go, pkg/apis/core/validation (limits).
 """
 
@@ -14,27 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from engine.kube import kubeletconfig
+from engine.kube.kubeletconfig import Settings
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, meta, name_of, namespace_of, spec_of
 from engine.linux.rows import Box
 
-CONFIG = "/var/lib/kubelet/config.yaml"
-RESOLV = "/etc/resolv.conf"
-DOMAIN = "cluster.local"
 MAX_SERVERS, MAX_SEARCHES, MAX_LINE = 3, 32, 2048
-MEMORY = "kube.poddns"
 
 #: (reason, message) of a warning about the Pod
 Warn = Callable[[str, str], None]
-
-
-class Settings(NamedTuple):
-    """kubelet's own: clusterDNS, clusterDomain, resolvConf ("" = no file)."""
-
-    pid: int
-    servers: tuple[str, ...]
-    domain: str
-    path: str
 
 
 class Dns(NamedTuple):
@@ -48,35 +37,9 @@ class NoFile(Exception):
 
 
 def settings(node: NodeState, box: Box, default: str) -> Settings:
-    """What the running kubelet has read. `default` is the cluster's tenth address, for a file that cannot be read."""
-    pid = node.procs.get("kubelet", 0)
-    known = node.memory.get(MEMORY)
-    if isinstance(known, Settings) and known.pid == pid:
-        return known
-    found = node.memory[MEMORY] = read(box.files.get(CONFIG, ""), pid, default)
-    return found
-
-
-def read(text: str, pid: int, default: str) -> Settings:
-    """The three fields of a KubeletConfiguration: flat YAML, read without a parser where kubeadm wrote it."""
-    servers: list[str] = []
-    domain, path, listing = "", RESOLV, False
-    for line in text.splitlines():
-        word, _, value = line.partition(":")
-        if listing and line.strip().startswith("- "):
-            servers.append(line.strip()[2:].strip().strip("\"'"))
-            continue
-        listing = word == "clusterDNS"
-        value = value.strip().strip("\"'")
-        if listing and value.startswith("["):
-            servers += [w.strip().strip("\"'") for w in value.strip("[]").split(",") if w.strip()]
-        elif word == "clusterDomain":
-            domain = value
-        elif word == "resolvConf":
-            path = value
-    if not text:
-        return Settings(pid, (default,), DOMAIN, RESOLV)
-    return Settings(pid, tuple(servers), domain or DOMAIN, path)
+    """What the running kubelet has read. `default` is the cluster's tenth address, for one that could read no file."""
+    found = kubeletconfig.running(node, box)
+    return found if found.servers is not None else found._replace(servers=(default,))
 
 
 def of_node(box: Box, path: str) -> Dns:
@@ -102,7 +65,7 @@ def form(pod: Json, config: Settings, box: Box, warn: Warn) -> str:
     """The text of the Pod's file. NoFile."""
     spec = spec_of(pod)
     policy = str(spec.get("dnsPolicy", "ClusterFirst"))
-    host = of_node(box, config.path)
+    host = of_node(box, config.resolv)
     if policy == "ClusterFirst" and spec.get("hostNetwork"):
         policy = "Default"
     if policy in ("ClusterFirst", "ClusterFirstWithHostNet") and not config.servers:
@@ -114,7 +77,7 @@ def form(pod: Json, config: Settings, box: Box, warn: Warn) -> str:
     dns = Dns([], [], [])
     if policy in ("ClusterFirst", "ClusterFirstWithHostNet"):
         own = [f"{namespace_of(pod)}.svc.{config.domain}", f"svc.{config.domain}", config.domain]
-        dns = Dns(list(config.servers), list(dict.fromkeys([*own, *host.searches])), ["ndots:5"])
+        dns = Dns(list(config.servers or ()), list(dict.fromkeys([*own, *host.searches])), ["ndots:5"])
     elif policy == "Default":
         dns = host
     return text_of(limited(merged(dns, spec.get("dnsConfig") or {}), warn))

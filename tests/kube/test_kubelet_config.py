@@ -76,3 +76,14 @@ def test_a_file_that_is_no_configuration_is_said_in_kubelets_words(text: str, pr
 def test_kubelet_tells_its_health_on_the_loopback_only(lab: Lab) -> None:
     assert said(lab, "node/w1", "curl -s 127.0.0.1:10248/healthz") == "ok"
     assert lab.run("node/cp", "curl -sS 192.168.10.101:10248/healthz").code == 7
+
+
+def test_what_pods_names_are_asked_by_stands_in_the_same_file() -> None:
+    head = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+    got = kubeletconfig.read(
+        head + "clusterDNS: [10.96.0.10, '10.96.0.11']\nclusterDomain: lab\nresolvConf: ''\n"
+    )
+    assert (got.servers, got.domain, got.resolv) == (("10.96.0.10", "10.96.0.11"), "lab", "")
+    got = kubeletconfig.read(head)
+    assert (got.servers, got.domain, got.resolv) == ((), "cluster.local", "/etc/resolv.conf")
+    assert kubeletconfig.read("").servers is None

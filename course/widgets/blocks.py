@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from course import words_lesson as words
+from course.widgets.fitted import Fitted, hang
 from course.widgets.prose import prose
 from engine.errors import EngineError
 
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 
 #: (step, block) in the lesson's own numbering
 At = tuple[int, int]
+#: cells that the rest of a long line of a command or of its output stands in
+MORE = 4
 
 
 class ProseBlock(Static):
     """Markdown."""
 
     def __init__(self, text: str, *, ascii: bool = False) -> None:
-        super().__init__(prose(text, ascii=ascii), markup=False)
+        super().__init__(Fitted(lambda width: prose(text, ascii=ascii, width=width)), markup=False)
 
 
 class DoBlock(Static):
@@ -77,11 +80,12 @@ class RunBlock(DoBlock):
             parts += [(f"{place}$ ", "bold $success"), (command, "bold")]
             result = outputs.get(i)
             if result is not None:
-                text = (result.stdout + result.stderr).rstrip("\n").expandtabs()
-                parts += ["\n", text] if text else []
+                printed = (result.stdout + result.stderr).rstrip("\n").expandtabs()
+                parts += ["\n", printed] if printed else []
         if isinstance(shown, EngineError):
             parts += ["\n", (str(shown), "$error")]
-        self.update(Content.assemble(*parts))
+        text = Content.assemble(*parts)
+        self.update(Fitted(lambda width: hang(text, width, MORE)))
 
 
 class PlayBlock(DoBlock):

@@ -1,8 +1,8 @@
 """Markdown of a lesson as Textual content: paragraphs, lists, tables, quotes, code, bold and italics.
 
 Rules. Parsing is markdown-it's (a dependency of Textual already); here tokens become styled text, nothing else. Links
-show their text. It is pure: text in, Content out, wrapping is the widget's. Textual's own Markdown widget is not used
-because a lesson's first paint has a budget and each paragraph would be a widget.
+show their text. It is pure: text and width in, Content out; a paragraph wraps as its widget does. Textual's own
+Markdown widget is not used because a lesson's first paint has a budget and each paragraph would be a widget.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from textual.content import Content
+
+from course.widgets.fitted import hang, table
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -29,13 +30,13 @@ def parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table")
 
 
-def prose(text: str, *, ascii: bool = False) -> Content:
-    """The whole text, blocks divided by empty lines."""
-    blocks = _blocks(parser().parse(text), ascii)
+def prose(text: str, *, ascii: bool = False, width: int | None = None) -> Content:
+    """The whole text, blocks divided by empty lines; tables, lists and code fit into `width` cells."""
+    blocks = _blocks(parser().parse(text), ascii, width)
     return Content("\n\n").join(blocks)
 
 
-def _blocks(tokens: list[Token], ascii: bool) -> list[Content]:
+def _blocks(tokens: list[Token], ascii: bool, width: int | None) -> list[Content]:
     out: list[Content] = []
     at = 0
     while at < len(tokens):
@@ -47,18 +48,20 @@ def _blocks(tokens: list[Token], ascii: bool) -> list[Content]:
         elif token.type == "paragraph_open":
             out.append(_inline(inside[0]))
         elif token.type in ("bullet_list_open", "ordered_list_open"):
-            out.append(_list(inside, token.type == "ordered_list_open", ascii))
+            out.append(_list(inside, token.type == "ordered_list_open", ascii, width))
         elif token.type == "blockquote_open":
             bar = "| " if ascii else "▎ "
-            quoted = Content("\n").join(_blocks(inside, ascii)).stylize(QUOTE)
+            quoted = Content("\n").join(_blocks(inside, ascii, None if width is None else width - 2))
+            quoted = hang(quoted, None if width is None else width - 2, 0).stylize(QUOTE)
             out.append(
                 Content("\n").join([Content.assemble((bar, "$accent"), line) for line in quoted.split("\n")])
             )
         elif token.type in ("fence", "code_block"):
             lines = token.content.rstrip("\n").split("\n")
-            out.append(Content.assemble(("\n".join(f"  {line}" for line in lines), CODE)))
+            code = Content.assemble(("\n".join(f"  {line}" for line in lines), CODE))
+            out.append(hang(code, width, 6))
         elif token.type == "table_open":
-            out.append(_table(inside))
+            out.append(table(_cells(inside), width))
         elif token.type == "hr":
             out.append(Content("-" * 12 if ascii else "─" * 12))
         at = end + 1
@@ -77,13 +80,14 @@ def _end(tokens: list[Token], at: int) -> int:
     return len(tokens) - 1
 
 
-def _list(tokens: list[Token], ordered: bool, ascii: bool) -> Content:
+def _list(tokens: list[Token], ordered: bool, ascii: bool, width: int | None) -> Content:
     items: list[Content] = []
     at, number = 0, 1
     while at < len(tokens):
         end = _end(tokens, at)
-        body = Content("\n").join(_blocks(tokens[at + 1 : end], ascii))
         mark = f"{number}. " if ordered else ("- " if ascii else "• ")
+        room = None if width is None else width - len(mark)
+        body = hang(Content("\n").join(_blocks(tokens[at + 1 : end], ascii, room)), room, 0)
         first, *rest = body.split("\n")
         lines = [Content.assemble((mark, "$accent"), first)] + [
             Content.assemble(" " * len(mark), r) for r in rest
@@ -94,25 +98,15 @@ def _list(tokens: list[Token], ordered: bool, ascii: bool) -> Content:
     return Content("\n").join(items)
 
 
-def _table(tokens: list[Token]) -> Content:
-    """Columns as wide as their widest cell, two cells apart; the head in bold."""
+def _cells(tokens: list[Token]) -> list[list[Content]]:
+    """The cells of a table, row by row."""
     rows: list[list[Content]] = []
     for token in tokens:
         if token.type == "tr_open":
             rows.append([])
         elif token.type == "inline":
             rows[-1].append(_inline(token))
-    widths = [max(cell_len(r[i].plain) for r in rows if i < len(r)) for i in range(max(map(len, rows)))]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [
-            Content.assemble(
-                cell.stylize("bold") if number == 0 else cell, " " * (widths[i] - cell_len(cell.plain))
-            )
-            for i, cell in enumerate(row)
-        ]
-        lines.append(Content("  ").join(cells))
-    return Content("\n").join(lines)
+    return rows
 
 
 def _inline(token: Token) -> Content:

@@ -43,9 +43,11 @@ class SeePane(Vertical):
 
     DEFAULT_CSS = """
     SeePane { width: 3fr; }
+    SeePane.without { width: 28; }
+    .narrow SeePane.without { width: 1fr; }
     SeePane Player { height: 1fr; }
     SeePane #asked { height: auto; max-height: 6; padding: 0 1; background: $panel; }
-    SeePane #nothing { height: 1fr; content-align: center middle; color: $text-muted; padding: 0 4; }
+    SeePane #nothing { height: 1fr; content-align: center middle; color: $text-muted; padding: 0 3; }
     """
 
     class Predicted(Message):
@@ -106,11 +108,14 @@ class SeePane(Vertical):
 
     # -- what stands here -----------------------------------------------------------------------------------
 
-    def say(self, text: str) -> None:
-        """A text instead of a packet."""
+    def say(self, text: str, *, narrow: bool = True) -> None:
+        """A text instead of a packet; `narrow` leaves the room to the lesson's text, beside which it stands."""
         self.question = self.at = None
+        self.player.pause()
+        self.tell(None)
         self.query_one("#nothing", Static).update(Content(text))
         self._only("nothing")
+        self.set_class(narrow, "without")
 
     def _only(self, id: str) -> None:
         """Of the text, the player and the two players this one."""
@@ -131,6 +136,7 @@ class SeePane(Vertical):
         self.question = self.at = None
         player = self.player
         self._only("player")
+        self.remove_class("without")
         player.motion = None if self.tutor.motion else False
         player.load(journey, net, play=play)
         if hide is not None:
@@ -177,6 +183,7 @@ class SeePane(Vertical):
         assert self.beside is not None
         self.beside.motion = None if self.tutor.motion else False
         self._only("beside")
+        self.remove_class("without")
         self.beside.show(played)
 
     # -- the question ---------------------------------------------------------------------------------------

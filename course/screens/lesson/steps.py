@@ -38,7 +38,7 @@ class LessonSteps(LessonPanes):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.see.say(say.OPENING().text(self.tutor.lang))
+        self.see.say(say.OPENING().text(self.tutor.lang), narrow=False)
         self.read.focus()
         self.run_worker(self._open, name="open-lesson", group="lesson", exclusive=True, thread=True)
 

@@ -3,8 +3,8 @@
 Theory. kubelet reads its configuration once, at its start. It ends with an error when the file is not there, is no
 KubeletConfiguration or names an authority's file that is not there; systemd starts it again after ten seconds, and
 again. Where static Pods are looked for and what Pods' resolv.conf is made of stand in the same file. Sources:
-cmd/kubelet/app/server.go (loadConfigFile, "failed to construct kubelet dependencies"), pkg/kubelet/kubeletconfig/configfiles/
-configfiles.go, apiserver's pkg/server/dynamiccertificates (unable to load client CA file).
+cmd/kubelet/app/server.go (loadConfigFile, "failed to construct kubelet dependencies"), pkg/kubelet/
+kubeletconfig/configfiles/configfiles.go, apiserver's pkg/server/dynamiccertificates (unable to load client CA file).
 
 Rules. `read` is a function of the text alone. What the running kubelet read stands in its node's memory with its pid.
 """

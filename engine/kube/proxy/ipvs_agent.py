@@ -48,6 +48,8 @@ def begin(at: Pass, node: NodeState, config: Config) -> Held:
         if at.options.minor >= userspace.REMOVED:
             said = userspace.HISTORY(version=at.options.version).text("en")
             at.changes.do(Log(box=node.name, line=f"k8snet-tutor: {said}"))
+        if at.options.cni.name == "calico":
+            at.changes.do(Log(box=node.name, line=f"k8snet-tutor: {userspace.NO_ADDRESS().text('en')}"))
         return Held()
     return Held(leaving=ipvs.begin(at.changes, node.name, rules_of(at, node, config), at.now))
 

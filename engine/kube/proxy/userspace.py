@@ -3,6 +3,8 @@
 Theory. Removed in Kubernetes 1.26; the model runs it on every release, so that it can be looked at. kube-proxy is in
 the path itself (engine/l7/userspace_proxy.py); iptables only brings packets to it. What comes in by a device is
 redirected to the proxy's port, what the node itself sends gets the node's address and that port as its destination.
+REDIRECT takes the first address of the device that a packet came by and drops it where there is none
+(nf_nat_redirect_ipv4): Calico's cali devices have none, so its Pods reach no Service in this mode.
 The mode knows no traffic policies, topology or source ranges, and takes the ready endpoints only.
 
 Rules. Rules are ensured one by one and never restored as a whole, so that an order once there stays. A service port
@@ -40,6 +42,12 @@ HISTORY = Phrase(
     "history",
     ko="kube-proxy의 userspace 모드는 쿠버네티스 1.26에서 없어졌습니다. 이 클러스터는 {version}이며 "
     "옛 방식을 보여 줍니다",
+)
+NO_ADDRESS = Phrase(
+    en="Pods of Calico reach no Service in userspace mode: REDIRECT takes an address of the device by which a packet "
+    "came, and cali devices have none",
+    ko="userspace 모드에서 Calico의 파드는 어떤 서비스에도 닿지 못합니다. REDIRECT는 패킷이 들어온 장치의 주소를 "
+    "쓰는데 cali 장치에는 주소가 없습니다",
 )
 REMOVED = 26
 CONTAINER, HOST = "KUBE-PORTALS-CONTAINER", "KUBE-PORTALS-HOST"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from engine.lab.lab import Lab
-from tests.kube.proxy.services_lab import Json, lab, out, service
+from tests.kube.proxy.services_lab import Json, lab, out, pod, service
 
 WEB = service(
     "web", "10.96.71.20", type="NodePort", ports=[{"port": 80, "targetPort": 8080, "nodePort": 30080}]
@@ -145,3 +145,22 @@ def test_a_process_that_starts_anew_empties_its_chains_and_opens_its_ports_again
     rules = out(cluster, "node/w1", "iptables -t nat -S KUBE-PORTALS-CONTAINER")
     assert rules.count("10.96.71.20/32") == 1
     assert len(hosts(cluster, 1)) == 1
+
+
+def test_what_comes_by_a_device_without_an_address_cannot_be_redirected() -> None:
+    """nf_nat_redirect_ipv4 (net/netfilter/nf_nat_redirect.c) drops: Pods of Calico reach no Service in this mode."""
+    cluster = Lab.load(
+        {
+            "nodes": [{"name": "cp", "role": "control-plane"}, {"name": "w1"}],
+            "cni": {"name": "calico"},
+            "proxy": {"mode": "userspace"},
+            "manifests": [pod("a", "w1", "web"), pod("c", "w1", "other"), WEB],
+        }
+    )
+    done = cluster.run("pod/c", "curl -m 3 http://10.96.71.20/")
+    (why,) = {str(w.hops[-1].steps[-1].why) for j in done.journeys for leg in j.legs for w in leg.walks()}
+    assert done.code == 28 and "has no address that could be used" in why
+    assert "Pods of Calico reach no Service" in out(cluster, "node/w1", "journalctl")
+    assert cluster.run("node/w1", "curl -s http://10.96.71.20/").code == 0, (
+        "the node's own calls are translated"
+    )

@@ -27,7 +27,7 @@ class Phrase:
 
     def __call__(self, **values: str | int | Said) -> Said:
         """Fill the holes. A missing or surplus value is found by the test over all phrases, and when shown."""
-        return Said(self, tuple(sorted(values.items())))
+        return Said(self, tuple(sorted(values.items()) if len(values) > 1 else values.items()))
 
 
 @dataclass(frozen=True, slots=True)

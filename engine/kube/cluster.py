@@ -362,12 +362,13 @@ class Cluster:
         """The pods of kubelet's staticPodPath, read again when a file changes. Hidden files are left out."""
         box = changes.net.boxes[node.name]
         folder = kubeletconfig.statics(node, box)
-        texts = {p: t for p, t in box.files.items() if folder and is_static(folder, p)}
+        head = f"{folder}/"
+        texts = {p: t for p, t in box.files.items() if p.startswith(head) and folder and is_static(folder, p)}
         for path in [p for p in node.static if p not in texts or node.static[p][0] != texts[p]]:
             self.drop_static(changes, node, node.static.pop(path)[1])
         for path, text in texts.items():
             if path not in node.static:
-                pod = system.static_pod(text, node.name, self.ids)
+                pod = system.static_pod(text, node.name)
                 if pod is not None:
                     node.static[path] = (text, pod)
         return [pod for _, pod in node.static.values()]
@@ -441,14 +442,14 @@ class Cluster:
     def pods_of(self, node: NodeState) -> list[Json]:
         """The API's pods that are bound to a node, mirrors left out, oldest first, and the static ones."""
         found = [
-            p for p in self.store.pods_on(node.name) if system.MIRROR not in (meta(p).get("annotations") or {})
+            p
+            for p in self.store.pods_on(node.name)
+            if system.MIRROR not in (meta(p).get("annotations") or {})
         ]
         found.sort(key=lambda p: (str(meta(p)["creationTimestamp"]), int(meta(p)["resourceVersion"])))
         return [*(pod for _, pod in node.static.values()), *found]
 
-    def sync_pods(
-        self, changes: Changes, node: NodeState, now: float, only: set[Key] | None = None
-    ) -> None:
+    def sync_pods(self, changes: Changes, node: NodeState, now: float, only: set[Key] | None = None) -> None:
         """The kubelet looks at its pods, all or `only` these."""
         if node.runtime.problem or "kubelet" not in node.procs or node.cut:
             return

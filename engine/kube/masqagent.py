@@ -8,6 +8,8 @@ that a person takes out comes back. Source: kubernetes-sigs/ip-masq-agent cmd/ip
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import yaml
 
 from engine.errors import EngineError
@@ -36,21 +38,27 @@ def config(pod_cidr: Prefix) -> str:
     return f"nonMasqueradeCIDRs:\n- {pod_cidr}\nmasqLinkLocal: false\nresyncInterval: 60s\n"
 
 
-def sync(changes: Changes, box: str) -> bool:
-    """Make the chain what the configuration says. False without a configuration that can be read."""
-    text = changes.net.boxes[box].files.get(CONFIG)
-    if text is None:
-        return False
+@lru_cache(maxsize=16)
+def read(text: str) -> tuple[str, ...] | None:
+    """The chain's rules by a configuration's text; None when it cannot be read."""
     try:
         body = yaml.safe_load(text) or {}
         cidrs = [Prefix.parse(str(c)) for c in body.get("nonMasqueradeCIDRs") or ()]
         link_local = bool(body.get("masqLinkLocal", False))
     except (yaml.YAMLError, AttributeError, TypeError, EngineError):
+        return None
+    own = () if link_local else (LOCAL.format(cidr="169.254.0.0/16"),)
+    return (*own, *(LOCAL.format(cidr=c) for c in cidrs), LAST)
+
+
+def sync(changes: Changes, box: str) -> bool:
+    """Make the chain what the configuration says. False without a configuration that can be read."""
+    text = changes.net.boxes[box].files.get(CONFIG)
+    rules = read(text) if text is not None else None
+    if rules is None:
         return False
     nat = kernel.Nat(changes, box)
     nat.new_chain(CHAIN)
     nat.append_unique("POSTROUTING", JUMP)
-    rules = [] if link_local else [LOCAL.format(cidr="169.254.0.0/16")]
-    rules += [LOCAL.format(cidr=c) for c in cidrs] + [LAST]
     nat.make(CHAIN, rules)
     return True

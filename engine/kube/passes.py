@@ -12,7 +12,7 @@ module must look again by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -110,6 +110,7 @@ class Pass:
         return next((pid for pid, proc in box.procs.items() if proc.program == program), 0)
 
 
-def modules(names: Iterable[str]) -> list[ModuleType]:
+@cache
+def modules(names: tuple[str, ...]) -> list[ModuleType]:
     """The modules behind names of this file, imported when they are first needed."""
     return [import_module(name) for name in names]

@@ -15,14 +15,13 @@ events that they would have made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import ceil, floor
 
 from engine.kube.objects import Json, spec_of
 from engine.kube.stirred import HARMLESS
 from engine.l7.behave import FOREVER
 from engine.linux.ops.base import Op
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 STARTUP, LIVENESS, READINESS = "startup", "liveness", "readiness"
 KINDS = (STARTUP, LIVENESS, READINESS)

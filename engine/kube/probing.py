@@ -11,7 +11,6 @@ is run in the lab itself, as it may write files; it takes no time.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from engine.errors import NotModelled
@@ -27,6 +26,7 @@ from engine.linux.addr import ip4
 from engine.linux.choose import Seeded
 from engine.linux.exchange import Call, tcp_call
 from engine.linux.packet import Payload
+from engine.record import replace
 from engine.say import Phrase
 
 GRPC = Phrase(en="Use httpGet, tcpSocket or exec.", ko="httpGet, tcpSocket, exec 중 하나를 쓰십시오.")
@@ -140,7 +140,7 @@ def connect(s: Sync, host: str, port: int, limit: float, request: Payload | None
     net = s.changes.net.copy()
     return tcp_call(
         net, s.node.name, ip4(host), port, choose=Seeded(port), request=request, timeout=limit, serve=serve,
-        purpose="probe", who="kubelet",
+        purpose="probe", who="kubelet", brief=True,
     )  # fmt: skip
 
 

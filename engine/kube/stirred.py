@@ -10,17 +10,20 @@ one namespace. The log is read once, from where the last reading ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.linux.ops import Advance, CloseSocket, KillProc, Listen, Log, StartProc
 from engine.linux.ops.base import Changes, Op
+from engine.linux.ops.xtchains import XtChains
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
     from engine.kube.node import NodeState
 
 MEMORY = "stirred"
+#: under this key the cluster's memory has the position behind the last op of others
+OTHERS = "stirred/others"
 #: Ops that nobody could notice.
 HARMLESS = (Advance, Log)
 #: Modules of ops that make rules: what of the cluster's own doing counts for a whole node.
@@ -37,6 +40,7 @@ def outside(cluster: Cluster, changes: Changes) -> list[Op]:
     done = list(_new(cluster, changes))
     for at, op in done:
         if not isinstance(op, HARMLESS):
+            cluster.memory[OTHERS] = at
             _mark(cluster, machine(op).partition("/")[0], "", at)
     return [op for _, op in done]
 
@@ -50,6 +54,23 @@ def inside(cluster: Cluster, changes: Changes) -> None:
             _mark(cluster, node, "", at)
         elif isinstance(op, (Listen, CloseSocket, StartProc)):
             _mark(cluster, node, where, at)
+
+
+def cut(cluster: Cluster, log: Sequence[Op], since: int) -> bool:
+    """Was anything done from position `since` of the log on that could cut a connection which stands? Of the cluster's
+    own doing these are rules, the ends of programs and of sockets, and what takes something away; kube-proxy's chains
+    (XtChains) are for new connections."""
+    others = cluster.memory.get(OTHERS, 0)
+    if since > len(log) or (isinstance(others, int) and others > since):
+        return True
+    return any(_cuts(op) for op in log[since:])
+
+
+def _cuts(op: Op) -> bool:
+    kind = type(op)
+    if kind.__module__.rpartition(".")[2] in RULES:
+        return kind is not XtChains
+    return isinstance(op, (KillProc, CloseSocket)) or kind.__name__.startswith("Del")
 
 
 def _new(cluster: Cluster, changes: Changes) -> Iterator[tuple[int, Op]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from engine.errors import EngineError
 from engine.kube import boot, kubeletconfig, manifests, masqagent, units, validate
 from engine.kube.clock import nano_stamp
 from engine.kube.containerd import Containerd
-from engine.kube.ids import Ids
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, edited
 from engine.kube.options import Options
@@ -98,8 +98,10 @@ def journal(changes: Changes, node: NodeState, unit: str, text: str) -> None:
     changes.do(Log(box=node.name, line=f"{unit}[{node.procs.get(unit, 0)}]: {text}"))
 
 
-def static_pod(text: str, node: str, ids: Ids) -> Json | None:
-    """One file of the manifests folder as the pod that kubelet runs; None where kubelet cannot read it."""
+@lru_cache(maxsize=64)
+def static_pod(text: str, node: str) -> Json | None:
+    """One file of the manifests folder as the pod that kubelet runs; None where kubelet cannot read it. Nobody changes
+    it: whoever has the same file on a node of the same name shares it."""
     try:
         rows = manifests.load(text)
         if len(rows) != 1 or rows[0].body.get("kind") != "Pod":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from engine.errors import EngineError
@@ -76,6 +77,7 @@ class Reference(NamedTuple):
         return f"{self.familiar_repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Reference:
     """Any form of an image name -> Reference; the tag `latest` and docker.io/library are filled in.
     Raises ReferenceError_. Source: distribution/reference ParseNormalizedNamed."""

@@ -56,18 +56,21 @@ def build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, .
 
 @contextmanager
 def _undisturbed(large: bool) -> Iterator[None]:
-    """While a large lab is built the garbage collector rests: millions of objects come and stay, and it would look
-    through them again and again. Afterwards it leaves them alone, or each of its rounds would take seconds."""
-    if not large or not gc.isenabled():
+    """While a lab is built the garbage collector rests: objects come and stay, and it would look through them, and
+    through all labs that are open, again and again. Of a large lab there are millions; afterwards it leaves them alone,
+    or each of its rounds would take seconds."""
+    if not gc.isenabled():
         yield
         return
-    gc.unfreeze()
+    if large:
+        gc.unfreeze()
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-        gc.freeze()
+        if large:
+            gc.freeze()
 
 
 def _build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, ...]]:

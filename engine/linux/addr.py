@@ -6,6 +6,7 @@ kernel's tools are: four decimal parts, no leading plus, no spaces. IPv6 is refu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from engine.errors import InputError, NotModelled, Problem
@@ -47,6 +48,7 @@ def ip4(text: str, where: str = "") -> int:
     raise InputError([Problem(where=where, said=BAD_ADDRESS(found=text))])
 
 
+@lru_cache(maxsize=8192)
 def text4(value: int) -> str:
     """int -> `"10.244.1.5"`."""
     return f"{value >> 24 & 255}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
@@ -65,6 +67,7 @@ def mac(text: str, where: str = "") -> int:
     raise InputError([Problem(where=where, said=BAD_MAC(found=text))])
 
 
+@lru_cache(maxsize=4096)
 def mac_text(value: int) -> str:
     """int -> `"0a:58:0a:f4:01:05"`."""
     h = f"{value:012x}"

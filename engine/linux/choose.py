@@ -52,6 +52,11 @@ class Seeded:
     def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Seeded:
+        other = Seeded()
+        other.random.setstate(self.random.getstate())
+        return other
+
     def pick(self, what: str, count: int, about: object = None) -> int:
         return self.random.randrange(count)
 

@@ -12,12 +12,12 @@ tuples apart; zone 0 is the default. Sources: net/netfilter/nf_conntrack_core.c;
 from __future__ import annotations
 
 import zlib
-from dataclasses import field, replace
+from dataclasses import field
 from typing import NamedTuple
 
 from engine.linux.cttcp import Track
 from engine.linux.packet import Icmp, IPv4, Packet, Proto, Sctp, Tcp, Udp
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 ICMP_PAIRS = {8: 0, 13: 14, 15: 16, 17: 18, 0: 8, 14: 13, 16: 15, 18: 17}
 #: a table that is full looks for unassured entries in this many hash buckets (NF_CT_EVICTION_RANGE)

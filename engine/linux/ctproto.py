@@ -11,7 +11,6 @@ Rules. `Settings` holds the sysctls of one namespace; functions return entries o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from engine.linux.conntrack import NO_ZONE, CtEntry, Tuple, Zone
@@ -19,7 +18,7 @@ from engine.linux.ctsctp import NO_BEGINNING, moved
 from engine.linux.ctsctp import TIMES as SCTP_TIMES
 from engine.linux.cttcp import TcpSettings, begin, data_length, segment, valid_flags
 from engine.linux.packet import Icmp, Packet, Proto, Sctp, Tcp
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 GRE = 47
 #: seconds that a UDP connection must live before it can be a stream

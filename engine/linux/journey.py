@@ -301,7 +301,7 @@ class Recorder:
         hops: list[Hop] = []
         run: list[Step] = []
         for step in self.steps:
-            if run and run[-1].place != step.place:
+            if run and run[-1].place is not step.place and run[-1].place != step.place:
                 hops.append(Hop(place=run[0].place, steps=tuple(run)))
                 run = []
             run.append(step)

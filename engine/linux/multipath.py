@@ -13,7 +13,6 @@ include/linux/jhash.h; measured on Linux 6.18.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import gcd
 
 from engine.linux.choose import Choose, OfRoute, Seeded
@@ -24,6 +23,7 @@ from engine.linux.net import Net, Netns
 from engine.linux.packet import Icmp, IPv4, Packet, Sctp, Tcp, Udp
 from engine.linux.source import select_address
 from engine.linux.status import linkdown
+from engine.record import replace
 
 MASK64 = (1 << 64) - 1
 #: bits of net.ipv4.fib_multipath_hash_fields

@@ -230,7 +230,18 @@ class Netns:
 
     def conf(self, device: str, key: str) -> int:
         """A net.ipv4.conf value as an int, for `device` alone (the caller combines it with `all`)."""
-        return int(self.sysctl(f"net.ipv4.conf.{device}.{key}"))
+        full = f"net.ipv4.conf.{device}.{key}"
+        value = self.sysctls.get(full)
+        if value is None and key in CONF_DEFAULTS and (device in self.names or device == "all"):
+            if device != "all":
+                value = self.sysctls.get(f"net.ipv4.conf.default.{key}")
+            if value is None:
+                value = (
+                    CONF_DEFAULTS[key]
+                    if key != "forwarding"
+                    else self.sysctls.get("net.ipv4.ip_forward", "0")
+                )
+        return int(self.sysctl(full) if value is None else value)
 
     def neigh(self, device: str, key: str) -> int:
         """A net.ipv4.neigh value of a device as an int."""

@@ -8,11 +8,11 @@ A header refuses to be built wrong. Lengths are bytes; `length()` counts what th
 from __future__ import annotations
 
 import enum
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from engine.linux.addr import mac_text, text4
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 ETH_IPV4 = 0x0800
 ETH_ARP = 0x0806
@@ -250,10 +250,10 @@ class Packet:
     @property
     def ip(self) -> IPv4:
         """The outermost IPv4 header; ValueError when there is none (ARP)."""
-        ip = self.get(IPv4)
-        if ip is None:
-            raise ValueError("no IPv4 header")
-        return ip
+        for layer in self.layers:
+            if layer.__class__ is IPv4:
+                return layer
+        raise ValueError("no IPv4 header")
 
     @property
     def has_ip(self) -> bool:

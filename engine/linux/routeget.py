@@ -6,8 +6,6 @@ packet came in. Nothing is changed by asking, but for the nexthop of a flow that
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.addr import is_loopback, is_multicast
 from engine.linux.fib import LOCAL, MAIN, Lookup, Route, ways
 from engine.linux.flow import FlowKey
@@ -16,7 +14,7 @@ from engine.linux.net import Net, Netns, plain
 from engine.linux.packet import Icmp, IPv4, Packet, Proto, Tcp, Udp
 from engine.linux.rows import Link
 from engine.linux.source import loopback, select_address
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: route type -> errno that ends the lookup
 ERRORS = {"blackhole": "EINVAL", "unreachable": "EHOSTUNREACH", "prohibit": "EACCES"}

@@ -59,10 +59,12 @@ def tcp_call(
     who: str = "client",
     depth: int = 0,
     stay: bool = False,
+    brief: bool = False,
 ) -> Call:
     """Connect, send `request` (None: connect and close), get the response, close. The program is asked in any case:
     one that acts when it accepts (a proxy) does so before a byte has come. `timeout` 0 is the kernel's own;
-    `stay` leaves the connection open after the handshake, as connect(2) alone does."""
+    `stay` leaves the connection open after the handshake, as connect(2) alone does; `brief` ends with the last byte of
+    the response, without the close: for a Net that nobody looks at afterwards."""
     started = net.clock
     ns = net.spaces[netns]
     act = Act(net, choose)
@@ -130,6 +132,7 @@ def tcp_call(
     conversation = Conversation(
         act=act, client=from_client, server=from_server, seq=seq + 1, ack=their + 1, far=far, near=waiting,
         accepted=None if not stopped else lambda: sockets.enqueue(net.spaces[far.netns], socket), stay=stay,
+        brief=brief,
     )  # fmt: skip
     hooks.sock_ops(
         net, net.spaces[far.netns], "passive_established", far.local, (client_ip, client_port), choose=choose,
@@ -186,6 +189,8 @@ class Conversation:
     #: set when nobody accepts: called when the handshake is complete
     accepted: Callable[[], None] | None = None
     stay: bool = False
+    #: nothing is walked after the response
+    brief: bool = False
     #: a RST has come back to the client
     reset: bool = False
     walks: list[Walk] = field(default_factory=list)
@@ -211,6 +216,8 @@ class Conversation:
         answer = serve()
         if answer.payload is not None and not self.data(self.server, answer.payload):
             return Outcome.NO_ANSWER, "ETIMEDOUT", answer
+        if self.brief:
+            return answer.outcome or Outcome.DELIVERED, "EPIPE" if answer.close else "", answer
         for sender in (self.client, self.server):
             self.say(sender, "FA", None)
             self.seq, self.ack = (
@@ -244,6 +251,8 @@ class Conversation:
                 self.seq += size
             else:
                 self.ack += size
+        if self.brief and sender is self.server:
+            return True
         return self.say(self.server if sender is self.client else self.client, "A", None)
 
 

@@ -12,8 +12,6 @@ felix/config/config_params.go.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.kube import boot
 from engine.kube.clock import stamp
 from engine.kube.cni import calico_conf, calico_ipam, calico_routes
@@ -24,7 +22,7 @@ from engine.kube.passes import Pass
 from engine.l7.calico import BIRD, SERVICES
 from engine.linux.addr import Prefix, mac_text, text4
 from engine.linux.ops import StartProc, WriteFile
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase
 
 MEMORY = "calico"

@@ -6,6 +6,8 @@ An OpError that a plugin would report comes back as its text, with the plugin's 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.errors import OpError
 from engine.kube.cni.call import CniError
 from engine.kube.ids import Ids
@@ -184,7 +186,7 @@ class Nat:
             self.clear(chain)
             self.changes.do(XtDeleteChain(netns=self.netns, table="nat", chain=chain))
 
-    def make(self, chain: str, texts: list[str]) -> None:
+    def make(self, chain: str, texts: Sequence[str]) -> None:
         """Make the chain hold exactly these rules; nothing is touched when it does."""
         wanted = tuple(parse.rule(t) for t in texts)
         if self.rules(chain) != wanted:

@@ -12,14 +12,13 @@ coredns plugin/kubernetes/{controller,setup}.go, plugin/loop, plugin/reload (30 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.errors import InputError, NotModelled, OpError
 from engine.kube.dns.records import view
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
-from engine.kube.stirred import notice
+from engine.kube.stirred import cut, notice
 from engine.l7.dns import chain, server
 from engine.l7.dns.kubernetes import VIEW, Kubernetes, View
 from engine.l7.dns.setup import Config
@@ -27,10 +26,8 @@ from engine.l7.serve import serve
 from engine.linux.addr import ip4
 from engine.linux.choose import Seeded
 from engine.linux.exchange import tcp_call
-from engine.linux.ops import Advance, Listen, Log, WriteFile
-from engine.linux.ops.base import Op
+from engine.linux.ops import Listen
 from engine.linux.ops.box import Tell
-from engine.linux.ops.xtchains import XtChains
 from engine.linux.rows import Proc, Socket
 
 #: seconds between tries of a client that cannot list (client-go's reflector backs off; its first steps)
@@ -38,8 +35,6 @@ RETRY = 5.0
 #: seconds that the plugin waits for its first list (`startup_timeout`)
 STARTUP = 5.0
 API_PORT = 443
-#: ops that cut no connection that stands: kube-proxy's chains (XtChains) are for new ones
-HARMLESS = (Advance, Log, Tell, WriteFile, XtChains)
 
 
 class Tried(NamedTuple):
@@ -147,7 +142,7 @@ def learn(at: Pass, node: NodeState, proc: Proc, plugin: Kubernetes, memory: dic
             return
         again = True
     else:
-        again = not isinstance(tried, Tried) or stirred(at.changes.log, tried.log)
+        again = not isinstance(tried, Tried) or cut(at.cluster, at.changes.log, tried.log)
     reached = reaches(at, proc, plugin) if again else isinstance(tried, Tried) and tried.reached
     memory["tried"] = Tried(at.now, len(at.changes.log), reached)
     if reached:
@@ -157,11 +152,6 @@ def learn(at: Pass, node: NodeState, proc: Proc, plugin: Kubernetes, memory: dic
             notice(node, proc.netns, len(at.changes.log))
     elif not isinstance(have, View):
         complain(memory, at.now - proc.started)
-
-
-def stirred(log: Sequence[Op], since: int) -> bool:
-    """Has anything been done to a machine since that could cut a way?"""
-    return since > len(log) or any(not isinstance(op, HARMLESS) for op in log[since:])
 
 
 def complain(memory: dict[object, object], age: float) -> None:

@@ -12,7 +12,6 @@ minSyncPeriod. Source: cmd/kube-proxy/app/server_linux.go (platformSetup, platfo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from engine.errors import OpError
@@ -31,7 +30,7 @@ from engine.linux.net import Netns
 from engine.linux.ops.base import Changes
 from engine.linux.rows import Proc
 from engine.linux.xt.match import InDevice, Source
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 KEY = "proxy"
 #: virtual seconds are floats: two that should be the same may differ by less than this part of a period

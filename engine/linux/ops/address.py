@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import OpError
 from engine.linux.addr import Prefix
 from engine.linux.fib import LOCAL, SCOPES
@@ -11,7 +9,7 @@ from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.kernelroutes import add_routes, forget_address, routes_for
 from engine.linux.rows import Address, Link
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

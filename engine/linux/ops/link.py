@@ -8,7 +8,6 @@ Measured on Linux 6.18; the sources are net/core/rtnetlink.c, drivers/net/veth.c
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
 from engine.linux.linkinfo import Ipip, Ipvlan, Macvlan, Vxlan
@@ -33,7 +32,7 @@ from engine.linux.ops.neigh import DelNeighbour, SetFdb, SetNeighbour
 from engine.linux.ops.ports import put, settle_bridge
 from engine.linux.ops.tunnels import check_open, close_sockets, open_sockets
 from engine.linux.rows import Link, Port
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 __all__ = [
     "AddAddress", "AddLink", "AddVeth", "DelAddress", "DelLink", "DelNeighbour", "SetFdb", "SetLink", "SetNeighbour",

@@ -9,7 +9,6 @@ drivers/net/macvlan.c, net/bridge/br_if.c; measured on Linux 6.18.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.linux.linkinfo import Ipvlan, Macvlan
 from engine.linux.net import Net, Netns
@@ -19,6 +18,7 @@ from engine.linux.ops.ports import PORT_DEFAULTS, drop_port, enslave, forget_lea
 from engine.linux.ops.tunnels import close_sockets, forget_entries, put_above, take_from_above
 from engine.linux.rows import Address, Link
 from engine.linux.status import carrier, peer_of
+from engine.record import replace
 
 #: qdisc of a device once it has been up; a NIC gets what Debian and Ubuntu set by default.
 QDISC = {"physical": "fq_codel", "tun": "fq_codel", "ifb": "fq_codel"}

@@ -5,11 +5,11 @@ Rules. Called by the ops on links, never by anybody else. Source: net/bridge/br_
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from engine.linux.net import Netns
 from engine.linux.rows import FdbEntry, Link
+from engine.record import replace
 
 #: a port's flags when nobody has set them
 PORT_DEFAULTS: dict[str, Any] = {

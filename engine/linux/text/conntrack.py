@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from engine.errors import InputError, Problem
 from engine.linux.addr import ip4, text4
@@ -29,6 +30,7 @@ EXAMPLE = (
 )
 
 
+@lru_cache(maxsize=1024)
 def tuple_text(key: Tuple) -> str:
     """`src=A dst=B sport=P dport=Q`; ICMP has type, code and id instead of ports, GRE keys."""
     out = f"src={text4(key.src)} dst={text4(key.dst)}"

@@ -8,8 +8,6 @@ by another device, and remembers the asker. Source: net/ipv4/arp.c, net/core/nei
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.addr import BROADCAST_MAC, Prefix, is_loopback, is_multicast, mac_text, text4
 from engine.linux.choose import Seeded
 from engine.linux.fib import MAIN, REFUSING, SCOPES
@@ -23,6 +21,7 @@ from engine.linux.rows import Link, Neighbour
 from engine.linux.source import select_address
 from engine.linux.walk import inbound, routing, rowtext, timers, words
 from engine.linux.walk.walker import Answering, End, Event, Walker
+from engine.record import replace
 from engine.say import Said
 
 #: how late the timer is that gives up, beyond the questions' own time

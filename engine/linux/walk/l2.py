@@ -10,7 +10,6 @@ section 1.6.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.linux.addr import BROADCAST_MAC, mac_text, text4
 from engine.linux.journey import Outcome, StepKind
@@ -32,6 +31,7 @@ from engine.linux.walk import (
     words,
 )
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
+from engine.record import replace
 
 
 def count(ns: Netns, link: Link, frame: Packet, *, tx: bool) -> None:

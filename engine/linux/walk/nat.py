@@ -9,8 +9,6 @@ Sources: net/netfilter/nf_nat_{core,proto,masquerade,redirect}.c.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.addr import text4
 from engine.linux.conntrack import CtEntry, rewrite
 from engine.linux.journey import Outcome, Place, StepKind
@@ -22,6 +20,7 @@ from engine.linux.walk import hooks, routing, rowtext, words
 from engine.linux.walk.nattuple import Wanted, unique
 from engine.linux.walk.walker import End, Walker
 from engine.linux.xt.run import Nat
+from engine.record import replace
 from engine.say import Said
 
 DST_HOOKS = ("PREROUTING", "OUTPUT")

@@ -9,8 +9,6 @@ nf_nat_l4proto_unique_tuple in net/netfilter/nf_nat_core.c (Linux 6.12).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.choose import OfConnection
 from engine.linux.conntrack import CtEntry, Tuple
 from engine.linux.cttcp import after
@@ -18,7 +16,7 @@ from engine.linux.hashing import jhash2
 from engine.linux.net import Netns
 from engine.linux.packet import Proto
 from engine.linux.walk.walker import Walker
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 MAX_ATTEMPTS = 128
 #: in the last tries a connection in TIME_WAIT or CLOSE may be evicted for its port

@@ -7,7 +7,6 @@ POSTROUTING, neighbour, device. Source: facts 10 section 1.1; net/ipv4/ip_output
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.linux.addr import is_multicast, text4
 from engine.linux.fib import Route
@@ -17,6 +16,7 @@ from engine.linux.packet import Ethernet, Packet, Proto, describe
 from engine.linux.skb import Skb
 from engine.linux.walk import arp, deliver, fragments, hooks, l2, routing, rowtext, track, words
 from engine.linux.walk.walker import End, Event, LoopBack, Walker
+from engine.record import replace
 
 
 def send(
@@ -149,7 +149,7 @@ def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
     pieces = fragments.pieces_of(skb, mtu)
     if out.headerless:
         return away(w, at, skb, pieces, mtu, lambda one, piece: l2.transmit(
-            one, ns, out, piece, mark=skb.mark, skb=replace(skb, packet=piece)
+            one, ns, out, piece, mark=skb.mark, skb=skb if piece is skb.packet else replace(skb, packet=piece)
         ))  # fmt: skip
     entry, event = arp.resolve(w, ns, out, hop, skb.packet, at)
     if entry is None:
@@ -159,7 +159,8 @@ def output(w: Walker, ns: Netns, skb: Skb, route: Route, place: Place) -> Event:
         return event
     header = Ethernet(src=out.mac, dst=entry.mac)
     return away(w, at, skb, pieces, mtu, lambda one, piece: l2.transmit(
-        one, ns, out, piece.framed(header), mark=skb.mark, skb=replace(skb, packet=piece)
+        one, ns, out, piece.framed(header), mark=skb.mark,
+        skb=skb if piece is skb.packet else replace(skb, packet=piece),
     ))  # fmt: skip
 
 

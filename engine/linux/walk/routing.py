@@ -7,8 +7,6 @@ Sources: facts 10 section 1.1; net/ipv4/{route,fib_frontend}.c.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.addr import is_loopback, text4
 from engine.linux.fib import TABLE_NAMES, Lookup, Route
 from engine.linux.flow import FlowKey, of_packet
@@ -21,6 +19,7 @@ from engine.linux.skb import Skb
 from engine.linux.source import select_address
 from engine.linux.walk import deliver, rowtext, words
 from engine.linux.walk.walker import End, Walker
+from engine.record import replace
 
 #: route type -> (why, errno of a local sender, ICMP code for a remote one; None = silence)
 BAD_TYPES = {

@@ -11,14 +11,13 @@ the timer would have run. `DelNeighbour` and its kind stay ops: this is only wha
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.choose import Seeded
 from engine.linux.net import Net, Netns
 from engine.linux.packet import ETH_ARP, Arp, Ethernet, Packet
 from engine.linux.rows import FdbEntry, Link, Neighbour
 from engine.linux.source import select_address
 from engine.linux.walk.walker import Walker
+from engine.record import replace
 
 #: fewer entries than this are never collected (net.ipv4.neigh.default.gc_thresh1 of the machine)
 GC_THRESHOLD = 128

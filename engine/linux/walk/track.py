@@ -8,8 +8,6 @@ table drops the first packet of a connection. Sources: net/netfilter/nf_conntrac
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.conntrack import CtEntry, Tuple, quoted_tuple, tuple_of
 from engine.linux.ctproto import Settings, advance, initial, settings, timeouts
 from engine.linux.journey import Outcome, Place, StepKind
@@ -18,6 +16,7 @@ from engine.linux.packet import Proto
 from engine.linux.skb import Skb
 from engine.linux.walk import rowtext, words
 from engine.linux.walk.walker import End, Walker
+from engine.record import replace
 from engine.say import Said
 
 FULL_LINE = "kernel: nf_conntrack: nf_conntrack: table full, dropping packet"

@@ -8,7 +8,7 @@ around in lo) or `End`. Nothing recurses along the path, so a path may be as lon
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.linux.choose import Choose
 from engine.linux.journey import Fidelity, Outcome, Place, Recorder, Step, StepKind, Walk
@@ -17,7 +17,7 @@ from engine.linux.packet import Packet
 from engine.linux.rows import Link, Proc, Socket
 from engine.linux.skb import Skb
 from engine.linux.walk import words
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Said
 
 #: frames that one act may put on wires before we call it a loop

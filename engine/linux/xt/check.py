@@ -47,11 +47,25 @@ def refused(table: str, chains: dict[str, Chain], chain: str, rule: XtRule) -> t
         return "EINVAL", False
     picky = (rule.target is not None and rule.target.hooks) or any(m.hooks for m in rule.matches)
     if target or picky:
-        for base in [c for c in chains.values() if c.policy]:
+        for base in [c for c in chains.values() if c.policy and leads(chains, c.name, chain)]:
             error = walk(base.name, chains, base.name, {}, extra=(chain, rule))
             if error:
                 return error, True
     return "", False
+
+
+def leads(chains: dict[str, Chain], base: str, goal: str) -> bool:
+    """Do jumps lead from one chain to another? Where they do not, a new rule of the other is nothing new for packets
+    that come in by the one."""
+    seen, todo = {base}, [base]
+    while todo:
+        name = todo.pop()
+        if name == goal:
+            return True
+        fresh = chains[name].jumps - seen
+        seen |= fresh
+        todo += fresh
+    return False
 
 
 def walk(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from engine.linux.xt.reader import Reader
 from engine.linux.xt.rule import XtRule
@@ -69,6 +70,7 @@ def split(line: str) -> list[str]:
     return [*words, current] if current or started else words
 
 
+@lru_cache(maxsize=512)
 def rules(text: str) -> tuple[XtRule, ...]:
     """Rules from their text, everything behind `-A CHAIN`: `-s 10.0.0.0/8 ! -o docker0 -j MASQUERADE`. More than one
     when -s or -d lists addresses. Raises Problem or NotModelled."""

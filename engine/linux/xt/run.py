@@ -131,5 +131,5 @@ def _step(
     return Step(
         kind=StepKind.RULE, place=place, before=before, after=skb.packet, hook=hook, table=table, chain=chain.name,
         number=i + 1, verdict=rule.verdict(), row=chain.row(i), mark=skb.mark, iif=skb.iif, oif=skb.oif,
-        visited=visited, why=rule.why(), fidelity=Fidelity.KERNEL_CHECKED,
+        visited=visited, why=chain.why(i), fidelity=Fidelity.KERNEL_CHECKED,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from engine.linux.layered import shared
@@ -22,6 +23,7 @@ from engine.linux.xt.match import Destination
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.target import Target
 from engine.record import dataclass
+from engine.say import Said
 
 if TYPE_CHECKING:
     from engine.linux.xt.seen import Seen
@@ -42,6 +44,7 @@ HOOKS = tuple(LAYOUT)
 INDEXED = 48
 
 
+@cache
 def builtin(table: str) -> tuple[str, ...]:
     """The built-in chains of a table, in iptables-save order."""
     return tuple(h for h in HOOKS if any(t == table for t, _ in LAYOUT[h]))
@@ -84,8 +87,8 @@ class Plan:
 class Chain:
     """`policy` is ACCEPT or DROP for a built-in chain and "" for a user chain. `packets[i]`, `bytes[i]` count rule
     i, `states[i]` is what its matches remember (statistic, limit), a dict that is never changed; `policy_packets`,
-    `policy_bytes` count what reached the end. `_plan` and `_texts` are made from the rules when they are first
-    needed, as is `_jumps`. `owner` is whose it is."""
+    `policy_bytes` count what reached the end. `_plan`, `_texts`, `_jumps` and `_whys` are made from the rules
+    when they are first needed. `owner` is whose it is."""
 
     name: str
     policy: str = ""
@@ -98,12 +101,13 @@ class Chain:
     _plan: Plan | None = field(default=None, compare=False, repr=False)
     _texts: list[str] | None = field(default=None, compare=False, repr=False)
     _jumps: frozenset[str] | None = field(default=None, compare=False, repr=False)
+    _whys: list[Said | None] | None = field(default=None, compare=False, repr=False)
     owner: object = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Chain:
         return Chain(
             self.name, self.policy, self.rules, list(self.packets), list(self.bytes), self.policy_packets,
-            self.policy_bytes, list(self.states), self._plan, self._texts, self._jumps,
+            self.policy_bytes, list(self.states), self._plan, self._texts, self._jumps, self._whys,
         )  # fmt: skip
 
     def insert(self, at: int, rules: Iterable[XtRule], packets: int = 0, bytes: int = 0) -> None:
@@ -113,7 +117,7 @@ class Chain:
         for counts, value in ((self.packets, packets), (self.bytes, bytes)):
             counts[at:at] = [value] * len(new)
         self.states[at:at] = [None] * len(new)
-        self._plan = self._texts = self._jumps = None
+        self._plan = self._texts = self._jumps = self._whys = None
 
     def extend(self, rules: Iterable[tuple[XtRule, int, int]]) -> None:
         """Append many rules with their counters at once."""
@@ -122,12 +126,12 @@ class Chain:
         self.packets += [p for _, p, _ in new]
         self.bytes += [b for _, _, b in new]
         self.states += [None] * len(new)
-        self._plan = self._texts = self._jumps = None
+        self._plan = self._texts = self._jumps = self._whys = None
 
     def remove(self, at: int) -> None:
         self.rules = (*self.rules[:at], *self.rules[at + 1 :])
         del self.packets[at], self.bytes[at], self.states[at]
-        self._plan = self._texts = self._jumps = None
+        self._plan = self._texts = self._jumps = self._whys = None
 
     def replace(self, at: int, rule: XtRule, packets: int = 0, bytes: int = 0) -> None:
         self.remove(at)
@@ -136,7 +140,7 @@ class Chain:
     def clear(self) -> None:
         self.rules = ()
         self.packets, self.bytes, self.states = [], [], []
-        self._plan = self._texts = self._jumps = None
+        self._plan = self._texts = self._jumps = self._whys = None
 
     def zero(self) -> None:
         self.packets, self.bytes = [0] * len(self.rules), [0] * len(self.rules)
@@ -149,7 +153,7 @@ class Chain:
         """Rules that jump to `old` jump to `new` from now on."""
         if any(r.jumps_to == old for r in self.rules):
             self.rules = tuple(r.jumping_to(new) if r.jumps_to == old else r for r in self.rules)
-            self._plan = self._texts = self._jumps = None
+            self._plan = self._texts = self._jumps = self._whys = None
 
     @property
     def plan(self) -> Plan:
@@ -171,6 +175,15 @@ class Chain:
         if not self._texts[at]:
             self._texts[at] = self.rules[at].text(self.name)
         return self._texts[at]
+
+    def why(self, at: int) -> Said:
+        """What rule `at` asks and does."""
+        if self._whys is None:
+            self._whys = [None] * len(self.rules)
+        said = self._whys[at]
+        if said is None:
+            said = self._whys[at] = self.rules[at].why()
+        return said
 
 
 @dataclass(slots=True)
@@ -245,7 +258,9 @@ class Xtables:
         self._known = False
         self._goals = {}
 
-    def replaced(self, table: str, chains: dict[str, Chain], new: Sequence[Chain], gone: Sequence[str]) -> str:
+    def replaced(
+        self, table: str, chains: dict[str, Chain], new: Sequence[Chain], gone: Sequence[str]
+    ) -> str:
         """Put `chains` in place of a table's: as they were, with `new` ones (whole) and without the `gone`. The name of
         a gone chain that another still goes to, and then nothing is changed; "" when all is well. Costs what changed,
         and not what there is."""

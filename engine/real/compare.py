@@ -174,7 +174,8 @@ class Pair:
     def reload(self, net: Net, ids: Iterable[str]) -> None:
         """Go on with the rules that `net` has in these namespaces."""
         places = list(ids)
-        rules = {id: traced_text(net.spaces[id].xt) for id in places if net.spaces[id].xt.tables}
+        legacy = [id for id in places if net.spaces[id].xt.tables or self.net.spaces[id].xt.tables]
+        rules = {id: traced_text(net.spaces[id].xt) for id in legacy}
         nft = {id: anew(net.spaces[id]) for id in places if net.spaces[id].nft.tables}
         sets = {id: refilled(net.spaces[id], net.clock) for id in places if net.spaces[id].ipsets.sets}
         self.kernel.ask("reload", rules=rules, nft=nft, sets=sets)

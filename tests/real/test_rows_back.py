@@ -41,8 +41,8 @@ DIFFER = frozenset(
         "net.netfilter.nf_conntrack_count",  # IGMP is counted too
     }
 )
-#: the recorded kernel has no IPVS
-NO_MODULE = "net.ipv4.vs."
+#: the recorded kernel has no IPVS, and its conntrack was built without SCTP
+NO_MODULE = ("net.ipv4.vs.", "net.netfilter.nf_conntrack_sctp_")
 Rows = Iterable[object]
 
 

@@ -227,7 +227,7 @@ class ApiServer:
         quota.admit(self.store, body)
         if not checked and kind not in DEFAULTED_LATER:
             validate.fields(body, self.cluster.options.minor)
-        made = self.store.create(body, clock)
+        made = self.store.create(body, clock, defaults.job_selector if kind == "Job" else None)
         if kind == "Namespace":
             self.furnish(str(m["name"]), clock)
         return made

@@ -144,3 +144,24 @@ def job(spec: Json) -> None:
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault("podReplacementPolicy", "TerminatingOrFailed")
+
+
+def job_selector(job: Json) -> Json:
+    """A new Job that knows its Pods by its own uid, unless it selects them by hand (pkg/registry/batch/job/strategy.go,
+    generateSelector)."""
+    spec = spec_of(job)
+    if spec.get("manualSelector"):
+        return job
+    uid, name = str(job["metadata"]["uid"]), str(job["metadata"]["name"])
+    head, selector, template = "batch.kubernetes.io/", spec.get("selector") or {}, spec.get("template") or {}
+    m = template.get("metadata") or {}
+    own = {
+        f"{head}controller-uid": uid, f"{head}job-name": name, "controller-uid": uid, "job-name": name,
+        **(m.get("labels") or {}),
+    }  # fmt: skip
+    matched = {f"{head}controller-uid": uid, **(selector.get("matchLabels") or {})}
+    more = {
+        "selector": {**selector, "matchLabels": matched},
+        "template": {**template, "metadata": {**m, "labels": own}},
+    }
+    return {**job, "spec": {**spec, **more}}

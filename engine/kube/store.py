@@ -328,9 +328,9 @@ class Store:
 
     # ---- writing
 
-    def create(self, body: Json, clock: float) -> Json:
+    def create(self, body: Json, clock: float, finish: Callable[[Json], Json] | None = None) -> Json:
         """Store a new object: uid, resourceVersion, creationTimestamp, generation. ValueError if it exists. What is in
-        the body is shared from now on: nobody changes it any more."""
+        the body is shared from now on: nobody changes it any more. `finish` fills in what depends on the uid."""
         m = body.get("metadata") or {}
         kind, key = str(body["kind"]), (str(m.get("namespace", "")), str(m.get("name", "")))
         if key in self.objects.get(kind, ()):
@@ -340,7 +340,8 @@ class Store:
         m["creationTimestamp"] = stamp(clock)
         if "spec" in body and kind in BY_KIND and kind not in ("Node", "Namespace", "Service"):
             m["generation"] = 1
-        return self._write(kind, key, {**body, "metadata": m}, None)
+        made = {**body, "metadata": m}
+        return self._write(kind, key, made if finish is None else finish(made), None)
 
     def update(self, body: Json) -> Json:
         """Replace an object by a changed body. A body that is equal changes nothing, as in the API server."""

@@ -101,7 +101,17 @@ spec:
     lab.wait(6)
     (body,) = lab.cluster.store.list("Job")
     assert body["status"]["succeeded"] == 2
-    assert body["status"]["conditions"][0]["type"] == "Complete"
+    assert [c["type"] for c in body["status"]["conditions"]] == ["SuccessCriteriaMet", "Complete"]
+    mine = {"batch.kubernetes.io/controller-uid": body["metadata"]["uid"]}
+    assert body["spec"]["selector"] == {"matchLabels": mine} and body["metadata"]["generation"] == 1
+    own = {
+        **mine,
+        "batch.kubernetes.io/job-name": "j",
+        "controller-uid": body["metadata"]["uid"],
+        "job-name": "j",
+    }
+    assert body["spec"]["template"]["metadata"]["labels"] == own
+    assert all(p["metadata"]["labels"] == own for p in lab.cluster.store.list("Pod", "default"))
 
 
 def pod(extra: str) -> str:

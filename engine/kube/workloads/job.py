@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from engine.kube.clock import clock_of, stamp
 from engine.kube.objects import Json, deleting, meta, name_of, namespace_of, spec_of, status_of
-from engine.kube.ownership import LIMIT, for_job, is_ready, replicas, timed
+from engine.kube.ownership import LIMIT, for_job, is_ready, replicas
 from engine.kube.passes import Pass
 from engine.kube.podspec import finished
 from engine.kube.workloads import queue
@@ -19,6 +19,9 @@ from engine.kube.workloads.common import make_pod, owned, record, write_status
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 BACKOFF, BACKOFF_MAX = 10.0, 600.0
+#: the release since which a terminal condition has another before it (newSuccessCondition, newFailureCondition)
+TARGETED = 31
+TARGETS = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
 
 
 def sync(at: Pass, body: Json) -> None:
@@ -66,12 +69,12 @@ def sync(at: Pass, body: Json) -> None:
     if fault:
         for pod in active:
             at.delete(pod)
-        status["conditions"] = [timed(old, "Failed", True, *fault, at.now)]
+        status["conditions"] = conditions(at, "Failed", *fault)
         record(at, body, "Warning", *fault)
         active = []
     elif done >= wanted and (completions is not None or not active):
         reason, said = "CompletionsReached", "Reached expected number of succeeded pods"
-        status["conditions"] = [timed(old, "Complete", True, reason, said, at.now)]
+        status["conditions"] = conditions(at, "Complete", reason, said)
         status["completionTime"] = stamp(at.now)
         record(at, body, "Normal", "Completed", "Job completed")
     elif (seconds := spec.get("activeDeadlineSeconds")) is not None:
@@ -84,6 +87,18 @@ def sync(at: Pass, body: Json) -> None:
     body = write_status(at, body, status)
     if "conditions" in status:
         expire(at, body)
+
+
+def conditions(at: Pass, last: str, reason: str, message: str) -> list[Json]:
+    """The conditions of a Job that has ended: since 1.31 with the one that says that it will."""
+    now = stamp(at.now)
+    return [
+        {
+            "type": kind, "status": "True", "lastProbeTime": now, "lastTransitionTime": now, "reason": reason,
+            "message": message,
+        }
+        for kind in ((TARGETS[last], last) if at.options.minor >= TARGETED else (last,))
+    ]  # fmt: skip
 
 
 def index_of(pod: Json) -> int:

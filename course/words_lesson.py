@@ -1,6 +1,6 @@
 """What the lesson screen and its panes say, in both languages."""
 
-from engine.say import Phrase
+from engine.say import Phrase, Said
 
 RUN = Phrase("run", "실행")
 RUN_ABOUT = Phrase("run the typed line in the lab", "입력한 줄을 실습 환경에서 실행합니다")
@@ -186,6 +186,23 @@ ASKS = {
     "next-hop": Phrase("Which place does the packet come to next?", "패킷은 다음에 어디로 갑니까?"),
     "device": Phrase("By which device does it leave?", "어느 장치로 나갑니까?"),
     "rule": Phrase("Which rule decides?", "어느 규칙이 결정합니까?"),
-    "header": Phrase("What is {field} after this step?", "이 단계 뒤의 {field} 값은 무엇입니까?"),
+    "header": Phrase("What is {field} after this step?", "이 단계 뒤의 {field}은(는) 무엇입니까?"),
 }
+#: what a header question calls a field of the packet
+FIELDS = {
+    "eth.src": Phrase("the source MAC", "출발지 MAC 주소"),
+    "eth.dst": Phrase("the destination MAC", "목적지 MAC 주소"),
+    "ip.src": Phrase("the source address", "출발지 주소"),
+    "ip.dst": Phrase("the destination address", "목적지 주소"),
+    "ip.ttl": Phrase("the TTL", "TTL"),
+    "l4.sport": Phrase("the source port", "출발지 포트"),
+    "l4.dport": Phrase("the destination port", "목적지 포트"),
+}
+
+
+def asked(ask: str, field: str) -> Said:
+    """The words of a question; `field` counts for `header` only."""
+    return ASKS[ask](field=FIELDS[field]()) if ask == "header" else ASKS[ask]()
+
+
 ON_PLACE = Phrase("on {place}", "{place}에서")

@@ -14,7 +14,7 @@ from course.render.glyphs import Glyphs
 from course.render.headers import header_lines
 from course.render.ladder import where
 from course.render.playback import Playback
-from course.render.words import FIDELITY_WORDS, OUTCOME_WORDS, ui
+from course.render.words import FIDELITY_WORDS, OUTCOME_WORDS, leg, ui
 from engine.linux.journey import OUTCOMES, Outcome, Step
 
 #: Lines that are kept for headers where there is room, so that the why does not jump about.
@@ -136,8 +136,8 @@ def head(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
     elif beat.way != "there":
         out += [(dot, "word"), (ui(beat.way, lang), "way")]
     if playback.film.legs > 1:
-        leg = ui("leg", lang, n=beat.leg + 1, total=playback.film.legs, purpose=beat.purpose)
-        out += [(dot, "word"), (leg, "word")]
+        flow = leg(beat.leg + 1, playback.film.legs, beat.purpose, lang)
+        out += [(dot, "word"), (flow, "word")]
     return [*out, (dot, "word"), (where(beat.place), "title")]
 
 

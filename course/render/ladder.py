@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from course.render.frames import Beat, Film
 from course.render.glyphs import Glyphs
 from course.render.playback import Playback
-from course.render.words import OUTCOME_WORDS, short, ui
+from course.render.words import OUTCOME_WORDS, leg, short, ui
 from engine.linux.journey import Outcome, Place, StepKind
 from engine.record import dataclass
 
@@ -80,7 +80,7 @@ def _divider(film: Film, beat: Beat, last: tuple[int, str, int, int] | None, lan
     if last is None or beat.leg != last[0]:
         if film.legs < 2:
             return "" if beat.way == "there" else ui(beat.way, lang)
-        return ui("leg", lang, n=beat.leg + 1, total=film.legs, purpose=beat.purpose)
+        return leg(beat.leg + 1, film.legs, beat.purpose, lang)
     if beat.way == "aside":
         return "" if last[1] == "aside" else ui("aside", lang)
     if last[1] == "aside" and last[2] == beat.number:

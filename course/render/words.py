@@ -145,9 +145,22 @@ UI: dict[str, Phrase] = {
 }  # fmt: skip
 
 
+#: the purposes of flows that are words of our own
+LEGS: dict[str, Phrase] = {
+    "connection": Phrase("the caller's connection", "호출한 쪽의 연결"),
+    "kube-proxy": Phrase("kube-proxy's own connection", "kube-proxy 자신의 연결"),
+}
+
+
 def ui(name: str, lang: str, **values: str | int) -> str:
     """One of the player's own texts."""
     return UI[name](**values).text(lang)
+
+
+def leg(number: int, total: int, purpose: str, lang: str) -> str:
+    """Which flow of a journey this is, and what for; a purpose that names a program or a question stays as it is."""
+    said = LEGS[purpose]().text(lang) if purpose in LEGS else purpose
+    return ui("leg", lang, n=number, total=total, purpose=said)
 
 
 def folded(lang: str) -> Mapping[str, str]:

@@ -171,4 +171,4 @@ class Desk:
 
     def question_text(self, question: Question) -> Said:
         """The question of a play."""
-        return words.ASKS[question.ask](field=question.field)
+        return words.asked(question.ask, question.field)

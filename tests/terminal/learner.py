@@ -136,7 +136,7 @@ class Learner:
         question = asked(self.lesson, at)
         self.t.wait_bar(rf"p {self.text(say.PREDICT)}")
         self.t.keys("p")
-        title = say.ASKS[question.ask](field=question.field)
+        title = say.asked(question.ask, question.field)
         self.t.wait(rf"[╭─] {self.text(title, 20)}")
         self.pick([o.id for o in question.options], question.right.id)
         self.t.wait(rf"[╭─] {self.text(title, 20)}", gone=True)

@@ -39,8 +39,8 @@ class Spread:
 
     def counts(self, store: Store, cache: Cache, pod: Json) -> Counter[str] | None:
         """The Pods of this one's owner by node; None when the default constraints do not concern it."""
-        uid = _owner(pod)
-        if not uid or len(cache.rooms) > FEW:
+        uid = _owner(pod) if len(cache.rooms) <= FEW else ""
+        if not uid:
             return None
         found = self.found.get(uid)
         if found is None:
@@ -58,7 +58,7 @@ class Spread:
 
     def bound(self, pod: Json, node: str) -> None:
         """A Pod of an owner that was counted has got its node."""
-        if (found := self.found.get(_owner(pod))) is not None:
+        if self.found and (found := self.found.get(_owner(pod))) is not None:
             found[node] += 1
 
 

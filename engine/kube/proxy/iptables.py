@@ -20,7 +20,7 @@ from engine.kube.kubelet_chains import MARTIAN
 from engine.kube.proxy.bulk import unswept
 from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.picture import Key, Picture
-from engine.kube.proxy.sharing import Memo, renewed
+from engine.kube.proxy.sharing import Memo, nearest, renewed
 from engine.kube.proxy.xtrows import (
     CANARY,
     EXTERNAL,
@@ -137,16 +137,10 @@ def planned(picture: Picture, settings: Settings, memo: Memo[Style, PortRows], o
     """The plan for a picture; `old` is one of the same node, from which what did not change is taken."""
     large = picture.endpoints > LARGE
     style = Style(masquerade_all=settings.masquerade_all, local=settings.local, large=large)
-    best: Plan | None = None
-    changed: frozenset[Key] | None = None
-    for known in (old, memo.plans.get(settings)):
-        if not isinstance(known, Plan) or known.settings != settings or known.style != style:
-            continue
-        if known.serial == picture.serial:
-            return known
-        found = picture.changed(known.serial)
-        if found is not None and (changed is None or len(found) < len(changed)):
-            best, changed = known, found
+    held = [p for p in (old, memo.plans.get(settings)) if isinstance(p, Plan)]
+    best, changed = nearest(picture, [p for p in held if (p.settings, p.style) == (settings, style)])
+    if best is not None and best.serial == picture.serial:
+        return best
 
     def make(port: ServicePort) -> PortRows:
         own = style

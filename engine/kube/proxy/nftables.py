@@ -24,7 +24,7 @@ from engine.kube.proxy.bulk import unswept
 from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.nftrows import BASES, CONTAINERS, FAMILY, JUMPS, TABLE, TOP, PortRows, Style
 from engine.kube.proxy.picture import Key, Picture
-from engine.kube.proxy.sharing import Memo, renewed
+from engine.kube.proxy.sharing import Memo, nearest, renewed
 from engine.linux.addr import Prefix
 from engine.linux.net import Netns
 from engine.linux.nft.rule import Rule
@@ -101,16 +101,10 @@ def memo() -> Memo[Style, PortRows]:
 def planned(picture: Picture, settings: Settings, shared: Memo[Style, PortRows], old: Plan | None) -> Plan:
     """The plan for a picture; `old` is one of the same node."""
     style = style_of(settings)
-    best: Plan | None = None
-    changed: frozenset[Key] | None = None
-    for known in (old, shared.plans.get(settings)):
-        if not isinstance(known, Plan) or known.settings != settings:
-            continue
-        if known.serial == picture.serial:
-            return known
-        found = picture.changed(known.serial)
-        if found is not None and (changed is None or len(found) < len(changed)):
-            best, changed = known, found
+    held = [p for p in (old, shared.plans.get(settings)) if isinstance(p, Plan)]
+    best, changed = nearest(picture, [p for p in held if p.settings == settings])
+    if best is not None and best.serial == picture.serial:
+        return best
 
     def make(port: ServicePort) -> PortRows:
         own = style

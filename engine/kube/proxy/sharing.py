@@ -7,15 +7,24 @@ kept with the very service port they were made of. A mode gives `build(port, cho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, Protocol, TypeVar
 
 from engine.kube.proxy import topology
 from engine.kube.proxy.bulk import unswept
 from engine.kube.proxy.model import Chosen, ServicePort
 from engine.kube.proxy.picture import Key, Picture
 
+
+class Dated(Protocol):
+    """A mode's plan: `serial` is that of the picture it was made for."""
+
+    @property
+    def serial(self) -> int: ...
+
+
 Rows = TypeVar("Rows")
+Made = TypeVar("Made", bound=Dated)
 Style = TypeVar("Style", bound=Hashable)
 
 
@@ -44,6 +53,18 @@ class Memo(Generic[Style, Rows]):
             chosen = chosen or topology.choose(port, node, zone, minor=minor)
             found = held[1][key] = self.build(port, chosen, style)
         return found
+
+
+def nearest(picture: Picture, plans: Iterable[Made]) -> tuple[Made | None, frozenset[Key] | None]:
+    """The plan from which the fewest Services have changed, and those; (None, None) without any to begin with. Nothing
+    has changed since one of the same serial."""
+    best: Made | None = None
+    changed: frozenset[Key] | None = None
+    for known in plans:
+        found = frozenset[Key]() if known.serial == picture.serial else picture.changed(known.serial)
+        if found is not None and (changed is None or len(found) < len(changed)):
+            best, changed = known, found
+    return best, changed
 
 
 def renewed(

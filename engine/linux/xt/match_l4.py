@@ -5,6 +5,8 @@ Rules. As in match.py. Each has its option table and its parser beside it.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from engine.errors import NotModelled
 from engine.linux.packet import Tcp
 from engine.linux.xt.match import Match, asks, bang
@@ -156,8 +158,11 @@ class TcpMatch(Match):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UdpMatch(Match):
-    """`-m udp`."""
+class PortsMatch(Match):
+    """The match of a protocol that knows nothing but its ports: NAME as in `-m NAME`, ALONE says it without a port."""
+
+    NAME: ClassVar[str]
+    ALONE: ClassVar[Phrase]
 
     sport: tuple[int, int] = ALL_PORTS
     dport: tuple[int, int] = ALL_PORTS
@@ -166,21 +171,29 @@ class UdpMatch(Match):
 
     def test(self, seen: Seen) -> bool:
         return (
-            seen.kind == "udp"
+            seen.kind == self.NAME
             and (self.dport[0] <= seen.dport <= self.dport[1]) is not self.not_dport
             and (self.sport[0] <= seen.sport <= self.sport[1]) is not self.not_sport
         )
 
     def words(self) -> list[str]:
-        out = ["-m", "udp", *_saved("--sport", self.sport, self.not_sport)]
+        out = ["-m", self.NAME, *_saved("--sport", self.sport, self.not_sport)]
         return out + _saved("--dport", self.dport, self.not_dport)
 
     def listing(self, numeric: bool, proto: int) -> str:
-        out = " udp" + _listed("spt", self.sport, self.not_sport, "udp", numeric)
-        return out + _listed("dpt", self.dport, self.not_dport, "udp", numeric)
+        out = f" {self.NAME}" + _listed("spt", self.sport, self.not_sport, self.NAME, numeric)
+        return out + _listed("dpt", self.dport, self.not_dport, self.NAME, numeric)
 
     def why(self) -> Said:
-        return together(port_whys(self.sport, self.not_sport, self.dport, self.not_dport) or [ANY_UDP()])
+        return together(port_whys(self.sport, self.not_sport, self.dport, self.not_dport) or [self.ALONE()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdpMatch(PortsMatch):
+    """`-m udp`."""
+
+    NAME: ClassVar[str] = "udp"
+    ALONE: ClassVar[Phrase] = ANY_UDP
 
 
 def port_whys(sport: tuple[int, int], not_sport: bool, dport: tuple[int, int], not_dport: bool) -> list[Said]:

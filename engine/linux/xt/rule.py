@@ -82,7 +82,7 @@ class XtRule:
         if len(asked) > 1:
             # "destination port 80" says more than "protocol tcp", and the transport match repeats it.
             names = {type(m).__name__ for m in asked}
-            if names & {"TcpMatch", "UdpMatch", "IcmpMatch", "Multiport"}:
+            if names & {"TcpMatch", "UdpMatch", "SctpMatch", "IcmpMatch", "Multiport"}:
                 asked = [m for m in asked if not isinstance(m, Protocol)]
         asked.sort(key=lambda m: isinstance(m, Source | Destination | InDevice | OutDevice))
         return WHEN_THEN(when=together([m.why() for m in asked]), then=then) if asked else EVERY(then=then)

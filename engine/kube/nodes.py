@@ -90,7 +90,7 @@ def report(store: Store, node: NodeState, problem: str, clock: float, *, runtime
     body = store.get("Node", "", node.name)
     if body is None:
         return False
-    new = edited(body)
+    new = {**body, **{part: dict(body[part]) for part in ("metadata", "spec", "status")}}
     message = "kubelet is posting ready status"
     ready = not problem and not runtime_down
     if not ready:

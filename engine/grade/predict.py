@@ -56,7 +56,7 @@ THE_END = Phrase(en="nowhere: it ends here", ko="없음: 여기서 끝남")
 OUTCOME_OPTION = Phrase(en="{word}: {text}", ko="{word}: {text}")
 WRONG = Phrase(
     en="not {given}: let the packet move on and see",
-    ko="{given}이(가) 아닙니다. 패킷을 더 움직여 직접 보십시오",
+    ko="답이 아닙니다({given}). 패킷을 더 움직여 직접 보십시오",
 )
 
 

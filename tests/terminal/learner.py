@@ -128,6 +128,7 @@ class Learner:
 
     def work(self, deeds: tuple[Deed, ...]) -> None:
         """Type the deeds in the terminal pane, each at its place."""
+        self.leave_line()
         self.t.keys("t")
         self.t.wait_bar(r"\^o ")
         for deed in deeds:

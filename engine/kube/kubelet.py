@@ -129,7 +129,9 @@ class Kubelet(Sync):
         attempt = before[0].attempt + 1 if before else 0
         own = poddns.settings(self.node, self.cri.box, self.cluster_dns)
         try:
-            names = poddns.form(pod, own, self.cri.box, lambda why, text: self.event(pod, "Warning", why, text))
+            names = poddns.form(
+                pod, own, self.cri.box, lambda why, text: self.event(pod, "Warning", why, text)
+            )
         except poddns.NoFile as error:
             self.event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             self.retry_later(uid)

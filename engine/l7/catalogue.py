@@ -258,7 +258,7 @@ IMAGES: tuple[Image, ...] = (
     Image(
         repository=f"{K8S}/kube-proxy", tags=r"v1\.\d+\.\d+", entrypoint=("/usr/local/bin/kube-proxy",),
         version="v1.35.0", size=73_000_000,
-        tools=frozenset("kube-proxy iptables iptables-save iptables-restore nft ipset conntrack".split()),
+        tools=frozenset(["kube-proxy", "iptables", "iptables-save", "iptables-restore", "nft", "ipset", "conntrack"]),
     ),
     Image(
         repository=f"{K8S}/kube-apiserver", tags=r"v1\.\d+\.\d+", entrypoint=("/usr/local/bin/kube-apiserver",),

@@ -228,7 +228,13 @@ def _coredns(call: Call) -> Behaviour:
 
 def _node_cache(call: Call) -> Behaviour:
     """NodeLocal DNSCache: a CoreDNS whose Corefile is filled in from a template when it starts."""
-    known = {"-localip": "A,B", "-conf": "FILE", "-upstreamsvc": "NAME", "-pidfile": "FILE", "-basecorefile": "FILE"}
+    known = {
+        "-localip": "A,B",
+        "-conf": "FILE",
+        "-upstreamsvc": "NAME",
+        "-pidfile": "FILE",
+        "-basecorefile": "FILE",
+    }
     flags = flags_of(call, known)
     listens = [("udp", 53), ("tcp", 53), ("tcp", 9253), ("tcp", 8080)]
     return server(

@@ -52,8 +52,12 @@ def typed(deed: Deed) -> tuple[str, list[str]]:
     if not deed.manifest:
         assert deed.place and deed.lines, "a solution is typed lines or a manifest"
         return deed.place, list(deed.lines)
-    documents = [json.dumps(d) for d in yaml.safe_load_all(deed.manifest) if d is not None]
-    return "host/laptop", [f"echo '{d}' | kubectl apply -f -" for d in documents]
+    return "host/laptop", [f"echo '{d}' | kubectl apply -f -" for d in documents(deed)]
+
+
+def documents(deed: Deed) -> list[str]:
+    """The documents of a deed's manifest, a line each."""
+    return [json.dumps(d) for d in yaml.safe_load_all(deed.manifest) if d is not None]
 
 
 class Learner:
@@ -105,6 +109,10 @@ class Learner:
             self.t.keys("Enter")
         elif exercise.kind == "order":
             self.put_in_order([i.id for i in exercise.items], list(exercise.order))
+        elif exercise.manifest:
+            done = say.REACHED
+            assert exercise.solution is not None
+            self.write([line for deed in exercise.solution.deeds for line in documents(deed)])
         else:
             done = say.REACHED
             assert exercise.solution is not None
@@ -125,6 +133,17 @@ class Learner:
             now.insert(target, now.pop(found))
             at = target
         self.t.keys("c")
+
+    def write(self, lines: list[str]) -> None:
+        """Write a manifest into the exercise's own editor."""
+        for at, line in enumerate(lines):
+            if at:
+                self.t.keys("Enter")
+                self.t.type("---")
+                self.t.keys("Enter")
+            self.t.type(line)
+            self.t.wait(re.escape(line[-12:]))
+        self.t.keys("F9")
 
     def work(self, deeds: tuple[Deed, ...]) -> None:
         """Type the deeds in the terminal pane, each at its place."""

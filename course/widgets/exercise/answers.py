@@ -31,7 +31,7 @@ class Answers(Vertical):
     Answers OptionList { height: auto; max-height: 12; border: none; padding: 0; background: $background; }
     Answers OptionList:focus { background: $background; border: none; }
     Answers Input, Answers Input:focus { height: 1; border: none; padding: 0; background: $panel; }
-    Answers TextArea { height: 12; border: round $primary; padding: 0; }
+    Answers TextArea { height: auto; min-height: 6; max-height: 12; border: round $primary; padding: 0; }
     """
 
     class Given(Message):

@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 from course import words_lesson as words
 from course.commands import Command, bindings
@@ -216,6 +216,13 @@ class ExercisePane(VerticalScroll):
         """How the goal stands now, one line a flow or state (made by the screen after each command)."""
         self._goal_said = lines
         self._write_task()
+        self.call_after_refresh(self._see_editor)
+
+    def _see_editor(self) -> None:
+        """A goal that takes more lines must not push the editor out of sight while somebody writes in it."""
+        focused = self.screen.focused
+        if isinstance(focused, TextArea) and self in focused.ancestors:
+            focused.scroll_visible(animate=False)
 
     def say(self, said: Said | str, style: str = "") -> None:
         self._said.append((said, style))

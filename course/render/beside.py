@@ -225,13 +225,15 @@ def _table(
 def _run_together(
     other: Sequence[Difference], width: int, height: int, lang: str, glyphs: Glyphs
 ) -> list[Line]:  # fmt: skip
-    """`name one | two` after each other, as many to a line as fit."""
+    """`name one | two` after each other, as many to a line as fit; what has no room is left out whole."""
     out: list[Line] = [[(" ", "")]]
     room = width - 1
     for d in other:
         name, one, two = d.name.text(lang), d.one.text(lang), d.two.text(lang)
         size = cell_len(name) + cell_len(one) + cell_len(two) + 4
-        if size + 3 > room and len(out[-1]) > 1 and len(out) < height:
+        if size + 3 > room and len(out[-1]) > 1:
+            if len(out) == height:
+                break
             out.append([(" ", "")])
             room = width - 1
         lead = f" {glyphs.dot} " if len(out[-1]) > 1 else ""

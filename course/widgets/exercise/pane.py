@@ -216,13 +216,13 @@ class ExercisePane(VerticalScroll):
         """How the goal stands now, one line a flow or state (made by the screen after each command)."""
         self._goal_said = lines
         self._write_task()
-        self.call_after_refresh(self._see_editor)
 
-    def _see_editor(self) -> None:
-        """A goal that takes more lines must not push the editor out of sight while somebody writes in it."""
-        focused = self.screen.focused
-        if isinstance(focused, TextArea) and self in focused.ancestors:
-            focused.scroll_visible(animate=False)
+    @on(TextArea.Changed)
+    def _see_editor(self, event: TextArea.Changed) -> None:
+        """The editor comes into sight when somebody writes in it; until then the task stays where it can be read."""
+        event.stop()
+        if event.text_area.text:
+            event.text_area.scroll_visible(animate=False)
 
     def say(self, said: Said | str, style: str = "") -> None:
         self._said.append((said, style))

@@ -19,8 +19,7 @@ from course.render.glyphs import Glyphs
 from course.render.headers import NAMES
 from course.render.playback import Playback
 from course.render.words import OUTCOME_WORDS
-from course.render.zoom import rules
-from engine.kube.proxy.cost import grown
+from engine.kube.proxy.cost import grown, tried
 from engine.linux.addr import text4
 from engine.linux.journey import Journey, Walk
 from engine.linux.net import Net
@@ -163,7 +162,7 @@ def _facts(journey: Journey) -> list[Said]:
     there = sum(len(leg.forward.hops) for leg in legs)
     back = sum(len(leg.back.hops) for leg in legs if leg.back is not None)
     hops = BOTH_WAYS(there=there, back=back) if back else NO_WAY_BACK(there=there)
-    tried = sum(rules(list(walk.steps()))[2] for walk in walks)
+    held = sum(tried(walk.steps()) for walk in walks)
     shells: dict[str, None] = {}
     for walk in walks:
         for step in walk.steps():
@@ -185,7 +184,7 @@ def _facts(journey: Journey) -> list[Said]:
             plain(str(last.ip.ttl)),
         ]
     encap = plain(", ".join(shells)) if shells else NONE()
-    return [OUTCOME_WORDS[journey.outcome](), hops, plain(f"{tried:,}"), encap, *ends]
+    return [OUTCOME_WORDS[journey.outcome](), hops, plain(f"{held:,}"), encap, *ends]
 
 
 def _end(address: int, port: int) -> str:

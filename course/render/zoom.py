@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from course.render.caption import clip_rule
 from course.render.glyphs import Glyphs
 from course.render.words import ui
+from engine.kube.proxy.cost import tried
 from engine.linux.addr import text4
 from engine.linux.journey import Step, StepKind
 from engine.linux.packet import Packet
@@ -282,12 +283,9 @@ class Met:
 def rules(steps: Sequence[Step]) -> tuple[list[Met], int, int]:
     """(rules met in order, how many rules matched, how many were tried)."""
     out: list[Met] = []
-    met = tried = 0
-    runs: dict[tuple[str, str, str, str], int] = {}
+    met = 0
     for step in steps:
         if step.kind in (StepKind.RULE, StepKind.POLICY):
-            key = (step.place.netns, step.place.device, step.table, step.hook)
-            runs[key] = max(runs.get(key, 0), step.visited)
             if step.kind is StepKind.RULE:
                 met += 1
             text = step.row.removeprefix(f"-A {step.chain} ")
@@ -295,8 +293,7 @@ def rules(steps: Sequence[Step]) -> tuple[list[Met], int, int]:
             out.append(Met(step=step, chain=f"{step.table} {step.chain}", number=number, text=text))
         elif step.kind is StepKind.NAT and step.before is not None and step.after is not None:
             out.append(Met(step=step, change=changed(step.before, step.after)))
-    tried = sum(runs.values())
-    return out, met, tried
+    return out, met, tried(steps)
 
 
 def changed(before: Packet, after: Packet) -> str:
@@ -320,13 +317,13 @@ def rule_lines(
 ) -> list[Line]:
     """The rules met, one a line; the one that ended the packet has the stop mark. Roles: title, chain, row, now,
     stopped, changed."""
-    found, met, tried = rules(steps)
+    found, met, count = rules(steps)
     guilty = next(
         (a for a, b in itertools.pairwise(steps) if b.outcome is not None and b.row and a.row == b.row), None
     )
     if not found:
         return [[(" " + ui("no-rules", lang), "away")]]
-    out: list[Line] = [[(" " + ui("rules-met", lang, met=f"{met:,}", tried=f"{tried:,}"), "title")]]
+    out: list[Line] = [[(" " + ui("rules-met", lang, met=f"{met:,}", tried=f"{count:,}"), "title")]]
     wide = min(max(len(m.chain) for m in found), max(14, width // 3))
     for m in found:
         if m.change:

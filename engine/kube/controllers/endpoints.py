@@ -32,21 +32,13 @@ NO_PORT: Port = ("", -1, "", "")
 
 def sync(at: Pass) -> None:
     """Bring the Endpoints of every Service that changed up to date."""
-    turn = members.Turn(at, members.ENDPOINTS)
-    if not turn.keys:
-        return
-    tracker = triggers.Triggers(at, members.ENDPOINTS)
-    for key in turn.keys:
-        service, old = at.store.get("Service", *key), at.store.get("Endpoints", *key)
-        if service is None:
-            tracker.forget(key)
-            if old is not None and LEADER not in (meta(old).get("annotations") or {}):
-                at.delete(old)
-        elif spec_of(service).get("type") != "ExternalName" and spec_of(service).get("selector"):
+    for turn, tracker, key, service in triggers.services(at, members.ENDPOINTS):
+        old = at.store.get("Endpoints", *key)
+        if service is not None:
             pods = turn.pods(key)
             write(at, service, old, subsets(service, pods), tracker.last_change(key, service, pods))
-    tracker.close()
-    turn.close()
+        elif old is not None and LEADER not in (meta(old).get("annotations") or {}):
+            at.delete(old)
 
 
 def subsets(service: Json, pods: list[Member]) -> list[Json]:

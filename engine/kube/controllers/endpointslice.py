@@ -36,18 +36,9 @@ Ports = tuple[tuple[str, str, int, str], ...]
 
 def sync(at: Pass) -> None:
     """Bring the slices of every Service that changed up to date."""
-    turn = members.Turn(at, members.SLICES)
-    if not turn.keys:
-        return
-    tracker = triggers.Triggers(at, members.SLICES)
-    for key in turn.keys:
-        service = at.store.get("Service", *key)
-        if service is None:
-            tracker.forget(key)
-        elif spec_of(service).get("type") != "ExternalName" and spec_of(service).get("selector"):
+    for turn, tracker, _, service in triggers.services(at, members.SLICES):
+        if service is not None:
             reconcile(turn, service, tracker)
-    tracker.close()
-    turn.close()
 
 
 def reconcile(turn: members.Turn, service: Json, tracker: triggers.Triggers) -> None:

@@ -9,8 +9,10 @@ Rules. Timestamps are compared as text: they all have one form. What is remember
 
 from __future__ import annotations
 
-from engine.kube.controllers.members import Key, Member
-from engine.kube.objects import Json, meta
+from collections.abc import Iterator
+
+from engine.kube.controllers.members import Key, Member, Turn
+from engine.kube.objects import Json, meta, spec_of
 from engine.kube.overlay import Overlay
 from engine.kube.passes import Pass
 
@@ -43,3 +45,21 @@ class Triggers:
 
     def close(self) -> None:
         self.at.cluster.memory[self.name] = self.state
+
+
+def services(at: Pass, of: str) -> Iterator[tuple[Turn, Triggers, Key, Json | None]]:
+    """The Services that one controller has to look at in this pass: those with Pods behind them, and None for each that
+    is gone. What the turn has learnt is kept when the last one was done."""
+    turn = Turn(at, of)
+    if not turn.keys:
+        return
+    tracker = Triggers(at, of)
+    for key in turn.keys:
+        service = at.store.get("Service", *key)
+        if service is None:
+            tracker.forget(key)
+            yield turn, tracker, key, None
+        elif spec_of(service).get("type") != "ExternalName" and spec_of(service).get("selector"):
+            yield turn, tracker, key, service
+    tracker.close()
+    turn.close()

@@ -15,6 +15,8 @@ Source: nft_do_chain and ipt_do_table; facts 20 section 2.9.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.linux.journey import Step, StepKind, Walk
 from engine.linux.net import Net
 from engine.linux.xt.tables import Chain
@@ -65,20 +67,25 @@ ENDS = frozenset(
 
 def cost(walk: Walk) -> Cost:
     """What a walk's packet has cost in rules, in the order of its way."""
-    out: list[Visit] = []
-    last: Step | None = None
-    lookups = 0
-    for step in walk.steps():
+    return Cost(visits=tuple(visit(run) for run in runs(walk.steps())))
+
+
+def tried(steps: Iterable[Step]) -> int:
+    """How many rules these steps' packet was held against."""
+    return sum(run[-1].visited for run in runs(steps))
+
+
+def runs(steps: Iterable[Step]) -> list[list[Step]]:
+    """The steps of rules and policies, one list a run."""
+    out: list[list[Step]] = []
+    for step in steps:
         if step.kind not in (StepKind.RULE, StepKind.POLICY) or not step.table:
             continue
-        if last is not None and not same_run(last, step):
-            out.append(visit(last, lookups))
-            lookups = 0
-        lookups += any(word in step.row for word in LOOKUPS)
-        last = step
-    if last is not None:
-        out.append(visit(last, lookups))
-    return Cost(visits=tuple(out))
+        if out and same_run(out[-1][-1], step):
+            out[-1].append(step)
+        else:
+            out.append([step])
+    return out
 
 
 def same_run(last: Step, step: Step) -> bool:
@@ -91,27 +98,16 @@ def same_run(last: Step, step: Step) -> bool:
     )
 
 
-def visit(step: Step, lookups: int) -> Visit:
-    return Visit(node=step.place.node, hook=step.hook, table=step.table, rules=step.visited, lookups=lookups)
+def visit(run: list[Step]) -> Visit:
+    last = run[-1]
+    lookups = sum(any(word in step.row for word in LOOKUPS) for step in run)
+    return Visit(node=last.place.node, hook=last.hook, table=last.table, rules=last.visited, lookups=lookups)
 
 
 def grown(walk: Walk, net: Net, services: int) -> int:
     """The rules that this walk's packet would be held against among `services` ports of Services, its own the last.
     `net` is what the walk crossed: it has the chains. With fewer than are there, as many as are there."""
-    return cost(walk).rules + sum(longer(run, net, services) for run in runs(walk))
-
-
-def runs(walk: Walk) -> list[list[Step]]:
-    """The steps of rules, one list a run."""
-    out: list[list[Step]] = []
-    for step in walk.steps():
-        if step.kind not in (StepKind.RULE, StepKind.POLICY) or not step.table:
-            continue
-        if out and same_run(out[-1][-1], step):
-            out[-1].append(step)
-        else:
-            out.append([step])
-    return out
+    return sum(run[-1].visited + longer(run, net, services) for run in runs(walk.steps()))
 
 
 def longer(run: list[Step], net: Net, services: int) -> int:

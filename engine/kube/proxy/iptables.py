@@ -18,7 +18,6 @@ from dataclasses import field, replace
 
 from engine.kube.kubelet_chains import MARTIAN
 from engine.kube.proxy.bulk import unswept
-from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.picture import Key, Picture
 from engine.kube.proxy.sharing import Memo, nearest, renewed
 from engine.kube.proxy.xtrows import (
@@ -142,12 +141,7 @@ def planned(picture: Picture, settings: Settings, memo: Memo[Style, PortRows], o
     if best is not None and best.serial == picture.serial:
         return best
 
-    def make(port: ServicePort) -> PortRows:
-        own = style
-        if any(settings.node_ip in prefix for prefix in port.source_ranges):
-            own = replace(style, from_node=True)
-        return memo.of(port, own, settings.node, settings.zone, settings.minor)
-
+    make = memo.maker(settings, style, replace(style, from_node=True))
     ports = renewed(picture, best.ports if best is not None else {}, changed, make)
     rows = [row for key in picture.services for row in ports[key]]
     plan = Plan(

@@ -21,7 +21,6 @@ from engine.kube.node import NodeState
 from engine.kube.passes import Pass
 from engine.kube.proxy import nftrows
 from engine.kube.proxy.bulk import unswept
-from engine.kube.proxy.model import ServicePort
 from engine.kube.proxy.nftrows import BASES, CONTAINERS, FAMILY, JUMPS, TABLE, TOP, PortRows, Style
 from engine.kube.proxy.picture import Key, Picture
 from engine.kube.proxy.sharing import Memo, nearest, renewed
@@ -106,12 +105,7 @@ def planned(picture: Picture, settings: Settings, shared: Memo[Style, PortRows],
     if best is not None and best.serial == picture.serial:
         return best
 
-    def make(port: ServicePort) -> PortRows:
-        own = style
-        if any(settings.node_ip in prefix for prefix in port.source_ranges):
-            own = replace(style, from_node=True)
-        return shared.of(port, own, settings.node, settings.zone, settings.minor)
-
+    make = shared.maker(settings, style, replace(style, from_node=True))
     ports = renewed(picture, best.ports if best is not None else {}, changed, make)
     plan = Plan(
         serial=picture.serial, settings=settings, ports=ports, elements=gathered(picture, ports, best)

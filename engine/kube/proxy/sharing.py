@@ -16,6 +16,19 @@ from engine.kube.proxy.model import Chosen, ServicePort
 from engine.kube.proxy.picture import Key, Picture
 
 
+class Placed(Protocol):
+    """What a mode's settings say of their node."""
+
+    @property
+    def node(self) -> str: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def node_ip(self) -> int: ...
+    @property
+    def minor(self) -> int: ...
+
+
 class Dated(Protocol):
     """A mode's plan: `serial` is that of the picture it was made for."""
 
@@ -53,6 +66,16 @@ class Memo(Generic[Style, Rows]):
             chosen = chosen or topology.choose(port, node, zone, minor=minor)
             found = held[1][key] = self.build(port, chosen, style)
         return found
+
+    def maker(self, place: Placed, style: Style, from_node: Style) -> Callable[[ServicePort], Rows]:
+        """What makes a service port's rows on a node: in `style`, or in `from_node` where one of the port's source
+        ranges holds the node's address."""
+
+        def make(port: ServicePort) -> Rows:
+            inside = any(place.node_ip in prefix for prefix in port.source_ranges)
+            return self.of(port, from_node if inside else style, place.node, place.zone, place.minor)
+
+        return make
 
 
 def nearest(picture: Picture, plans: Iterable[Made]) -> tuple[Made | None, frozenset[Key] | None]:

@@ -87,6 +87,7 @@ def test_a_mode_with_lists_says_what_it_would_cost_among_more_services() -> None
     few, some, lots = (int(n.replace(",", "")) for n in among.one.text("en").split(" / "))
     assert some - few >= 990 and lots - some >= 9_000
     assert len(set(among.two.text("en").split(" / "))) == 1, "a map is asked once, whatever it holds"
+    assert found["rules tried"].two.text("en") == among.two.text("en").split(" / ")[0], "one way of counting"
     assert all("10k" not in d.name.text("en") for d in compared(two, two, (sides[1].world.net,) * 2))
 
 

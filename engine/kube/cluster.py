@@ -17,6 +17,7 @@ from typing import Any
 from engine.errors import EngineError, InputError, Problem
 from engine.kube import (
     boot,
+    dreaming,
     heartbeat,
     kubeletconfig,
     manifests,
@@ -24,12 +25,12 @@ from engine.kube import (
     nodes,
     passes,
     scheduler,
-    sleep,
     stirred,
     system,
 )
 from engine.kube.apiserver import ApiServer, Skipped
 from engine.kube.containerd import ContainerConfig, Containerd
+from engine.kube.forms import Forms
 from engine.kube.ids import Ids
 from engine.kube.kubelet import Kubelet
 from engine.kube.manifests import Manifest
@@ -40,7 +41,6 @@ from engine.kube.podspec import default_pod, on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
 from engine.kube.scheduling.nodes import Cache
-from engine.kube.sleep import Forms
 from engine.kube.store import Key, Store
 from engine.kube.watch import Watch
 from engine.l7.behave import Behaviour
@@ -80,7 +80,7 @@ class Cluster:
     watch: Watch = field(default_factory=Watch)
     #: what the scheduler keeps of the nodes (scheduling/nodes.py)
     rooms: Cache = field(default_factory=Cache)
-    #: how pods come out on sleeping nodes (sleep.py)
+    #: how pods come out on sleeping nodes (forms.py)
     forms: Forms = field(default_factory=Forms)
 
     def __post_init__(self) -> None:
@@ -299,7 +299,7 @@ class Cluster:
         for key in self.watch.pods_written(self.store):
             body = self.store.get("Pod", *key)
             if body is None:
-                gone = {n.name for n in self.nodes.values() if sleep.holds(n, key) or n.runtime.holds(key)}
+                gone = {n.name for n in self.nodes.values() if dreaming.holds(n, key) or n.runtime.holds(key)}
                 touched |= gone
                 found.update((name, set()) for name in gone if name not in found)
             elif name := on_node(body):
@@ -309,7 +309,7 @@ class Cluster:
             if past is None:
                 past = self.store.copy()
             node = self.nodes[name]
-            if not sleep.dream_on(self, changes.net, node, self.store.pods_on(name), now, past):
+            if not dreaming.dream_on(self, changes.net, node, self.store.pods_on(name), now, past):
                 assert changes.net.boxes[name]
                 touched.add(name)
         self.watch.pods = self.store.version  # what was written meanwhile are the states of dreamt pods

@@ -16,6 +16,7 @@ from engine.record import dataclass
 
 #: Letters of generated names; vowels and look-alikes are left out (k8s.io/apimachinery/pkg/util/rand).
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_SPELT = bytes(ord(LETTERS[b % len(LETTERS)]) for b in range(256))
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class Ids:
         return f"cni-{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:32]}"
 
     def suffix(self, what: str, letters: int = 5) -> str:
-        return "".join(LETTERS[b % len(LETTERS)] for b in self.draw(what)[:letters])
+        return self.draw(what)[:letters].translate(_SPELT).decode()
 
     def fraction(self, what: str) -> float:
         """From 0 up to 1, for jitter."""
@@ -61,4 +62,4 @@ def template_hash(template: Any) -> str:
     value = 0x811C9DC5
     for byte in json.dumps(template, sort_keys=True, separators=(",", ":")).encode():
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return "".join(LETTERS[ord(c) % len(LETTERS)] for c in str(value))
+    return str(value).encode().translate(_SPELT).decode()

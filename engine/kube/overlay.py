@@ -8,6 +8,7 @@ Rules. `base` is never changed. A removed key is `GONE` in `late`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -47,6 +48,13 @@ class Overlay(Generic[K, V]):
     def put(self, key: K, value: V | None) -> None:
         """Set an entry; None removes it."""
         self._late[key] = GONE if value is None else value
+        if len(self._late) > 256 + len(self._base) // 32:
+            self._fold()
+
+    def put_all(self, rows: Mapping[K, V | None]) -> None:
+        """Set many entries at once."""
+        for key, value in rows.items():
+            self._late[key] = GONE if value is None else value
         if len(self._late) > 256 + len(self._base) // 32:
             self._fold()
 

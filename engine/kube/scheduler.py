@@ -32,7 +32,7 @@ from engine.kube.scheduling.nodes import Cache, Share, room_of, share_of
 from engine.kube.scheduling.scores import Ranks, has_wishes, preference, rank, wishes
 from engine.kube.scheduling.spread import Spread, weighed
 from engine.kube.store import Key, Store
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
@@ -52,13 +52,13 @@ def schedule(cluster: Cluster, now: float) -> bool:
         return False
     if cache.ranks is None:
         cache.ranks = Ranks()
-    before, ranks, refused = store.version, cache.ranks, _Refused()
+    before, ranks, found = store.version, cache.ranks, _Found()
     ranks.follow(cache)
     keys = [key for key, seen in cache.waiting.items() if seen != cache.change]
     for key in sorted(keys, key=lambda k: _turn(store.objects["Pod"][k])):
         pod = store.objects["Pod"][key]
         if _mine(pod):
-            _one(cluster, cache, ranks, refused, key, pod, now)
+            _one(cluster, cache, ranks, found, key, pod, now)
     return store.version != before
 
 
@@ -88,7 +88,7 @@ class _About:
     pod: Json
 
 
-class _Refused:
+class _Found:
     """What was found out in this pass: about Pods that share their parts (podspec.twin), and what was said about a
     form of Pod that fits nowhere (nothing is freed while a pass goes on)."""
 
@@ -96,6 +96,16 @@ class _Refused:
         self.said: dict[str, dict[str, Reasons]] = {}
         self.known: dict[tuple[object, ...], _About] = {}
         self.spread = Spread()
+        self.bound: dict[int, tuple[Json, Json]] = {}
+
+    def status(self, pod: Json, clock: float) -> Json:
+        """The status of a pod that gets its node now; pods that shared theirs go on sharing it."""
+        old = status_of(pod)
+        found = self.bound.get(id(old))
+        if found is None:
+            rest = [c for c in old.get("conditions") or () if c["type"] != "PodScheduled"]
+            found = self.bound[id(old)] = (old, {**old, "conditions": [*rest, scheduled(stamp(clock))]})
+        return found[1]
 
     def about(self, pod: Json) -> _About:
         spec = spec_of(pod)
@@ -114,30 +124,28 @@ class _Refused:
 
 
 def _one(
-    cluster: Cluster, cache: Cache, ranks: Ranks, refused: _Refused, key: Key, pod: Json, now: float
+    cluster: Cluster, cache: Cache, ranks: Ranks, found: _Found, key: Key, pod: Json, now: float
 ) -> None:
     store, spec = cluster.store, spec_of(pod)
-    about = refused.about(pod)
+    about = found.about(pod)
     form, share = about.form, about.share
     reasons: dict[str, Reasons] | None = None
     if about.pinned is not None:
         node, reasons = _pinned(store, cache, pod, share, about.pinned)
     elif about.looks or cache.around:
-        node, reasons = _every(store, cache, pod, share, refused.spread)
+        node, reasons = _every(store, cache, pod, share, found.spread)
     else:
-        node = refused.spread.best(store, cache, pod, share) if form not in refused.said else ""
-        node = node or ranks.best(cache, form, pod, share) if form not in refused.said else ""
+        node = found.spread.best(store, cache, pod, share) if form not in found.said else ""
+        node = node or ranks.best(cache, form, pod, share) if form not in found.said else ""
         if not node:
-            if form not in refused.said:
-                refused.said[form] = {
-                    r.name: refusals(pod, r.body, cache, share) for r in cache.rooms.values()
-                }
-            reasons = refused.said[form]
+            if form not in found.said:
+                found.said[form] = {r.name: refusals(pod, r.body, cache, share) for r in cache.rooms.values()}
+            reasons = found.said[form]
     if node:
-        bind(store, pod, node, now)
+        bind(store, pod, node, found.status(pod, now), now)
         cache.waiting.pop(key, None)
         cache.hold(key, node, share)
-        refused.spread.bound(pod, node)
+        found.spread.bound(pod, node)
         return
     # One with rules about other Pods may fit as soon as any of them comes.
     cache.waiting[key] = -1 if looks_around(spec) else cache.change
@@ -212,15 +220,9 @@ def _every(
     return min(rank(preference(pod, r.body) + liked(r.body), share, r) for r in fits)[3], {}
 
 
-def bind(store: Store, pod: Json, node: str, clock: float) -> None:
-    status = status_of(pod)
-    conditions = [c for c in status.get("conditions") or () if c["type"] != "PodScheduled"]
-    body = {
-        **pod,
-        "metadata": dict(pod["metadata"]),
-        "spec": {**pod["spec"], "nodeName": node},
-        "status": {**status, "conditions": [*conditions, scheduled(stamp(clock))]},
-    }
+def bind(store: Store, pod: Json, node: str, status: Json, clock: float) -> None:
+    spec = {**pod["spec"], "nodeName": node}
+    body = {**pod, "metadata": dict(pod["metadata"]), "spec": spec, "status": status}
     store.update(body)
     text = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {node}"
     store.record(body, "Normal", "Scheduled", text, NAME, clock)
@@ -292,8 +294,7 @@ def refusal(store: Store, pod: Json, node: Json) -> str:
                 port for p in store.pods_on(name_of(node)) if not finished(p) for port in share_of(p).ports
             )
             room = room_of(node)
-            why = fit(Share(ports=share.ports), type(room)(
-                body=node, allocatable=room.allocatable, most=room.most, ports=taken))  # fmt: skip
+            why = fit(Share(ports=share.ports), replace(room, ports=taken))
     return why[0][0] if why else ""
 
 

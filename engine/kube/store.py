@@ -14,15 +14,26 @@ people read them.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
+from operator import itemgetter
 from typing import Any
 
 from engine.kube.clock import EPOCH, stamp
 from engine.kube.ids import Ids
 from engine.kube.index import Index
-from engine.kube.objects import BY_KIND, Json, edited, labels_of, meta, name_of, namespace_of, spec_of
+from engine.kube.objects import (
+    BY_KIND,
+    Json,
+    controller_of,
+    edited,
+    labels_of,
+    meta,
+    name_of,
+    namespace_of,
+    spec_of,
+)
 from engine.linux.layered import shared
 from engine.record import dataclass
 
@@ -58,9 +69,11 @@ class Event:
     version: int = 0
 
 
-#: What was recorded, before the correlator has seen it: version, clock, then kind, namespace, name, uid, type, reason,
-#: source, host of the event, then field path and message.
-Row = tuple[int, float, tuple[str, str, str, str, str, str, str, str], str, str]
+#: type, reason, source, field path and message of an event
+Said = tuple[str, str, str, str, str]
+#: What was recorded, before the correlator has seen it: the version of the first, clock, then kind, namespace, name and
+#: uid of the object, the host, and what was said, in order.
+Row = tuple[int, float, tuple[str, str, str, str], str, tuple[Said, ...]]
 Rows = list[Row]
 
 
@@ -83,8 +96,17 @@ class Correlator:
         return Correlator(dict(self.events), dict(self.alike), dict(self.tokens))
 
     def take(self, row: Row) -> None:
-        version, clock, alike, field_path, message = row
-        kind, namespace, name, uid, type, reason, source, host = alike
+        version, clock, about, host, events = row
+        for said in events:
+            self.hear(version, clock, about, host, said)
+            version += 1
+
+    def hear(
+        self, version: int, clock: float, about: tuple[str, str, str, str], host: str, said: Said
+    ) -> None:
+        kind, namespace, name, uid = about
+        type, reason, source, field_path, message = said
+        alike = (*about, type, reason, source, host)
         messages, last = self.alike.get(alike, ((), clock))
         if clock - last > AGGREGATE_SECONDS:
             messages = ()
@@ -132,6 +154,22 @@ def _labels(_: str, body: Json) -> tuple[tuple[str, str, str], ...]:
     return tuple((namespace, k, v) for k, v in labels_of(body).items())
 
 
+def _orphans(_: str, body: Json) -> tuple[str, ...]:
+    return () if controller_of(body) is not None else (namespace_of(body),)
+
+
+def _alike(one: Json, other: Json) -> bool:
+    """Have these two metadata the same labels and owners?"""
+    for field_ in ("labels", "ownerReferences"):
+        a, b = one.get(field_), other.get(field_)
+        if a is not b and a != b:
+            return False
+    return True
+
+
+_FIRST, _SECOND = itemgetter(0), itemgetter(1)
+
+
 class Written:
     """What of one kind was written or removed, in order, by version. Copies share the list: each knows how much of it
     is its own past, and who finds that another has gone on with it takes a list of its own."""
@@ -164,13 +202,11 @@ class Written:
 
     def since(self, version: int) -> tuple[Key, ...]:
         """What was written after a version, each key once, the latest first."""
-        out: dict[Key, None] = {}
-        for at in range(self._count - 1, -1, -1):
-            when, key = self._log[at]
-            if when <= version:
-                break
-            out.setdefault(key)
-        return tuple(out)
+        if not self._count or self._log[self._count - 1][0] <= version:
+            return ()
+        rows = self._log[bisect_right(self._log, version, 0, self._count, key=_FIRST) : self._count]
+        rows.reverse()
+        return tuple(dict.fromkeys(map(_SECOND, rows)))
 
 
 #: More changes of a kind's names than this are sorted in at once, fewer one by one.
@@ -263,6 +299,12 @@ class Store:
         found = self.objects.get(kind, {})
         return [found[namespace, name] for name in names]
 
+    def orphans(self, kind: str, namespace: str) -> Bodies:
+        """The objects of one namespace that no controller owns, by name."""
+        found = self.objects.get(kind, {})
+        rows = self._index(f"orphans/{kind}", _orphans).get(namespace)
+        return [found[namespace, name] for name in sorted(row[2] for row in rows)]
+
     def _index(self, name: str, words: Words) -> Index[Any, tuple[str, str, str]]:
         """An index, built when it is first asked for."""
         index = self._by.get(name)
@@ -276,30 +318,20 @@ class Store:
         return index
 
     def _reindex(self, kind: str, key: Key, old: Json | None, new: Json | None) -> None:
+        """Keep the indexes true."""
         if not self._by:
             return
-        if old is not None and new is not None:
-            was, now = old["metadata"], new["metadata"]
-            one, other = was.get("labels"), now.get("labels")
-            if one is other or one == other:
-                one, other = was.get("ownerReferences"), now.get("ownerReferences")
-                if (one is other or one == other) and (
-                    kind != "Pod" or spec_of(old).get("nodeName") == spec_of(new).get("nodeName")
-                ):
-                    return
-        row = (kind, *key)
-        for name, index in self._by.items():
-            if name == "node":
-                words: Words = _nodes
-            elif name == "owner":
-                words = _owners
-            elif name == f"labels/{kind}":
-                words = _labels
-            else:
+        words: list[tuple[str, Words]] = [("node", _nodes)] if kind == "Pod" else []
+        if old is None or new is None or not _alike(old["metadata"], new["metadata"]):
+            words += [("owner", _owners), (f"orphans/{kind}", _orphans), (f"labels/{kind}", _labels)]
+        for name, of in words:
+            index = self._by.get(name)
+            if index is None:
                 continue
-            before = words(kind, old) if old is not None else ()
-            after = words(kind, new) if new is not None else ()
+            before = of(kind, old) if old is not None else ()
+            after = of(kind, new) if new is not None else ()
             if before != after:
+                row = (kind, *key)
                 for word in before:
                     if word not in after:
                         index.remove(word, row)
@@ -395,13 +427,16 @@ class Store:
         field_path: str = "",
     ) -> None:  # fmt: skip
         """Record an event about an object, through client-go's correlator (`Correlator`)."""
-        m = about["metadata"]
-        name = str(m.get("name", ""))
-        self.version += 1
-        alike = (
-            str(about["kind"]), str(m.get("namespace", "")), name, str(m.get("uid", name)), type, reason, source, host
-        )  # fmt: skip
-        self._log.append((self.version, clock, alike, field_path, message))
+        self.record_all(about, ((type, reason, source, field_path, message),), clock, host=host)
+
+    def record_all(self, about: Json, events: tuple[Said, ...], clock: float, *, host: str = "") -> None:
+        """Record several events about an object, one after the other."""
+        if events:
+            m = about["metadata"]
+            name = str(m.get("name", ""))
+            row = (str(about["kind"]), str(m.get("namespace", "")), name, str(m.get("uid", name)))
+            self._log.append((self.version + 1, clock, row, host, events))
+            self.version += len(events)
 
     @property
     def events(self) -> dict[tuple[str, ...], Event]:

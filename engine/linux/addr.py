@@ -6,6 +6,7 @@ kernel's tools are: four decimal parts, no leading plus, no spaces. IPv6 is refu
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,23 +27,20 @@ BAD_MAC = Phrase(
 )
 NO_IPV6 = Phrase(en="The course uses IPv4 so far.", ko="이 과정은 아직 IPv4만 다룹니다.")
 
+_OCTET = r"(0|[1-9][0-9]{0,2})"
+_OCTETS = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}").fullmatch
+
 BROADCAST_MAC = 0xFFFFFFFFFFFF
 LOOPBACK_NET = 127 << 24
 
 
 def ip4(text: str, where: str = "") -> int:
     """`"10.244.1.5"` -> int. Raises InputError; NotModelled for an IPv6 address."""
-    parts = text.split(".")
-    if len(parts) == 4:
-        value = 0
-        for part in parts:
-            if not (part.isascii() and part.isdigit() and len(part) <= 3) or int(part) > 255:
-                break
-            if len(part) > 1 and part[0] == "0":
-                break
-            value = value << 8 | int(part)
-        else:
-            return value
+    found = _OCTETS(text)
+    if found is not None:
+        a, b, c, d = map(int, found.groups())
+        if a <= 255 and b <= 255 and c <= 255 and d <= 255:
+            return a << 24 | b << 16 | c << 8 | d
     if ":" in text and all(c in "0123456789abcdefABCDEF:.%" for c in text.split("/")[0]):
         raise NotModelled(f"IPv6 ({text})", NO_IPV6())
     raise InputError([Problem(where=where, said=BAD_ADDRESS(found=text))])

@@ -67,16 +67,19 @@ def test_a_rollout_keeps_its_bounds(surge: str, gone: str, steps: list[tuple[int
         surge = "1"
     lab = fresh()
     lab.apply(deployment(3, surge, gone, "nginx:1.27", "/"))
-    before = 3
+    before = wanted = 3
     for replicas, image, path in steps:
         ready = sum(is_ready(p) for p in pods(lab))
+        sets = sum(bool(s["spec"]["replicas"]) for s in lab.cluster.store.list("ReplicaSet"))
         lab.apply(deployment(replicas, surge, gone, image, path))
         more = -(-replicas * int(surge[:-1]) // 100) if surge.endswith("%") else int(surge)
         less = replicas * int(gone[:-1]) // 100 if gone.endswith("%") else int(gone)
         less = 1 if not more and not less else less
         now = pods(lab)
         assert len(now) <= max(before, replicas) + max(more, 1)
-        assert sum(is_ready(p) for p in now) >= min(ready, replicas - less)
+        if sets == 1 or replicas >= wanted:  # what shrinks in mid-rollout shrinks in proportion, ready or not
+            assert sum(is_ready(p) for p in now) >= min(ready, replicas - less)
+        wanted = replicas
         before = len(now)
     if steps:
         replicas, image, _ = steps[-1]
@@ -84,3 +87,15 @@ def test_a_rollout_keeps_its_bounds(surge: str, gone: str, steps: list[tuple[int
         assert len(pods(lab)) == replicas and all(is_ready(p) for p in pods(lab))
         sizes = [s["spec"]["replicas"] for s in lab.cluster.store.list("ReplicaSet")]
         assert sum(sizes) == replicas and sum(1 for n in sizes if n) <= 1
+
+
+def test_what_shrinks_in_mid_rollout_shrinks_in_proportion() -> None:
+    # sync.go, scale(): allowed are 2 + 1; 3 old and 3 new of at most 6 come to 2 each, and the oldest of the largest
+    # gives up the one that is left over (GetReplicaSetProportion, ReplicaSetsBySizeOlder).
+    lab = fresh()
+    lab.apply(deployment(3, "50%", "25%", "nginx:1.27", "/"))
+    lab.apply(deployment(4, "50%", "25%", "nginx:1.27", "/no"))
+    lab.apply(deployment(2, "50%", "25%", "nginx:1.27", "/no"))
+    number = "deployment.kubernetes.io/revision"
+    sets = sorted(lab.cluster.store.list("ReplicaSet"), key=lambda s: int(s["metadata"]["annotations"][number]))
+    assert [s["spec"]["replicas"] for s in sets] == [1, 2]

@@ -38,21 +38,28 @@ def sync(at: Pass) -> None:
                 todo.append(body)
     if removed and version:
         todo = [b for b in store.every() if "ownerReferences" in meta(b)]
+    fine: set[int] = set()  # references that have all been found: pods made together share theirs
     for body in todo:
-        collect(at, body)
+        references = body["metadata"]["ownerReferences"]
+        if id(references) not in fine and collect(at, body):
+            fine.add(id(references))
     at.cluster.memory[MEMORY] = now
 
 
-def collect(at: Pass, body: Json) -> None:
-    """Delete one object that has no owner left, or take out the references to those that are gone."""
+def collect(at: Pass, body: Json) -> bool:
+    """Delete one object that has no owner left, or take out the references to those that are gone. True when all are
+    there."""
     owners = meta(body).get("ownerReferences") or []
     kept = [o for o in owners if exists(at.store, namespace_of(body), o)]
-    if len(kept) == len(owners) or deleting(body):
-        return
+    if len(kept) == len(owners):
+        return True
+    if deleting(body):
+        return False
     if not kept:
         at.delete(body)
-        return
-    at.store.update({**body, "metadata": {**meta(body), "ownerReferences": kept}})
+    else:
+        at.store.update({**body, "metadata": {**meta(body), "ownerReferences": kept}})
+    return False
 
 
 def exists(store: Store, namespace: str, owner: Json) -> bool:

@@ -12,7 +12,7 @@ costs the length of its labels, never a scan of pods; a new selector scans its n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 
 from engine.kube.objects import Json, labels_of, meta, name_of, spec_of, status_of
@@ -88,6 +88,19 @@ class Members:
                     found.add(at)
         return found
 
+    def told_apart(
+        self, keys: Iterable[Key], pods: Mapping[Key, Json]
+    ) -> Iterator[tuple[Key, Seen | None, Seen | None]]:
+        """The pods that are not as they were: key, how they were, how they are. A pod that nobody has started yet (it
+        has neither an address nor a word on whether it is ready) cannot be an endpoint, and counts as not there."""
+        labels: dict[int, Labels] = {}  # those of pods that were made together are one object
+        for key in keys:
+            body = pods.get(key)
+            now = seen(body, labels) if body is not None and started(status_of(body)) else None
+            before = self.pods.get(key)
+            if now != before:
+                yield key, before, now
+
     def tell(self, queues: Iterable[str], keys: Iterable[Key]) -> None:
         more = frozenset(keys)
         if more:
@@ -95,7 +108,13 @@ class Members:
                 self.queue[name] = self.queue.get(name, frozenset()) | more
 
 
-def seen(pod: Json) -> Seen:
+def started(status: Json) -> bool:
+    return "podIP" in status or any(c["type"] == "Ready" for c in status.get("conditions") or ())
+
+
+def seen(pod: Json, known: dict[int, Labels] | None = None) -> Seen:
+    """What counts of a pod; `known` are the labels that were sorted already, by their dict."""
+    known = {} if known is None else known
     m, spec, status = meta(pod), spec_of(pod), status_of(pod)
     rows = status.get("podIPs")
     ips = tuple(str(row["ip"]) for row in rows) if rows else ()
@@ -105,9 +124,12 @@ def seen(pod: Json) -> Seen:
     for row in status.get("conditions") or ():
         if row["type"] == "Ready":
             ready, since = row["status"] == "True", str(row.get("lastTransitionTime") or "")
-    labels = m.get("labels") or {}
+    rows = m.get("labels") or {}
+    labels = known.get(id(rows))
+    if labels is None:
+        labels = known[id(rows)] = tuple(sorted(rows.items()))
     return Seen(
-        str(m.get("uid", "")), tuple(sorted(labels.items())), ips, str(spec.get("nodeName") or ""),
+        str(m.get("uid", "")), labels, ips, str(spec.get("nodeName") or ""),
         (str(spec.get("hostname") or ""), str(spec.get("subdomain") or "")), ready, since, "deletionTimestamp" in m,
         status.get("phase") in ("Succeeded", "Failed"),
     )  # fmt: skip
@@ -169,26 +191,34 @@ def _services(at: Pass, new: Members, keys: Iterable[Key]) -> set[Key]:
     return fresh
 
 
+NOBODY: set[Key] = set()
+
+
 def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> None:
-    pods = at.store.objects.get("Pod", {})
     joined: dict[Key, set[str]] = {}
     left: dict[Key, set[str]] = {}
-    for key in keys:
+    changed: dict[Key, Seen | None] = {}
+    known: dict[tuple[str, Labels], set[Key]] = {}
+
+    def selecting(namespace: str, pod: Seen | None) -> set[Key]:
+        if pod is None:
+            return NOBODY
+        found = known.get((namespace, pod.labels))
+        if found is None:
+            found = known[namespace, pod.labels] = new.selected_by(namespace, pod.labels)
+        return found
+
+    for key, before, now in new.told_apart(keys, at.store.objects.get("Pod", {})):
         namespace, name = key
-        body = pods.get(key)
-        now = None if body is None else seen(body)
-        before = new.pods.get(key)
-        if now == before:
-            continue
-        new.pods.put(key, now)
-        was = set() if before is None else new.selected_by(namespace, before.labels)
-        same = before is not None and now is not None and before.labels == now.labels
-        here = was if same else set() if now is None else new.selected_by(namespace, now.labels)
-        dirty |= was | here
+        changed[key] = now
+        was, here = selecting(namespace, before), selecting(namespace, now)
+        dirty |= was
+        dirty |= here
         for service in here:
             joined.setdefault(service, set()).add(name)
-        for service in was - here:
+        for service in was - here if was is not here else ():
             left.setdefault(service, set()).add(name)
+    new.pods.put_all(changed)
     for service in joined.keys() | left.keys():
         old = new.members.get(service) or frozenset()
         add, drop = joined.get(service, set()), left.get(service, set())
@@ -201,8 +231,10 @@ def _scan(at: Pass, new: Members, fresh: set[Key]) -> None:
     found: dict[Key, set[str]] = {key: set() for key in fresh}
     for namespace in {namespace for namespace, _ in fresh}:
         for pod in at.store.in_namespace("Pod", namespace):
-            for key in new.selected_by(namespace, tuple(labels_of(pod).items()), fresh):
-                found[key].add(name_of(pod))
+            name = name_of(pod)
+            if (namespace, name) in new.pods:
+                for key in new.selected_by(namespace, tuple(labels_of(pod).items()), fresh):
+                    found[key].add(name)
     for key, names in found.items():
         new.members.put(key, frozenset(names))
 

@@ -73,16 +73,10 @@ def fit(share: Share, room: Room) -> Reasons:
         out.append(("Too many pods", True))
     if share.amounts:
         there, asked = room.allocatable, room.asked
-        for name, number in sorted(share.amounts, key=_order):
+        for name, number in share.amounts:
             if number > there.get(name, 0) - asked.get(name, 0):
                 out.append((f"Insufficient {name}", number <= there.get(name, 0)))
     return tuple(out)
-
-
-def _order(row: tuple[str, int]) -> tuple[int, str]:
-    """cpu, memory and storage first, as fitsRequest asks."""
-    first = ("cpu", "memory", "ephemeral-storage")
-    return (first.index(row[0]) if row[0] in first else len(first), row[0])
 
 
 def looks_around(spec: Json) -> bool:

@@ -29,8 +29,8 @@ CPU = "cpu"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one Pod takes of a node: (resource, amount), cpu in thousandths; its host ports; `around` = it has rules
-    about the Pods beside it that concern others too (required anti-affinity)."""
+    """What one Pod takes of a node: (resource, amount), cpu in thousandths and first; its host ports; `around` = it has
+    rules about the Pods beside it that concern others too (required anti-affinity)."""
 
     amounts: tuple[tuple[str, int], ...] = ()
     ports: frozenset[Port] = frozenset()
@@ -48,10 +48,7 @@ class Room:
     pods: int = 0
     asked: dict[str, int] = field(default_factory=dict)
     ports: frozenset[Port] = frozenset()
-
-    @property
-    def name(self) -> str:
-        return name_of(self.body)
+    name: str
 
 
 @lru_cache(1024)
@@ -85,9 +82,15 @@ def share_of(pod: Json) -> Share:
         total[name] = max(total.get(name, 0), number)
     _add(total, {k: amount(k, v) for k, v in (spec.get("overhead") or {}).items()})
     return Share(
-        amounts=tuple(sorted((k, v) for k, v in total.items() if v)), ports=frozenset(host_ports(spec)),
+        amounts=tuple(sorted(((k, v) for k, v in total.items() if v), key=_order)), ports=frozenset(host_ports(spec)),
         around=bool(_required_anti(spec)),
     )  # fmt: skip
+
+
+def _order(row: tuple[str, int]) -> tuple[int, str]:
+    """cpu, memory and storage first, as fitsRequest asks."""
+    first = ("cpu", "memory", "ephemeral-storage")
+    return (first.index(row[0]) if row[0] in first else len(first), row[0])
 
 
 def _requests(container: Json) -> dict[str, int]:
@@ -120,7 +123,7 @@ def room_of(body: Json) -> Room:
     """An empty node."""
     rows = status_of(body).get("allocatable") or {}
     amounts = {k: amount(k, v) for k, v in rows.items() if k != "pods"}
-    return Room(body=body, allocatable=amounts, most=int(rows.get("pods", 110)))
+    return Room(body=body, allocatable=amounts, most=int(rows.get("pods", 110)), name=name_of(body))
 
 
 @dataclass(slots=True)
@@ -236,11 +239,12 @@ def with_share(room: Room, share: Share, sign: int) -> Room:
     if not share.amounts and not share.ports:
         return Room(
             body=room.body, allocatable=room.allocatable, most=room.most, pods=room.pods + sign, asked=room.asked,
-            ports=room.ports,
+            ports=room.ports, name=room.name,
         )  # fmt: skip
-    asked = dict(room.asked)
-    _add(asked, {k: sign * v for k, v in share.amounts})
-    return replace(
-        room, pods=room.pods + sign, asked={k: v for k, v in asked.items() if v},
-        ports=room.ports | share.ports if sign > 0 else room.ports,
+    asked = room.asked.copy()
+    for name, number in share.amounts:
+        asked[name] = asked.get(name, 0) + sign * number
+    return Room(
+        body=room.body, allocatable=room.allocatable, most=room.most, pods=room.pods + sign, asked=asked,
+        ports=room.ports | share.ports if sign > 0 and share.ports else room.ports, name=room.name,
     )  # fmt: skip

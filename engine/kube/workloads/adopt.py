@@ -43,13 +43,8 @@ def takes(owner: Json, pod: Json) -> bool:
 
 def unclaimed(at: Pass, owner: Json) -> list[Json]:
     """The pods of its namespace that an owner could take."""
-    labels = (spec_of(owner).get("selector") or {}).get("matchLabels") or {}
-    rows = at.store.selected("Pod", namespace_of(owner), labels)
-    return [
-        p
-        for p in rows
-        if controller_of(p) is None and not deleting(p) and not finished(p) and takes(owner, p)
-    ]
+    rows = at.store.orphans("Pod", namespace_of(owner))
+    return [p for p in rows if not deleting(p) and not finished(p) and takes(owner, p)]
 
 
 def claim(at: Pass, owner: Json, pod: Json) -> None:
@@ -65,8 +60,11 @@ def release(at: Pass, owner: Json) -> None:
         if not (selector or {}).get("matchExpressions")
         else None
     )
+    last: object = None
     for pod in owned(at, owner):
-        if exact is not None and exact <= labels_of(pod).items():
+        labels = labels_of(pod)
+        if exact is not None and (labels is last or exact <= labels.items()):
+            last = labels
             continue
         if not matches(selector, labels_of(pod)) and not deleting(pod):
             m = dict(meta(pod))

@@ -23,11 +23,16 @@ from engine.kube.validate import Refused
 def owned(at: Pass, owner: Json, kind: str = "Pod") -> list[Json]:
     """What an owner controls, oldest first."""
     uid = meta(owner)["uid"]
-    return [
-        b
-        for b in at.store.owned_by(str(uid), kind)
-        if any(o["uid"] == uid and o.get("controller") for o in b["metadata"]["ownerReferences"])
-    ]
+    out: list[Json] = []
+    last: object = None  # the references that were looked at last: pods made together share theirs
+    mine = False
+    for body in at.store.owned_by(str(uid), kind):
+        references = body["metadata"]["ownerReferences"]
+        if references is not last:
+            last, mine = references, any(o["uid"] == uid and o.get("controller") for o in references)
+        if mine:
+            out.append(body)
+    return out
 
 
 def active(pods: list[Json]) -> list[Json]:

@@ -121,12 +121,14 @@ class Step(Rollout):
             return
         limit = self.wanted + self.surge if self.wanted else 0
         change = limit - sum(size(s) for s in live)
-        live.sort(key=lambda s: (-size(s), str(meta(s)["creationTimestamp"])), reverse=False)
+        # The largest first; of equal ones the newest grows first, and the oldest shrinks first.
+        live.sort(key=lambda s: str(meta(s)["creationTimestamp"]), reverse=change > 0)
+        live.sort(key=size, reverse=True)
         sizes: dict[str, int] = {}
         used = 0
         for set in live:
             most = int((meta(set).get("annotations") or {}).get(MAXIMUM, self.wanted + self.surge)) or 1
-            part = round(size(set) * limit / most) - size(set)
+            part = int(size(set) * limit / most + 0.5) - size(set)
             left = change - used
             part = min(max(part, 0), left) if change > 0 else max(min(part, 0), left)
             sizes[name_of(set)] = size(set) + part

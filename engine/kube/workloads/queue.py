@@ -76,13 +76,19 @@ def look(at: Pass) -> Queue:
 
 def _owned(at: Pass, new: Queue, kind: str, version: int, dirty: set[Ref], free: set[Key]) -> None:
     found = at.store.objects.get(kind, {})
+    last: object = None  # the references that were looked at last: pods made together share theirs
+    ref: Ref | None = None
     for key in at.store.since(kind, version):
         namespace, name = key
         body = found.get(key)
-        ref: Ref | None = None
-        for owner in (meta(body).get("ownerReferences") or ()) if body is not None else ():
-            if owner.get("controller"):
-                ref = (str(owner["kind"]), namespace, str(owner["name"]))
+        references = meta(body).get("ownerReferences") if body is not None else None
+        if references is None:
+            ref = last = None
+        elif references is not last:
+            ref, last = None, references
+            for owner in references:
+                if owner.get("controller"):
+                    ref = (str(owner["kind"]), namespace, str(owner["name"]))
         before = new.owners.get((kind, namespace, name))
         if ref is not None and ref[0] in KINDS:
             dirty.add(ref)

@@ -74,33 +74,33 @@ class Rollout:
             gone = 1
         self.may_miss = min(gone, self.wanted) if not self.recreate else 0
         self.sets = self.claim()
+        #: the names of the sets, and the place of the new one among them: a step changes no template
+        self._new: tuple[list[str], int | None] | None = None
 
     # ---- the sets
 
     def claim(self) -> list[Json]:
         """The sets that it owns; one with its labels that belongs to nobody becomes its own."""
-        uid = meta(self.body)["uid"]
         mine = owned(self.at, self.body, "ReplicaSet")
-        labels = (self.spec.get("selector") or {}).get("matchLabels") or {}
-        for row in (
-            []
-            if deleting(self.body)
-            else self.at.store.selected("ReplicaSet", namespace_of(self.body), labels)
-        ):
-            free = not any(o.get("controller") for o in meta(row).get("ownerReferences") or ())
-            if free and matches(self.spec.get("selector"), labels_of(row)):
+        free = [] if deleting(self.body) else self.at.store.orphans("ReplicaSet", namespace_of(self.body))
+        for row in free:
+            if matches(self.spec.get("selector"), labels_of(row)):
                 references = [*(meta(row).get("ownerReferences") or ()), owner_reference(self.body)]
                 mine.append(
                     self.at.store.update({**row, "metadata": {**meta(row), "ownerReferences": references}})
                 )
-        assert uid
         return sorted(mine, key=lambda s: (str(meta(s)["creationTimestamp"]), name_of(s)))
 
     @property
     def new(self) -> Json | None:
         """The set of the template as it is now."""
-        wanted = plain_template(self.spec["template"])
-        return next((s for s in self.sets if plain_template(spec_of(s)["template"]) == wanted), None)
+        names = [name_of(s) for s in self.sets]
+        if self._new is None or self._new[0] != names:
+            wanted = plain_template(self.spec["template"])
+            same = (plain_template(spec_of(s)["template"]) == wanted for s in self.sets)
+            self._new = (names, next((n for n, alike in enumerate(same) if alike), None))
+        at = self._new[1]
+        return None if at is None else self.sets[at]
 
     def old(self) -> list[Json]:
         new = self.new

@@ -231,7 +231,9 @@ class Cluster:
                 times.append(watch.due[node.name])
         watch.stale.clear()
         at = passes.Pass(cluster=self, changes=changes, now=self.seen)
-        for module in passes.modules((*passes.SERVER, *passes.CONTROLLERS, *passes.AGENTS)):
+        for module in passes.modules(
+            (*passes.SERVER, *passes.CONTROLLERS, *passes.ENDPOINTS, *passes.AGENTS)
+        ):
             if (ask := getattr(module, "due", None)) is not None and (when := ask(at)) > self.seen:
                 times.append(when)
         return min(times, default=float("inf"))
@@ -272,9 +274,9 @@ class Cluster:
             wanted = self.nodes.keys() if written is None else touched | written
             for name in [n for n in self.nodes if n in wanted] if wanted else ():
                 self.register(changes, self.nodes[name], now)
-            if self.runs(changes.net, "kube-controller-manager"):
-                for module in passes.modules(passes.CONTROLLERS):
-                    module.sync(at)
+            managed = self.runs(changes.net, "kube-controller-manager")
+            for module in passes.modules(passes.CONTROLLERS) if managed else ():
+                module.sync(at)
             if self.runs(changes.net, "kube-scheduler"):
                 scheduler.schedule(self, now)
             touched |= written or set()
@@ -285,6 +287,8 @@ class Cluster:
                 elif node.name in some:
                     self.sync_pods(changes, node, now, some[node.name])
             touched |= some.keys()
+            for module in passes.modules(passes.ENDPOINTS) if managed else ():
+                module.sync(at)
         watch.stale |= touched
         for module in passes.modules(passes.AGENTS):
             for node in self.awake():

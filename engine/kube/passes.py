@@ -40,6 +40,9 @@ CONTROLLERS: tuple[str, ...] = (
     "engine.kube.eviction",
     "engine.kube.controllers.podgc",
     "engine.kube.workloads.run",
+)
+#: What it runs after the kubelets, so that a Pod that gets ready at once is an endpoint in the same pass: sync(at).
+ENDPOINTS: tuple[str, ...] = (
     "engine.kube.controllers.endpointslice",
     "engine.kube.controllers.endpoints",
     "engine.kube.controllers.mirroring",

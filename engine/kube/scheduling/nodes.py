@@ -244,6 +244,8 @@ def with_share(room: Room, share: Share, sign: int) -> Room:
     asked = room.asked.copy()
     for name, number in share.amounts:
         asked[name] = asked.get(name, 0) + sign * number
+        if not asked[name]:
+            del asked[name]
     return Room(
         body=room.body, allocatable=room.allocatable, most=room.most, pods=room.pods + sign, asked=asked,
         ports=room.ports | share.ports if sign > 0 and share.ports else room.ports, name=room.name,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from engine.kube.passes import Pass
 from engine.kube.workloads import adopt, daemonset, deployment, job, queue, replicaset, statefulset
 
-#: In this order, so that what one writes the next sees in the same pass.
+#: In this order, so that what one writes the next sees in the same pass: what became of the pods of a ReplicaSet its
+#: Deployment, what a Deployment wants of a ReplicaSet that one.
 ACTS = (
-    ("Deployment", deployment.sync), ("ReplicaSet", replicaset.sync), ("DaemonSet", daemonset.sync),
-    ("StatefulSet", statefulset.sync), ("Job", job.sync),
+    ("ReplicaSet", replicaset.sync), ("Deployment", deployment.sync), ("ReplicaSet", replicaset.sync),
+    ("DaemonSet", daemonset.sync), ("StatefulSet", statefulset.sync), ("Job", job.sync),
 )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def listen(cluster: Cluster, changes: Changes, done: Iterable[Op]) -> None:
     names = concerned(cluster, done)
     if not names:
         return
-    net = changes.net.copy()
+    net = changes.net.borrowed()
     for name in names:
         node = cluster.nodes[name]
         if (cut := not way(cluster, net, node)) != node.cut:

@@ -12,6 +12,7 @@ module must look again by itself.
 
 from __future__ import annotations
 
+from dataclasses import field
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -68,11 +69,13 @@ ADDONS: tuple[str, ...] = (
 
 @dataclass(slots=True, kw_only=True)
 class Pass:
-    """One moment's pass. `now` is virtual seconds."""
+    """One moment's pass. `now` is virtual seconds; `own` are the memories (cluster.memory) that were made in it: no copy
+    of the cluster shares them yet."""
 
     cluster: Cluster
     changes: Changes
     now: float
+    own: set[str] = field(default_factory=set)
 
     @property
     def store(self) -> Store:

@@ -137,7 +137,7 @@ def port_number(port: object, container: Json) -> int | str:
 
 def connect(s: Sync, host: str, port: int, limit: float, request: Payload | None) -> Call:
     """A connection from the node, on a copy of everything."""
-    net = s.changes.net.copy()
+    net = s.changes.net.borrowed()
     return tcp_call(
         net, s.node.name, ip4(host), port, choose=Seeded(port), request=request, timeout=limit, serve=serve,
         purpose="probe", who="kubelet", brief=True,

@@ -111,7 +111,7 @@ class Puller:
         from engine.linux.exchange import tcp_call
 
         port = int(registry.partition(":")[2] or 443)
-        call = tcp_call(self.net.copy(), self.box.name, address, port, choose=Seeded(0), timeout=30.0)
+        call = tcp_call(self.net.borrowed(), self.box.name, address, port, choose=Seeded(0), timeout=30.0)
         if not call.error:
             return
         words = {

@@ -99,8 +99,8 @@ class Lab:
         other._start = self._start
         return other
 
-    def _fork(self, world: World) -> World:
-        return world.copy(Seeded(self.seed))
+    def _fork(self, world: World, *, borrowed: bool = False) -> World:
+        return world.copy(Seeded(self.seed), borrowed=borrowed)
 
     # ---- acting
 
@@ -135,7 +135,7 @@ class Lab:
     ) -> Traced:
         """One flow and what its caller learned. `on_copy` False is an act: the lab keeps its traces."""
         if on_copy:
-            world = self._fork(self.world)
+            world = self._fork(self.world, borrowed=True)
             chosen = choose if choose is not None else Seeded(self.seed)
             return trace(world, source, to, proto=proto, headers=headers, enter=enter, choose=chosen)
         flow = (source, to, proto, tuple((headers or {}).items()), enter)
@@ -146,7 +146,7 @@ class Lab:
     def resolve(self, source: str, name: str, type: str = "A", choose: Choose | None = None) -> Resolved:
         """What the resolver of a place makes of a name, asked on a copy. Raises InputError; NotModelled."""
         chosen = choose if choose is not None else Seeded(self.seed)
-        return resolve(self._fork(self.world), source, name, type, chosen)
+        return resolve(self._fork(self.world, borrowed=True), source, name, type, chosen)
 
     def trace(
         self,

@@ -15,8 +15,9 @@ or replaced whole, because copies of a Net share it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from engine.linux.lent import Copied, Lent
 from engine.linux.packet import Packet
 from engine.linux.rows import Link, Port
 from engine.record import dataclass
@@ -24,8 +25,7 @@ from engine.record import dataclass
 if TYPE_CHECKING:
     from engine.linux.net import Net
 
-V = TypeVar("V")
-D = TypeVar("D")
+V = TypeVar("V", bound=Copied)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,8 @@ class Sleepers:
         self.machines = machines
         self.waker = waker
         self.missed: Mapping[str, tuple[int, int]] = {}
-        #: switch -> its ports, the sleepers, and the ports that lead to none; true for these very objects
+        #: switch -> its ports, the sleepers, and the ports that lead to none; true for these very objects, so copies
+        #: share it
         self._open: dict[str, tuple[tuple[Link, ...], Mapping[str, Sleeper], list[Link]]] = {}
         self._by_address = {a: s for s in machines.values() for a in s.addresses}
         self._by_mac = {s.mac: s for s in machines.values()}
@@ -72,7 +73,7 @@ class Sleepers:
     def copy(self) -> Sleepers:
         other = Sleepers.__new__(Sleepers)
         other.machines, other.waker, other.missed = self.machines, self.waker.apart(), self.missed
-        other._open, other._by_address, other._by_mac = dict(self._open), self._by_address, self._by_mac
+        other._open, other._by_address, other._by_mac = self._open, self._by_address, self._by_mac
         return other
 
     def __contains__(self, name: str) -> bool:
@@ -122,13 +123,13 @@ class Sleepers:
         return [s for s in (self._by_address.get(address), self._by_mac.get(mac)) if s is not None]
 
 
-class Waking(dict[str, V]):
+class Waking(Lent[V]):
     """Boxes or spaces of a Net with sleepers: asking for one of a sleeping machine wakes it."""
 
     __slots__ = ("net",)
 
-    def __init__(self, net: Net, rows: Mapping[str, V]) -> None:
-        super().__init__(rows)
+    def __init__(self, net: Net, own: Mapping[str, V], rest: Mapping[str, V] | None = None) -> None:
+        super().__init__(own, rest)
         self.net = net
 
     def _rouse(self, key: object) -> bool:
@@ -141,28 +142,14 @@ class Waking(dict[str, V]):
         return True
 
     def __missing__(self, key: str) -> V:
-        if self._rouse(key) and super().__contains__(key):
-            return super().__getitem__(key)
+        if self.has(key) or (self._rouse(key) and self.has(key)):
+            return super().__missing__(key) if key in self._rest else self[key]
         raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        if super().__contains__(key):
+        if self.has(key):
             return True
         asleep = self.net.asleep
         if asleep is not None and key in asleep.machines:
             return True
-        return self._rouse(key) and super().__contains__(key)
-
-    @overload
-    def get(self, key: str, default: None = None, /) -> V | None: ...
-    @overload
-    def get(self, key: str, default: V, /) -> V: ...
-    @overload
-    def get(self, key: str, default: D, /) -> V | D: ...
-    def get(self, key: str, default: Any = None, /) -> Any:
-        if super().__contains__(key) or (self._rouse(key) and super().__contains__(key)):
-            return super().__getitem__(key)
-        return default
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
+        return self._rouse(key) and self.has(key)

@@ -18,6 +18,7 @@ from engine.linux.fragment import Key
 from engine.linux.ipset.held import IpSets
 from engine.linux.ipvs.table import SYSCTLS as IPVS_SYSCTLS
 from engine.linux.ipvs.table import Ipvs
+from engine.linux.lent import Lent, peek
 from engine.linux.nft.tables import Nft
 from engine.linux.packet import Packet
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
@@ -80,6 +81,15 @@ NEIGH_DEFAULTS: dict[str, str] = {
 NEIGH = "net.ipv4.neigh."
 
 
+class Ports(NamedTuple):
+    """The ports of a bridge in order of ifindex, the MACs of them and of the bridge, and whether one of them keeps ARP
+    questions out (neigh_suppress)."""
+
+    rows: tuple[Link, ...]
+    macs: frozenset[int]
+    suppress: bool
+
+
 class Links(dict[int, Link]):
     """A namespace's devices by ifindex. Which are the ports of a bridge is worked out once after each change."""
 
@@ -87,7 +97,7 @@ class Links(dict[int, Link]):
 
     def __init__(self, rows: Mapping[int, Link] | None = None) -> None:
         super().__init__(rows or ())
-        self._ports: dict[int, tuple[tuple[Link, ...], frozenset[int]]] = {}
+        self._ports: dict[int, Ports] = {}
 
     def __setitem__(self, index: int, link: Link) -> None:
         self._ports = {}
@@ -97,13 +107,13 @@ class Links(dict[int, Link]):
         self._ports = {}
         super().__delitem__(index)
 
-    def ports(self, bridge: int) -> tuple[tuple[Link, ...], frozenset[int]]:
-        """The ports of a bridge in order of ifindex, and the MACs of them and of the bridge."""
+    def ports(self, bridge: int) -> Ports:
+        """What is known of the ports of a bridge."""
         found = self._ports.get(bridge)
         if found is None:
             rows = tuple(self[i] for i in sorted(self) if self[i].master == bridge)
             macs = frozenset((*(p.mac for p in rows), self[bridge].mac if bridge in self else 0))
-            found = self._ports[bridge] = (rows, macs)
+            found = self._ports[bridge] = Ports(rows, macs, any(p.neigh_suppress for p in rows))
         return found
 
     def copy(self) -> Links:
@@ -184,7 +194,7 @@ class Netns:
 
     def ports(self, bridge: int) -> Iterator[Link]:
         """The ports of a bridge in order of ifindex."""
-        return iter(self.links.ports(bridge)[0])
+        return iter(self.links.ports(bridge).rows)
 
     def owns(self, address: int) -> bool:
         """Is this an address of this namespace (a `local` route covers it)?"""
@@ -282,13 +292,23 @@ class Net:
 
     def copy(self) -> Net:
         """An independent Net that shares every frozen row."""
+        return self._copied({k: s.copy() for k, s in self.spaces.items()}, {})
+
+    def borrowed(self) -> Net:
+        """A Net to try something on while this one does not change (lent.py): what a packet does not reach of it is not
+        even copied."""
+        return self._copied({}, dict(peek(self.spaces)))
+
+    def _copied(self, spaces: dict[str, Netns], rest: dict[str, Netns]) -> Net:
         other = Net(
-            {k: b.copy() for k, b in self.boxes.items()},
-            {k: s.copy() for k, s in self.spaces.items()},
+            {k: b.copy() for k, b in self.boxes.items()}, Lent(spaces, rest) if rest else spaces,
             self.clock, dict(self.next_port), self.next_ident, dict(self.flow_ports),
         )  # fmt: skip
         if self.asleep is not None:
-            other.sleep(self.asleep.copy())
+            from engine.linux.asleep import Waking
+
+            other.asleep = self.asleep.copy()
+            other.boxes, other.spaces = Waking(other, other.boxes), Waking(other, spaces, rest)
         return other
 
     def sleep(self, sleepers: Sleepers) -> None:
@@ -305,12 +325,13 @@ class Net:
         """Namespaces that hold this address on a device other than lo."""
         if self.asleep is not None:
             self.asleep.find(self, address)
-        return [
-            ns
-            for ns in self.spaces.values()
+        found = [
+            id
+            for id, ns in peek(self.spaces)
             if any(
                 a.addr == address and ns.links[i].kind != "loopback"
                 for i, rows in ns.addresses.items()
                 for a in rows
             )
         ]
+        return [self.spaces[id] for id in (found if len(found) < 2 else self.spaces) if id in found]

@@ -94,9 +94,11 @@ class World:
             self.cluster.tools = runner(self)
             self.cluster.settle(changes)
 
-    def copy(self, choose: Choose | None = None) -> World:
-        """An independent world: what is tried on it leaves this one as it is. `choose` takes the place of its own."""
-        net, cluster = self.net.copy(), None if self.cluster is None else self.cluster.copy()
+    def copy(self, choose: Choose | None = None, *, borrowed: bool = False) -> World:
+        """An independent world: what is tried on it leaves this one as it is. `choose` takes the place of its own. A
+        `borrowed` one is for as long as nothing changes here (Net.borrowed)."""
+        net = self.net.borrowed() if borrowed else self.net.copy()
+        cluster = None if self.cluster is None else self.cluster.copy()
         if net.asleep is not None and cluster is not None:
             from engine.kube.sleep import attach
 

@@ -155,9 +155,9 @@ def look(at: Pass) -> Members:
     services, legacy = store.since("Service", old.version), store.since("Endpoints", old.version)
     dirty: set[Key] = set(services)
     fresh = _services(at, new, services)
-    _pods(at, new, store.since("Pod", old.version), dirty)
+    told = _pods(at, new, store.since("Pod", old.version), dirty)
     if fresh:
-        _scan(at, new, fresh)
+        _scan(at, new, fresh, told)
     if store.since("Node", old.version):
         dirty |= new.homeless
         new.homeless = frozenset()
@@ -194,7 +194,8 @@ def _services(at: Pass, new: Members, keys: Iterable[Key]) -> set[Key]:
 NOBODY: set[Key] = set()
 
 
-def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> None:
+def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> Mapping[Key, Seen | None]:
+    """Take up pods as they are now; those that changed are given back."""
     joined: dict[Key, set[str]] = {}
     left: dict[Key, set[str]] = {}
     changed: dict[Key, Seen | None] = {}
@@ -224,15 +225,17 @@ def _pods(at: Pass, new: Members, keys: Iterable[Key], dirty: set[Key]) -> None:
         add, drop = joined.get(service, set()), left.get(service, set())
         if not add <= old or drop & old:
             new.members.put(service, (old | add) - drop)
+    return changed
 
 
-def _scan(at: Pass, new: Members, fresh: set[Key]) -> None:
-    """The members of Services with a new selector: one look at every pod of their namespaces."""
-    found: dict[Key, set[str]] = {key: set() for key in fresh}
+def _scan(at: Pass, new: Members, fresh: set[Key], told: Mapping[Key, Seen | None]) -> None:
+    """The members of Services with a new selector: one look at every pod of their namespaces that did not change just
+    now (`told`: those have found their Services already)."""
+    found: dict[Key, set[str]] = {key: set(new.members.get(key) or ()) for key in fresh}
     for namespace in {namespace for namespace, _ in fresh}:
         for pod in at.store.in_namespace("Pod", namespace):
             name = name_of(pod)
-            if (namespace, name) in new.pods:
+            if (namespace, name) not in told and (namespace, name) in new.pods:
                 for key in new.selected_by(namespace, tuple(labels_of(pod).items()), fresh):
                     found[key].add(name)
     for key, names in found.items():

@@ -174,7 +174,7 @@ def reaches(at: Pass, proc: Proc, plugin: Kubernetes) -> bool:
     if not address:
         return False
     clock = at.net.clock
-    net = at.net.copy()
+    net = at.net.borrowed()
     call = tcp_call(
         net, proc.netns, address, port, choose=Seeded(proc.pid), serve=serve, timeout=0.001, purpose="watch",
         who=proc.comm, stay=True,

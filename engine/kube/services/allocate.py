@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from engine.kube.objects import Json, deleting, name_of, namespace_of, spec_of
 from engine.kube.options import Options
+from engine.kube.overlay import Overlay
 from engine.kube.services.defaults import PROXIED, WITH_NODE_PORTS
-from engine.kube.store import Store
+from engine.kube.store import Key, Store
 from engine.kube.validate.errors import Refused, bad, invalid
 from engine.kube.validate.names import address, cidr
 from engine.kube.validate.services import cluster_ip_errors, headless, needs_health
@@ -32,12 +33,12 @@ class Held:
     """What the stored Services hold, up to a version of the store: (namespace, name) -> (addresses, node ports)."""
 
     version: int
-    rows: dict[tuple[str, str], tuple[tuple[int, ...], tuple[int, ...]]]
-    ips: dict[int, tuple[str, str]]
-    ports: dict[int, tuple[str, str]]
+    rows: Overlay[Key, tuple[tuple[int, ...], tuple[int, ...]]]
+    ips: Overlay[int, Key]
+    ports: Overlay[int, Key]
 
 
-EMPTY = Held(0, {}, {}, {})
+EMPTY = Held(0, Overlay(), Overlay(), Overlay())
 
 
 def held(store: Store, memory: dict[str, object]) -> Held:
@@ -47,19 +48,20 @@ def held(store: Store, memory: dict[str, object]) -> Held:
     changed = store.since("Service", old.version)
     if not changed:
         return old
-    rows, ips, ports = dict(old.rows), dict(old.ips), dict(old.ports)
+    rows, ips, ports = old.rows.copy(), old.ips.copy(), old.ports.copy()
     for key in changed:
-        for ip in rows.get(key, ((), ()))[0]:
-            ips.pop(ip, None)
-        for port in rows.pop(key, ((), ()))[1]:
-            ports.pop(port, None)
+        had = rows.get(key)
+        if had is not None:
+            rows.put(key, None)
+            ips.put_all(dict.fromkeys(had[0]))
+            ports.put_all(dict.fromkeys(had[1]))
     for key in changed:
         body = store.get("Service", *key)
         if body is not None:
             row = (addresses_of(body), ports_of(body))
-            rows[key] = row
-            ips |= dict.fromkeys(row[0], key)
-            ports |= dict.fromkeys(row[1], key)
+            rows.put(key, row)
+            ips.put_all(dict.fromkeys(row[0], key))
+            ports.put_all(dict.fromkeys(row[1], key))
     new = Held(store.version, rows, ips, ports)
     memory[MEMORY] = new
     return new
@@ -186,7 +188,7 @@ def cluster_ip(store: Store, taken: Held, options: Options, body: Json, found: b
         number = address(wanted[0])
         if number is None:
             return
-        if taken.ips.get(number, key) != key or (
+        if (taken.ips.get(number) or key) != key or (
             number == own and key != ("default", "kubernetes") and number not in taken.ips
         ):
             raise refused_ip(options, body, wanted, TAKEN_IP)

@@ -47,30 +47,38 @@ def known(at: Pass) -> Queue:
     return found if isinstance(found, Queue) else Queue()
 
 
+def changing(at: Pass) -> Queue:
+    """What is known, to be changed."""
+    found = known(at)
+    if MEMORY not in at.own:
+        at.own.add(MEMORY)
+        found = at.cluster.memory[MEMORY] = found.copy()
+    return found
+
+
 def look(at: Pass) -> Queue:
     """What is to be done, after everything that was written since the last look and whatever has become due."""
     old, store = known(at), at.store
     late = {ref for ref, when in old.later.items() if when <= at.now} if old.soonest <= at.now else set()
     if old.version == store.version and not late:
         return old
-    new = old.copy()
-    new.version = store.version
+    new = changing(at)
+    version, new.version = old.version, store.version
     dirty: set[Ref] = set(late)
     for ref in late:
         del new.later[ref]
     if late:
         new.soonest = min(new.later.values(), default=float("inf"))
     for kind in KINDS:
-        for namespace, name in store.since(kind, old.version):
+        for namespace, name in store.since(kind, version):
             dirty.add((kind, namespace, name))
     free: set[Key] = set()
     for kind in ("Pod", "ReplicaSet", "ControllerRevision"):
-        _owned(at, new, kind, old.version, dirty, free)
-    if store.since("Node", old.version):
+        _owned(at, new, kind, version, dirty, free)
+    if store.since("Node", version):
         _nodes(at, new, dirty)
-    new.waiting = old.waiting | dirty
-    new.free = old.free | frozenset(free)
-    at.cluster.memory[MEMORY] = new
+    new.waiting |= dirty
+    new.free |= free
     return new
 
 
@@ -123,19 +131,15 @@ def take(at: Pass, kind: str) -> list[Key]:
     mine = frozenset(r for r in now.waiting if r[0] == kind)
     if not mine:
         return []
-    new = now.copy()
-    new.waiting = now.waiting - mine
-    at.cluster.memory[MEMORY] = new
+    changing(at).waiting -= mine
     return sorted((namespace, name) for _, namespace, name in mine)
 
 
 def taken(at: Pass) -> list[Key]:
     """The pods without owner that changed; they are not asked about again."""
-    now = known(at)
-    new = now.copy()
-    new.free = frozenset()
-    at.cluster.memory[MEMORY] = new
-    return sorted(now.free)
+    now = changing(at)
+    free, now.free = now.free, frozenset()
+    return sorted(free)
 
 
 def again(at: Pass, body: Json, when: float) -> None:
@@ -143,13 +147,12 @@ def again(at: Pass, body: Json, when: float) -> None:
     now = known(at)
     ref = (str(body["kind"]), str(body["metadata"]["namespace"]), name_of(body))
     if now.later.get(ref, float("inf")) != when:
-        new = now.copy()
+        new = changing(at)
         if when == float("inf"):
             del new.later[ref]
         else:
             new.later[ref] = when
             new.soonest = min(new.soonest, when)
-        at.cluster.memory[MEMORY] = new
 
 
 def due(at: Pass) -> float:

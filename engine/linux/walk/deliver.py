@@ -12,6 +12,7 @@ from engine.linux import sockets
 from engine.linux.addr import text4
 from engine.linux.conntrack import quoted_tuple
 from engine.linux.journey import Fidelity, Outcome, Place, StepKind
+from engine.linux.lent import peek
 from engine.linux.net import Netns
 from engine.linux.packet import PROTO_NAMES, Ethernet, Icmp, IPv4, Packet, Proto, Sctp, Tcp, Udp
 from engine.linux.skb import Skb
@@ -113,7 +114,7 @@ def speaks_sctp(w: Walker, ns: Netns) -> bool:
     """Has this machine's kernel loaded SCTP? It does so with the first socket."""
     if any(one.proto == Proto.SCTP and one.netns == ns.id for one in w.waiting):
         return True
-    return any(s.proto == "sctp" for one in w.net.spaces.values() if one.box == ns.box for s in one.sockets)
+    return any(s.proto == "sctp" for _, one in peek(w.net.spaces) if one.box == ns.box for s in one.sockets)
 
 
 def aborted(ns: Netns, packet: Packet) -> Answering | None:

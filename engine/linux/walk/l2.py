@@ -242,7 +242,7 @@ def learn_and_switch(
 
 def own_macs(ns: Netns, bridge: Link) -> frozenset[int]:
     """The bridge's own MAC and its ports' MACs: frames for them go up to the IP layer."""
-    return ns.links.ports(bridge.ifindex)[1]
+    return ns.links.ports(bridge.ifindex).macs
 
 
 def switch(
@@ -300,10 +300,10 @@ def flood(
         kept, answered = suppress.answer(w, ns, bridge, port, frame)
         if answered is not None:
             return answered
-    there: Sequence[Link] = ns.links.ports(bridge.ifindex)[0]
+    there: Sequence[Link] = ns.links.ports(bridge.ifindex).rows
     whole = len(there)
     if w.net.asleep is not None:
-        there = w.net.asleep.awake_for(w.net, ns.id, ns.links.ports(bridge.ifindex)[0], frame)
+        there = w.net.asleep.awake_for(w.net, ns.id, ns.links.ports(bridge.ifindex).rows, frame)
     outs = [
         p for p in there
         if p.up and floods_to(frame.eth.dst, port, p) and not may_not(port, p) and not (kept and p.neigh_suppress)

@@ -21,7 +21,7 @@ VALID = ("PERMANENT", "NOARP", "REACHABLE", "PROBE", "STALE", "DELAY")
 
 def enabled(ns: Netns, bridge: Link) -> bool:
     """Has any port of the bridge the flag?"""
-    return any(port.neigh_suppress for port in ns.ports(bridge.ifindex))
+    return ns.links.ports(bridge.ifindex).suppress
 
 
 def answer(w: Walker, ns: Netns, bridge: Link, port: Link | None, frame: Packet) -> tuple[bool, End | None]:

@@ -154,7 +154,7 @@ def reach(ctx: Context, server: str) -> None:
         address = ip4(host)
     except EngineError:
         return
-    call = tcp_call(ctx.net.copy(), ctx.spot.netns, address, int(port), choose=Seeded(0), timeout=30.0)
+    call = tcp_call(ctx.net.borrowed(), ctx.spot.netns, address, int(port), choose=Seeded(0), timeout=30.0)
     if not call.error:
         return
     if call.error == "ECONNREFUSED":

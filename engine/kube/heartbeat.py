@@ -50,7 +50,7 @@ def listen(cluster: Cluster, changes: Changes, done: Iterable[Op]) -> None:
 
 
 def planes(cluster: Cluster) -> list[NodeState]:
-    return [n for n in cluster.nodes.values() if n.options.control_plane]
+    return [cluster.nodes[name] for name in cluster.planes or ()]
 
 
 def concerned(cluster: Cluster, done: Iterable[Op]) -> list[str]:

@@ -69,8 +69,8 @@ ADDONS: tuple[str, ...] = (
 
 @dataclass(slots=True, kw_only=True)
 class Pass:
-    """One moment's pass. `now` is virtual seconds; `own` are the memories (cluster.memory) that were made in it: no copy
-    of the cluster shares them yet."""
+    """One moment's pass. `now` is virtual seconds; `own` are the memories (cluster.memory) that were made in it: no
+    copy of the cluster shares them yet."""
 
     cluster: Cluster
     changes: Changes

@@ -150,9 +150,6 @@ class Netns:
     wg_sessions: dict[tuple[int, str], WgSession] = field(default_factory=dict)
     xt: Xtables = field(default_factory=Xtables)
     nft: Nft = field(default_factory=Nft)
-    ipsets: IpSets = field(default_factory=IpSets)
-    conntrack: Conntrack = field(default_factory=Conntrack)
-    ipvs: Ipvs = field(default_factory=Ipvs)
     sockets: tuple[Socket, ...] = ()
     #: connections that wait for accept(2): (address, port) of the listening socket -> how many
     accept_queues: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -172,6 +169,10 @@ class Netns:
     nexthops: dict[int, NexthopObject] = field(default_factory=dict)
     #: which share of 2^31 a flow fell into where only the kernel knows the seed (multipath.drawn)
     flow_hashes: dict[object, int] = field(default_factory=dict)
+    #: what most namespaces never have, made when it is first asked for
+    _ipsets: IpSets | None = None
+    _conntrack: Conntrack | None = None
+    _ipvs: Ipvs | None = None
 
     def copy(self) -> Netns:
         return Netns(
@@ -180,13 +181,43 @@ class Netns:
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
             neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
             tunnels=dict(self.tunnels), uppers=dict(self.uppers), wg_sessions=dict(self.wg_sessions),
-            xt=self.xt.copy(), nft=self.nft.copy(), ipsets=self.ipsets.copy(), conntrack=self.conntrack.copy(),
-            ipvs=self.ipvs.copy(), sockets=self.sockets, accept_queues=dict(self.accept_queues),
+            xt=self.xt.copy(), nft=self.nft.copy(), sockets=self.sockets, accept_queues=dict(self.accept_queues),
             sysctls=dict(self.sysctls), nsids=dict(self.nsids), link_stats=dict(self.link_stats),
             path_mtus=dict(self.path_mtus), next_ifindex=self.next_ifindex, fib_split=self.fib_split,
             custom_local=self.custom_local, proxies=set(self.proxies), fragments=dict(self.fragments),
             nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
+            _ipsets=self._ipsets.copy() if self._ipsets is not None else None,
+            _conntrack=self._conntrack.copy() if self._conntrack is not None else None,
+            _ipvs=self._ipvs.copy() if self._ipvs is not None else None,
         )  # fmt: skip
+
+    @property
+    def ipsets(self) -> IpSets:
+        if self._ipsets is None:
+            self._ipsets = IpSets()
+        return self._ipsets
+
+    @property
+    def conntrack(self) -> Conntrack:
+        if self._conntrack is None:
+            self._conntrack = Conntrack()
+        return self._conntrack
+
+    @property
+    def ipvs(self) -> Ipvs:
+        if self._ipvs is None:
+            self._ipvs = Ipvs()
+        return self._ipvs
+
+    @property
+    def tracking(self) -> bool:
+        """Is a connection remembered here?"""
+        return self._conntrack is not None and bool(self._conntrack.entries)
+
+    @property
+    def balancing(self) -> bool:
+        """Does IPVS know a service here?"""
+        return self._ipvs is not None and bool(self._ipvs.services)
 
     def link(self, name: str) -> Link | None:
         index = self.names.get(name)

@@ -195,7 +195,7 @@ class Pair:
         answer = self.kernel.send(**asdict(flow), patience=patience)
         copy = self.net.copy()
         for ns in copy.spaces.values():
-            ns.conntrack = type(ns.conntrack)()
+            ns._conntrack = None
         counts = rule_counts(self.net)
         tape = Tape(answer["records"], answer.get("born", {}), counts)
         call = model_call(copy, flow, tape)

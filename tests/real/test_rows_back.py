@@ -179,7 +179,7 @@ def bare(net: Net, ns: Netns) -> tuple[Net, Netns, Callable[..., Any]]:
 
 def iptables_rows(net: Net, ns: Netns, text: str) -> Rows:
     copy, there, do = bare(net, ns)
-    there.ipsets = ns.ipsets.copy()
+    there._ipsets = ns.ipsets.copy()
     restore.restore_text(copy, ns.id, text, do)
     return xt_rows(copy, there)
 

@@ -168,7 +168,7 @@ def reaches(at: Pass, proc: Proc, plugin: Kubernetes) -> bool:
     """Does a connection from the program's namespace to the API server come about?"""
     if not at.cluster.api_up(at.net):
         return False
-    if not any(n.options.control_plane for n in at.cluster.nodes.values()):
+    if not at.cluster.planes:
         return True
     address, port = api(at, proc, plugin)
     if not address:

@@ -143,15 +143,27 @@ def planned(picture: Picture, settings: Settings, memo: Memo[Style, PortRows], o
 
     make = memo.maker(settings, style, replace(style, from_node=True))
     ports = renewed(picture, best.ports if best is not None else {}, changed, make)
-    rows = [row for key in picture.services for row in ports[key]]
+    if (
+        best is not None
+        and changed is not None
+        and all(heads(best.ports.get(key, ())) == heads(ports.get(key, ())) for key in changed)
+    ):
+        filter, nat = best.filter, best.nat
+    else:
+        rows = [row for key in picture.services for row in ports[key]]
+        filter = kept(best.filter if best is not None else None, filter_chains(rows, settings))
+        nat = kept(best.nat if best is not None else None, nat_chains(rows, settings))
     plan = Plan(
-        serial=picture.serial, settings=settings, style=style, ports=ports,
-        filter=kept(best.filter if best is not None else None, filter_chains(rows, settings)),
-        nat=kept(best.nat if best is not None else None, nat_chains(rows, settings)),
+        serial=picture.serial, settings=settings, style=style, ports=ports, filter=filter, nat=nat,
         active=names_of(best, ports, changed),
     )  # fmt: skip
     memo.plans[settings] = plan
     return plan
+
+
+def heads(rows: tuple[PortRows, ...]) -> list[tuple[tuple[XtRule, ...], ...]]:
+    """What of a Service's rows stands in chains that all Services share."""
+    return [(r.services, r.external, r.nodeports, r.firewall, r.nat_services, r.nat_nodeports) for r in rows]
 
 
 def names_of(

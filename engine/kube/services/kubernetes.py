@@ -55,8 +55,8 @@ def servers(at: Pass) -> tuple[int, ...]:
     """Addresses of the nodes where an API server runs, in order."""
     found = (
         node_address(at.net, node.name)
-        for node in at.cluster.nodes.values()
-        if node.options.control_plane and at.running(node, "kube-apiserver")
+        for node in (at.cluster.nodes[name] for name in at.cluster.planes or ())
+        if at.running(node, "kube-apiserver")
     )
     return tuple(sorted({a for a in found if a}))
 

@@ -226,6 +226,8 @@ def who_answers(w: Walker, ns: Netns, link: Link, message: Arp) -> Said | bool |
         mine = ns.address_type(tip) == "local" and not silent_about(ns, link, sip, tip)
         return words.ARP_MINE(ip=text4(tip), mac=mac_text(link.mac)) if mine else False
     key = FlowKey(dst=tip, src=sip, iif=link.name)
+    if not ns.conf(link.name, "forwarding") and not may_be_own(ns, tip):
+        return True
     if inbound.martian_source(ns, link, sip) or is_multicast(sip):
         return True
     route = find(w.net, ns, key).route
@@ -245,6 +247,13 @@ def who_answers(w: Walker, ns: Netns, link: Link, message: Arp) -> Said | bool |
     if elsewhere and (proxy or (link.ifindex, tip) in ns.proxies):
         return words.ARP_PROXY(ip=text4(tip), dev=out)
     return True
+
+
+def may_be_own(ns: Netns, address: int) -> bool:
+    """False for an address that no route of type local can cover (most of those that are asked for by a broadcast)."""
+    if ns.custom_local or is_loopback(address):
+        return True
+    return any(row.addr == address for rows in ns.addresses.values() for row in rows)
 
 
 def silent_about(ns: Netns, link: Link, sip: int, tip: int) -> bool:

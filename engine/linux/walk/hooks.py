@@ -90,7 +90,7 @@ def with_ipvs(hook: str) -> tuple[tuple[int, Hooked], ...]:
 
 
 def built_in(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:
-    return with_ipvs(hook) if ns.ipvs.services else FIXED[hook]
+    return with_ipvs(hook) if ns.balancing else FIXED[hook]
 
 
 def registered(ns: Netns, hook: str) -> tuple[tuple[int, Hooked], ...]:

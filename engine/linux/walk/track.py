@@ -26,7 +26,7 @@ MAY_CLASH = (Proto.UDP, Proto.ICMP, 47, 136)
 
 def active(ns: Netns) -> bool:
     """Is conntrack attached to this namespace's hooks? Only while something asks for it."""
-    return ns.xt.tracks or ns.nft.tracks or bool(ns.conntrack.entries)
+    return ns.xt.tracks or ns.nft.tracks or ns.tracking
 
 
 def track(w: Walker, ns: Netns, skb: Skb, place: Place) -> End | None:

@@ -47,12 +47,12 @@ def test_an_affinity_lasts_as_long_as_its_set_says() -> None:
     there = net.spaces["node"].nft.tables["ip", "kube-proxy"].sets["affinity-DNS"]
     assert len(there.alive(net.clock)) == 1
     for ns in net.spaces.values():
-        ns.conntrack = type(ns.conntrack)()
+        ns._conntrack = None
     again = rules(net, "node/p1", "udp", "10.96.0.20", 53)[1]
     assert [s.number for s in again if s.chain == "service-DNS"] == [1]
     net.clock += 3 * 3600 + 1
     for ns in net.spaces.values():
-        ns.conntrack = type(ns.conntrack)()
+        ns._conntrack = None
     late = rules(net, "node/p1", "udp", "10.96.0.20", 53)[1]
     assert [s.number for s in late if s.chain == "service-DNS"] == [2]
 

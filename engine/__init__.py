@@ -2,11 +2,11 @@
 
 Every file, in reading order (a test keeps the list whole). A room's own `__init__` says more about it.
 
-below all   errors.py say.py particles.py record.py
+below all   errors.py say.py particles.py record.py unswept.py
 linux       A Linux box's network; standard library only.
             addr.py packet.py linkinfo.py curve25519.py hashing.py rows.py flow.py fragment.py fib.py cttcp.py
-            ctsctp.py conntrack.py ctproto.py layered.py asleep.py net.py (what there is), journey.py (what a packet
-            did), skb.py choose.py behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
+            ctsctp.py conntrack.py ctproto.py layered.py lent.py asleep.py net.py (what there is),
+            journey.py (what a packet did), skb.py choose.py behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py
             route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py xtchains.py nft.py nftrows.py
@@ -42,7 +42,7 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             admission.py quota.py quantity.py patch.py strategic.py merge_keys.py
             select.py ids.py clock.py index.py store.py overlay.py passes.py watch.py
             connections.py scheduler.py ownership.py nodes.py, then one node: boot.py controlplane.py units.py
-            kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py sleep.py kubelet.py
+            kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py sleep.py dreaming.py forms.py kubelet.py
             probes.py probing.py stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py
             podstatus.py heartbeat.py eviction.py containerd.py runtime.py registry.py
   scheduling/  nodes.py filters.py scores.py spread.py
@@ -57,7 +57,7 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             statefulset.py job.py run.py
   controllers/  members.py triggers.py hints.py endpointslice.py endpoints.py mirroring.py garbage.py finalize.py
             nodelifecycle.py podgc.py
-  proxy/    model.py configfields.py configtext.py config.py names.py bulk.py topology.py picture.py sharing.py
+  proxy/    model.py configfields.py configtext.py config.py names.py topology.py picture.py sharing.py
             xtrows.py iptables.py nftrows.py nftables.py ipvs_plan.py ipvs.py userspace.py ipvs_agent.py conntrack.py
             health.py program.py agent.py cost.py
   dns/      records.py feed.py watch.py nodelocal.py cache.py

@@ -26,6 +26,7 @@ from engine.linux.ops import Advance, Listen, StartProc, WriteFile
 from engine.linux.rows import Box, Socket
 from engine.say import Phrase, Said, plain
 from engine.shell.world import World
+from engine.unswept import unswept
 
 if TYPE_CHECKING:
     from engine.docker.load import Plan
@@ -59,16 +60,13 @@ def _undisturbed(large: bool) -> Iterator[None]:
     """While a lab is built the garbage collector rests: objects come and stay, and it would look through them, and
     through all labs that are open, again and again. Of a large lab there are millions; afterwards it leaves them alone,
     or each of its rounds would take seconds."""
-    if not gc.isenabled():
-        yield
-        return
+    large = large and gc.isenabled()
     if large:
         gc.unfreeze()
-    gc.disable()
     try:
-        yield
+        with unswept():
+            yield
     finally:
-        gc.enable()
         if large:
             gc.freeze()
 

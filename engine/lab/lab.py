@@ -28,6 +28,7 @@ from engine.record import dataclass
 from engine.say import Said
 from engine.shell.shell import Result, Shell
 from engine.shell.world import World
+from engine.unswept import unswept
 
 #: worlds that are kept for undo; older acts can be undone by replay
 KEPT: Final = 64
@@ -135,9 +136,10 @@ class Lab:
     ) -> Traced:
         """One flow and what its caller learned. `on_copy` False is an act: the lab keeps its traces."""
         if on_copy:
-            world = self._fork(self.world, borrowed=True)
-            chosen = choose if choose is not None else Seeded(self.seed)
-            return trace(world, source, to, proto=proto, headers=headers, enter=enter, choose=chosen)
+            with unswept():
+                world = self._fork(self.world, borrowed=True)
+                chosen = choose if choose is not None else Seeded(self.seed)
+                return trace(world, source, to, proto=proto, headers=headers, enter=enter, choose=chosen)
         flow = (source, to, proto, tuple((headers or {}).items()), enter)
         result = self._act(Act(kind="trace", flow=flow))
         assert isinstance(result, Traced)

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import field, replace
 
 from engine.kube.kubelet_chains import MARTIAN
-from engine.kube.proxy.bulk import unswept
+from engine.kube.proxy.model import MANY
 from engine.kube.proxy.picture import Key, Picture
 from engine.kube.proxy.sharing import Memo, nearest, renewed
 from engine.kube.proxy.xtrows import (
@@ -51,6 +51,7 @@ from engine.linux.xt.target import ACCEPT, DROP, RETURN, Jump
 from engine.linux.xt.target_more import Mark
 from engine.linux.xt.target_nat import Masquerade
 from engine.record import dataclass
+from engine.unswept import unswept
 
 #: Every full sync is at most this old (proxyutil.FullSyncPeriod).
 FULL_SYNC = 3600.0
@@ -302,7 +303,7 @@ def sync(
     if clean:
         others = plan.active.missing_from(xt.tables.get("nat", {}))
         gone = tuple(sorted(n for n in others if n.startswith(PREFIXES)))
-    with unswept(len(own)):
+    with unswept(len(own) > MANY):
         changes.do(XtChains(netns=netns, table="filter", blocks=plan.filter))
         changes.do(XtChains(netns=netns, table="nat", blocks=(*plan.nat, *own), gone=gone))
 

@@ -13,6 +13,9 @@ from __future__ import annotations
 from engine.linux.addr import Prefix, text4
 from engine.record import dataclass
 
+#: rows of more Services than this at once are made without the garbage collector
+MANY = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:

@@ -20,7 +20,7 @@ from engine.errors import OpError
 from engine.kube.node import NodeState
 from engine.kube.passes import Pass
 from engine.kube.proxy import nftrows
-from engine.kube.proxy.bulk import unswept
+from engine.kube.proxy.model import MANY
 from engine.kube.proxy.nftrows import BASES, CONTAINERS, FAMILY, JUMPS, TABLE, TOP, PortRows, Style
 from engine.kube.proxy.picture import Key, Picture
 from engine.kube.proxy.sharing import Memo, nearest, renewed
@@ -46,6 +46,7 @@ from engine.linux.ops.nftrows import (
 )
 from engine.linux.xt.match import InDevice, Source
 from engine.record import dataclass
+from engine.unswept import unswept
 
 if TYPE_CHECKING:
     from engine.kube.proxy.agent import State
@@ -262,7 +263,7 @@ def sync(
         commands.append(DeleteSets(names=tuple(sets)))
     commands += leftover
     if commands:
-        with unswept(len(keys)):
+        with unswept(len(keys) > MANY):
             changes.do(NftRows(netns=netns, family=FAMILY, table=TABLE, commands=tuple(commands)))
     return Held(plan=plan, rebased=True, stale=tuple((name, now) for name in chains))
 

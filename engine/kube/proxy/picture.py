@@ -19,12 +19,12 @@ from itertools import count
 from typing import Any
 
 from engine.kube.objects import Json, labels_of, meta, spec_of, status_of
-from engine.kube.proxy.bulk import unswept
-from engine.kube.proxy.model import Endpoint, ServicePort
+from engine.kube.proxy.model import MANY, Endpoint, ServicePort
 from engine.kube.proxy.topology import same_everywhere
 from engine.kube.store import Store
 from engine.linux.addr import Prefix, ip4
 from engine.record import dataclass
+from engine.unswept import unswept
 
 Key = tuple[str, str]
 PROXY_NAME = "service.kubernetes.io/service-proxy-name"
@@ -88,7 +88,7 @@ def updated(old: Picture, store: Store) -> Picture:
     checked = old.checked
     changed: set[Key] = set()
     fresh = False
-    with unswept(len(touched)):
+    with unswept(len(touched) > MANY):
         for key in touched:
             before = services.get(key, ())
             after = service_ports(store, key, slices.get(key, frozenset()))

@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from engine.kube.proxy import topology
-from engine.kube.proxy.bulk import unswept
-from engine.kube.proxy.model import Chosen, ServicePort
+from engine.kube.proxy.model import MANY, Chosen, ServicePort
 from engine.kube.proxy.picture import Key, Picture
+from engine.unswept import unswept
 
 
 class Placed(Protocol):
@@ -99,7 +99,7 @@ def renewed(
     """Every Service's rows: those of `old`, and new ones for what changed since (None: for all)."""
     ports = dict(old) if changed is not None else {}
     keys = picture.services if changed is None else changed
-    with unswept(len(keys)):
+    with unswept(len(keys) > MANY):
         for key in keys:
             if key in picture.services:
                 ports[key] = tuple(make(port) for port in picture.services[key])

@@ -6,7 +6,8 @@ below all   errors.py say.py particles.py record.py unswept.py
 linux       A Linux box's network; standard library only.
             addr.py packet.py linkinfo.py curve25519.py hashing.py rows.py flow.py fragment.py fib.py cttcp.py
             ctsctp.py conntrack.py ctproto.py layered.py lent.py asleep.py net.py (what there is),
-            journey.py (what a packet did), skb.py choose.py behaviour.py clock.py status.py source.py multipath.py routeget.py sockets.py
+            journey.py (what a packet did), skb.py choose.py behaviour.py clock.py status.py source.py multipath.py
+            routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py
   ops/      base.py bpf.py ports.py tunnels.py linkstate.py link.py device.py vxlanfdb.py address.py kernelroutes.py
             route.py rule.py nexthop.py neigh.py sysctl.py xt.py xtrestore.py xtchains.py nft.py nftrows.py
@@ -42,8 +43,8 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             admission.py quota.py quantity.py patch.py strategic.py merge_keys.py
             select.py ids.py clock.py index.py store.py overlay.py passes.py watch.py
             connections.py scheduler.py ownership.py nodes.py, then one node: boot.py controlplane.py units.py
-            kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py sleep.py dreaming.py forms.py kubelet.py
-            probes.py probing.py stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py
+            kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py sleep.py forms.py
+            dreaming.py kubelet.py probes.py probing.py stopping.py podenv.py poddns.py volumes.py remount.py imagepull.py containers.py
             podstatus.py heartbeat.py eviction.py containerd.py runtime.py registry.py
   scheduling/  nodes.py filters.py scores.py spread.py
   validate/  errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py

@@ -120,7 +120,8 @@ else:
         if hasattr(cls, "__post_init__"):
             body.append("self.__post_init__()")
         words = ", ".join(["self", *positional, *(["*", *keyword] if keyword else [])])
-        exec(f"def __init__({words}):\n " + "\n ".join(body or ["pass"]), scope)
+        text = f"def __init__({words}):\n " + "\n ".join(body or ["pass"])
+        exec(compile(text, f"<record {cls.__qualname__}>", "exec"), scope)  # profiles name the class
         init = scope["__init__"]
         init.__qualname__, init.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
         return init

@@ -262,10 +262,11 @@ class Packet:
     @property
     def l4(self) -> Tcp | Udp | Sctp | Icmp | None:
         """The transport header right behind the outermost IPv4 header."""
-        for i, layer in enumerate(self.layers[:-1]):
-            if isinstance(layer, IPv4):
-                after = self.layers[i + 1]
-                return after if isinstance(after, Tcp | Udp | Sctp | Icmp) else None
+        behind = False
+        for layer in self.layers:
+            if behind:
+                return layer if isinstance(layer, Tcp | Udp | Sctp | Icmp) else None
+            behind = layer.__class__ is IPv4
         return None
 
     @property
@@ -315,11 +316,16 @@ class Packet:
 
     def length(self) -> int:
         """Bytes from the outermost layer to the end."""
-        return sum(layer.header_length() for layer in self.layers)
+        total = 0
+        for layer in self.layers:
+            total += layer.header_length()
+        return total
 
     def ip_length(self) -> int:
         """Bytes that count against an MTU: everything but the outermost Ethernet header."""
-        return self.unframed().length()
+        total = self.length()
+        framed = self.layers and isinstance(self.layers[0], Ethernet)
+        return total - self.layers[0].header_length() if framed else total
 
     def to_json(self) -> list[dict[str, Any]]:
         """The public form: a list of layers, outermost first (DESIGN section 5)."""

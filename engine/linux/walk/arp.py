@@ -115,18 +115,20 @@ def ask(w: Walker, ns: Netns, link: Link, hop: int, src: int) -> tuple[Walk, ...
     return tuple(walks)
 
 
+def ignored(ns: Netns, frame: Packet) -> End:
+    return End(outcome=Outcome.DROPPED, netns=ns.id, packet=frame, quiet=True)
+
+
 def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Event:
     """An ARP message reaches an IP device: answer it, or learn from it (arp_process)."""
     place = w.at(ns, link.name, "in")
     sip, tip = message.sender_ip, message.target_ip
-    done = End(outcome=Outcome.DELIVERED, netns=ns.id, packet=frame)
-    ignored = replace(done, outcome=Outcome.DROPPED, quiet=True)
     if is_multicast(tip) or (is_loopback(tip) and not localnet(ns, link.name)):
-        return ignored
+        return ignored(ns, frame)
     if sip == tip and (ns.conf("all", "drop_gratuitous_arp") or ns.conf(link.name, "drop_gratuitous_arp")):
-        return ignored
+        return ignored(ns, frame)
     if message.op == 2 and not sip:
-        return ignored
+        return ignored(ns, frame)
     silence, row = words.ARP_NOT_MINE(ip=text4(tip)), ""
     if message.op == 1:
         answer = who_answers(w, ns, link, message)
@@ -141,7 +143,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
     told = gratuitous(ns, message) if known is not None or accepts else False
     if known is None and not (accepts and (told or (message.op == 2 and ns.address_type(sip) == "unicast"))):
         if message.op == 2:
-            return ignored
+            return ignored(ns, frame)
         return w.drop(place, frame, silence, Outcome.DROPPED, quiet=not row, row=row)
     lock = ns.neigh(link.name, "locktime") / 100
     fresh = known is not None and bool(known.mac) and w.net.clock - known.since <= lock
@@ -149,7 +151,7 @@ def receive(w: Walker, ns: Netns, link: Link, frame: Packet, message: Arp) -> Ev
     state = "REACHABLE" if message.op == 2 and frame.eth.dst == link.mac else "STALE"
     note(w, ns, link, frame, message, state, place, override=told or not fresh)
     if message.op == 2:
-        return done
+        return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=frame)
     return w.drop(place, frame, silence, Outcome.DROPPED, quiet=not row, row=row)
 
 

@@ -17,6 +17,10 @@ ZOOM = Phrase("zoom", "확대")
 ZOOM_ABOUT = Phrase(
     "into the hop: the kernel's pipeline, stage by stage", "홉 안으로 들어가 커널의 처리 과정을 차례로 봅니다"
 )
+ZOOM_OUT = Phrase("zoom out", "축소")
+SCROLL = Phrase("scroll", "스크롤")
+SCROLL_ABOUT = Phrase("the rules met, further up or down", "일치한 규칙을 위아래로 더 봅니다")
+SCENE = Phrase("scene", "그림")
 LADDER = Phrase("ladder", "사다리")
 LADDER_ABOUT = Phrase(
     "the scene, or the same journey as a list of text", "그림으로 보거나 같은 여정을 글 목록으로 봅니다"

@@ -1,8 +1,8 @@
 """The panel under the picture: where the film stands, the hop in a clause, the headers, why, and the row that decided.
 
 Rules. Pure: a Playback and a width give lines of (text, role) spans. The first line is the film as a bar; the second
-says hop, place and clause on the left, speed and state on the right (a narrow panel has the clause on a line of its
-own); then one line a header layer; then why and row.
+says hop, flow, place and clause on the left, speed and state on the right (a narrow panel has the clause on a line of
+its own; what a flow is for gives way to the place and the clause); then one line a header layer; then why and row.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ from engine.linux.journey import OUTCOMES, Outcome, Step
 
 #: Lines that are kept for headers where there is room, so that the why does not jump about.
 HEADERS = 4
+#: lines of a why, where headers leave so many
+MOST_WHY = 3
 #: Below this width the clause has a line of its own, if the panel has so many.
-NARROW, NARROW_LINES = 84, 8
+NARROW, NARROW_LINES = 84, 6
+#: what a flow is for is said where so many cells are left for it, else only which flow it is
+LEAST_FLOW = 18
 #: cells of a cut rule that its tests keep before what it does
 LEAST_TESTS = 8
 Span = tuple[str, str]
@@ -119,8 +123,8 @@ def controls(speed: float, playing: bool, glyphs: Glyphs, typed: str | None = No
     return [(f"- {text} + ", "word"), (state, "packet" if playing else "value")]
 
 
-def head(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
-    """Where the film stands: `Hop 3/8 · way back · w1 cni0`."""
+def head(playback: Playback, lang: str, glyphs: Glyphs, width: int) -> Line:
+    """Where the film stands, in `width` cells if it can be: `Hop 3/8 · way back · flow 2 of 5: DNS A web. · w1 cni0`."""
     beat = playback.now
     if beat is None:
         return [(ui("nothing", lang), "word")]
@@ -135,10 +139,14 @@ def head(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
         out += [(dot, "word"), (ui("later", lang, n=beat.later), "way")]
     elif beat.way != "there":
         out += [(dot, "word"), (ui(beat.way, lang), "way")]
+    place: Line = [(dot, "word"), (where(beat.place), "title")]
     if playback.film.legs > 1:
-        flow = leg(beat.leg + 1, playback.film.legs, beat.purpose, lang)
+        left = width - width_of(out) - width_of(place) - cell_len(dot)
+        flow = glyphs.clip(leg(beat.leg + 1, playback.film.legs, beat.purpose, lang), left)
+        if left < LEAST_FLOW:
+            flow = ui("leg-short", lang, n=beat.leg + 1, total=playback.film.legs)
         out += [(dot, "word"), (flow, "word")]
-    return [*out, (dot, "word"), (where(beat.place), "title")]
+    return [*out, *place]
 
 
 def story(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
@@ -166,9 +174,12 @@ def panel(
     """The whole panel, at most `height` lines."""
     out: list[Line] = [bar(playback, width, glyphs)]
     right = controls(speed, playing, glyphs, typed)
-    left: Line = [(" ", ""), *head(playback, lang, glyphs)]
     beat, told = playback.now, story(playback, lang, glyphs)
-    narrow = width < NARROW and height >= NARROW_LINES
+    narrow = width < NARROW and height >= NARROW_LINES - (playback.film.legs > 1)
+    space = width - width_of(right) - 4
+    left: Line = [
+        (" ", ""), *head(playback, lang, glyphs, space - (0 if narrow or not told else width_of(told) + 3)),
+    ]  # fmt: skip
     if told and not narrow:
         left += [(f" {glyphs.dot} ", "word"), *told]
     left = clip_line(left, width - width_of(right) - 3, glyphs)
@@ -183,9 +194,10 @@ def panel(
     inside = playback.moment is not None
     before, after = (step.before, step.after or step.before) if inside else (beat.before, beat.after)
     why = _why(playback, beat, step, lang)
-    tail = _tail(why, step, moment.row, width, lang, glyphs, room=max(1, height - len(out) - HEADERS))
-    room = max(1 if height > len(out) + 1 else 0, height - len(out) - len(tail))  # one line: the why
     headers = header_lines(before, after, glyphs)
+    spare = height - len(out) - min(HEADERS, len(headers)) - bool(moment.row)
+    tail = _tail(why, step, moment.row, width, lang, glyphs, room=max(1, spare))
+    room = max(1 if height > len(out) + 1 else 0, height - len(out) - len(tail))  # one line: the why
     if (
         len(headers) > room
     ):  # the layers that changed, then the inner ones, are worth more than the outer ones
@@ -210,7 +222,7 @@ def _tail(why: str, step: Step, row: str, width: int, lang: str, glyphs: Glyphs,
     names = [ui("because", lang), ui("row", lang)]
     wide = 12
     out: list[Line] = []
-    for i, text in enumerate(wrap(why, width - wide - 4, min(2, room), glyphs)):
+    for i, text in enumerate(wrap(why, width - wide - 4, min(MOST_WHY, room), glyphs)):
         name = names[0] if not i else ""
         out.append([("   ", ""), (name + " " * (wide - cell_len(name)), "word"), (text, "why")])
     row = " ".join(row.split())

@@ -1,11 +1,12 @@
-"""Who plays in a journey: the namespaces that it crosses, the programs that it meets, the loopback devices it uses."""
+"""Who plays in a journey: the namespaces that it crosses, the programs that it meets, the loopback devices it uses;
+and where it was going when it ended on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from course.render.plan import Wanted
-from engine.linux.journey import Journey, Place, Walk
+from engine.linux.journey import Journey, Outcome, Place, Walk
 from engine.linux.net import Net
 
 
@@ -37,6 +38,25 @@ def wanted(journey: Journey | None) -> tuple[frozenset[str], Wanted]:
             programs.setdefault(place.netns, {})[place.program] = None
     found = {netns: tuple(names) for netns, names in programs.items()}
     return frozenset(lo), Wanted(spaces=frozenset(spaces), programs=found)
+
+
+def targets(journey: Journey | None, net: Net) -> frozenset[str]:
+    """The namespaces that have the addresses to which packets were going that ended on the way."""
+    wanted: set[int] = set()
+    for leg in journey.legs if journey is not None else ():
+        walk = leg.forward
+        packets = [
+            p for step in walk.steps() for p in (step.after or step.before,) if p is not None and p.has_ip
+        ]
+        if walk.outcome is not Outcome.DELIVERED and packets:
+            wanted.add(packets[-1].ip.dst)
+    if not wanted:
+        return frozenset()
+    return frozenset(
+        ns.id
+        for ns in net.spaces.values()
+        if any(a.addr in wanted for rows in ns.addresses.values() for a in rows)
+    )
 
 
 def bridge_ports(net: Net) -> frozenset[tuple[str, str]]:

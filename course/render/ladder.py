@@ -16,6 +16,8 @@ from engine.linux.journey import Outcome, Place, StepKind
 from engine.record import dataclass
 
 Span = tuple[str, str]
+#: cells of a Pod's name that stay before its device
+LEAST_NAME = 6
 #: what these steps say ends with what counts
 ENDS = frozenset({StepKind.RULE, StepKind.POLICY, StepKind.NAT, StepKind.ROUTE, StepKind.BRIDGE})
 
@@ -99,6 +101,15 @@ def columns(table: list[Row], width: int) -> tuple[int, int, int, int, int]:
     return number, place, direction, max(8, width - 1 - number - place - direction - packet - 8), packet
 
 
+def place_cell(text: str, width: int, glyphs: Glyphs) -> str:
+    """A place in `width` cells: a long name of a Pod gives way to its device."""
+    name, _, device = text.rpartition(" ")
+    room = width - cell_len(device) - 1
+    if cell_len(text) <= width or not name or room < LEAST_NAME:
+        return glyphs.clip(text, width)
+    return f"{glyphs.clip(name, room)} {device}"
+
+
 def line(
     row: Row, widths: tuple[int, int, int, int, int], width: int, playback: Playback, glyphs: Glyphs
 ) -> list[Span]:
@@ -113,6 +124,7 @@ def line(
         glyphs.clip_middle(c, w) if row.ends and i == 3 else glyphs.clip(c, w)
         for i, (c, w) in enumerate(zip(row.cells, widths, strict=True))
     ]
+    cells[1] = place_cell(row.cells[1], widths[1], glyphs)
     texts = [set_cell_size(c, w) for c, w in zip(cells, widths, strict=True)]
     number = row.cells[0].rjust(widths[0])
     text = f"{mark}{number}  {texts[1]}  {texts[2]}  {texts[3]}  {texts[4]}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from engine.linux.addr import mac_text, text4
 from engine.linux.journey import Fidelity, Outcome, Step, StepKind
-from engine.linux.packet import ICMP_WORDS, Icmp, Packet, Sctp, Tcp, Udp
+from engine.linux.packet import ICMP_WORDS, Icmp, Packet, Payload, Sctp, Tcp, Udp
 from engine.say import Phrase, Said, plain
 
 #: One word for how a walk ended; `journey.OUTCOMES` has the sentence.
@@ -91,6 +91,9 @@ KERNEL_SENDS = Phrase("the kernel sends {packet}", "커널: {packet} 보냄")
 
 ARP_REQUEST = Phrase("ARP request", "ARP 요청")
 ARP_REPLY = Phrase("ARP reply", "ARP 응답")
+DNS = Phrase("DNS {word}", "DNS {word}")
+NO_RECORD = Phrase("no {type}", "{type} 없음")
+SAYS = Phrase("{to} {word}", "{to} {word}")
 WHO_HAS = Phrase("who has {ip}?", "{ip} 누구?")
 IS_AT = Phrase("to {ip}", "{ip}에게")
 
@@ -111,6 +114,7 @@ UI: dict[str, Phrase] = {
     "aside": Phrase("ARP first", "먼저 ARP"),
     "resumes": Phrase("now it can go on", "이제 계속 감"),
     "leg": Phrase("flow {n} of {total}: {purpose}", "흐름 {n}/{total}: {purpose}"),
+    "leg-short": Phrase("flow {n}/{total}", "흐름 {n}/{total}"),
     "because": Phrase("because", "이유"),
     "row": Phrase("decided by", "결정한 행"),
     "where": Phrase("where", "위치"),
@@ -168,6 +172,29 @@ def folded(lang: str) -> Mapping[str, str]:
     return {name: phrase.ko if lang == "ko" else phrase.en for name, phrase in FOLDED.items()}
 
 
+def dns_word(text: str) -> Said:
+    """A DNS message in a word or two: `A?`, `A 10.96.71.20`, `no AAAA` (an empty answer), `NXDOMAIN`."""
+    words = text.split(" | ")[0].split()
+    found = _answers(text)
+    if found:
+        return plain(" ".join(found[-1][2:]))
+    if words[:1] == ["NOERROR"] and len(words) > 1:
+        return NO_RECORD(type=words[1].rstrip("?"))
+    return plain(words[0] if words else "")
+
+
+def _answers(text: str) -> list[list[str]]:
+    """The records of the answer section: name, seconds, type, value."""
+    records = (r.split(maxsplit=3) for r in text.split(" | ")[1:] if not r.startswith(("auth ", "add ")))
+    return [r for r in records if len(r) == 4]
+
+
+def _dns(packet: Packet) -> Payload | None:
+    """The DNS message in a UDP packet."""
+    payload = packet.payload if isinstance(packet.l4, Udp) else None
+    return payload if payload is not None and payload.protocol == "dns" and payload.text else None
+
+
 def short(packet: Packet | None) -> Said:
     """The packet in a word or two: `TCP SYN`, `ICMP echo request`, `ARP request`."""
     if packet is None:
@@ -189,6 +216,8 @@ def short(packet: Packet | None) -> Said:
         return plain(f"TCP {word}")
     if isinstance(l4, Udp):
         payload = packet.payload
+        if (dns := _dns(packet)) is not None:
+            return dns_word(dns.text) if _answers(dns.text) else DNS(word=dns_word(dns.text))
         return plain("UDP" if payload is None else f"UDP {payload.protocol.upper()}")
     if isinstance(l4, Sctp):
         return plain(f"SCTP {l4.chunk.replace('_', ' ')}")
@@ -198,7 +227,8 @@ def short(packet: Packet | None) -> Said:
 
 
 def destination(packet: Packet | None) -> Said:
-    """Where the packet wants to go, as its label: `10.244.1.6:80`, `who has 10.244.1.6?`."""
+    """Where the packet wants to go, as its label, a DNS message with what it says: `10.244.1.6:80`,
+    `10.244.1.2:53 A?`, `10.244.1.4 NXDOMAIN`, `who has 10.244.1.6?`."""
     if packet is None:
         return plain("")
     arp = packet.arp
@@ -206,6 +236,10 @@ def destination(packet: Packet | None) -> Said:
         return WHO_HAS(ip=text4(arp.target_ip)) if arp.op == 1 else IS_AT(ip=text4(arp.target_ip))
     if not packet.has_ip:
         return plain(mac_text(packet.eth.dst) if packet.eth is not None else "")
+    if (dns := _dns(packet)) is not None:
+        query = dns.text.split(" ")[0].endswith("?")
+        end = _end(packet.ip.dst, packet.ports[1] if query else 0)
+        return SAYS(to=end, word=dns_word(dns.text))
     return plain(_end(packet.ip.dst, packet.ports[1]))
 
 

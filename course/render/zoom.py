@@ -312,27 +312,58 @@ def changed(before: Packet, after: Packet) -> str:
     return "   ".join(parts)
 
 
+def guilty(steps: Sequence[Step]) -> Step | None:
+    """The rule or the policy that ended the packet."""
+    return next(
+        (a for a, b in itertools.pairwise(steps) if b.outcome is not None and b.row and a.row == b.row), None
+    )
+
+
+def deciding(steps: Sequence[Step], current: Step | None, *, inside: bool = False) -> int:
+    """Which of the rules met (counted from 0) is to be in view: the present step's own; at the packet's end the one
+    that ended it; else the rewrite, or the last rule. `inside`: a person goes from step to step, and what lies behind
+    the present one is not looked for."""
+    found, _, _ = rules(steps)
+    own = next((i for i, m in enumerate(found) if m.step is current), None)
+    if own is not None or not found:
+        return own or 0
+    ended = guilty(steps)
+    if not inside and ended is not None:
+        return next((i for i, m in enumerate(found) if m.step is ended), 0)
+    seen = {id(step) for step in steps}
+    if current is not None and id(current) in seen:
+        at = next(i for i, step in enumerate(steps) if step is current)
+        seen = {id(step) for step in steps[: at + 1]}
+    before = [i for i, m in enumerate(found) if id(m.step) in seen]
+    rewrites = [i for i in before if found[i].change] if not inside else []
+    return (rewrites or before or [0])[-1]
+
+
+def window(lines: int, room: int, at: int) -> tuple[int, int]:
+    """(first, last + 1) of `lines` lines in `room` with line `at` in the middle, or as near to it as the ends allow."""
+    start = max(0, min(at - room // 2, lines - room))
+    return start, min(lines, start + room)
+
+
 def rule_lines(
     steps: Sequence[Step], current: Step | None, width: int, lang: str, glyphs: Glyphs
 ) -> list[Line]:
-    """The rules met, one a line; the one that ended the packet has the stop mark. Roles: title, chain, row, now,
-    stopped, changed."""
+    """The rules met, one a line under a title; the one that ended the packet has the stop mark. Roles: title, chain,
+    row, now, stopped, changed."""
     found, met, count = rules(steps)
-    guilty = next(
-        (a for a, b in itertools.pairwise(steps) if b.outcome is not None and b.row and a.row == b.row), None
-    )
+    ended = guilty(steps)
     if not found:
         return [[(" " + ui("no-rules", lang), "away")]]
     out: list[Line] = [[(" " + ui("rules-met", lang, met=f"{met:,}", tried=f"{count:,}"), "title")]]
     wide = min(max(len(m.chain) for m in found), max(14, width // 3))
     for m in found:
         if m.change:
-            out.append(
-                [("   ", ""), (glyphs.clip(m.change.replace("=>", glyphs.gives), width - 4), "changed")]
-            )
+            here = glyphs.here if m.step is current else " "
+            text = glyphs.clip(m.change.replace("=>", glyphs.gives), width - 4)
+            out.append([(f" {here} ", "now"), (text, "changed")])
             continue
-        role = "stopped" if m.step is guilty else "now" if m.step is current else "row"
-        here = glyphs.stopped if m.step is guilty else glyphs.here if m.step is current else " "
+        role = "stopped" if m.step is ended else "now" if m.step is current else "row"
+        here = glyphs.stopped if m.step is ended else glyphs.here if m.step is current else " "
         number = f"{m.number:>5}" if m.number else "     "
         rest = max(4, width - wide - 11)
         out.append(

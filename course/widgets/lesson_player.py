@@ -47,6 +47,15 @@ class LessonPlayer(Player):
         Command(action="choose_row", keys=("o",), label=words.ROW, about=words.ROW_ABOUT),
     )
 
+    #: in the zoom: from step to step; page by page through the rules that were met
+    INSIDE: ClassVar[tuple[Command, ...]] = (
+        Command(
+            action="down(1)", keys=("down",), label=words.STEP, about=words.STEP_ABOUT, bar=7, shown="↑↓"
+        ),
+        Command(action="page(1)", keys=("pagedown",), label=words.SCROLL, about=words.SCROLL_ABOUT),
+        Command(action="page(-1)", keys=("pageup",), label=words.SCROLL, about=words.SCROLL_ABOUT),
+    )
+
     #: while a chain is open: what the arrows and Enter do then
     CHAIN: ClassVar[tuple[Command, ...]] = (
         Command(
@@ -59,10 +68,15 @@ class LessonPlayer(Player):
     )
 
     def actions_now(self) -> tuple[Command, ...]:
-        """The keys as they are now: another set while a chain is open; `c` is shown in the zoom."""
+        """The keys as they are now: another set while a chain is open; in the zoom ↑ ↓ go from rule to rule, `c` is
+        shown, and `z` leads out. `v` names the view that it leads to."""
         out = [
             replace(c, bar=8 if self.zoomed else 0) if c.action == "chain" else c
             for c in self.ACTIONS
             if not (self.chained and c.keys[0] in ("right", "left", "enter"))
         ]
-        return (*(self.CHAIN if self.chained else ()), *out)
+        if self.view == "ladder":
+            out = [replace(c, label=words.SCENE) if c.action == "view" else c for c in out]
+        if self.zoomed:
+            out = [replace(c, label=words.ZOOM_OUT) if c.action == "zoom" else c for c in out]
+        return (*(self.CHAIN if self.chained else self.INSIDE if self.zoomed else ()), *out)

@@ -173,7 +173,7 @@ def bare(net: Net, ns: Netns) -> tuple[Net, Netns, Callable[..., Any]]:
     """The same machine without a rule or set."""
     copy = net.copy()
     there = copy.spaces[ns.id]
-    there.xt, there.ipsets, there.nft = Xtables(), type(ns.ipsets)(), Nft()
+    there.xt, there._ipsets, there.nft = Xtables(), None, Nft()
     return copy, there, ops.Changes(copy).do
 
 

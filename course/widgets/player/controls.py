@@ -115,6 +115,8 @@ class PlayerControls(Widget):
     def action_page(self, by: int) -> None:
         if self.chained:
             self.zoom.move(by * self.zoom.page())
+        elif self._zoomed:
+            self.zoom.scroll(by * 4)
 
     def _say_no_chain(self) -> None:
         raise NotImplementedError

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 SMALL_WIDTH, SMALL_HEIGHT = 56, 12  # below this the ladder says more than a scene
 LOW_WINDOW = 30  # in a window as low as this a scene that does not fit gives way to the ladder
-LOW_PANEL = 5  # the panel where only so the scene fits: the rail, the hop, a header and why
+LOW_PANELS = (6, 5)  # the panel where only so the scene fits: the rail, the hop, a header and why
+ZOOM_PANEL = 6  # beside a zoom in a low window, whose rules want the lines
 
 
 class Player(PlayerClock):
@@ -121,7 +122,7 @@ class Player(PlayerClock):
         self._finished = False
         self._halt: int | None = None
         self._ready = False
-        self._fits, self._low = True, False
+        self._fits, self._low = True, 0
         self._told_view = ""
 
     def compose(self) -> ComposeResult:
@@ -135,7 +136,7 @@ class Player(PlayerClock):
     def load(self, journey: Journey, net: Net, *, play: bool = False) -> None:
         """Show another journey from its beginning. `net` is the lab as it is drawn."""
         self._journey, self._net = journey, net
-        self._zoomed, self._fits, self._low = False, True, False
+        self._zoomed, self._fits, self._low = False, True, 0
         self._arrange()
         self._cut(Playback(film=self._film()))
         if play:
@@ -177,7 +178,7 @@ class Player(PlayerClock):
         """scene or ladder: what is shown now."""
         if self._view != "auto":
             return self._view
-        room = self.size.height - (LOW_PANEL if self._low else self._usual_panel())
+        room = self.size.height - (self._low or self._usual_panel())
         small = self.size.width < SMALL_WIDTH or room < SMALL_HEIGHT
         return "ladder" if (small or not self._fits) and self.size.width else "scene"
 
@@ -187,7 +188,7 @@ class Player(PlayerClock):
 
     def choose_view(self, view: str) -> None:
         """scene, ladder or auto (by size)."""
-        self._view, self._zoomed, self._fits, self._low = view, False, True, False
+        self._view, self._zoomed, self._fits, self._low = view, False, True, 0
         self._arrange()
 
     def show_asides(self, shown: bool) -> None:
@@ -292,7 +293,7 @@ class Player(PlayerClock):
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._fits, self._low = True, False
+        self._fits, self._low = True, 0
         self._arrange()
 
     def on_player_scene_laid_out(self, event: PlayerScene.LaidOut) -> None:
@@ -300,14 +301,15 @@ class Player(PlayerClock):
         event.stop()
         if event.fits or self.size.height >= LOW_WINDOW:
             return
-        if not self._low and self._panel_height() > LOW_PANEL:
-            self._low = True
-        else:
-            self._low, self._fits = False, False
+        lower = [height for height in LOW_PANELS if height < self._panel_height()]
+        self._low, self._fits = (lower[0], True) if lower else (0, False)
         self._arrange()
 
     def _panel_height(self) -> int:
-        return LOW_PANEL if self._low and self.view == "scene" and not self._zoomed else self._usual_panel()
+        usual = self._usual_panel()
+        if self._zoomed:
+            return min(usual, ZOOM_PANEL) if self.size.height < LOW_WINDOW else usual
+        return self._low if self._low and self.view == "scene" else usual
 
     def _usual_panel(self) -> int:
         height = self.size.height

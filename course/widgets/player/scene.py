@@ -7,6 +7,7 @@ picture larger than the widget is seen through a window that follows the packet.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.geometry import Region
@@ -14,7 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from course.render.canvas import over, runs
-from course.render.cast import wanted
+from course.render.cast import targets, wanted
 from course.render.frames import Film
 from course.render.glyphs import glyphs
 from course.render.layout import Scene, layout
@@ -77,10 +78,14 @@ class PlayerScene(Painted):
             return
         self._key = key
         lo, stay = wanted(film.journey)
-        scene = layout(
-            topology(self._net, lo=lo), self.size.width, self.size.height, wanted=stay, glyphs=glyphs(self.ascii),
-            words=folded(self.lang),
-        )  # fmt: skip
+        aims = targets(film.journey, self._net) - stay.spaces
+        for spaces in (stay.spaces | aims, stay.spaces) if aims else (stay.spaces,):
+            scene = layout(
+                topology(self._net, lo=lo), self.size.width, self.size.height, wanted=replace(stay, spaces=spaces),
+                glyphs=glyphs(self.ascii), words=folded(self.lang),
+            )  # fmt: skip
+            if scene.fits:
+                break
         self._stage = Stage(scene, film)
         self._playback.cells = self._stage.lengths()
         self._origin = (

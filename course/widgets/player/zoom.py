@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Below this height the diagram is brief, so that the rules have room.
 LOW = 20
+#: Below this one the rules are worth more than the diagram: of it only the present stage's line stays.
+LEAST = 11
 
 
 class Zoom(Painted):
@@ -36,6 +38,10 @@ class Zoom(Painted):
         self._beat = -1
         self._said = ""
         self._came: list[tuple[rows.ChainKey, int]] = []  # from where jumps were followed
+        self._scrolled: tuple[object, int] = (
+            None,
+            0,
+        )  # how far the rules met were scrolled, and at which step
 
     def set_film(self, playback: Playback, net: Net) -> None:
         self._playback, self._net = playback, net
@@ -64,17 +70,20 @@ class Zoom(Painted):
         return rows.chains(ns, steps, self.lang) if ns is not None else []
 
     def open(self) -> bool:
-        """Open the chain of the step that is looked at, else the first that was met, else the first; False: none."""
+        """Open the chain of the rule that is looked at or that ended the packet, else the first that was met, else the
+        first; False: none."""
         ns, steps = self._visit()
         found, play = self.chains(), self._playback
         beat = play.now if play is not None else None
         if ns is None or not found or play is None or beat is None:
             return False
         step = beat.moments[play.shown()].step
+        ended = draw.guilty(steps) if step.outcome is not None else None
+        step = ended if ended is not None else step
         here = [k for k in found if (k.hook, k.table, k.chain) == (step.hook, step.table, step.chain)]
         met = [k for k in found if rows.opened(ns, k, steps).met]
         self._beat, self._came = play.beat, []
-        self._show_chain((here or met or found)[0])
+        self._show_chain((here or met or found)[0], step.number - 1 if here and step.number else None)
         return True
 
     def _show_chain(self, key: rows.ChainKey, at: int | None = None) -> None:
@@ -123,6 +132,14 @@ class Zoom(Painted):
     def page(self) -> int:
         return max(1, self.size.height - 4)
 
+    def scroll(self, by: int) -> None:
+        """The rules met, further up or down, while the packet stands where it is."""
+        play = self._playback
+        if play is not None:
+            key = (play.beat, play.moment)
+            self._scrolled = (key, by + (self._scrolled[1] if self._scrolled[0] == key else 0))
+            self.draw_frame()
+
     def follow(self) -> None:
         """Into the chain that the rule under the pointer leads to."""
         ns, _ = self._visit()
@@ -147,19 +164,35 @@ class Zoom(Painted):
             return
         step = beat.moments[play.shown()].step
         low = self.size.height < LOW
-        lines: list[Line] = [self._title(beat.place.node, beat.place.namespace, draw.kind(steps), width)]
-        lines += [] if low else [[]]
-        lines += draw.picture(steps, step, self.lang, g, brief=low)
-        lines += [] if low else [[]]
+        title = self._title(beat.place.node, beat.place.namespace, draw.kind(steps), width)
+        rules = draw.rule_lines(steps, step, width, self.lang, g)
+        picture = draw.picture(steps, step, self.lang, g, brief=low)
+        space = self.size.height - 1 - bool(self._said)
+        if self.size.height < LEAST and len(picture) + len(rules) > space:
+            at = next((i for i, x in enumerate(picture) if {role for _, role in x} & {"now", "stopped"}), 0)
+            first, end = draw.window(len(picture), max(1, space - len(rules)), at)
+            picture = picture[first:end]
+        lines = [title, *picture] if low else [title, [], *picture, []]
         if self._said:
             lines.append([(f" {self._said}", "aside")])
-        rules = draw.rule_lines(steps, step, width, self.lang, g)
-        room = max(2, self.size.height - len(lines))
-        if len(rules) > room:
-            at = next((i for i, line in enumerate(rules) if any(role == "now" for _, role in line)), 1)
-            start = max(1, min(at - room // 2, len(rules) - room + 1))
-            rules = [rules[0], *rules[start : start + room - 1]]
+        room = max(2, self.size.height - len(lines)) - 1
+        if len(rules) - 1 > room:
+            rules = self._in_view(rules, room, draw.deciding(steps, step, inside=play.moment is not None))
         self.set_lines([clip_line(line, width, g) for line in (*lines, *rules)])
+
+    def _in_view(self, rules: list[Line], room: int, at: int) -> list[Line]:
+        """The title, which says how many rules stand above and below, and `room` lines around rule `at`."""
+        play = self._playback
+        assert play is not None
+        total, key = len(rules) - 1, (play.beat, play.moment)
+        start, _ = draw.window(total, room, at)
+        if self._scrolled[0] == key:
+            by = max(-start, min(self._scrolled[1], total - room - start))
+            start, self._scrolled = start + by, (key, by)
+        end = start + room
+        up, down = ("^", "v") if self.ascii else ("↑", "↓")
+        more = "  ".join(f"{mark}{n}" for mark, n in ((up, start), (down, total - end)) if n)
+        return [[*rules[0], (f"   {more}", "word")], *rules[1 + start : 1 + end]]
 
     def _draw_chain(self, ns: Netns, steps: list[Step], key: rows.ChainKey) -> None:
         """The hook's line of the diagram, then the chain."""

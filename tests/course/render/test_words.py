@@ -101,7 +101,7 @@ def test_clauses_tell_what_the_step_says(made: Step, want: str) -> None:
     ("packet", "word", "to"),
     [
         (ASK, "ARP request", "who has 10.0.0.2?"),
-        (QUESTION, "UDP DNS", "10.96.0.10:53"),
+        (QUESTION, "DNS A?", "10.96.0.10:53 A?"),
         (Packet((IP, Icmp(type=8))), "ICMP echo request", "10.96.0.10"),
         (Packet((IP, Tcp(sport=1, dport=80, flags="SA"))), "TCP SYN-ACK", "10.96.0.10:80"),
         (Packet((Ethernet(src=1, dst=2),)), "frame", "00:00:00:00:00:02"),

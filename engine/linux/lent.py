@@ -39,6 +39,10 @@ class Lent(dict[str, V]):
         yield from self._rest.items()
         yield from super().items()
 
+    def lent(self, key: str) -> V | None:
+        """A row that nobody has asked for yet, to be read only; None for one that has its copy."""
+        return self._rest.get(key)
+
     def has(self, key: object) -> bool:
         """Is there a row of this name? Nothing is copied for the answer."""
         return super().__contains__(key) or key in self._rest

@@ -30,6 +30,7 @@ from engine.linux.walk import (
     timers,
     words,
 )
+from engine.linux.walk.overheard import overheard
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 from engine.record import replace
 
@@ -322,9 +323,10 @@ def flood(
     runs: list[tuple[Walker, End]] = []
     for out in outs:
         one = w.fork()
-        runs.append(
-            (one, one.run(port_out(one, ns, bridge, port, out, frame, replace(skb), filtered=filtered)))
-        )
+        end = overheard(one, ns, out, frame)
+        if end is None:
+            end = one.run(port_out(one, ns, bridge, port, out, frame, replace(skb), filtered=filtered))
+        runs.append((one, end))
     if goes_up:
         one = w.fork()
         runs.append((one, one.run(bridge_up(one, ns, bridge, frame, replace(skb)))))

@@ -7,15 +7,17 @@ its own; what a flow is for gives way to the place and the clause); then one lin
 
 from __future__ import annotations
 
+import re
+
 from rich.cells import cell_len
 
 from course.render.frames import Beat
 from course.render.glyphs import Glyphs
 from course.render.headers import header_lines
-from course.render.ladder import where
+from course.render.ladder import place_cell, where
 from course.render.playback import Playback
 from course.render.words import FIDELITY_WORDS, OUTCOME_WORDS, leg, ui
-from engine.linux.journey import OUTCOMES, Outcome, Step
+from engine.linux.journey import OUTCOMES, Outcome, Step, StepKind
 
 #: Lines that are kept for headers where there is room, so that the why does not jump about.
 HEADERS = 4
@@ -27,6 +29,10 @@ NARROW, NARROW_LINES = 84, 6
 LEAST_FLOW = 18
 #: cells of a cut rule that its tests keep before what it does
 LEAST_TESTS = 8
+#: what these steps were decided by is a rule, which the zoom lists
+LISTED = frozenset({StepKind.RULE, StepKind.POLICY, StepKind.NAT, StepKind.DROP})
+#: a comment of iptables: it decides nothing
+COMMENT = re.compile(r'-m comment --comment ("(?:[^"\\]|\\.)*"|\S+)')
 Span = tuple[str, str]
 Line = list[Span]
 
@@ -51,9 +57,12 @@ def clip_line(line: Line, width: int, glyphs: Glyphs) -> Line:
 
 
 def clip_rule(row: str, width: int, glyphs: Glyphs) -> str:
-    """A rule in at most `width` cells: what it does (`-j ...`) is kept, its tests are cut in the middle. An end that is
-    too long itself keeps the word behind `-j`, the target."""
+    """A rule in at most `width` cells: its comments give way first, what it does (`-j ...`) is kept, its tests are cut
+    in the middle. An end that is too long itself keeps the word behind `-j`, the target."""
     row = " ".join(row.split())
+    while cell_len(row) > width and (found := COMMENT.search(row)) is not None:
+        left, right = row[: found.start()].rstrip(), row[found.end() :].strip()
+        row = " ".join(filter(None, (left.removesuffix(glyphs.cut).rstrip(), glyphs.cut, right)))
     at = max(row.rfind(" -j "), row.rfind(" -g "))
     if cell_len(row) <= width or at < 0:
         return glyphs.clip(row, width)
@@ -124,7 +133,7 @@ def controls(speed: float, playing: bool, glyphs: Glyphs, typed: str | None = No
 
 
 def head(playback: Playback, lang: str, glyphs: Glyphs, width: int) -> Line:
-    """Where the film stands, in `width` cells if it can be: `Hop 3/8 · way back · flow 2 of 5: DNS A web. · w1 cni0`."""
+    """Where the film stands, in `width` cells if it can be: `Hop 3/8 · way back · flow 2 of 5: DNS A web · w1 cni0`."""
     beat = playback.now
     if beat is None:
         return [(ui("nothing", lang), "word")]
@@ -139,12 +148,15 @@ def head(playback: Playback, lang: str, glyphs: Glyphs, width: int) -> Line:
         out += [(dot, "word"), (ui("later", lang, n=beat.later), "way")]
     elif beat.way != "there":
         out += [(dot, "word"), (ui(beat.way, lang), "way")]
-    place: Line = [(dot, "word"), (where(beat.place), "title")]
-    if playback.film.legs > 1:
+    many = playback.film.legs > 1
+    short = ui("leg-short", lang, n=beat.leg + 1, total=playback.film.legs)
+    room = width - width_of(out) - cell_len(dot) - (cell_len(dot + short) if many else 0)
+    place: Line = [(dot, "word"), (place_cell(where(beat.place), room, glyphs), "title")]
+    if many:
         left = width - width_of(out) - width_of(place) - cell_len(dot)
         flow = glyphs.clip(leg(beat.leg + 1, playback.film.legs, beat.purpose, lang), left)
         if left < LEAST_FLOW:
-            flow = ui("leg-short", lang, n=beat.leg + 1, total=playback.film.legs)
+            flow = short
         out += [(dot, "word"), (flow, "word")]
     return [*out, *place]
 
@@ -169,9 +181,10 @@ def story(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
 
 def panel(
     playback: Playback, width: int, height: int, lang: str, glyphs: Glyphs, *,
-    speed: float = 1.0, playing: bool = False, typed: str | None = None,
+    speed: float = 1.0, playing: bool = False, typed: str | None = None, zoomed: bool = False,
 ) -> list[Line]:  # fmt: skip
-    """The whole panel, at most `height` lines."""
+    """The whole panel, at most `height` lines. `zoomed`: the rules are listed above, so the why is worth more lines
+    than the one that decided."""
     out: list[Line] = [bar(playback, width, glyphs)]
     right = controls(speed, playing, glyphs, typed)
     beat, told = playback.now, story(playback, lang, glyphs)
@@ -195,9 +208,13 @@ def panel(
     before, after = (step.before, step.after or step.before) if inside else (beat.before, beat.after)
     why = _why(playback, beat, step, lang)
     headers = header_lines(before, after, glyphs)
-    spare = height - len(out) - min(HEADERS, len(headers)) - bool(moment.row)
-    tail = _tail(why, step, moment.row, width, lang, glyphs, room=max(1, spare))
-    room = max(1 if height > len(out) + 1 else 0, height - len(out) - len(tail))  # one line: the why
+    listed = zoomed and step.kind in LISTED
+    row = "" if listed else moment.row
+    least = 0 if step.outcome is not None else 1  # where the packet ends, nothing is worth more than why
+    kept = least if not least or listed else min(HEADERS, len(headers))
+    spare = height - len(out) - kept - bool(row)
+    tail = _tail(why, step, row, width, lang, glyphs, room=max(1, spare))
+    room = max(least if height > len(out) + 1 else 0, height - len(out) - len(tail))  # one line: the why
     if (
         len(headers) > room
     ):  # the layers that changed, then the inner ones, are worth more than the outer ones

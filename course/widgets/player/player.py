@@ -297,11 +297,14 @@ class Player(PlayerClock):
         self._arrange()
 
     def on_player_scene_laid_out(self, event: PlayerScene.LaidOut) -> None:
-        """The picture does not fit into a low window: a lower panel first; then the table instead of a part."""
+        """The picture does not fit into a low window: a lower panel first; then the table instead of a part. For what
+        the packet did not reach the panel gives up the least."""
         event.stop()
-        if event.fits or self.size.height >= LOW_WINDOW:
+        if event.whole or self.size.height >= LOW_WINDOW or (event.fits and self._low):
             return
         lower = [height for height in LOW_PANELS if height < self._panel_height()]
+        if event.fits and not lower:
+            return
         self._low, self._fits = (lower[0], True) if lower else (0, False)
         self._arrange()
 
@@ -356,7 +359,7 @@ class Player(PlayerClock):
         if part.size.width:
             lines = panel(
                 self.playback, part.size.width, part.size.height, self._lang, glyphs(self._ascii), speed=self.speed,
-                playing=self.playing, typed=self._typed,
+                playing=self.playing, typed=self._typed, zoomed=self._zoomed,
             )  # fmt: skip
             part.set_lines(lines)
 

@@ -33,11 +33,12 @@ class PlayerScene(Painted):
     """Draws what a Playback says. It has no timer: `draw_frame` is called when the index has moved."""
 
     class LaidOut(Message):
-        """The picture was laid out for a new size; `fits` says whether all of it can be seen."""
+        """The picture was laid out for a new size; `fits` says whether all of it can be seen, `whole` whether what a
+        packet did not reach is in it too."""
 
-        def __init__(self, fits: bool) -> None:
+        def __init__(self, fits: bool, whole: bool) -> None:
             super().__init__()
-            self.fits = fits
+            self.fits, self.whole = fits, whole
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -97,7 +98,7 @@ class PlayerScene(Painted):
         self._strips.clear()
         self.refresh()
         self.draw_frame()
-        self.post_message(self.LaidOut(scene.fits))
+        self.post_message(self.LaidOut(scene.fits, scene.fits and spaces >= aims))
 
     def on_resize(self) -> None:
         self._base.clear()

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from course.render import ladder, zoom
-from course.render.caption import bar, controls, panel, width_of, wrap
+from course.render.caption import bar, clip_rule, controls, panel, width_of, wrap
 from course.render.frames import film
 from course.render.glyphs import ASCII, UNICODE, Glyphs
 from course.render.headers import header_lines, plain
 from course.render.playback import Playback
+from engine import say
 from engine.linux.addr import ip4
 from engine.linux.journey import Journey, Outcome, Place, Step, StepKind
 from engine.linux.packet import Arp, Ethernet, Icmp, IPv4, Packet, Payload, Tcp, Udp
@@ -176,6 +177,24 @@ def test_rules_are_counted_as_met_and_tried() -> None:
     assert found[0].number == 0  # a policy has no number
 
 
+def test_the_rule_that_decided_is_the_one_to_be_seen_first() -> None:
+    found, _, _ = zoom.rules(FORWARDED)
+    drop, transmit = len(found) - 1, step(StepKind.TRANSMIT)
+    assert found[zoom.deciding(FORWARDED, FORWARDED[-1])].text == "-j DROP"
+    assert zoom.deciding(FORWARDED, FORWARDED[4]) == 2, "the present step's own rule"
+    passed = (*FORWARDED[:-2], transmit)
+    assert found[zoom.deciding(passed, transmit)].change, "a packet that went on: where it was rewritten"
+    assert zoom.deciding(FORWARDED, FORWARDED[6], inside=True) == 3, "step by step: the last one met so far"
+    assert zoom.deciding((), None) == 0
+    assert zoom.window(27, 4, drop)[0] <= drop < zoom.window(27, 4, drop)[1]
+
+
+@pytest.mark.parametrize(("at", "want"), [(0, (0, 4)), (13, (11, 15)), (26, (23, 27))])
+def test_a_window_holds_its_line_and_no_empty_one(at: int, want: tuple[int, int]) -> None:
+    assert zoom.window(27, 4, at) == want
+    assert zoom.window(3, 4, min(at, 2)) == (0, 3)
+
+
 def test_marks_have_shapes_of_their_own() -> None:
     for glyphs in (UNICODE, ASCII):
         assert len({zoom.mark(s, glyphs) for s in ("met", "passed", "stopped", "unreached")}) == 4
@@ -238,3 +257,47 @@ def test_controls_show_speed_and_state() -> None:
 def test_wrapped_lines_fit(text: str, width: int) -> None:
     lines = wrap(text, width, 3, UNICODE)
     assert len(lines) <= 3 and all(cell_len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("width", [66, 71, 80])
+def test_a_long_purpose_leaves_the_place_and_the_clause(lang: str, width: int) -> None:
+    made = film(journey())
+    named = tuple(replace(b, purpose="DNS A web.shop.svc.cluster.local. at 10.96.0.10") for b in made.beats)
+    play = Playback(film=replace(made, beats=named, legs=3))
+    for i, beat in enumerate(named):
+        play.go(i, 0.0)
+        text = ["".join(t for t, _ in line) for line in panel(play, width, 5, lang, UNICODE)]
+        assert ladder.where(beat.place) in text[1]
+        assert text[2].strip() == beat.moments[play.shown()].clause.text(lang)
+
+
+def test_a_why_takes_the_lines_that_headers_leave() -> None:
+    play = Playback(film=film(journey()))
+    play.go(0)
+    long = say.plain(" ".join(["word"] * 40))
+    beat = play.film.beats[0]
+    moments = tuple(replace(m, step=replace(m.step, why=long)) for m in beat.moments)
+    play.film = replace(play.film, beats=(replace(beat, moments=moments),))
+    tall = ["".join(t for t, _ in line) for line in panel(play, 80, 12, "en", UNICODE)]
+    low = ["".join(t for t, _ in line) for line in panel(play, 80, 6, "en", UNICODE)]
+    assert sum("word" in line for line in tall) == 3
+    assert sum("word" in line for line in low) == 1
+
+
+def test_a_long_pod_name_leaves_its_device() -> None:
+    assert ladder.place_cell("coredns-655d65cb55-tplnz eth0", 18, UNICODE) == "coredns-655d… eth0"
+    assert ladder.place_cell("w1 veth678f996b", 18, UNICODE) == "w1 veth678f996b"
+    assert ladder.place_cell("w1 a-device-with-a-long-name", 18, UNICODE).startswith("w1 a-device")
+
+
+def test_a_comment_gives_way_before_a_test_does() -> None:
+    rule = '-m comment --comment "cali:3Lv" -m comment --comment "End of tier" -m mark --mark 0x0/0x2 -j DROP'
+    assert clip_rule(rule, 200, UNICODE) == rule
+    assert (
+        clip_rule(rule, 75, UNICODE) == '… -m comment --comment "End of tier" -m mark --mark 0x0/0x2 -j DROP'
+    )
+    assert clip_rule(rule, 40, UNICODE) == "… -m mark --mark 0x0/0x2 -j DROP"
+    assert clip_rule(rule, 20, UNICODE) == "… -m mark -… -j DROP"
+    middle = '-d 10.96.0.10/32 -p udp -m comment --comment "kube-system/kube-dns:dns" -m udp --dport 53 -j KUBE-SVC-A'
+    assert clip_rule(middle, 70, UNICODE) == "-d 10.96.0.10/32 -p udp … -m udp --dport 53 -j KUBE-SVC-A"

@@ -68,7 +68,14 @@ def step(kind: StepKind, before: Packet | None = None, after: Packet | None = No
 
 
 IP = IPv4(src=ip4("10.244.1.5"), dst=ip4("10.96.0.10"), proto=17)
-QUESTION = Packet((IP, Udp(sport=5000, dport=53), Payload(protocol="dns", text="web", size=40)))
+QUESTION = Packet((IP, Udp(sport=5000, dport=53), Payload(protocol="dns", text="A? web. #7 rd", size=40)))
+
+
+def said(text: str) -> Packet:
+    """A DNS answer with this text."""
+    return Packet((IP, Udp(sport=53, dport=5000), Payload(protocol="dns", text=text, size=80)))
+
+
 ASK = Packet(
     (
         Ethernet(src=1, dst=0xFFFFFFFFFFFF),
@@ -102,6 +109,21 @@ def test_clauses_tell_what_the_step_says(made: Step, want: str) -> None:
     [
         (ASK, "ARP request", "who has 10.0.0.2?"),
         (QUESTION, "DNS A?", "10.96.0.10:53 A?"),
+        (
+            said("NOERROR A? web. #7 aa rd | web. 30 A 10.96.71.20"),
+            "A 10.96.71.20",
+            "10.96.0.10 A 10.96.71.20",
+        ),
+        (
+            said("NOERROR AAAA? web. #7 aa rd | auth local. 30 SOA ns. 1 2"),
+            "DNS no AAAA",
+            "10.96.0.10 no AAAA",
+        ),
+        (
+            said("NXDOMAIN A? web. #7 aa rd | auth local. 30 SOA ns. 1 2"),
+            "DNS NXDOMAIN",
+            "10.96.0.10 NXDOMAIN",
+        ),
         (Packet((IP, Icmp(type=8))), "ICMP echo request", "10.96.0.10"),
         (Packet((IP, Tcp(sport=1, dport=80, flags="SA"))), "TCP SYN-ACK", "10.96.0.10:80"),
         (Packet((Ethernet(src=1, dst=2),)), "frame", "00:00:00:00:00:02"),

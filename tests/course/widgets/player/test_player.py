@@ -438,6 +438,38 @@ async def test_an_empty_player_is_quiet() -> None:
         assert not app.query_one(Player).playing
 
 
+async def test_the_zoom_of_a_dropped_packet_opens_at_the_rule_that_dropped_it() -> None:
+    from course.catalog import LESSONS
+    from engine.grade.course import Course
+    from engine.grade.story import Story
+
+    played = Story(Course.load(LESSONS).lesson("07-networkpolicy")).play(1, 1)
+    app = Alone(view="scene")
+    async with app.run_test(size=(80, 24)) as pilot:
+        player = app.player
+        player.load(played.journey, played.lab.world.net)
+        await pilot.press("end")
+        await pilot.pause()
+        assert "db ─" in app.text() and "+2 pods" in app.text(), "where it was going is in the picture"
+        await pilot.press("z")
+        await pilot.pause()
+        shown = app.text()
+        assert " ✖ filter cali-tw" in shown and "-j DROP" in shown and "cali-PREROUTING" not in shown
+        assert "↑" in shown, "there is more above"
+        for _ in range(10):
+            await pilot.press("pageup")
+        await pilot.pause()
+        assert "raw PREROUTING" in app.text() and "↓" in app.text() and " ✖ filter" not in app.text()
+        await pilot.press("pagedown")
+        await pilot.pause()
+        assert "↑4" in app.text(), "the way back down begins at once"
+        await pilot.press("c")
+        await pilot.pause()
+        opened = player.zoom.chain
+        assert opened is not None and opened.chain.startswith("cali-tw")
+        assert "▸✖" in app.text()
+
+
 async def test_the_chains_of_a_hop_are_opened_scrolled_followed_and_left() -> None:
     from course.catalog import LESSONS
     from engine.grade.course import Course

@@ -64,7 +64,7 @@ def kernel(ns: Netns) -> dict[str, Any]:
     found["xt"] = {
         (t, c.name): (c.policy, c.rules) for t, chains in ns.xt.tables.items() for c in chains.values()
     }
-    for name in ("conntrack", "nft", "ipsets", "ipvs", "tables", "link_stats"):
+    for name in ("_conntrack", "nft", "_ipsets", "_ipvs", "tables", "link_stats"):
         del found[name]
     found["routes"] = {k: list(t.routes()) for k, t in ns.tables.items()}
     found["sets"] = {name: str(one) for name, one in ns.ipsets.sets.items()}

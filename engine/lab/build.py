@@ -63,12 +63,12 @@ def _undisturbed(large: bool) -> Iterator[None]:
     large = large and gc.isenabled()
     if large:
         gc.unfreeze()
-    try:
-        with unswept():
+    with unswept():
+        try:
             yield
-    finally:
-        if large:
-            gc.freeze()
+        finally:
+            if large:
+                gc.freeze()  # before the collector wakes up and looks through all of it
 
 
 def _build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, ...]]:

@@ -66,6 +66,8 @@ def node_affinity(spec: Json) -> Json:
 
 def fit(share: Share, room: Room) -> Reasons:
     """NodePorts, then NodeResourcesFit with all that is not enough."""
+    if not share.ports and not share.amounts and room.pods < room.most:
+        return OK
     if share.ports and ports_clash(set(share.ports), set(room.ports)):
         return PORTS
     out: list[Reason] = []

@@ -23,6 +23,8 @@ from engine.linux.layered import shared
 from engine.record import dataclass
 
 Port = tuple[str, str, int]
+#: What a container without a request counts for: 100m and 200 MiB (pkg/scheduler/util/pod_resources.go).
+NONZERO = (("cpu", 100), ("memory", 200 << 20))
 #: Resources that are counted in thousandths; all others in whole units.
 CPU = "cpu"
 
@@ -35,6 +37,8 @@ class Share:
     amounts: tuple[tuple[str, int], ...] = ()
     ports: frozenset[Port] = frozenset()
     around: bool = False
+    #: for LeastAllocated: resource, what a Pod counts for at least, what this one asks for
+    counted: tuple[tuple[str, int, int], ...] = tuple((name, more, 0) for name, more in NONZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ def share_of(pod: Json) -> Share:
     _add(total, {k: amount(k, v) for k, v in (spec.get("overhead") or {}).items()})
     return Share(
         amounts=tuple(sorted(((k, v) for k, v in total.items() if v), key=_order)), ports=frozenset(host_ports(spec)),
-        around=bool(_required_anti(spec)),
+        around=bool(_required_anti(spec)), counted=tuple((n, more, total.get(n, 0)) for n, more in NONZERO),
     )  # fmt: skip
 
 

@@ -24,8 +24,6 @@ from engine.kube.store import Store
 
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 Rank = tuple[int, int, int, str]
-#: What a container without a request counts for: 100m and 200 MiB (pkg/scheduler/util/pod_resources.go).
-NONZERO = (("cpu", 100), ("memory", 200 << 20))
 
 
 def preference(pod: Json, node: Json) -> int:
@@ -44,12 +42,13 @@ def preference(pod: Json, node: Json) -> int:
 def least(share: Share, room: Room) -> int:
     """LeastAllocated with this Pod: 0 for an empty node, 100 for a full one. Every Pod counts for something beside what
     it asks for (GetNonzeroRequests), or one Pod with a request would turn all others away from its node."""
-    there, asked, mine = room.allocatable, room.asked, dict(share.amounts)
+    there, asked, pods = room.allocatable, room.asked, room.pods + 1
     total = 0
-    for name, more in NONZERO:
+    for name, more, mine in share.counted:
         whole = there.get(name, 0)
-        left = whole - asked.get(name, 0) - mine.get(name, 0) - more * (room.pods + 1)
-        total += left * 100 // whole if left > 0 else 0
+        left = whole - asked.get(name, 0) - mine - more * pods
+        if left > 0:
+            total += left * 100 // whole
     return 100 - total // 2
 
 

@@ -43,9 +43,10 @@ kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py
             admission.py quota.py quantity.py patch.py strategic.py merge_keys.py
             select.py ids.py clock.py index.py store.py overlay.py passes.py watch.py
             connections.py scheduler.py ownership.py nodes.py, then one node: boot.py controlplane.py units.py
-            kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py sleep.py forms.py
-            dreaming.py kubelet.py probes.py probing.py stopping.py podenv.py poddns.py volumes.py remount.py
-            imagepull.py containers.py podstatus.py heartbeat.py eviction.py containerd.py runtime.py registry.py
+            kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py staticpods.py
+            sleep.py forms.py dreaming.py kubelet.py probes.py probing.py stopping.py podenv.py poddns.py volumes.py
+            remount.py imagepull.py containers.py podstatus.py heartbeat.py eviction.py containerd.py runtime.py
+            registry.py
   scheduling/  nodes.py filters.py scores.py spread.py
   validate/  errors.py names.py pods.py podwarnings.py workloads.py services.py endpoints.py networking.py config.py
             others.py

@@ -19,12 +19,12 @@ from engine.kube import (
     boot,
     dreaming,
     heartbeat,
-    kubeletconfig,
     manifests,
     masqagent,
     nodes,
     passes,
     scheduler,
+    staticpods,
     stirred,
     system,
 )
@@ -35,9 +35,9 @@ from engine.kube.ids import Ids
 from engine.kube.kubelet import Kubelet
 from engine.kube.manifests import Manifest
 from engine.kube.node import NodeState
-from engine.kube.objects import Json, deleting, edited, meta, name_of, namespace_of, spec_of
+from engine.kube.objects import Json, meta, name_of, namespace_of, spec_of
 from engine.kube.options import Options, pod_cidrs
-from engine.kube.podspec import default_pod, on_node
+from engine.kube.podspec import on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
 from engine.kube.scheduling.nodes import Cache
@@ -351,55 +351,16 @@ class Cluster:
             node.masq_sync = now + masqagent.RESYNC
         if node.runtime.problem or "kubelet" not in node.procs:
             return
-        static = self.static_pods(changes, node)
+        static = staticpods.read(self, changes, node)
         api = self.api_up(changes.net) and not node.cut
         kubelet = self.kubelet(changes, node, now, api=api)
         for pod in static:
             if api:
-                self.mirror(node, pod, now)
+                staticpods.mirror(self.store, node, pod, now)
             kubelet.sync(pod)
         wanted = {str(meta(p)["uid"]) for p in static}
         if api:
             self.clean_up(node, kubelet, wanted)
-
-    def static_pods(self, changes: Changes, node: NodeState) -> list[Json]:
-        """The pods of kubelet's staticPodPath, read again when a file changes. Hidden files are left out."""
-        box = changes.net.boxes[node.name]
-        folder = kubeletconfig.statics(node, box)
-        head = f"{folder}/"
-        texts = {p: t for p, t in box.files.items() if p.startswith(head) and folder and is_static(folder, p)}
-        for path in [p for p in node.static if p not in texts or node.static[p][0] != texts[p]]:
-            self.drop_static(changes, node, node.static.pop(path)[1])
-        for path, text in texts.items():
-            if path not in node.static:
-                pod = system.static_pod(text, node.name)
-                if pod is not None:
-                    node.static[path] = (text, pod)
-        return [pod for _, pod in node.static.values()]
-
-    def drop_static(self, changes: Changes, node: NodeState, pod: Json) -> None:
-        """A static pod whose file is gone or new: its containers end, and its mirror goes."""
-        kubelet = self.kubelet(changes, node, self.seen, api=False)
-        for sandbox in node.runtime.sandboxes_of(str(meta(pod)["uid"])):
-            kubelet.stop(pod, sandbox)
-        kubelet.forget(str(meta(pod)["uid"]))
-        mirror = self.store.get("Pod", namespace_of(pod), name_of(pod))
-        if mirror is not None and system.MIRROR in (meta(mirror).get("annotations") or {}):
-            self.store.remove("Pod", namespace_of(pod), name_of(pod))
-
-    def mirror(self, node: NodeState, pod: Json, now: float) -> None:
-        """The mirror of a static pod in the API. Its uid is kept apart by the store, so kubelet reports by name."""
-        old = self.store.get("Pod", namespace_of(pod), name_of(pod))
-        if self.store.get("Node", "", node.name) is None:
-            return
-        if old is not None:
-            if not deleting(old) or system.MIRROR not in (meta(old).get("annotations") or {}):
-                return
-            self.store.remove("Pod", namespace_of(pod), name_of(pod))
-        body = edited(pod)
-        default_pod(body, self.ids)
-        made = self.store.create(body, now)
-        self.store.update({**made, "metadata": {**made["metadata"], "uid": meta(pod)["uid"]}})
 
     def clean_up(self, node: NodeState, kubelet: Kubelet, static: set[str]) -> None:
         """Sandboxes of pods that the API does not know any more (deleted while nobody could be told)."""
@@ -445,11 +406,7 @@ class Cluster:
 
     def pods_of(self, node: NodeState) -> list[Json]:
         """The API's pods that are bound to a node, mirrors left out, oldest first, and the static ones."""
-        found = [
-            p
-            for p in self.store.pods_on(node.name)
-            if system.MIRROR not in (meta(p).get("annotations") or {})
-        ]
+        found = [p for p in self.store.pods_on(node.name) if not staticpods.is_mirror(p)]
         found.sort(key=lambda p: (str(meta(p)["creationTimestamp"]), int(meta(p)["resourceVersion"])))
         return [*(pod for _, pod in node.static.values()), *found]
 
@@ -463,17 +420,10 @@ class Cluster:
             if only is not None and (namespace_of(pod), name_of(pod)) not in only:
                 continue
             if str(meta(pod)["uid"]) in static:
-                self.mirror(node, pod, now)
+                staticpods.mirror(self.store, node, pod, now)
             kubelet.sync(pod)
         if only is None:
             self.clean_up(node, kubelet, static)
-
-
-def is_static(folder: str, path: str) -> bool:
-    """Is this one of the folder's own files that kubelet reads (listConfig in pkg/kubelet/config/file.go: any name
-    that does not begin with a dot, folders left out)?"""
-    head, _, name = path.rpartition("/")
-    return head == folder and not name.startswith(".")
 
 
 def from_texts(texts: Mapping[str, str]) -> list[Manifest]:

@@ -21,7 +21,7 @@ from engine.kube.objects import (
 from engine.kube.podspec import on_node
 from engine.kube.select import matches
 from engine.kube.select import parse as parse_selector
-from engine.kube.system import MIRROR
+from engine.kube.staticpods import is_mirror
 from engine.say import Phrase
 from engine.shell.tool import Context, Out
 from engine.shell.tools.kubectl_.client import Client, connect
@@ -140,7 +140,7 @@ def judged(client: Client, line: Line, pod: Json) -> tuple[bool, str, str]:
             return False, "error", DAEMON_FATAL
         else:
             return False, "warning", DAEMON_WARNING
-    if MIRROR in (meta(pod).get("annotations") or {}):
+    if is_mirror(pod):
         return False, "", ""
     local = any("emptyDir" in v for v in spec_of(pod).get("volumes") or ())
     if local and not over and not line.on("delete-emptydir-data"):

@@ -167,6 +167,8 @@ NO_MORE_HINTS = Phrase(
     "세 힌트를 모두 열었습니다. 풀이를 볼 수 있습니다 (s 키)",
 )
 SOLUTION_IS = Phrase("solution ({place}):", "풀이 ({place}):")
+SOLUTION_TITLE = Phrase("The solution:", "풀이:")
+NUMBERED = Phrase("{number}. {text}", "{number}. {text}")
 SOLUTION_NOTE = Phrase(
     "Watching does not solve it: do it yourself now, with the same values or new ones.",
     "풀이를 보는 것만으로는 푼 것이 되지 않습니다. 같은 값이나 새 값으로 직접 해 보십시오.",

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from course.render.caption import clip_rule
 from course.render.glyphs import Glyphs
 from course.render.words import ui
-from engine.kube.proxy.cost import tried
 from engine.linux.addr import text4
 from engine.linux.journey import Step, StepKind
 from engine.linux.packet import Packet
@@ -282,6 +281,8 @@ class Met:
 
 def rules(steps: Sequence[Step]) -> tuple[list[Met], int, int]:
     """(rules met in order, how many rules matched, how many were tried)."""
+    from engine.kube.proxy.cost import tried  # only who looks into a hop waits for the control plane
+
     out: list[Met] = []
     met = 0
     for step in steps:

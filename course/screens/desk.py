@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from course import words_lesson as words
 from course.catalog import LESSONS
+from course.widgets.exercise.task import flow_text
+from course.widgets.exercise.wish import wish_text
 from engine.errors import EngineError
 from engine.grade import check as checking
 from engine.grade import flows, state
@@ -143,9 +145,11 @@ class Desk:
             out = []
             for flow in posed.goal.flows:
                 row = flows.judge(posed.lab, flow)
-                out.append(f"{yes} {flow.title}" if row.ok else f"{no} {row.findings[0].said.text(lang)}")
+                out.append(
+                    f"{yes} {flow_text(flow)}" if row.ok else f"{no} {row.findings[0].said.text(lang)}"
+                )
             for one in posed.goal.states:
-                out.append(f"{yes if state.holds(posed.lab, one) else no} {one.shown}")
+                out.append(f"{yes if state.holds(posed.lab, one) else no} {wish_text(one)}")
             if posed.goal.keep or posed.goal.keep_all:
                 found = goals.judge(posed.lab, posed.goal, posed.healthy, posed.start)
                 harmed = [f for f in found if f.kind == "harm"]

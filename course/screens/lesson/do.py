@@ -210,8 +210,10 @@ class DoPane(Horizontal):
         desk, posed = self.desk, self.posed
         if desk is None or posed is None:
             return
-        for said in desk.solution():
-            self.exercise.say(said, "$accent")
+        self.exercise.say(say.SOLUTION_TITLE(), "bold")
+        for number, said in enumerate(desk.solution(), 1):
+            line = say.NUMBERED(number=number, text=said) if posed.kind == "order" else said
+            self.exercise.say(line, "$accent")
         self.exercise.say(say.SOLUTION_NOTE(), "dim")
         self.tutor.progress.watch(desk.entry.id, posed.id)
         self.post_message(self.Watched())

@@ -77,7 +77,9 @@ class LessonScreen(LessonPackets):
                 bar = 0
             elif command.action == "play" and command.keys == ("f7",):
                 bar = 6 if typing else 0
-            elif command.action in ("next", "before") and typing:
+            elif (command.action in ("next", "before") and typing) or (
+                command.action == "exercise" and self._at_it()
+            ):
                 bar = 0
             elif command.action == "check":
                 bar = 7 if self.do.open and isinstance(self.focused, CommandLine) else 0
@@ -178,6 +180,14 @@ class LessonScreen(LessonPackets):
             return
         for id in (left or list(desk.lesson.steps[self.step].exercises))[:1]:
             self.do.pose(id)
+
+    def _at_it(self) -> bool:
+        """Is the exercise that `e` would open the one in use?"""
+        posed = self.do.posed
+        if posed is None or self.desk is None or self.pane != "do" or self.do.side != "exercise":
+            return False
+        left = todo(self.desk, self.tutor.progress, self.step)
+        return posed.id in left or not left
 
     def action_check(self) -> None:
         """F9 also from the terminal: check the open exercise."""

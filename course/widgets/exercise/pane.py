@@ -35,7 +35,7 @@ class ExercisePane(VerticalScroll):
     ACTIONS: ClassVar[tuple[Command, ...]] = (
         Command(action="check", keys=("c", "f9"), label=words.CHECK, about=words.CHECK_ABOUT, bar=7),
         Command(action="hint", keys=("h", "f10"), label=words.HINT, about=words.HINT_ABOUT, bar=7),
-        Command(action="solution", keys=("s",), label=words.SOLUTION, about=words.SOLUTION_ABOUT, bar=3),
+        Command(action="solution", keys=("s",), label=words.SOLUTION, about=words.SOLUTION_ABOUT, bar=5),
         Command(action="again", keys=("r",), label=words.AGAIN, about=words.AGAIN_ABOUT, bar=2),
         Command(action="seed", keys=("number_sign",), label=words.SEED, about=words.SEED_ABOUT),
         Command(action="close", keys=("x",), label=words.CLOSE, about=words.CLOSE_ABOUT),
@@ -104,6 +104,7 @@ class ExercisePane(VerticalScroll):
         self.hints = 0
         self._said: list[Told] = []  # opened hints, the watched solution
         self._verdict: list[Told] = []  # of the last check
+        self._before = 0  # so much of `_said` was there before it
         self._diagnosed = False
         self._goal_said: list[str] = []
 
@@ -118,7 +119,7 @@ class ExercisePane(VerticalScroll):
     async def show(self, posed: Posed, *, solved: bool = False) -> None:
         """Show another exercise, with nothing answered."""
         self.posed, self.solved = posed, solved
-        self.hints, self._said, self._verdict = 0, [], []
+        self.hints, self._said, self._verdict, self._before = 0, [], [], 0
         self._diagnosed = posed.diagnosis is None
         self._goal_said = []
         await self._fill()
@@ -140,7 +141,9 @@ class ExercisePane(VerticalScroll):
         inside = focused is not None and self.answers in focused.ancestors
         await self.answers.fill(posed, self.lang, diagnosing=not self._diagnosed, keep=keep)
         self._write_task()  # last: who sees the new title can answer it
-        self.query_one("#help", Static).update(help_text(posed, self.lang))
+        help = help_text(posed, self.lang)
+        self.query_one("#help", Static).update(help)
+        self.query_one("#help").display = bool(help.plain)
         self._write_said()
         if inside:
             self.focus_answer()
@@ -184,7 +187,7 @@ class ExercisePane(VerticalScroll):
         if posed is None:
             return
         told: list[Told] = []
-        self._verdict = told
+        self._verdict, self._before = told, len(self._said)
         if verdict.passed and diagnosis:
             self._diagnosed = True
             told += [(words.RIGHT(), "bold $success"), (words.NOW_REPAIR(), "")]
@@ -239,10 +242,13 @@ class ExercisePane(VerticalScroll):
             self.query_one("#task", Static).update(text)
 
     def _write_said(self) -> None:
+        """In the order of time, an empty line before and behind the verdict: the last is what scrolls into sight."""
         lines: list[tuple[str, str] | str] = []
-        for said, style in (*self._said, *self._verdict):
-            text = said if isinstance(said, str) else said.text(self.lang)
-            lines += [(text, style), "\n"]
+        for part in (self._said[: self._before], self._verdict, self._said[self._before :]):
+            lines += ["\n"] if lines and part else []
+            for said, style in part:
+                text = said if isinstance(said, str) else said.text(self.lang)
+                lines += [(text, style), "\n"]
         self.query_one("#said", Static).update(Content.assemble(*lines[:-1]) if lines else "")
 
     # -- answering ------------------------------------------------------------------------------------------

@@ -11,17 +11,20 @@ from textual.content import Content
 
 from course import words_lesson as words
 from course.widgets.prose import prose
-from engine.say import Phrase, Said
+from engine.say import Phrase, Said, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.grade import goal as goals
-    from engine.grade.finding import Verdict
+    from engine.grade.finding import Finding, Verdict
     from engine.grade.pose import Posed
+    from engine.grade.table import Flow
 
 #: what is said, and its style
 Told = tuple[Said | str, str]
+#: the mark of a line of the goal, and its style
+MARKS = {"✔": "$success", "✖": "$error"}
 FINDING = Phrase("{mark} {flow}{said}", "{mark} {flow}{said}")
 
 
@@ -39,7 +42,9 @@ def task_text(posed: Posed, goal: Sequence[str], *, solved: bool, lang: str, asc
     if posed.goal is not None:
         dot = "o" if ascii else "○"
         lines = goal or [f"{dot} {line}" for line in goal_texts(posed.goal, lang)]
-        parts += ["\n\n", (words.GOAL().text(lang), "bold"), "\n", "\n".join(lines)]
+        parts += ["\n\n", (words.GOAL().text(lang), "bold")]
+        for line in lines:
+            parts += ["\n", (line[:1], MARKS.get(line[:1], "")), line[1:]]
     return Content.assemble(*parts)
 
 
@@ -61,17 +66,39 @@ def verdict_text(posed: Posed, verdict: Verdict, *, goal: bool, ascii: bool) -> 
         return [*told, (posed.explain, "")] if posed.explain is not None else told
     told = [((words.NOT_YET if goal else words.NOT_RIGHT)(), "bold $error")]
     for finding in verdict.findings:
-        flow = f"{finding.flow}: " if finding.flow else ""
-        told.append((FINDING(mark="x" if ascii else "✖", flow=flow, said=finding.said), ""))
+        said = _finding(posed, finding)
+        flow = f"{finding.flow}: " if finding.flow and not said.text("en").startswith(finding.flow) else ""
+        told.append((FINDING(mark="x" if ascii else "✖", flow=flow, said=said), ""))
     if any(f.journey is not None for f in verdict.findings):
         told.append((words.SHOWN_IN_SEE(), "dim"))
     return told
 
 
+def _finding(posed: Posed, finding: Finding) -> Said:
+    """What the finding says, with a wish as a person reads it."""
+    if posed.goal is None or finding.kind != "state":
+        return finding.said
+    from course.widgets.exercise.wish import wish_text  # the grader is there by now, and not before
+    from engine.grade.state import MUST, MUST_NOT
+
+    for one in posed.goal.states:
+        said = (MUST if one.present else MUST_NOT)(what=plain(one.shown))
+        if said.text("en") == finding.said.text("en"):
+            return (MUST if one.present else MUST_NOT)(what=plain(wish_text(one)))
+    return finding.said
+
+
 def goal_texts(goal: goals.Goal, lang: str) -> list[str]:
     """The goal's flows and states, a line each, as a person reads them."""
-    lines = [flow.title + (f" · {flow.expect.outcome}" if flow.expect.outcome else "") for flow in goal.flows]
-    lines += [one.shown for one in goal.states]
+    from course.widgets.exercise.wish import wish_text
+
+    lines = [flow_text(flow) for flow in goal.flows]
+    lines += [wish_text(one) for one in goal.states]
     if goal.keep or goal.keep_all:
         lines.append(words.KEEP().text(lang))
     return lines
+
+
+def flow_text(flow: Flow) -> str:
+    """A flow of a goal with how it shall end, where the file says so."""
+    return flow.title + (f" · {flow.expect.outcome}" if flow.expect.outcome else "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from textual.events import Paste
-from textual.widgets import Input, OptionList, TextArea
+from textual.widgets import Input, OptionList, Static, TextArea
 
 from course.screens.editor import Editor
 from course.screens.home import HomeScreen
@@ -202,6 +202,14 @@ async def test_a_wrong_repair_shows_its_packet_and_escape_comes_back(tmp_path: P
         await open_exercise(s, "only-from-the-server")
         await answered(s, "c")
         assert "Not yet:" in s.text() and "key 2" in s.text()
+        posed = s.pane.posed
+        assert posed is not None and posed.goal is not None
+        said = s.pane.query_one("#said", Static).content.plain  # type: ignore[union-attr]
+        assert all(f"{flow.title}: {flow.title}" not in said for flow in posed.goal.flows)
+        await s.press("h", "s")
+        said = s.pane.query_one("#said", Static).content.plain  # type: ignore[union-attr]
+        order = [said.index(word) for word in ("Not yet:", "hint 1", "The solution:")]
+        assert order == sorted(order), "what came last stands last, where it is seen"
         await s.press("2")
         assert s.player.has_focus and s.player.playback.beat > 0
         await s.press("escape")
@@ -530,3 +538,13 @@ async def test_the_packet_of_a_question_goes_with_its_exercise(tmp_path: Path) -
         await s.press("x")
         await s.settled()
         assert s.player.playback.hidden is None and not s.lesson.see.empty
+
+
+async def test_the_key_of_the_exercise_in_use_is_not_offered(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="01-containers") as s:
+        assert "e exercise" in s.bar
+        await s.press("e")
+        await s.settled()
+        assert s.lesson.do.open and "e exercise" not in s.bar
+        await s.press("escape")
+        assert "e exercise" in s.bar

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.errors import NotModelled
@@ -100,7 +100,30 @@ def read_config(box: Box, config: Mapping[str, str]) -> Config:
     text = corefile(box, config)
     if text is None:
         raise CorefileError(f"loading Caddyfile via flag: open {file}: no such file or directory")
-    return load(text, file, lambda p: read_file(box, config, p))
+    return loaded(text, file, lambda p: read_file(box, config, p))
+
+
+#: configurations by Corefile, each with what was read for it; frozen, so that programs of the same files share one
+_LOADED: dict[tuple[str, str], tuple[dict[str, str | None], Config]] = {}
+MOST = 64
+
+
+def loaded(text: str, file: str, read: Callable[[str], str | None]) -> Config:
+    """`load`, once for the same Corefile and the same other files. CorefileError, NotModelled."""
+    known = _LOADED.get((text, file))
+    if known is not None and all(read(path) == was for path, was in known[0].items()):
+        return known[1]
+    seen: dict[str, str | None] = {}
+
+    def reading(path: str) -> str | None:
+        seen[path] = read(path)
+        return seen[path]
+
+    config = load(text, file, reading)
+    if len(_LOADED) >= MOST:
+        _LOADED.clear()
+    _LOADED[text, file] = (seen, config)
+    return config
 
 
 def banner(config: Config, version: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ keyword arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any, TypeVar
 
 K = TypeVar("K")
@@ -107,6 +107,16 @@ class Layered(dict[K, V]):
 
     def clear(self) -> None:
         self._base, self._over, self._count = {}, {}, 0
+
+    def beyond(self, known: Set[K]) -> set[K]:
+        """The keys that are not among the known ones."""
+        found = set(self._base.keys() - known)
+        for key, value in self._over.items():
+            if value is _GONE:
+                found.discard(key)
+            elif key not in known:
+                found.add(key)
+        return found
 
     def __len__(self) -> int:
         return self._count

@@ -13,13 +13,13 @@ pkg/proxy/iptables/{proxier,cleanup}.go, pkg/util/iptables/iptables.go Monitor (
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 
 from engine.kube.kubelet_chains import MARTIAN
 from engine.kube.proxy.model import MANY
 from engine.kube.proxy.picture import Key, Picture
-from engine.kube.proxy.sharing import Memo, nearest, renewed
+from engine.kube.proxy.sharing import Memo, Names, names_of, nearest, renewed
 from engine.kube.proxy.xtrows import (
     CANARY,
     EXTERNAL,
@@ -99,23 +99,6 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """A large set of names that changes a little: those of `base` without `less`, and `more`."""
-
-    base: frozenset[str] = field(repr=False)
-    more: frozenset[str] = frozenset()
-    less: frozenset[str] = frozenset()
-
-    def missing_from(self, others: Collection[str]) -> set[str]:
-        """Those of `others` that are not among the names."""
-        return {
-            n
-            for n in (*(o for o in others if o not in self.base), *self.less)
-            if n in others and n not in self.more
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`ports` are the rows of every service port by Service; `filter` and `nat` the chains that all share; `active` the
     names of the chains of Services and endpoints."""
@@ -156,7 +139,9 @@ def planned(picture: Picture, settings: Settings, memo: Memo[Style, PortRows], o
         nat = kept(best.nat if best is not None else None, nat_chains(rows, settings))
     plan = Plan(
         serial=picture.serial, settings=settings, style=style, ports=ports, filter=filter, nat=nat,
-        active=names_of(best, ports, changed),
+        active=names_of(best.active, best.ports, ports, changed, chains_of)
+        if best is not None
+        else names_of(None, {}, ports, None, chains_of),
     )  # fmt: skip
     memo.plans[settings] = plan
     return plan
@@ -167,18 +152,9 @@ def heads(rows: tuple[PortRows, ...]) -> list[tuple[tuple[XtRule, ...], ...]]:
     return [(r.services, r.external, r.nodeports, r.firewall, r.nat_services, r.nat_nodeports) for r in rows]
 
 
-def names_of(
-    old: Plan | None, ports: dict[Key, tuple[PortRows, ...]], changed: frozenset[Key] | None
-) -> Names:
-    """The names of all service ports' own chains; `changed` are the Services that differ from `old`'s."""
-    if old is None or changed is None or len(old.active.more) + len(old.active.less) > LARGE:
-        return Names(
-            base=frozenset(block.name for rows in ports.values() for row in rows for block in row.chains)
-        )
-    before = {block.name for key in changed for row in old.ports.get(key, ()) for block in row.chains}
-    after = {block.name for key in changed for row in ports.get(key, ()) for block in row.chains}
-    names = old.active
-    return Names(base=names.base, more=names.more - before | after, less=(names.less | before) - after)
+def chains_of(rows: PortRows) -> Iterable[str]:
+    """The names of a service port's own chains."""
+    return (block.name for block in rows.chains)
 
 
 def kept(old: tuple[XtBlock, ...] | None, new: tuple[XtBlock, ...]) -> tuple[XtBlock, ...]:

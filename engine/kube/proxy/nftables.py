@@ -23,7 +23,7 @@ from engine.kube.proxy import nftrows
 from engine.kube.proxy.model import MANY
 from engine.kube.proxy.nftrows import BASES, CONTAINERS, FAMILY, JUMPS, TABLE, TOP, PortRows, Style
 from engine.kube.proxy.picture import Key, Picture
-from engine.kube.proxy.sharing import Memo, nearest, renewed
+from engine.kube.proxy.sharing import Memo, Names, names_of, nearest, renewed
 from engine.linux.addr import Prefix
 from engine.linux.net import Netns
 from engine.linux.nft.rule import Rule
@@ -76,12 +76,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`ports` are the rows of every service port by Service; `elements` those of CONTAINERS, in order."""
+    """`ports` are the rows of every service port by Service; `elements` those of CONTAINERS, in order; `chains` the
+    names of the Services' own chains, `affinity` those of their sets."""
 
     serial: int
     settings: Settings
     ports: dict[Key, tuple[PortRows, ...]] = field(repr=False)
     elements: tuple[dict[tuple[object, ...], Element], ...] = field(repr=False)
+    chains: Names = field(repr=False)
+    affinity: Names = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +111,37 @@ def planned(picture: Picture, settings: Settings, shared: Memo[Style, PortRows],
 
     make = shared.maker(settings, style, replace(style, from_node=True))
     ports = renewed(picture, best.ports if best is not None else {}, changed, make)
+    if best is None or changed is None:
+        elements = gathered(picture, ports, best)
+        chains, affinity = names_of(None, {}, ports, None, made), names_of(None, {}, ports, None, sets_of)
+    else:
+        same = all(listed(best.ports.get(key, ())) == listed(ports.get(key, ())) for key in changed)
+        elements = best.elements if same else gathered(picture, ports, best)
+        chains = names_of(best.chains, best.ports, ports, changed, made)
+        affinity = names_of(best.affinity, best.ports, ports, changed, sets_of)
     plan = Plan(
-        serial=picture.serial, settings=settings, ports=ports, elements=gathered(picture, ports, best)
+        serial=picture.serial,
+        settings=settings,
+        ports=ports,
+        elements=elements,
+        chains=chains,
+        affinity=affinity,
     )
     shared.plans[settings] = plan
     return plan
+
+
+def made(row: PortRows) -> tuple[str, ...]:
+    return row.made
+
+
+def sets_of(row: PortRows) -> list[str]:
+    return [one.name for one in row.affinity]
+
+
+def listed(rows: tuple[PortRows, ...]) -> list[tuple[tuple[Element, ...], ...]]:
+    """What of a Service stands in containers that all Services share."""
+    return [row.elements for row in rows]
 
 
 def style_of(settings: Settings) -> Style:
@@ -208,7 +237,7 @@ def of_services(plan: Plan, keys: list[Key], old: Plan | None) -> tuple[list[Com
     before = tuple({} for _ in CONTAINERS) if old is None else old.elements
     leftover: list[Command] = []
     for of, now, then in zip(CONTAINERS, plan.elements, before, strict=True):
-        if now.keys() != then.keys() or any(now[key] is not then[key] for key in now):
+        if now is not then and (now.keys() != then.keys() or any(now[key] is not then[key] for key in now)):
             changed = tuple(e for key, e in now.items() if key in then and differs(then[key], e))
             added = tuple(e for key, e in now.items() if key not in then or differs(then[key], e))
             gone = tuple(e for key, e in then.items() if key not in now)
@@ -231,11 +260,11 @@ def superfluous(ns: Netns, plan: Plan) -> tuple[list[str], list[str]]:
     table = ns.nft.tables.get((FAMILY, TABLE))
     if table is None:
         return [], []
-    chains = {name for rows in plan.ports.values() for row in rows for name in row.made}
-    sets = {one.name for rows in plan.ports.values() for row in rows for one in row.affinity}
+    chains = {name for name in plan.chains.missing_from(table.chains) if "/" in name}
+    sets = {name for name in plan.affinity.missing_from(table.sets) if name.startswith("affinity-")}
     return (
-        [name for name in table.chains if "/" in name and name not in chains],
-        [name for name in table.sets if name.startswith("affinity-") and name not in sets],
+        [name for name in table.chains if name in chains] if chains else [],
+        [name for name in table.sets if name in sets] if sets else [],
     )
 
 

@@ -7,12 +7,15 @@ kept with the very service port they were made of. A mode gives `build(port, cho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import field
 from typing import Generic, Protocol, TypeVar
 
 from engine.kube.proxy import topology
 from engine.kube.proxy.model import MANY, Chosen, ServicePort
 from engine.kube.proxy.picture import Key, Picture
+from engine.linux.layered import Layered
+from engine.record import dataclass
 from engine.unswept import unswept
 
 
@@ -106,3 +109,37 @@ def renewed(
             else:
                 ports.pop(key, None)
     return ports
+
+
+#: names that came and went singly before a large set is made anew
+SINGLE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """A large set of names that changes a little: those of `base` without `less`, and `more`."""
+
+    base: frozenset[str] = field(repr=False)
+    more: frozenset[str] = frozenset()
+    less: frozenset[str] = frozenset()
+
+    def missing_from(self, others: Collection[str]) -> set[str]:
+        """Those of `others` that are not among the names."""
+        new = others.beyond(self.base) if isinstance(others, Layered) else set(others) - self.base
+        return {n for n in (*new, *self.less) if n in others and n not in self.more}
+
+
+def names_of(
+    old: Names | None,
+    before: Mapping[Key, tuple[Rows, ...]],
+    after: Mapping[Key, tuple[Rows, ...]],
+    changed: frozenset[Key] | None,
+    names: Callable[[Rows], Iterable[str]],
+) -> Names:
+    """The names that the rows of all service ports have; `changed` are the Services whose rows differ from those of
+    `before`, to which `old` belongs."""
+    if old is None or changed is None or len(old.more) + len(old.less) > SINGLE:
+        return Names(base=frozenset(name for rows in after.values() for row in rows for name in names(row)))
+    was = {name for key in changed for row in before.get(key, ()) for name in names(row)}
+    now = {name for key in changed for row in after.get(key, ()) for name in names(row)}
+    return Names(base=old.base, more=old.more - was | now, less=(old.less | was) - now)

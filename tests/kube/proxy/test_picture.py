@@ -10,9 +10,11 @@ import pytest
 from engine.kube.proxy import iptables, nftables
 from engine.kube.proxy.model import Endpoint, ServicePort
 from engine.kube.proxy.picture import Picture, updated
+from engine.kube.proxy.sharing import Names
 from engine.kube.proxy.topology import choose
 from engine.kube.store import Store
 from engine.linux.addr import ip4, text4
+from engine.linux.layered import shared
 from engine.linux.xt.match import Source
 
 Json = dict[str, Any]
@@ -110,14 +112,29 @@ def test_a_picture_that_is_kept_up_is_one_made_anew(seed: int) -> None:
             xt_plan = iptables.planned(picture, xt, xt_memo, xt_plan)
             other = iptables.planned(fresh, xt, iptables.memo(), None)
             assert (xt_plan.ports, xt_plan.filter, xt_plan.nat) == (other.ports, other.filter, other.nat)
-            assert xt_plan.active.missing_from(other.active.base) == set()
-            assert (
-                other.active.missing_from((xt_plan.active.base - xt_plan.active.less) | xt_plan.active.more)
-                == set()
-            )
+            assert named(xt_plan.active) == other.active.base
             nft_plan = nftables.planned(picture, nft, nft_memo, nft_plan)
             anew = nftables.planned(fresh, nft, nftables.memo(), None)
             assert (nft_plan.ports, nft_plan.elements) == (anew.ports, anew.elements)
+            assert (named(nft_plan.chains), named(nft_plan.affinity)) == (
+                anew.chains.base,
+                anew.affinity.base,
+            )
+
+
+def named(names: Names) -> set[str]:
+    return set(names.base - names.less | names.more)
+
+
+def test_names_that_others_have_beyond_ours() -> None:
+    ours = Names(base=frozenset({"a", "b", "c"}), more=frozenset({"x"}), less=frozenset({"b"}))
+    there = dict.fromkeys([*"abxyz", *map(str, range(600))])
+    one, other = shared(there)
+    del one["z"]
+    one["new"] = None
+    wanted = {"b", "y", "z", *map(str, range(600))}
+    assert ours.missing_from(there) == ours.missing_from(other) == wanted
+    assert ours.missing_from(one) == wanted - {"z"} | {"new"}
 
 
 def test_a_picture_of_another_copy_tells_nothing_of_this_one() -> None:

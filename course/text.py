@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
+from rich.table import Table
+from rich.text import Text
 
 
 def clip(text: str, cells: int, mark: str = "…") -> str:
@@ -16,3 +18,12 @@ def clip(text: str, cells: int, mark: str = "…") -> str:
 def fill(text: str, cells: int, mark: str = "…") -> str:
     """`text` in exactly `cells` cells: clipped, or with blanks behind it."""
     return set_cell_size(clip(text, cells, mark), cells)
+
+
+def led(lead: str, text: str) -> Table:
+    """A line behind its key: what does not fit goes on under the text, not under the key. Hangul breaks at spaces."""
+    row = Table.grid(expand=True)
+    row.add_column(width=cell_len(lead), no_wrap=True)
+    row.add_column(ratio=1)
+    row.add_row(Text(lead, style="bold"), Text(text))
+    return row

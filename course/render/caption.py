@@ -15,7 +15,7 @@ from course.render.frames import Beat
 from course.render.glyphs import Glyphs
 from course.render.headers import header_lines
 from course.render.ladder import place_cell, where
-from course.render.playback import Playback
+from course.render.playback import Playback, over
 from course.render.words import FIDELITY_WORDS, OUTCOME_WORDS, leg, ui
 from engine.linux.journey import OUTCOMES, Outcome, Step, StepKind
 
@@ -170,7 +170,7 @@ def story(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
     if playback.moment is None and playback.way() >= 1.0:
         if playback.at_end and not playback.concealed:
             ended = playback.film.journey.outcome
-        elif beat.ends is not Outcome.DELIVERED:
+        elif beat.ends is not Outcome.DELIVERED and over(playback):
             ended = beat.ends
     if ended is None:
         return [(beat.moments[playback.shown()].clause.text(lang), "value")]

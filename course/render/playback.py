@@ -120,3 +120,13 @@ class Playback:
             moment = 0
         self.fraction = 1.0
         self.moment = max(0, min(moment, len(self.film.beats[self.beat].moments) - 1))
+
+
+def over(playback: Playback) -> bool:
+    """Has the packet of this beat come to its end, as far as the film shows it? While it plays, what is decided before
+    the end is shown first."""
+    beat = playback.now
+    if beat is None or beat.ends is None:
+        return False
+    ends = [i for i, m in enumerate(beat.moments) if m.step.outcome is not None]
+    return playback.fraction >= 1.0 or not ends or playback.shown() >= ends[0]

@@ -14,7 +14,7 @@ from course.render.canvas import Cell, Point, spread
 from course.render.frames import Beat, Film
 from course.render.layout import Scene
 from course.render.paths import Path, Paths
-from course.render.playback import Playback
+from course.render.playback import Playback, over
 from course.render.words import OUTCOME_WORDS, destination
 from engine.linux.journey import Outcome, Place, StepKind
 
@@ -165,7 +165,7 @@ class Stage:
 
     def _packet(self, out: Overlay, playback: Playback, beat: Beat, here: Point, lang: str) -> None:
         g = self.scene.glyphs
-        ended = beat.ends if playback.way() >= 1.0 else None
+        ended = beat.ends if playback.way() >= 1.0 and over(playback) else None
         bad = ended is not None and ended not in GOOD
         step = beat.moments[playback.shown()].step
         role = "stopped" if bad else "answer" if beat.answer else "packet"

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 #: seconds that a choice stands before its lab is drawn
 STANDS = 0.2
-#: cells of a line of the map
-ROOM = 36
+#: cells of a line of the map, and from which width of the window on it has more
+ROOM, WIDE, WIDE_ROOM = 36, 110, 46
+#: cells of the map around its lines
+MAP_FRAME = 6
 MARKS = {"done": "✔", "here": "▸", "new": " ", "coming": " "}
 ASCII_MARKS = {"done": "x", "here": ">", "new": " ", "coming": " "}
 
@@ -51,7 +53,9 @@ class HomeScreen(TutorScreen):
         width: 42; height: 1fr; border: round $primary; background: $background; padding: 0 1;
         scrollbar-size-vertical: 1;
     }
+    HomeScreen #map.wide { width: 52; }
     HomeScreen #map:focus { border: round $accent; }
+    HomeScreen #map > .option-list--option-disabled { color: $foreground-muted; }
     HomeScreen #about { height: 1fr; border: round $primary; padding: 0 1; }
     HomeScreen #picture { height: auto; margin-top: 1; }
     """
@@ -96,17 +100,19 @@ class HomeScreen(TutorScreen):
         self._top()
         rows = self.query_one("#map", OptionList)
         rows.border_title = words.COURSE().text(lang)
-        at = rows.highlighted
+        at, wide = rows.highlighted, self.app.size.width >= WIDE
+        rows.set_class(wide, "wide")
+        room = WIDE_ROOM if wide else ROOM
         marks = ASCII_MARKS if app.ascii else MARKS
         options = []
         for group in catalog.groups():
-            options.append(Option(Content.assemble((group.title[lang], "bold dim")), disabled=True))
+            options.append(Option(Content.assemble((group.title[lang], "bold")), disabled=True))
             for e in group.lessons:
                 word = self._state.get(e.id, ("new", 0))[0] if e.ready else "coming"
                 line = f"{marks[word]} {e.number:>2} {e.title[lang]}"
                 tail = words.COMING().text(lang) if not e.ready else ""
                 style = "" if e.ready else "dim"
-                line = fill(line, ROOM - cell_len(tail) - 1) + " "
+                line = fill(line, room - cell_len(tail) - 1) + " "
                 options.append(Option(Content.assemble((line, style), (tail, "dim")), id=e.id))
         rows.clear_options()
         rows.add_options(options)
@@ -134,6 +140,8 @@ class HomeScreen(TutorScreen):
     def on_resize(self, event) -> None:  # type: ignore[no-untyped-def]
         super().on_resize(event)
         if self.query("#map"):
+            if self.query_one("#map").has_class("wide") != (self.app.size.width >= WIDE):
+                self.retext()
             self._top()
             self._draw_soon()
 
@@ -177,7 +185,8 @@ class HomeScreen(TutorScreen):
     def _draw(self) -> None:
         entry = self.chosen()
         if entry is not None and entry.ready and not self._away:
-            width, height = max(20, self.size.width - 48), max(6, self.size.height - 14)
+            map_width = (WIDE_ROOM if self.app.size.width >= WIDE else ROOM) + MAP_FRAME
+            width, height = max(20, self.size.width - map_width - 6), max(6, self.size.height - 14)
             self.tutor.draw_lab(entry, width, height, self._picture)
 
     def _picture(self, entry: Entry, picture: Content) -> None:

@@ -1,7 +1,8 @@
-"""A list that is filtered by typing and run by Enter: the help of a pane, and the palette of everything.
+"""A list that is filtered by typing and run by Enter: the help of a pane, and the palette of everything. And a question
+with a few answers, each chosen by its own key.
 
 Rules. It knows rows, not commands: who opens it says what a row does. The whole of it works by arrows, Enter and Esc;
-letters always go to the filter, so a Korean input method can be used to search Korean words.
+in a Picker letters always go to the filter, so a Korean input method can be used to search Korean words.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from course import words
+from course.keys import alias
+from course.text import led
 from engine.record import dataclass
 
 
@@ -69,9 +71,13 @@ class Picker(ModalScreen[None]):
             yield Static(words.NOTHING_FOUND().text(self._lang), id="none")
 
     def on_mount(self) -> None:
+        self._fill("")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Put the focus where the rows are worked from."""
         self.query_one("#rows", OptionList).can_focus = False
         self.query_one("#filter", Input).focus()
-        self._fill("")
 
     def _fill(self, text: str) -> None:
         parts = text.casefold().split()
@@ -80,8 +86,7 @@ class Picker(ModalScreen[None]):
         rows = self.query_one("#rows", OptionList)
         rows.clear_options()
         for row in self._shown:
-            pad = " " * (width - cell_len(row.key) + 2)
-            rows.add_option(Option(Content.assemble((row.key, "bold"), pad, row.text)))
+            rows.add_option(Option(led(row.key + " " * (width - cell_len(row.key) + 2), row.text)))
         if self._shown:
             rows.highlighted = 0
         self.query_one("#none").display = not self._shown
@@ -112,3 +117,28 @@ class Picker(ModalScreen[None]):
 
     def action_close(self) -> None:
         self.dismiss()
+
+
+class Asked(Picker):
+    """A question: no filter, no more room than its answers need; the key of a row chooses it."""
+
+    DEFAULT_CSS = """
+    Asked #box { height: auto; max-height: 90%; padding: 1 1; }
+    Asked OptionList, Asked OptionList:focus { height: auto; max-height: 20; border: none; }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = self._title
+            yield OptionList(id="rows")
+            yield Static(id="none")
+
+    def _begin(self) -> None:
+        self.query_one("#rows", OptionList).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        for index, row in enumerate(self._rows):
+            if event.character and event.character in (row.key, alias(row.key)):
+                event.stop()
+                self._choose(index)
+                return

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.table import Table
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
+
+from course.text import led
 
 
 class MarkList(OptionList):
@@ -24,9 +26,8 @@ class MarkList(OptionList):
         self.marked: set[str] = set()
         super().__init__(*(Option(self._line(i), id=i) for i, _ in self.rows), id=id)
 
-    def _line(self, id: str) -> Content:
-        mark = "[x] " if id in self.marked else "[ ] "
-        return Content.assemble((mark, "bold"), dict(self.rows)[id])
+    def _line(self, id: str) -> Table:
+        return led("[x] " if id in self.marked else "[ ] ", dict(self.rows)[id])
 
     def mark(self, ids: Sequence[str]) -> None:
         """Exactly these are marked."""

@@ -6,7 +6,7 @@ become many, the next copy lays them down in a base of their own.
 
 Rules. Order is that of a dict. `values` and `items` are read once, from the front. A `Layered` is a dict to everybody
 who only uses its methods; C code that reads a dict's own table sees nothing, so it is for tables of rows, not for
-keyword arguments.
+keyword arguments. None is not a row: who sets it sets nothing.
 """
 
 from __future__ import annotations

@@ -97,5 +97,7 @@ def test_what_shrinks_in_mid_rollout_shrinks_in_proportion() -> None:
     lab.apply(deployment(4, "50%", "25%", "nginx:1.27", "/no"))
     lab.apply(deployment(2, "50%", "25%", "nginx:1.27", "/no"))
     number = "deployment.kubernetes.io/revision"
-    sets = sorted(lab.cluster.store.list("ReplicaSet"), key=lambda s: int(s["metadata"]["annotations"][number]))
+    sets = sorted(
+        lab.cluster.store.list("ReplicaSet"), key=lambda s: int(s["metadata"]["annotations"][number])
+    )
     assert [s["spec"]["replicas"] for s in sets] == [1, 2]

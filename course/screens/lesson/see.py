@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from course import words_lesson as say
-from course.screens.picker import Picker, Row
+from course.screens.picker import Asked, Row
 from course.widgets.lesson_player import LessonPlayer
 from course.widgets.player import Player
 
@@ -210,7 +210,7 @@ class SeePane(Vertical):
             for i, o in enumerate(question.options)
         ]
         rows.append(Row(key="-", text=say.SKIP_ABOUT().text(lang), run=self.skip))
-        self.app.push_screen(Picker(text.text(lang), rows, lang))
+        self.app.push_screen(Asked(text.text(lang), rows, lang))
 
     def _answered(self, question: Question, id: str) -> None:
         if question is not self.question or self.at is None:

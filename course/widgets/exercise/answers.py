@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from course import words_lesson as words
+from course.text import led
 from course.widgets.marklist import MarkList
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Answers(Vertical):
         rows = []
         for i, option in enumerate(options, 1):
             lead = f"{i}. " if numbered else f"{'abcdefghij'[i - 1]}  "
-            rows.append(Option(Content.assemble((lead, "bold"), option.text.text(lang)), id=option.id))
+            rows.append(Option(led(lead, option.text.text(lang)), id=option.id))
         return OptionList(*rows, id="options")
 
     def _ordered(self, posed: Posed) -> tuple[Choice, ...]:

@@ -8,6 +8,7 @@ numgen.c, hash.c of nftables 1.0.6; net/netfilter/nft_{numgen,hash,fib,bitwise}.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 
 from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL, together
@@ -17,7 +18,7 @@ from engine.linux.multipath import find
 from engine.linux.nft.keys import KEYS, KeyRow
 from engine.linux.nft.seen import Seen
 from engine.linux.nft.sets import Key, NftSet, element_text, elements_text, key_text
-from engine.linux.nft.types import ADDRESS_TYPES, TYPES, Type, Value, integer
+from engine.linux.nft.types import ADDRESS_TYPES, TYPES, Loadable, Type, Value, integer
 from engine.record import dataclass
 
 Names = Mapping[int, str]
@@ -52,10 +53,11 @@ class Expr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field(Expr):
-    """A selector of KEYS. `shown` is another spelling of the same field (th dport in a tcp rule prints as tcp
-    dport)."""
+    """A selector of KEYS. `written` is how it was written where `nft list` spells it otherwise and nft may not take
+    that spelling back (`icmp checksum`, see context.py)."""
 
     name: str
+    written: str = field(default="", compare=False)
 
     @property
     def row(self) -> KeyRow:
@@ -69,7 +71,7 @@ class Field(Expr):
         return KEYS[self.name].load(s)
 
     def text(self, names: Names) -> str:
-        return self.name
+        return self.written if self.written and isinstance(names, Loadable) else self.name
 
     def fields(self) -> Iterator[KeyRow]:
         yield KEYS[self.name]

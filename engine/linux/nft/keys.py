@@ -211,6 +211,7 @@ def _rows() -> list[KeyRow]:
     l4("udp", "length", integer(16), _udp(lambda h, s: _length(s) - 20))
     l4("icmp", "type", t["icmp_type"], _icmp(lambda h: h.type))
     l4("icmp", "code", t["icmp_code"], _icmp(lambda h: h.code))
+    l4("icmp", "checksum", integer(16), _dport)
     l4("icmp", "id", integer(16), _icmp(lambda h: h.ident))
     l4("icmp", "sequence", integer(16), _icmp(lambda h: h.seq))
     l4("icmp", "mtu", integer(16), _icmp(lambda h: h.mtu))

@@ -144,11 +144,11 @@ class ExprReader(ValueReader):
 
     def header(self, proto: str, start: int) -> Expr:
         name = f"{proto} {self.token.text}"
+        if self.token.text in OTHER.get(proto, ()):
+            raise NotModelled(f"nft {name}")
         if self.token.kind == "string" and name in KEYS:
             self.at += 1
             return Field(name=name)
-        if self.token.text in OTHER.get(proto, ()):
-            raise NotModelled(f"nft {name}")
         raise self.unexpected()
 
     def meta(self, start: int) -> Expr:

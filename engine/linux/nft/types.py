@@ -58,6 +58,11 @@ class Numeric(dict[int, str]):
     """Devices by index for `nft -n`: nothing else is printed by a name."""
 
 
+class Loadable(dict[int, str]):
+    """Devices by index for a text that `nft -f` must take: what `nft list` prints and refuses itself is as it was
+    written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
     """`bits` wide; `symbols` name -> value; `desc` as errors say it; `hexed` numbers print as 0x with all digits;

@@ -230,7 +230,7 @@ async def test_predict_then_play(tmp_path: Path) -> None:
         assert isinstance(s.app.screen, Picker)
         await s.press("escape")
         assert s.lesson.see.question is not None
-        await s.press("p", "enter")
+        await s.press("p", "ㅁ")  # the key of answer a, under a Korean input method
         assert s.lesson.see.question is None and s.player.playback.hidden is None
         assert not s.lesson.query_one("#asked").has_class("hidden")
 

@@ -301,3 +301,15 @@ def test_a_comment_gives_way_before_a_test_does() -> None:
     assert clip_rule(rule, 20, UNICODE) == "… -m mark -… -j DROP"
     middle = '-d 10.96.0.10/32 -p udp -m comment --comment "kube-system/kube-dns:dns" -m udp --dport 53 -j KUBE-SVC-A'
     assert clip_rule(middle, 70, UNICODE) == "-d 10.96.0.10/32 -p udp … -m udp --dport 53 -j KUBE-SVC-A"
+
+
+def test_while_it_plays_the_end_is_said_when_it_comes() -> None:
+    made = film(journey(), arp=False)
+    moments = tuple(
+        replace(made.beats[0].moments[0], step=s, dwell=1.0) for s in (FORWARDED[5], FORWARDED[-1])
+    )
+    beat = replace(made.beats[0], moments=moments, main=1, ends=Outcome.DROPPED)
+    play = Playback(film=replace(made, beats=(beat, made.beats[1])), fraction=0.4)
+    assert play.shown() == 0 and "dropped" not in "".join(t for t, _ in panel(play, 80, 9, "en", UNICODE)[2])
+    play.fraction = 0.9
+    assert play.shown() == 1 and "dropped" in "".join(t for t, _ in panel(play, 80, 9, "en", UNICODE)[2])

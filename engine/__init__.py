@@ -41,7 +41,7 @@ docker      records.py names.py options.py errors.py ipam.py rules.py firewall.p
             endpoint.py spawn.py start.py images.py daemon.py show.py load.py
 kube        options.py cluster.py objects.py manifests.py apiserver.py schema.py fields.py defaults.py podspec.py
             admission.py quota.py quantity.py patch.py strategic.py merge_keys.py
-            select.py ids.py clock.py index.py store.py overlay.py passes.py watch.py
+            select.py ids.py clock.py index.py events.py written.py store.py overlay.py passes.py watch.py
             connections.py scheduler.py ownership.py nodes.py, then one node: boot.py controlplane.py units.py
             kubeletconfig.py system.py masqagent.py kubelet_chains.py node.py sync.py stirred.py staticpods.py
             sleep.py forms.py dreaming.py kubelet.py probes.py probing.py stopping.py podenv.py poddns.py volumes.py

@@ -41,8 +41,9 @@ from engine.kube.podspec import on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
 from engine.kube.scheduling.nodes import Cache
-from engine.kube.store import Key, Store
+from engine.kube.store import Store
 from engine.kube.watch import Watch
+from engine.kube.written import Key
 from engine.l7.behave import Behaviour
 from engine.linux.addr import text4
 from engine.linux.net import Net

@@ -17,7 +17,8 @@ from engine.kube.forms import CONTAINER, HOST, POD, TOKEN, Form, token
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, deleting, spec_of
 from engine.kube.sleep import Dream
-from engine.kube.store import Key, Store
+from engine.kube.store import Store
+from engine.kube.written import Key
 from engine.linux.addr import text4
 from engine.linux.net import Net
 

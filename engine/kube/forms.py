@@ -17,12 +17,13 @@ from engine.errors import NotModelled
 from engine.kube import boot, registry
 from engine.kube.clock import stamp
 from engine.kube.containerd import Containerd
+from engine.kube.events import Said
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, spec_of, status_of
 from engine.kube.podspec import every_container
 from engine.kube.runtime import Container
 from engine.kube.sleep import Dream, attach
-from engine.kube.store import Said, Store
+from engine.kube.store import Store
 from engine.l7.behave import FOREVER, Behaviour
 from engine.l7.images import ReferenceError_, normal
 from engine.linux.addr import text4

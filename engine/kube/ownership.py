@@ -39,11 +39,15 @@ def minimum(replicas: int) -> int:
     return replicas - replicas // 4
 
 
+#: kind of an owner -> who writes its events
+CONTROLLERS = {
+    "ReplicaSet": "replicaset-controller", "DaemonSet": "daemonset-controller",
+    "StatefulSet": "statefulset-controller", "Job": "job-controller",
+}  # fmt: skip
+
+
 def controller(owner: Json) -> str:
-    return {
-        "ReplicaSet": "replicaset-controller", "DaemonSet": "daemonset-controller",
-        "StatefulSet": "statefulset-controller", "Job": "job-controller",
-    }[owner["kind"]]  # fmt: skip
+    return CONTROLLERS[owner["kind"]]
 
 
 def owner_reference(owner: Json) -> Json:

@@ -31,7 +31,8 @@ from engine.kube.scheduling.filters import (
 from engine.kube.scheduling.nodes import Cache, Share, room_of, share_of
 from engine.kube.scheduling.scores import Ranks, has_wishes, preference, rank, wishes
 from engine.kube.scheduling.spread import Spread, weighed
-from engine.kube.store import Key, Store
+from engine.kube.store import Store
+from engine.kube.written import Key
 from engine.record import dataclass, replace
 
 if TYPE_CHECKING:
@@ -298,4 +299,4 @@ def refusal(store: Store, pod: Json, node: Json) -> str:
     return why[0][0] if why else ""
 
 
-__all__ = ["Key", "refusal", "schedule"]
+__all__ = ["refusal", "schedule"]

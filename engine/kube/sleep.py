@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from engine.fabric.plan import Fabric, names_of, sleepers, wake
 from engine.kube import boot, masqagent, passes, system
 from engine.kube.node import NodeState
-from engine.kube.store import Key, Store
+from engine.kube.store import Store
+from engine.kube.written import Key
 from engine.linux.asleep import Sleeper, Sleepers, Waker
 from engine.linux.net import Net
 from engine.linux.ops.base import Changes

@@ -2,8 +2,8 @@
 
 Theory. `copy` costs microseconds whatever the store holds: what is large is shared below and written above
 (engine.linux.layered), and what was written when is one list that both stores go on with until one of them has gone
-another way (`Written`). Look-ups that controllers need often have an index (pods
-by node, objects by owner, by namespace, by label), made when it is first asked for and kept true from then on.
+another way (written.py). Look-ups that controllers need often have an index (pods by node, objects by owner, by
+namespace, by label), made when it is first asked for and kept true from then on.
 
 Rules. `Store` keeps and finds; it decides nothing and knows no controller. Bodies are shared between copies and
 never changed in place (`objects.edited`). Every write gets the next resourceVersion, as etcd's revision does.
@@ -14,13 +14,13 @@ people read them.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field, replace
-from operator import itemgetter
+from dataclasses import field
 from typing import Any
 
-from engine.kube.clock import EPOCH, stamp
+from engine.kube.clock import stamp
+from engine.kube.events import Correlator, Event, Rows, Said
 from engine.kube.ids import Ids
 from engine.kube.index import Index
 from engine.kube.objects import (
@@ -34,107 +34,12 @@ from engine.kube.objects import (
     namespace_of,
     spec_of,
 )
+from engine.kube.written import Key, Written
 from engine.linux.layered import shared
 from engine.record import dataclass
 
-#: The event correlator's defaults (client-go tools/record).
-AGGREGATE_COUNT, AGGREGATE_SECONDS = 10, 600.0
-SPAM_BURST, SPAM_SECONDS = 25.0, 300.0
-COMBINED = "(combined from similar events): "
-
-#: (namespace, name)
-Key = tuple[str, str]
 Keys = list[Key]
 Bodies = list[Json]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One line of `kubectl get events`, counted up while the same thing happens again. Times are virtual seconds."""
-
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-    type: str
-    reason: str
-    message: str
-    source: str
-    host: str = ""
-    field_path: str = ""
-    count: int = 1
-    first: float = 0.0
-    last: float = 0.0
-    id: str = ""
-    version: int = 0
-
-
-#: type, reason, source, field path and message of an event
-Said = tuple[str, str, str, str, str]
-#: What was recorded, before the correlator has seen it: the version of the first, clock, then kind, namespace, name and
-#: uid of the object, the host, and what was said, in order.
-Row = tuple[int, float, tuple[str, str, str, str], str, tuple[Said, ...]]
-Rows = list[Row]
-
-
-def event_id(clock: float, version: int) -> str:
-    """The end of an event's name: nanoseconds since 1970 in hex, so that names sort by time."""
-    return f"{int((EPOCH.timestamp() + clock) * 10**9) + version:x}"
-
-
-@dataclass(slots=True)
-class Correlator:
-    """client-go's EventCorrelator and what came out of it: the same event again only counts up, ten different messages
-    of one reason within ten minutes become one that is counted on, and an object that keeps complaining is heard 25
-    times and then once in five minutes (tools/record/events_cache.go)."""
-
-    events: dict[tuple[str, ...], Event] = field(default_factory=dict)
-    alike: dict[tuple[str, ...], tuple[tuple[str, ...], float]] = field(default_factory=dict)
-    tokens: dict[tuple[str, ...], tuple[float, float]] = field(default_factory=dict)
-
-    def copy(self) -> Correlator:
-        return Correlator(dict(self.events), dict(self.alike), dict(self.tokens))
-
-    def take(self, row: Row) -> None:
-        version, clock, about, host, events = row
-        for said in events:
-            self.hear(version, clock, about, host, said)
-            version += 1
-
-    def hear(
-        self, version: int, clock: float, about: tuple[str, str, str, str], host: str, said: Said
-    ) -> None:
-        kind, namespace, name, uid = about
-        type, reason, source, field_path, message = said
-        alike = (*about, type, reason, source, host)
-        messages, last = self.alike.get(alike, ((), clock))
-        if clock - last > AGGREGATE_SECONDS:
-            messages = ()
-        if message not in messages and len(messages) < AGGREGATE_COUNT:
-            messages = (*messages, message)
-        self.alike[alike] = (messages, clock)
-        key: tuple[str, ...] = (*alike, field_path, message)
-        if len(messages) >= AGGREGATE_COUNT:
-            key, message = alike, COMBINED + message
-        if self._spam((source, kind, namespace, name, uid), clock):
-            return
-        old = self.events.pop(key, None)
-        if old is not None:
-            self.events[key] = replace(old, count=old.count + 1, last=clock, version=version, message=message)
-            return
-        self.events[key] = Event(
-            kind=kind, namespace=namespace or "default", name=name, uid=uid, type=type, reason=reason,
-            message=message, source=source, host=host, field_path=field_path, first=clock, last=clock,
-            id=f"{name}.{event_id(clock, version)}", version=version,
-        )  # fmt: skip
-
-    def _spam(self, key: tuple[str, ...], clock: float) -> bool:
-        """A token bucket per source and object. True when this event is dropped."""
-        tokens, last = self.tokens.get(key, (SPAM_BURST, clock))
-        tokens = min(SPAM_BURST, tokens + (clock - last) / SPAM_SECONDS)
-        dropped = tokens < 1
-        self.tokens[key] = (tokens if dropped else tokens - 1, clock)
-        return dropped
 
 
 def _nodes(kind: str, body: Json) -> tuple[str, ...]:
@@ -165,48 +70,6 @@ def _alike(one: Json, other: Json) -> bool:
         if a is not b and a != b:
             return False
     return True
-
-
-_FIRST, _SECOND = itemgetter(0), itemgetter(1)
-
-
-class Written:
-    """What of one kind was written or removed, in order, by version. Copies share the list: each knows how much of it
-    is its own past, and who finds that another has gone on with it takes a list of its own."""
-
-    __slots__ = ("_count", "_log")
-
-    def __init__(self, log: list[tuple[int, Key]] | None = None) -> None:
-        self._log: list[tuple[int, Key]] = log if log is not None else []
-        self._count = len(self._log)
-
-    def copy(self) -> Written:
-        other = Written(self._log)
-        other._count = self._count
-        return other
-
-    @property
-    def latest(self) -> int:
-        return self._log[self._count - 1][0] if self._count else 0
-
-    def add(self, version: int, key: Key, there: int) -> None:
-        """`there` is how many objects there are: a list that has grown far beyond is made short again."""
-        if len(self._log) != self._count or self._count > 4 * there + 4096:
-            rows = self._log[: self._count]
-            if self._count > 4 * there + 4096:
-                last = {k: v for v, k in rows}
-                rows = sorted((v, k) for k, v in last.items())
-            self._log = rows
-        self._log.append((version, key))
-        self._count = len(self._log)
-
-    def since(self, version: int) -> tuple[Key, ...]:
-        """What was written after a version, each key once, the latest first."""
-        if not self._count or self._log[self._count - 1][0] <= version:
-            return ()
-        rows = self._log[bisect_right(self._log, version, 0, self._count, key=_FIRST) : self._count]
-        rows.reverse()
-        return tuple(dict.fromkeys(map(_SECOND, rows)))
 
 
 #: More changes of a kind's names than this are sorted in at once, fewer one by one.

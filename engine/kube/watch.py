@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field
 
-from engine.kube.store import Key, Store
+from engine.kube.store import Store
+from engine.kube.written import Key
 from engine.linux.ops.base import Changes, Op
 from engine.record import dataclass
 

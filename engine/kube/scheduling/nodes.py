@@ -18,7 +18,8 @@ from typing import Any
 from engine.kube.objects import Json, name_of, spec_of, status_of
 from engine.kube.podspec import every_container, finished, host_ports, on_node
 from engine.kube.quantity import value
-from engine.kube.store import Key, Store
+from engine.kube.store import Store
+from engine.kube.written import Key
 from engine.linux.layered import shared
 from engine.record import dataclass
 

@@ -16,10 +16,11 @@ from engine.kube.objects import Json, deleting, name_of, namespace_of, spec_of
 from engine.kube.options import Options
 from engine.kube.overlay import Overlay
 from engine.kube.services.defaults import PROXIED, WITH_NODE_PORTS
-from engine.kube.store import Key, Store
+from engine.kube.store import Store
 from engine.kube.validate.errors import Refused, bad, invalid
 from engine.kube.validate.names import address, cidr
 from engine.kube.validate.services import cluster_ip_errors, headless, needs_health
+from engine.kube.written import Key
 from engine.linux.addr import Prefix, text4
 from engine.record import dataclass
 

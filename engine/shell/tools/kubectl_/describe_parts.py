@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.kube.clock import age, clock_of, rfc1123z
+from engine.kube.events import Event
 from engine.kube.objects import (
     Json,
     labels_of,
@@ -12,7 +13,6 @@ from engine.kube.objects import (
     status_of,
 )
 from engine.kube.podspec import on_node
-from engine.kube.store import Event
 from engine.shell.tools.kubectl_.client import Client
 from engine.shell.tools.kubectl_.table import Blocks
 

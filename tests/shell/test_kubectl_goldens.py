@@ -11,7 +11,7 @@ import pytest
 
 from engine.kube import Cluster, Options
 from engine.kube.clock import clock_of
-from engine.kube.store import Event
+from engine.kube.events import Event
 from engine.linux.net import Net
 from engine.linux.ops import AddBox, WriteFile
 from engine.shell.shell import Shell

@@ -256,10 +256,12 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Mould:
-    """A dict or a list with holes: `base` is it without them, `holes` are their keys or indices."""
+    """A dict or a list with holes: `base` is it without them, `holes` are their keys or indices, `parts` those of what
+    has holes itself."""
 
     base: Any
-    holes: tuple[tuple[Any, Hole | Mould], ...] = ()
+    holes: tuple[tuple[Any, str], ...] = ()
+    parts: tuple[tuple[Any, Mould], ...] = ()
 
     @classmethod
     def of(cls, value: Any, words: dict[str, str]) -> Mould:
@@ -271,27 +273,28 @@ class Mould:
         """With other values at some places; what has no hole becomes part of the base."""
         base = self.base.copy()
         for at, part in parts.items():
-            base[at] = part.base if isinstance(part, Mould) and not part.holes else part
-        holes = tuple(
-            (at, part)
-            for at, part in parts.items()
-            if isinstance(part, Hole) or (isinstance(part, Mould) and part.holes)
-        )
-        return Mould(base, holes)
+            base[at] = part.base if isinstance(part, Mould) and not part.open else part
+        holes = tuple((at, part.word) for at, part in parts.items() if isinstance(part, Hole))
+        inner = tuple((at, part) for at, part in parts.items() if isinstance(part, Mould) and part.open)
+        return Mould(base, holes, inner)
+
+    @property
+    def open(self) -> bool:
+        """Has it a hole, here or further in?"""
+        return bool(self.holes or self.parts)
 
     def filled(self, words: dict[str, str]) -> Mould:
         """Without the holes of these words."""
-        return self.with_parts({at: self._filled(part, words) for at, part in self.holes})
-
-    @staticmethod
-    def _filled(part: Hole | Mould, words: dict[str, str]) -> Any:
-        return words.get(part.word, part) if isinstance(part, Hole) else part.filled(words)
+        holes: dict[Any, Any] = {at: words.get(word, Hole(word)) for at, word in self.holes}
+        return self.with_parts(holes | {at: part.filled(words) for at, part in self.parts})
 
     def cast(self, words: dict[str, str]) -> Any:
         """The value with these words. KeyError for a word that is not given."""
         out = self.base.copy()
-        for at, part in self.holes:
-            out[at] = words[part.word] if isinstance(part, Hole) else part.cast(words)
+        for at, word in self.holes:
+            out[at] = words[word]
+        for at, part in self.parts:
+            out[at] = part.cast(words)
         return out
 
 

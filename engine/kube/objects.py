@@ -153,4 +153,5 @@ def controller_of(body: Json) -> Json | None:
 
 
 def deleting(body: Json) -> bool:
-    return "deletionTimestamp" in meta(body)
+    found = body.get("metadata")
+    return found.__class__ is dict and "deletionTimestamp" in found

@@ -184,7 +184,9 @@ class Store:
         """Keep the indexes true."""
         if not self._by:
             return
-        words: list[tuple[str, Words]] = [("node", _nodes)] if kind == "Pod" else []
+        words: list[tuple[str, Words]] = []
+        if kind == "Pod" and (old is None or new is None or old.get("spec") is not new.get("spec")):
+            words.append(("node", _nodes))
         if old is None or new is None or not _alike(old["metadata"], new["metadata"]):
             words += [("owner", _owners), (f"orphans/{kind}", _orphans), (f"labels/{kind}", _labels)]
         for name, of in words:
@@ -245,7 +247,7 @@ class Store:
         if body == old:
             return old
         m = body["metadata"]
-        if "generation" in m and spec_of(body) != spec_of(old):
+        if "generation" in m and body.get("spec") is not old.get("spec") and spec_of(body) != spec_of(old):
             m["generation"] = meta(old)["generation"] + 1
         return self._write(kind, key, body, old)
 

@@ -32,8 +32,9 @@ def sync(at: Pass) -> None:
     now = at.store.version
     waiting = set(seen.waiting)
     for kind in list(at.store.written):
+        found = at.store.objects.get(kind, {})
         for key in at.store.since(kind, seen.version):
-            body = at.store.get(kind, *key)
+            body = found.get(key)
             if body is not None and deleting(body) and FOREGROUND in (meta(body).get("finalizers") or ()):
                 waiting.add((kind, *key))
     for row in sorted(waiting):

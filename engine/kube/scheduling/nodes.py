@@ -194,9 +194,10 @@ class Cache:
         self.change += 1
 
     def _pod(self, key: Key, body: Json | None) -> None:
-        node = on_node(body) if body is not None and not finished(body) else ""
+        over = body is None or finished(body)
+        node = on_node(body) if body is not None and not over else ""
         old = self.held.get(key)
-        if body is None or node or finished(body):
+        if over or node:
             self.waiting.pop(key, None)
         else:
             self.waiting[key] = -1

@@ -47,17 +47,9 @@ def make_pod(
     *,
     name: str = "",
     extra: Callable[[Json], None] | None = None,
-    like: Json | None = None,
 ) -> Json | None:
     """Create a pod of an owner through the API server; with a random name unless one is given. None, with its event,
-    when the server refuses it. `like` is a pod that was made from the same template just now: the server would do
-    the same again, so what it did is shared."""
-    if like is not None and not at.store.list("ResourceQuota", namespace_of(owner)):
-        head = str(like["metadata"]["generateName"])
-        name = head + at.ids.suffix(f"pod/{owner['kind']}/{namespace_of(owner)}/{name_of(owner)}")
-        made = at.store.create(twin(like, name, at.ids), at.now)
-        record(at, owner, "Normal", "SuccessfulCreate", f"Created pod: {name}")
-        return made
+    when the server refuses it."""
     m = template.get("metadata") or {}
     pod: Json = {
         "apiVersion": "v1", "kind": "Pod",
@@ -84,6 +76,25 @@ def make_pod(
         said = f"create Pod {name} in StatefulSet {name_of(owner)} successful"
     record(at, owner, "Normal", "SuccessfulCreate", said)
     return made
+
+
+def make_pods(at: Pass, owner: Json, template: Json, count: int) -> list[Json]:
+    """Create several pods of one template with random names, up to the first that the server refuses. What it did with
+    the first it would do again with each, where no quota counts: they share it."""
+    out: list[Json] = []
+    quota = bool(at.store.list("ResourceQuota", namespace_of(owner)))
+    what = f"pod/{owner['kind']}/{namespace_of(owner)}/{name_of(owner)}"
+    while len(out) < count:
+        if quota or not out:
+            made = make_pod(at, owner, template)
+            if made is None:
+                break
+        else:
+            name = str(out[0]["metadata"]["generateName"]) + at.ids.suffix(what)
+            made = at.store.create(twin(out[0], name, at.ids), at.now)
+            record(at, owner, "Normal", "SuccessfulCreate", f"Created pod: {name}")
+        out.append(made)
+    return out
 
 
 def drop(at: Pass, owner: Json, pod: Json) -> None:

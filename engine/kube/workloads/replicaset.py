@@ -12,7 +12,7 @@ from engine.kube.workloads.common import (
     available,
     available_at,
     drop,
-    make_pod,
+    make_pods,
     owned,
     rank,
     write_status,
@@ -25,15 +25,12 @@ def sync(at: Pass, body: Json) -> None:
     pods = active(owned(at, body))
     wanted = replicas(body)
     if not deleting(body) and len(pods) != wanted:
-        made: Json | None = None
-        for _ in range(min(LIMIT, wanted) - len(pods)):
-            made = make_pod(at, body, spec["template"], like=made)
-            if made is None:
-                break
         if len(pods) > wanted:
             for pod in rank(pods, related(at, body), at.now)[: len(pods) - wanted]:
                 drop(at, body, pod)
-        pods = active(owned(at, body))
+            pods = active(owned(at, body))
+        else:
+            pods += make_pods(at, body, spec["template"], min(LIMIT, wanted) - len(pods))
     minimum = int(spec.get("minReadySeconds") or 0)
     if minimum:
         queue.again(at, body, available_at(pods, minimum, at.now))

@@ -61,6 +61,10 @@ def clip_rule(row: str, width: int, glyphs: Glyphs) -> str:
     in the middle. An end that is too long itself keeps the word behind `-j`, the target."""
     row = " ".join(row.split())
     while cell_len(row) > width and (found := COMMENT.search(row)) is not None:
+        if found.start() <= 2 and found.end() == len(row):
+            return glyphs.clip(
+                f"{glyphs.cut} {found.group(1)}", width
+            )  # a rule that is nothing but a comment
         left, right = row[: found.start()].rstrip(), row[found.end() :].strip()
         row = " ".join(filter(None, (left.removesuffix(glyphs.cut).rstrip(), glyphs.cut, right)))
     at = max(row.rfind(" -j "), row.rfind(" -g "))

@@ -200,7 +200,8 @@ class LessonScreen(LessonPackets):
         question = event.posed.question
         self.see.tell(None)  # what was said of another packet
         if question is not None:
-            self.see.load(question.journey, event.posed.lab.world.net, hide=question.halt)
+            hide = question.halt or self.see.before_the_end(question.journey)
+            self.see.load(question.journey, event.posed.lab.world.net, hide=hide)
         self._go("do", "exercise")
 
     @on(DoPane.ExerciseClosed)

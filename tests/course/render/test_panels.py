@@ -299,6 +299,8 @@ def test_a_comment_gives_way_before_a_test_does() -> None:
     )
     assert clip_rule(rule, 40, UNICODE) == "… -m mark --mark 0x0/0x2 -j DROP"
     assert clip_rule(rule, 20, UNICODE) == "… -m mark -… -j DROP"
+    said = '-m comment --comment "cali:3Lv" -m comment --comment "Policy shop/db ingress"'
+    assert clip_rule(said, 40, UNICODE) == '… "Policy shop/db ingress"'
     middle = '-d 10.96.0.10/32 -p udp -m comment --comment "kube-system/kube-dns:dns" -m udp --dport 53 -j KUBE-SVC-A'
     assert clip_rule(middle, 70, UNICODE) == "-d 10.96.0.10/32 -p udp … -m udp --dport 53 -j KUBE-SVC-A"
 

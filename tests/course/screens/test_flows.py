@@ -12,9 +12,10 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from course.screens.editor import Editor
 from course.screens.home import HomeScreen
 from course.screens.lesson import LessonScreen
-from course.screens.picker import Picker
+from course.screens.picker import Asked, Picker
 from course.screens.prompt import NumberPrompt
 from course.widgets.blocks import FoldBlock, PlayBlock, RunBlock
+from course.widgets.lesson_player import LessonPlayer
 from course.widgets.marklist import MarkList
 from engine.grade.lesson import Play
 from tests.course.screens.sitting import Sitting, sitting
@@ -548,3 +549,20 @@ async def test_the_key_of_the_exercise_in_use_is_not_offered(tmp_path: Path) -> 
         assert s.lesson.do.open and "e exercise" not in s.bar
         await s.press("escape")
         assert "e exercise" in s.bar
+
+
+async def test_a_question_without_a_hop_of_its_own_hides_how_it_ends(tmp_path: Path) -> None:
+    async with sitting(tmp_path, lesson="08-node") as s:
+        await predicting(s)
+        question = s.lesson.see.question
+        assert question is not None and question.ask == "outcome"
+        await s.press("space", "end")
+        await s.until(lambda: isinstance(s.app.screen, Asked))
+        player = s.app.screen_stack[-2].query_one(LessonPlayer)
+        assert player.playback.concealed and player.playback.now is not None
+        assert player.playback.now.ends is None, "its end was not seen"
+    async with sitting(tmp_path / "other", lesson="08-node") as s:
+        await open_exercise(s, "from-outside")
+        posed = s.pane.posed
+        assert posed is not None and posed.question is not None
+        assert s.player.playback.concealed

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from engine.linux.addr import ip4, text4
-from engine.linux.choose import Choose
+from engine.linux.choose import Choose, OfConnection
 from engine.linux.conntrack import CtEntry
 from engine.linux.exchange import Answer, Call, Delivery, ping_call, tcp_call, udp_call
 from engine.linux.ipset.text import save as ipset_save
@@ -282,11 +282,17 @@ def judge(
         connected = call.leg.forward.outcome is Outcome.DELIVERED and call.error != "ECONNRESET"
         error = "" if connected else error
     mine, theirs = ({}, {}) if slow or no_route else connections(after, answer.get("conntrack", {}))
+    lacking = [*tape.lacking, *(said for about, said in tape.unborn if has(after.spaces[about.netns], about))]
     return Compared(
         flow=flow, model=model, kernel=real, model_error=error, kernel_error=answer["error"],
         journey=Journey(act="", outcome=call.outcome, legs=call.legs), model_table=mine, kernel_table=theirs,
-        lacking=() if slow or no_route else tuple(tape.lacking), played=tape.played, compared=tuple(walks),
+        lacking=() if slow or no_route else tuple(lacking), played=tape.played, compared=tuple(walks),
     )  # fmt: skip
+
+
+def has(ns: Netns, about: OfConnection) -> bool:
+    """Is this connection in the table?"""
+    return any(tuple(entry.orig) == tuple(about.orig) for entry in ns.conntrack.entries.values())
 
 
 Lines = dict[str, tuple[str, ...]]

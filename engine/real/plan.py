@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine.linux.addr import mac_text, text4
-from engine.linux.fib import DEFAULT_RULES, LOCAL, NexthopObject, Route
+from engine.linux.addr import Prefix, mac_text, text4
+from engine.linux.fib import DEFAULT_RULES, LOCAL, MAIN, NexthopObject, Route
 from engine.linux.ipset.text import save as ipset_save
 from engine.linux.net import Net, Netns
 from engine.linux.nft.text import Style, table_text
+from engine.linux.nft.types import Loadable
 from engine.linux.ops.ports import PORT_DEFAULTS
 from engine.linux.text import nexthop as nexthop_text
 from engine.linux.text import route as route_text
@@ -134,8 +135,18 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
     routes = [
         r for t, table in ns.tables.items() if t != LOCAL for r in table.routes() if r.proto != "kernel"
     ]
+    lost = lost_routes(ns)
+    instead = [r for r in routes if r.table == MAIN and not (r.metric or r.tos) and r.dst in dict(lost)]
     for route in sorted(routes, key=lambda r: (r.gateway != 0, -r.dst.length)):
-        late.append("route add " + route_words(ns, route))
+        if route not in instead:
+            late.append("route add " + route_words(ns, route))
+    late += ["route replace " + route_words(ns, route) for route in instead]
+    put = {route.dst for route in instead}
+    late += [
+        f"route del {text4(dst.addr)}/{dst.length} dev {device} proto kernel"
+        for dst, device in lost
+        if dst not in put
+    ]
     objects = sorted(ns.nexthops.values(), key=lambda thing: (bool(thing.group), thing.id))
     late[:0] = ["nexthop add " + nexthop_words(ns, thing) for thing in objects]
     for rule in ns.rules:
@@ -160,9 +171,22 @@ def space(net: Net, ns: Netns, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def lost_routes(ns: Netns) -> list[tuple[Prefix, str]]:
+    """The ranges of addresses on devices that are up, of which somebody has deleted or replaced the kernel's route."""
+    table = ns.tables.get(MAIN)
+    kept = {(r.dst, r.oif) for r in table.routes() if r.proto == "kernel"} if table is not None else set()
+    out: dict[tuple[Prefix, str], None] = {}
+    for index, rows in ns.addresses.items():
+        for a in rows if ns.links[index].up else ():
+            dst = Prefix(a.addr, a.length).network
+            if a.length < 32 and not a.noprefixroute and a.addr >> 24 != 127 and (dst, index) not in kept:
+                out[dst, ns.links[index].name] = None
+    return list(out)
+
+
 def nft_text(ns: Netns) -> str:
     """The tables of nft as `nft -f` reads them."""
-    style = Style(names={i: link.name for i, link in ns.links.items()})
+    style = Style(names=Loadable({i: link.name for i, link in ns.links.items()}))
     return "".join(table_text(table, style) for table in ns.nft.tables.values())
 
 

@@ -11,6 +11,7 @@ What the kernel chose and the model does not ask about shows as a difference of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
@@ -22,6 +23,7 @@ from engine.linux.nft.seen import Seen as NftSeen
 from engine.linux.nft.sets import Element, Verdict
 from engine.linux.nft.statements import Vmap
 from engine.linux.packet import Packet, Proto
+from engine.linux.xt.match_more import RandomMatch
 from engine.linux.xt.seen import Seen
 from engine.linux.xt.tables import HOOKS
 from engine.real.records import freeze, packet_header
@@ -35,13 +37,14 @@ UNSEEN = ("isn", "proxy delay")
 
 @dataclass(slots=True)
 class Traversal:
-    """One packet's way through one chain: the rules that matched, and whether it came to the chain's end."""
+    """One packet's way through one chain: the rules that matched, and whether it came to the chain's end. `asked` is
+    how often the model has asked for each rule: a rule that matched is asked for each of its random matches."""
 
     hook: str
     header: Header
     hits: list[int] = field(default_factory=list)
     ended: bool = False
-    asked: set[int] = field(default_factory=set)
+    asked: Counter[int] = field(default_factory=Counter)
 
     def reached(self, number: int) -> bool:
         return self.ended or (bool(self.hits) and self.hits[-1] >= number)
@@ -51,7 +54,7 @@ def traversals(
     events: Sequence[Mapping[str, Any]], counts: Mapping[tuple[str, str], int]
 ) -> dict[tuple[str, str], list[Traversal]]:
     """(table, chain) -> its traversals in order, from one namespace's TRACE events. `counts` is how many rules each
-    chain has in the model."""
+    chain has in the model. A chain is over when the one that called it goes on: a RETURN in it says so nowhere else."""
     out: dict[tuple[str, str], list[Traversal]] = {}
     opened: dict[tuple[str, str], Traversal] = {}
     for event in events:
@@ -64,8 +67,14 @@ def traversals(
         one = opened.get(key)
         fresh = one is None or one.header != header or one.hook != event["hook"]
         if one is None or fresh or (one.hits and one.hits[-1] >= number and not ended):
+            opened.pop(key, None)
             one = opened[key] = Traversal(hook=event["hook"], header=header)
             out.setdefault(key, []).append(one)
+        else:
+            within = list(opened)
+            for other in within[within.index(key) + 1 :]:
+                if other[0] == table:
+                    del opened[other]
         if number:
             one.hits.append(number)
         if ended:
@@ -92,7 +101,10 @@ def rule_event(prefix: str, counts: Mapping[tuple[str, str], int]) -> tuple[str,
 
 
 class Tape:
-    """Plays one flow's choices back. `lacking` names those that the record did not answer, `played` counts the rest."""
+    """Plays one flow's choices back. `lacking` names those that the record did not answer, `played` counts the rest.
+    `unborn` are those about a connection that never came into the kernel's table: who threw its first packet away
+    (a REJECT in INPUT whose RST still meets POSTROUTING) told nobody how it would have been translated. They are
+    lacking when the model has such a connection."""
 
     def __init__(
         self,
@@ -103,6 +115,7 @@ class Tape:
         self.raw, self.connections, self.counts = raw, connections, counts
         self.chains: dict[str, dict[tuple[str, str], list[Traversal]]] = {}
         self.lacking: list[str] = []
+        self.unborn: list[tuple[OfConnection, str]] = []
         self.played = 0
         self.ports: dict[tuple[Any, ...], set[int]] = {}
         self.used: set[tuple[str, int]] = set()
@@ -110,7 +123,11 @@ class Tape:
 
     def answer(self, value: int | None, what: str, about: object, other: int) -> int:
         if value is None:
-            self.lacking.append(f"{what}: {describe(about)}")
+            said = f"{what}: {describe(about)}"
+            if isinstance(about, OfConnection) and not self.rows_of(about):
+                self.unborn.append((about, said))
+            else:
+                self.lacking.append(said)
             return other
         self.played += 1
         return value
@@ -157,11 +174,15 @@ class Tape:
         if id not in self.chains:
             self.chains[id] = traversals(self.raw.get(id, ()), self.counts.get(id, {}))
         header = freeze(packet_header(seen.skb.packet))
+        matches = seen.chain.rules[seen.index].matches
+        dice = sum(isinstance(m, RandomMatch) for m in matches)
         for one in self.chains[id].get((seen.table, seen.chain.name), ()):
-            fits = one.header == header and one.hook == seen.hook and number not in one.asked
-            if fits and one.reached(number):
-                one.asked.add(number)
-                return number in one.hits
+            if one.header != header or one.hook != seen.hook or not one.reached(number):
+                continue
+            hit = number in one.hits
+            if one.asked[number] < (dice if hit else 1):
+                one.asked[number] += 1
+                return hit
         return None
 
     def generated(self, seen: NftSeen, count: int) -> int | None:
@@ -210,16 +231,17 @@ class Tape:
 
     def translated(self, what: str, about: OfConnection) -> int | None:
         """The address or port that the kernel's connection got."""
-        wanted = list(about.orig)
-        for row in self.connections.get(about.netns, ()):
-            proto, src, sport, dst, dport = row["orig"]
-            if [proto, ip4(src), sport, ip4(dst), dport] != wanted:
-                continue
+        for row in self.rows_of(about)[:1]:
             _, _, rsport, _, rdport = row["reply"]
             if what == "nat destination port":
                 return int(rsport)
-            return int(rsport) if proto == Proto.ICMP else int(rdport)
+            return int(rsport) if row["orig"][0] == Proto.ICMP else int(rdport)
         return None
+
+    def rows_of(self, about: OfConnection) -> list[Mapping[str, Any]]:
+        """The kernel's connections that began with this tuple."""
+        wanted = list(about.orig)
+        return [row for row in self.connections.get(about.netns, ()) if numbers(row["orig"]) == wanted]
 
     def left_by(self, about: OfRoute) -> int | None:
         """Which of the ways the packet took: the first device out of which it was seen."""
@@ -234,7 +256,7 @@ class Tape:
 
     def outer_port(self, about: OfRoute) -> int | None:
         """The source port of the tunnel's own packet: one for each flow inside, which the model asks for once, in the
-        order in which the kernel sends them."""
+        order in which the kernel sends them. What NAT made of a port is none."""
         assert isinstance(about.packet, Packet)
         outer = packet_header(about.packet)
         way = (about.netns, outer["proto"], outer["src"], outer["dst"], outer.get("dport"))
@@ -243,9 +265,20 @@ class Tape:
             header = event["header"]
             same = tuple(header.get(k) for k in ("proto", "src", "dst", "dport")) == way[1:]
             if same and header["sport"] not in used and not event["prefix"].startswith("DEV:in"):
-                used.add(header["sport"])
-                return int(header["sport"])
+                port = int(header["sport"])
+                used.add(port)
+                for row in self.connections.get(about.netns, ()):
+                    proto, src, sport, dst, dport = row["orig"]
+                    if (proto, src, dst, dport, sport) == (*way[1:], port):
+                        used.add(row["reply"][4])
+                return port
         return None
+
+
+def numbers(orig: Sequence[Any]) -> list[int]:
+    """A connection's tuple with its addresses as numbers."""
+    proto, src, sport, dst, dport = orig
+    return [proto, ip4(src), sport, ip4(dst), dport]
 
 
 def flow_of(header: Mapping[str, Any]) -> tuple[Any, ...]:

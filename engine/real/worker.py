@@ -25,6 +25,9 @@ MS_BIND = 4096
 LIBC = ctypes.CDLL(None, use_errno=True)
 #: how long nothing must happen before a packet's way counts as ended, in seconds
 QUIET = 0.002
+#: a bridge joins the group of the snoopers (224.0.0.106) and reports it at some time in its first seconds: packets of
+#: the host that nobody sent, which rules count (`nth`, `recent`, `limit`)
+QUIET_HOST = {"net/ipv4/igmp_link_local_mcast_reports": "0"}
 IP_PKTINFO, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 8, 10, 2
 SO_MARK, TCP_REPAIR = 36, 19
 ICMP_ERRORS = (3, 4, 5, 11, 12)
@@ -93,7 +96,8 @@ class Worker:
             self.names[space["id"]] = space["name"]
         self.enter("")
         for space in plan["spaces"]:
-            self.sysctl(space["id"], {k: v for k, v in space["sysctl"].items() if not self.of_device(k)})
+            values = {k: v for k, v in space["sysctl"].items() if not self.of_device(k)}
+            self.sysctl(space["id"], QUIET_HOST | values)
         if plan["links"]:
             self.run("", ["ip", "-batch", "-"], "\n".join(plan["links"]) + "\n")
         for space in plan["spaces"]:
@@ -215,7 +219,8 @@ class Worker:
     def reload(self, what: dict[str, Any]) -> dict[str, Any]:
         """{"rules": {namespace: text for iptables-legacy-restore, TRACE included}, "nft": {namespace: text for nft -f,
         which takes away what was there itself}, "sets": {namespace: text for ipset restore -exist}}: in place of what
-        is there."""
+        is there. What earlier packets left ends before, so that the new rules do not count it."""
+        self.flush()
         for id, text in what.get("sets", {}).items():
             self.run(id, ["ipset", "restore", "-exist"], text)
         for id, text in what["rules"].items():
@@ -406,9 +411,11 @@ class Worker:
         return self.neighbours[id]
 
     def flush(self) -> None:
-        """Forget what earlier packets left: connections, neighbours, and path MTUs."""
+        """Forget what earlier packets left: neighbours, connections, and path MTUs. Neighbours go first, everywhere:
+        what waited for one ends in an ICMP error, and that makes connections on its way."""
         for id in self.files:
             tables.forget_neighbours(self.route_table(id))
+        for id in self.files:
             if id in self.tracing:
                 self.connections(id).forget()
             if id not in self.forget:

@@ -174,6 +174,7 @@ def matches(draw: st.DrawFn, kind: str, node: str, table: str, hook: str) -> str
         out.append(f"-p {proto}")
     if proto and draw(st.booleans()):
         out.append(draw(st.sampled_from([x for x in L4[proto] if known(f"-p {proto} {x}")])))
+    asked: list[str] = []
     for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2)))):
         pool = COMMON + (STATES if table != "raw" else ())
         if hook == "OUTPUT":
@@ -184,11 +185,12 @@ def matches(draw: st.DrawFn, kind: str, node: str, table: str, hook: str) -> str
             pool += ("-m rpfilter", "-m rpfilter --invert", "-m rpfilter --loose")
         if hook in ("PREROUTING", "INPUT"):
             pool += ("-m addrtype --dst-type LOCAL --limit-iface-in",)
-        used = " ".join(out)  # two counters in one rule are left out: the model keeps one for each rule
-        out.append(
+        used = " ".join(asked)  # two counters in one rule are left out: the model keeps one for each rule
+        asked.append(
             draw(st.sampled_from([x for x in pool if known(x) and not ("nth" in x and "nth" in used)]))
         )
-    return " ".join(out)
+    # chance comes last: when a rule does not match, no record shows whether a match behind it was asked and counted
+    return " ".join([*out, *sorted(asked, key=lambda x: "--mode random" in x)])
 
 
 L4 = {

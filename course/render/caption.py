@@ -180,6 +180,12 @@ def story(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
         return [(beat.moments[playback.shown()].clause.text(lang), "value")]
     good = ended is Outcome.DELIVERED
     word = OUTCOME_WORDS[ended]().text(lang)
+    if beat.ends not in (
+        None,
+        Outcome.DELIVERED,
+        ended,
+    ):  # what became of the packet, then of what the user did
+        word = f"{OUTCOME_WORDS[beat.ends]().text(lang)} {glyphs.dot} {word}"
     return [(f"{glyphs.ok if good else glyphs.stopped} {word}", "way" if good else "stopped")]
 
 

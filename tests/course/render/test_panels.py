@@ -315,3 +315,12 @@ def test_while_it_plays_the_end_is_said_when_it_comes() -> None:
     assert play.shown() == 0 and "dropped" not in "".join(t for t, _ in panel(play, 80, 9, "en", UNICODE)[2])
     play.fraction = 0.9
     assert play.shown() == 1 and "dropped" in "".join(t for t, _ in panel(play, 80, 9, "en", UNICODE)[2])
+
+
+def test_the_end_tells_the_packet_and_then_what_the_user_did() -> None:
+    made = film(journey(), arp=False)
+    last = replace(made.beats[-1], ends=Outcome.DROPPED)
+    whole = replace(made.journey, outcome=Outcome.NAME_NOT_FOUND)
+    play = Playback(film=replace(made, beats=(*made.beats[:-1], last), journey=whole))
+    play.go(len(made.beats) - 1)
+    assert "dropped · name not found" in "".join(t for t, _ in panel(play, 80, 9, "en", UNICODE)[2])

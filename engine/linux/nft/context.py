@@ -9,10 +9,13 @@ netlink_delinearize.c, rule.c (stmt_reduce) of nftables 1.0.6.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import TypeVar, cast
 
-from engine.linux.nft.changes import NatTo
-from engine.linux.nft.exprs import Bits, Concat, Expr, Field, Lookup
+from engine.errors import NotModelled
+from engine.linux.nft.changes import NatTo, SetField
+from engine.linux.nft.exprs import AnonSet, Concat, Expr, Field, SetRef
 from engine.linux.nft.keys import TRANSPORTS, KeyRow
 from engine.linux.nft.statements import Match, Reject, Statement, Vmap
 
@@ -20,7 +23,7 @@ from engine.linux.nft.statements import Match, Reject, Statement, Vmap
 PLACES = {
     "ip length": (2, 2), "ip id": (4, 2), "ip frag-off": (6, 2), "ip ttl": (8, 1), "ip protocol": (9, 1),
     "ip saddr": (12, 4), "ip daddr": (16, 4), "tcp sequence": (4, 4), "tcp ackseq": (8, 4), "udp length": (4, 2),
-    "icmp type": (0, 1), "icmp code": (1, 1), "icmp id": (4, 2), "icmp sequence": (6, 2),
+    "icmp type": (0, 1), "icmp code": (1, 1), "icmp checksum": (2, 2), "icmp id": (4, 2), "icmp sequence": (6, 2),
     **{f"{p} sport": (0, 2) for p in ("tcp", "udp", "sctp", "th")},
     **{f"{p} dport": (2, 2) for p in ("tcp", "udp", "sctp", "th")},
 }  # fmt: skip
@@ -137,32 +140,82 @@ class Listed:
 TRANSPORTS_BY_NAME = {name: number for number, name in TRANSPORTS.items()}
 
 
-def named(statements: list[Statement]) -> list[Statement]:
-    """`th dport` where the transport is known is its own port."""
+def named(statements: list[Statement], family: str) -> list[Statement]:
+    """`th dport` where the transport is known is what lies there: that header's own port, or an ICMP message's
+    checksum (payload_expr_complete)."""
     out: list[Statement] = []
     transport = ""
     for statement in statements:
-        if transport in ("tcp", "udp", "sctp"):
-            if isinstance(statement, Match):
-                statement = replace(statement, left=renamed(statement.left, transport))
-            elif isinstance(statement, Vmap):
-                statement = replace(statement, of=renamed(statement.of, transport))
-        out.append(statement)
+        out += spelled(statement, transport)
         layer, header = known_by(statement)
-        transport = header if layer == "transport" else transport
+        if layer == "transport":
+            transport = "a connection" if family != "ip" and asks_connection(statement) else header
         for row in statement.fields():
             transport = row.proto if row.layer == "transport" and row.proto != "th" else transport
     return out
 
 
-def renamed(expr: Expr, proto: str) -> Expr:
-    if isinstance(expr, Field) and expr.name.startswith("th "):
-        return Field(name=f"{proto} {expr.name[3:]}")
-    if isinstance(expr, Bits | Lookup):
-        return replace(expr, of=renamed(expr.of, proto))
-    if isinstance(expr, Concat):
-        return replace(expr, parts=tuple(renamed(p, proto) for p in expr.parts))
-    return expr
+def asks_connection(statement: Statement) -> bool:
+    """`ct protocol tcp`: in an inet table nft reads no header by it, and forgets it at the next `th`."""
+    left = statement.left if isinstance(statement, Match) else None
+    return isinstance(left, Field) and left.name.startswith("ct ")
+
+
+def spelled(statement: Statement, transport: str) -> list[Statement]:
+    """The statement with the header's own names in place of `th`; two where a comparison falls apart into fields.
+    Where the header is neither of a transport nor ICMP's, nft prints still others, and forgets some questions."""
+    names = {row.name for row in statement.fields() if row.proto == "th"}
+    if not names or not transport:
+        return [statement]
+    if transport in ("tcp", "udp", "sctp"):
+        if isinstance(statement, SetField) and statement.name in names:
+            statement = replace(statement, name=f"{transport} {statement.name[3:]}")
+        return [renamed(statement, {name: f"{transport} {name[3:]}" for name in names})]
+    if transport != "icmp" or (isinstance(statement, SetField) and statement.name in names):
+        raise NotModelled(f"nft {min(names)} in a rule about {transport}")
+    apart = icmp_apart(statement)
+    if not apart and "th sport" in names:
+        raise NotModelled("nft th sport in a rule about icmp, but for == and !=")
+    return apart or [renamed(statement, {"th dport": "icmp checksum"}, keep=wants_port(statement))]
+
+
+def wants_port(statement: Statement) -> bool:
+    """Does it look into what has ports by its type? nft lists `icmp checksum @ports`, and does not take it back."""
+    return not isinstance(statement, Match) or isinstance(statement.right, SetRef)
+
+
+def icmp_apart(statement: Statement) -> list[Statement]:
+    """`th sport 53` about ICMP is its type and its code, each compared (payload_expr_expand); a range or a set is
+    not taken apart."""
+    if not isinstance(statement, Match) or isinstance(statement.right, SetRef | AnonSet):
+        return []
+    left, right = statement.left, statement.right[0]
+    if left != Field(name="th sport") or statement.op not in ("", "==", "!=") or not isinstance(right, int):
+        return []
+    return [
+        replace(statement, left=Field(name="icmp type"), right=(right >> 8,)),
+        replace(statement, left=Field(name="icmp code"), right=(right & 0xFF,)),
+    ]
+
+
+R = TypeVar("R", Statement, Expr)
+
+
+def renamed(of: R, names: Mapping[str, str], *, keep: bool = False) -> R:
+    """A statement or an expression with these selectors spelled otherwise, wherever they stand in it; `keep` how they
+    were written."""
+    if isinstance(of, Field):
+        if of.name not in names:
+            return of
+        return cast(R, Field(name=names[of.name], written=of.name if keep else ""))
+    changes: dict[str, object] = {}
+    for f in fields(of):
+        value = getattr(of, f.name)
+        if isinstance(value, Expr):
+            changes[f.name] = renamed(value, names, keep=keep)
+        elif isinstance(of, Concat):
+            changes[f.name] = tuple(renamed(part, names, keep=keep) for part in of.parts)
+    return replace(of, **changes) if changes else of
 
 
 def joined(statements: list[Statement]) -> list[Statement]:
@@ -267,6 +320,6 @@ def listed(statements: list[Statement], family: str) -> tuple[Statement, ...]:
         statements = [Match(left=Field(name="meta l4proto"), right=(6,)), *statements]
     if family != "ip" and refuses_ipv4(statements):
         statements = [Match(left=Field(name="meta nfproto"), right=(2,)), *statements]
-    for statement in named(joined(named(statements))):
+    for statement in named(joined(named(statements, family)), family):
         form.add(statement)
     return form.statements()

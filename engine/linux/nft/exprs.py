@@ -315,11 +315,13 @@ class Fib(Expr):
         return ADDRESS_TYPES.get(route.type, ADDRESS_TYPES["unicast"])
 
     def device(self, s: Seen) -> str:
-        """nft_fib4_eval: the device by which the address is reached, "" for none."""
+        """nft_fib4_eval: the device by which the address is reached, "" for none. What came by a loopback is not looked
+        up at all, and since 6.15 not in the input hook either (nft_fib_can_skip): there the device is the answer,
+        whichever address was asked for."""
 
         ns, skb = s.ns, s.skb
         ip = skb.packet.ip
-        if s.hook == "PREROUTING" and skb.iif and ns.links[ns.names[skb.iif]].kind == "loopback":
+        if s.hook in ("PREROUTING", "INPUT") and skb.iif and ns.links[ns.names[skb.iif]].kind == "loopback":
             return skb.iif
         if ip.src >> 24 == 0 and ip.dst == 0xFFFFFFFF:
             return skb.iif

@@ -14,6 +14,7 @@ from engine.linux.nft.context import unequal_together
 from engine.linux.nft.exprs import Field, Names
 from engine.linux.nft.keys import TRANSPORTS
 from engine.linux.nft.statements import Match, Reject, Statement, Vmap
+from engine.linux.nft.types import Loadable
 from engine.linux.xt.match_l4 import together
 from engine.record import dataclass
 from engine.say import Phrase, Said, plain
@@ -27,6 +28,9 @@ EVERY = Phrase("every packet: {then}", "모든 패킷: {then}")
 NEXT = Phrase("it matches, and the next rule is tried", "조건에 맞고, 다음 규칙을 봅니다")
 FOUND = Phrase("{when} (found: {element})", "{when} (찾은 원소: {element})")
 NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1}
+
+#: what turns `th dport` into a question about ICMP again
+ABOUT_ICMP = "meta l4proto icmp "
 
 Step = tuple[int, Callable[..., Any]]
 
@@ -77,13 +81,21 @@ class Rule:
         stateless: bool = False, handle: bool = False,
     ) -> str:  # fmt: skip
         """The line of `nft list`, without its indentation."""
-        cells = cells or {}
-        words = [
+        words = self.words(names, cells or {}, stateless)
+        if isinstance(names, Loadable):
+            printed = self.words(dict(names), cells or {}, stateless)
+            words = [
+                word if word == out else ABOUT_ICMP + word for word, out in zip(words, printed, strict=True)
+            ]
+        out = " ".join(words) + (f' comment "{self.comment}"' if self.comment else "")
+        return out + (f" # handle {self.handle}" if handle else "")
+
+    def words(self, names: Names, cells: Mapping[tuple[int, object], Cell], stateless: bool) -> list[str]:
+        """Each statement as it prints."""
+        return [
             s.text(names, cells.get((self.handle, i)), stateless=stateless)
             for i, s in enumerate(self.statements)
         ]
-        out = " ".join(words) + (f' comment "{self.comment}"' if self.comment else "")
-        return out + (f" # handle {self.handle}" if handle else "")
 
     def why(self, names: Names, decided: str, then: Said | None) -> Said:
         """What it asked for and what it does; `decided` the element that was found, `then` the verdict of a map."""

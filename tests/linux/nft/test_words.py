@@ -50,6 +50,8 @@ def test_a_rule_is_read_as_it_is_printed(parts: list[str], end: str, family: str
         return  # what nft leaves out there it does not put back at the same place
     if "th dport" in words and "l4proto { tcp, udp }" in words:
         return  # nft prints `th` by the first protocol and then refuses its own words ("conflicting protocols")
+    if "icmp checksum" in text:
+        return  # what `th dport` of an ICMP message is listed as, and nobody asks for (test_corners.py)
     again = read(text, family)
     assert again.text(names, stateless=True) == text
     assert again == rule

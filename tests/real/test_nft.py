@@ -73,6 +73,59 @@ def test_kube_proxy(record_property: pytest.RecordProperty) -> None:
     record_property("kernel comparison", (1, len(SERVICES), steps))
 
 
+#: (rules, flows): what random rulesets have shown, each cause once
+CORNERS = (
+    # by lo into the input hook: no look-up, the device is the answer (nft_fib_can_skip)
+    ("""table inet t { chain c { type filter hook input priority 150;
+  fib saddr . iif oif exists counter meta mark set 0x1
+  fib daddr oif missing counter
+  fib daddr oifname "lo" counter
+  fib saddr type local counter
+ } }
+""", (("node", "tcp", "192.168.10.10", 8080), ("node", "icmp", "192.168.10.10", 0), ("ext", "udp", "192.168.10.10", 53),
+      ("ext", "tcp", "192.168.10.10", 80))),
+    # a reply that is not translated back reaches its ping all the same (ping_lookup)
+    ("""table ip t { chain d { type nat hook prerouting priority -100; ip daddr 10.96.0.10 dnat to 10.244.1.3
+ }
+ chain r { type filter hook prerouting priority -300; ip saddr 10.244.1.3 notrack
+ } }
+""", (("ext", "icmp", "10.96.0.10", 0), ("ext", "udp", "10.96.0.10", 53), ("node/p1", "icmp", "10.96.0.10", 0))),
+    # the ACK of a handshake is refused: connect() is done by then
+    ("""table ip t { chain o { type filter hook output priority 0; tcp flags ! syn reject with icmp host-unreachable
+ }
+ chain f { type filter hook forward priority 0; tcp flags ! syn reject with icmp admin-prohibited
+ } }
+""", (("node", "tcp", "192.168.10.10", 80), ("node/p1", "tcp", "10.244.1.3", 8080), ("ext", "tcp", "10.244.1.2", 80))),
+    # a port in a rule about ICMP: listed as the checksum, which nft does not take back where a map wants a port
+    ("""table ip t { map v { type ipv4_addr . inet_proto . inet_service : verdict
+  elements = { 10.244.1.2 . tcp . 80 : drop } }
+ chain c { type filter hook prerouting priority 0; icmp type echo-request th dport 1-1000 counter drop
+  icmp type { echo-reply, destination-unreachable } log ip daddr . meta l4proto . th dport vmap @v
+  icmp type echo-request ip daddr . meta l4proto . th dport { 10.244.1.3 . udp . 53 } counter
+  ip protocol icmp th sport 0 counter
+  meta l4proto icmp th dport != 80 counter
+ } }
+""", (("ext", "icmp", "10.244.1.2", 0), ("node/p1", "icmp", "10.244.1.3", 0), ("node/p1", "udp", "10.244.1.3", 54))),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(CORNERS)))
+def test_corners(number: int, record_property: pytest.RecordProperty) -> None:
+    text, flows = CORNERS[number]
+    net = world(text)
+    steps = 0
+    with Kernel() as kernel:
+        kernel.build(net)
+        assert read(kernel, net) == listing(net)
+        pair = Pair(kernel, net)
+        for at, (netns, proto, dst, port) in enumerate(flows):
+            found = pair.send(Flow(netns=netns, proto=proto, dst=dst, dport=port, sport=30001 + at))
+            assert found.same, found.grid()
+            steps += found.count
+        assert read(kernel, net) == listing(pair.net)
+    record_property("kernel comparison", (1, len(flows), steps))
+
+
 def check(seed: int) -> tuple[int, int]:
     """(flows, steps) compared; fails with the grid of the first difference. A packet that rested in a queue of a busy
     machine is counted by limits and sets of the next flow, so a difference counts when it is there again in new

@@ -83,10 +83,12 @@ def reject(ns: Netns, skb: Skb, how: str) -> Answering | None:
 
 
 def find_waiting(
-    w: Walker, ns: Netns, proto: int, local: tuple[int, int], remote: tuple[int, int]
+    w: Walker, ns: Netns, proto: int, local: tuple[int, int], remote: tuple[int, int] | None
 ) -> Waiting | None:
+    """The client's socket for it; `remote` None: whoever it is from."""
     for one in w.waiting:
-        if one.netns == ns.id and one.proto == proto and one.local == local and one.remote in (None, remote):
+        from_there = remote is None or one.remote in (None, remote)
+        if one.netns == ns.id and one.proto == proto and one.local == local and from_there:
             return one
     return None
 
@@ -195,7 +197,8 @@ def to_icmp(w: Walker, ns: Netns, skb: Skb, l4: Icmp, place: Place) -> End:
                 w.step(StepKind.SOCKET, place, packet, why=words.ICMP_ERROR_IN())
                 return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)
     else:
-        found = find_waiting(w, ns, Proto.ICMP, (ip.dst, l4.ident), (ip.src, 0))
+        # By its identifier alone (ping_lookup): ping says `DIFFERENT ADDRESS!` to one that another host has sent.
+        found = find_waiting(w, ns, Proto.ICMP, (ip.dst, l4.ident), None)
         if found is not None:
             w.step(StepKind.SOCKET, place, packet, why=words.TO_CLIENT())
             return End(outcome=Outcome.DELIVERED, netns=ns.id, packet=packet, waiting=found)

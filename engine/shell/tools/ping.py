@@ -296,7 +296,8 @@ def _line(ctx: Context, plan: Plan, found: Found, one: Echo) -> tuple[str, str]:
     if icmp is not None and not icmp.is_error:
         who = _who(ctx, plan, found, call.icmp_from)
         time = f" time={text_ms(milliseconds(call, one.seq))} ms" if plan.size >= 16 else ""
-        return f"{plan.size + 8} bytes from {who}: {head} ttl={call.reply_ttl}{time}\n", ""
+        other = " (DIFFERENT ADDRESS!)" if call.icmp_from != found.address else ""
+        return f"{plan.size + 8} bytes from {who}: {head} ttl={call.reply_ttl}{time}{other}\n", ""
     if icmp is not None:
         refused = f"ping: sendmsg: {errno_text('EPERM')}\n" if call.error == "EPERM" else ""
         return f"From {_who(ctx, plan, found, call.icmp_from)} {head} {describe(icmp)}\n", refused

@@ -357,7 +357,12 @@ class Worker:
         import errno
 
         if act["proto"] == "tcp":
-            return errno.errorcode.get(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "")
+            # As connect() ends. SO_ERROR also gives what befell the ACK of a handshake that is done (sk_err_soft);
+            # before that, it is the error that came when the socket was locked.
+            code = sock.connect_ex((act["dst"], act["dport"]))
+            if code == errno.EALREADY:
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            return errno.errorcode.get(code, "")
         try:
             data = sock.recv(65536)
         except OSError as problem:

@@ -200,7 +200,7 @@ class LessonScreen(LessonPackets):
         question = event.posed.question
         self.see.tell(None)  # what was said of another packet
         if question is not None:
-            hide = question.halt or self.see.before_the_end(question.journey)
+            hide = question.halt or self.see.behind_the_sender(question.journey)
             self.see.load(question.journey, event.posed.lab.world.net, hide=hide)
         self._go("do", "exercise")
 

@@ -148,7 +148,7 @@ class SeePane(Vertical):
     def show(self, played: Played, at: At, text: Said | None, *, ask: bool) -> None:
         """A play, not moving yet; with `ask` its question, whose words are `text`, hides what comes after its hop."""
         asking = played.question if ask else None
-        hide = (played.halt or self.before_the_end(played.journey)) if asking is not None else None
+        hide = (played.halt or self.behind_the_sender(played.journey)) if asking is not None else None
         self.load(played.journey, played.lab.world.net, hide=hide)
         self.at, self.question, self.text = at, asking, text
         self.halt = played.halt if played.question is None else None
@@ -158,10 +158,10 @@ class SeePane(Vertical):
     halt: Halt | None = None
 
     @staticmethod
-    def before_the_end(journey: Journey) -> Halt | None:
-        """Where a question without a hop of its own hides the packet: before the first packet comes to its end."""
-        hops = len(journey.legs[0].forward.hops) if journey.legs else 0
-        return (0, "forward", hops - 1) if hops else None
+    def behind_the_sender(journey: Journey) -> Halt | None:
+        """Where a question without a hop of its own hides the packet: as soon as it was sent, for the way that it has
+        gone would tell how it ends."""
+        return (0, "forward", 1) if journey.legs and len(journey.legs[0].forward.hops) > 1 else None
 
     def go(self) -> None:
         """Let what was shown move."""

@@ -12,7 +12,9 @@ from dataclasses import field
 
 from engine.linux.choose import Choose
 from engine.linux.conntrack import Tuple
+from engine.linux.flow import FlowKey
 from engine.linux.journey import Leg, Outcome, Recorder, Step, StepKind, Walk
+from engine.linux.multipath import find
 from engine.linux.net import Net, Netns
 from engine.linux.packet import Icmp, IPv4, Layer, Packet, Payload, Proto, Sctp, Tcp
 from engine.linux.rows import Proc, Socket
@@ -172,11 +174,13 @@ def ephemeral(net: Net, ns: Netns, proto: int, choose: Choose) -> int:
     return port
 
 
-def local_address(net: Net, ns: Netns, dst: int, bound: str) -> int:
-    """The source that routing would choose, 0 when there is no way."""
+def local_address(net: Net, ns: Netns, key: FlowKey) -> int:
+    """The source that routing would choose for a packet with this key, 0 when there is no way. The question already
+    knows what rules may ask for: the protocol, the ports that are bound, the mark, the user (ip_route_connect_init)."""
     from engine.linux.walk import routing
 
-    route = routing.find_route(net, ns, dst, oif=bound).route
+    dst = key.dst
+    route = find(net, ns, key).route
     if route is None or route.type not in ("unicast", "local"):
         return 0
     return routing.choose_source(ns, route, dst)

@@ -23,6 +23,7 @@ from engine.linux.act import (
 )
 from engine.linux.bpf import hooks
 from engine.linux.choose import Choose
+from engine.linux.flow import FlowKey
 from engine.linux.journey import Leg, Outcome, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Icmp, Payload, Proto, Udp
@@ -62,8 +63,9 @@ def udp_call(
     if wanted.error:
         return forbidden(purpose, wanted.steps, wanted.error, started, (source, sport))
     dst, port = wanted.address, wanted.port
-    address = source or local_address(net, ns, dst, bound)
     sport = sport or ephemeral(net, ns, Proto.UDP, choose)
+    asked = FlowKey(dst=dst, oif=bound, mark=mark, uid=max(uid, 0), proto=Proto.UDP, sport=sport, dport=port)
+    address = source or local_address(net, ns, asked)
     waiting = Waiting(
         netns=netns, proto=Proto.UDP, local=(address, sport), remote=(dst, port) if connected else None
     )
@@ -148,7 +150,8 @@ def ping_call(
     started = net.clock
     ns = net.spaces[netns]
     act = Act(net, choose)
-    address = source or local_address(net, ns, dst, bound)
+    asked = FlowKey(dst=dst, oif=bound, mark=mark, uid=max(uid, 0), proto=Proto.ICMP, dport=8 << 8)
+    address = source or local_address(net, ns, asked)
     ident = ident or ephemeral(net, ns, Proto.ICMP, choose) & 0xFFFF
     waiting = Waiting(netns=netns, proto=Proto.ICMP, local=(address, ident), remote=(dst, 0))
     act.waiting.append(waiting)

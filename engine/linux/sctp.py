@@ -20,6 +20,7 @@ from engine.linux.act import (
     uid_of,
 )
 from engine.linux.choose import Choose
+from engine.linux.flow import FlowKey
 from engine.linux.journey import Leg, Outcome, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Proto, Sctp
@@ -47,8 +48,9 @@ def sctp_call(
     started = net.clock
     ns = net.spaces[netns]
     act = Act(net, choose)
-    address = source or local_address(net, ns, dst, "")
     sport = sport or ephemeral(net, ns, Proto.SCTP, choose)
+    asked = FlowKey(dst=dst, proto=Proto.SCTP, sport=sport, dport=port)
+    address = source or local_address(net, ns, asked)
     sock = (address, sport)
     near = Waiting(netns=netns, proto=Proto.SCTP, local=sock, remote=(dst, port))
     act.waiting.append(near)

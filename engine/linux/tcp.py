@@ -32,6 +32,7 @@ from engine.linux.act import (
 )
 from engine.linux.bpf import hooks
 from engine.linux.choose import Choose
+from engine.linux.flow import FlowKey
 from engine.linux.journey import Leg, Outcome, Walk
 from engine.linux.net import Net
 from engine.linux.packet import Layer, Payload, Proto, Tcp
@@ -74,7 +75,9 @@ def tcp_call(
     if wanted.error:
         return forbidden(purpose, wanted.steps, wanted.error, started, (source, sport))
     dst, port = wanted.address, wanted.port
-    address = source or local_address(net, ns, dst, bound)
+    # A port that is not bound is chosen behind the address (tcp_v4_connect).
+    asked = FlowKey(dst=dst, oif=bound, mark=mark, uid=max(uid, 0), proto=Proto.TCP, sport=sport, dport=port)
+    address = source or local_address(net, ns, asked)
     sport = sport or ephemeral(net, ns, Proto.TCP, choose)
     waiting = Waiting(netns=netns, proto=Proto.TCP, local=(address, sport), remote=(dst, port))
     act.waiting.append(waiting)

@@ -40,6 +40,8 @@ def check(example: Example, tally: Tally) -> None:
 def finish(tally: Tally, record_property: pytest.RecordProperty) -> None:
     record_property("kernel comparison", (tally.networks, tally.packets, tally.steps))
     record_property("kernel detail", (tally.rulesets, tally.rows, tally.choices, tally.connections))
+    for text in tally.passing:
+        record_property("kernel difference not met again", text)
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda p: p.stem)

@@ -149,8 +149,8 @@ class PlayerScene(Painted):
 
     def _follow(self) -> bool:
         """Move the window so that the packet stays well inside it; True when it moved."""
-        if self._stage is None or self._playback is None:
-            return False
+        if self._stage is None or self._playback is None or not self.size:
+            return False  # hidden: it stands where it stood when it comes back
         scene, here = self._stage.scene, self._stage.position(self._playback)
         x, y = self._origin
         if here is not None:
@@ -187,9 +187,10 @@ class PlayerScene(Painted):
 
 
 def _window(origin: int, here: int, size: int, room: int, margin: int) -> int:
-    """Where a picture of `size` starts in a window of `room` (negative: scrolled), the packet `margin` inside."""
+    """Where a picture of `size` starts in a window of `room` (negative: scrolled), the packet `margin` inside; in the
+    middle where it fits."""
     if size <= room:
-        return origin
+        return (room - size) // 2
     margin = min(margin, room // 3)
     start = -origin
     if here - start < margin:

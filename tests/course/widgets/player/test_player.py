@@ -159,6 +159,21 @@ async def test_what_is_hidden_stands_still_and_goes_on_when_seen() -> None:
         app.player.pause()
 
 
+async def test_a_picture_that_was_hidden_comes_back_where_it_stood() -> None:
+    app = Alone(view="scene")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        before = app.text()
+        app.player.display = False
+        await pilot.pause()
+        app.player.reveal()
+        app.query_one(PlayerScene).draw_frame()
+        app.player.display = True
+        await pilot.pause()
+        await pilot.pause()
+        assert app.text() == before
+
+
 async def test_the_wheel_looks_further_in_the_ladder() -> None:
     app = Alone(view="ladder")
     async with app.run_test(size=(80, 20)) as pilot:

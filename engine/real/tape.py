@@ -236,6 +236,18 @@ class Tape:
             if what == "nat destination port":
                 return int(rsport)
             return int(rsport) if row["orig"][0] == Proto.ICMP else int(rdport)
+        return self.left_with(about) if what == "nat port" else None
+
+    def left_with(self, about: OfConnection) -> int | None:
+        """The source port (of a ping, the identifier) that rules saw after the translation, when a later one threw the
+        packet away and the connection with it: the packet goes on to the same destination."""
+        proto, _, sport, dst, dport = about.orig
+        own, far = ("id", ("type", 8)) if proto == Proto.ICMP else ("sport", ("dport", dport))
+        for event in self.raw.get(about.netns, ()):
+            header = event["header"]
+            same = (header.get("proto"), header.get(far[0])) == (proto, far[1]) and ip4(header["dst"]) == dst
+            if same and header.get(own, sport) != sport:
+                return int(header[own])
         return None
 
     def rows_of(self, about: OfConnection) -> list[Mapping[str, Any]]:

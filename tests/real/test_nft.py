@@ -96,6 +96,19 @@ CORNERS = (
  chain f { type filter hook forward priority 0; tcp flags ! syn reject with icmp admin-prohibited
  } }
 """, (("node", "tcp", "192.168.10.10", 80), ("node/p1", "tcp", "10.244.1.3", 8080), ("ext", "tcp", "10.244.1.2", 80))),
+    # the packet that makes the sum equal to the quota is within it (nft_overquota since 6.16)
+    ("""table ip t { quota q { over 168 bytes; }
+ chain c { type filter hook prerouting priority 0; icmp type echo-request quota over 168 bytes counter
+  icmp type echo-request quota name q counter
+  icmp type echo-request quota 168 bytes counter
+ } }
+""", (("ext", "icmp", "10.244.1.2", 0),) * 3),
+    # a packet that is translated and then thrown away leaves no connection that tells its new port
+    ("""table ip t { chain n { type nat hook postrouting priority 100; masquerade fully-random
+ }
+ chain d { type filter hook postrouting priority 150; ct state new counter drop
+ } }
+""", (("node/p1", "udp", "192.168.10.20", 53), ("node/p1", "tcp", "192.168.10.20", 80), ("ext", "icmp", "10.244.1.2", 0))),
     # a port in a rule about ICMP: listed as the checksum, which nft does not take back where a map wants a port
     ("""table ip t { map v { type ipv4_addr . inet_proto . inet_service : verdict
   elements = { 10.244.1.2 . tcp . 80 : drop } }

@@ -317,14 +317,15 @@ class Limit(Statement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota(Statement):
-    """`quota [over] N bytes`; the cell is (bytes used,)."""
+    """`quota [over] N bytes`; the cell is (bytes used,). The packet that uses up the last byte is still within it
+    (nft_overquota, since 6.16)."""
 
     limit: int
     over: bool = False
 
     def spend(self, cell: Cell | None, size: int) -> tuple[Cell, bool]:
         used = (cell or (0,))[0] + size
-        return (used,), used >= self.limit
+        return (used,), used > self.limit
 
     def run(self, s: Seen, at: int) -> bool | Act | None:
         cell, exceeded = self.spend(s.chain.cells.get((s.rule, at)), s.skb.packet.ip_length())

@@ -99,6 +99,12 @@ def test_what_came_by_lo_is_not_looked_up(hook: str) -> None:
     assert pinged(rules, "192.168.10.10")[1].endswith("counter packets 2 bytes 168")
 
 
+@pytest.mark.parametrize(("limit", "met"), [(83, 1), (84, 0)])
+def test_what_uses_up_a_quota_is_within_it(limit: int, met: int) -> None:
+    rules = f"chain c {{ type filter hook prerouting priority 0; icmp type 8 quota over {limit} bytes counter;\n}}"
+    assert pinged(rules, "192.168.10.10")[1].endswith(f"counter packets {met} bytes {met * 84}")
+
+
 def test_an_echo_reply_is_taken_from_anybody() -> None:
     """ping_lookup asks for the identifier; who sent the reply is told, and ping says that it is another."""
     rules = (

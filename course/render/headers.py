@@ -77,6 +77,10 @@ def fields(layer: Layer) -> list[Field]:
     first = layer.text.splitlines()[0] if layer.text else ""
     if layer.protocol == "dns":
         first = re.sub(r" #\d+[^|]*?(?= \||$)", "", first)
+        question, _, records = first.partition(" | ")
+        name = question.split(" ")[-1]
+        if records:  # a record of the name that was asked for need not say it again, nor its seconds
+            first = f"{question} | " + re.sub(rf"(?:^|(?<= \| )){re.escape(name)} \d+ ", "", records)
     return [("", layer.protocol.upper()), ("", first), ("", f"{layer.size} B")]
 
 

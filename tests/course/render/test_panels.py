@@ -324,3 +324,10 @@ def test_the_end_tells_the_packet_and_then_what_the_user_did() -> None:
     play = Playback(film=replace(made, beats=(*made.beats[:-1], last), journey=whole))
     play.go(len(made.beats) - 1)
     assert "dropped · name not found" in "".join(t for t, _ in panel(play, 80, 9, "en", UNICODE)[2])
+
+
+def test_a_dns_answer_does_not_say_its_name_twice() -> None:
+    text = "NOERROR A? web.shop.svc. #7 aa rd | web.shop.svc. 30 A 10.96.71.20 | other. 30 A 10.0.0.1"
+    udp = Packet((IP, Udp(sport=53, dport=5000), Payload(protocol="dns", text=text, size=86)))
+    line = plain(header_lines(udp, udp, UNICODE))[-1]
+    assert "NOERROR A? web.shop.svc. | A 10.96.71.20 | other. 30 A 10.0.0.1 86 B" in line

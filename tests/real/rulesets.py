@@ -185,10 +185,7 @@ def matches(draw: st.DrawFn, kind: str, node: str, table: str, hook: str) -> str
             pool += ("-m rpfilter", "-m rpfilter --invert", "-m rpfilter --loose")
         if hook in ("PREROUTING", "INPUT"):
             pool += ("-m addrtype --dst-type LOCAL --limit-iface-in",)
-        used = " ".join(asked)  # two counters in one rule are left out: the model keeps one for each rule
-        asked.append(
-            draw(st.sampled_from([x for x in pool if known(x) and not ("nth" in x and "nth" in used)]))
-        )
+        asked.append(draw(st.sampled_from([x for x in pool if known(x)])))
     # chance comes last: when a rule does not match, no record shows whether a match behind it was asked and counted
     return " ".join([*out, *sorted(asked, key=lambda x: "--mode random" in x)])
 

@@ -8,12 +8,13 @@ when they are equal. Sources: man iptables-extensions; output measured with ipta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.linux.addr import mask, text4
 from engine.linux.xt.names import protocol_name
 from engine.linux.xt.seen import Seen
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said, plain
 
 if TYPE_CHECKING:
@@ -79,6 +80,28 @@ class Match:
     def stateful(self) -> bool:
         """Does it count in the rule's state cell (Chain.states)?"""
         return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting(Match):
+    """A match that counts in the rule's state cell. `slot` tells two that are equal in one rule apart: each has a
+    counter of its own, as every match of a rule has its own data in the kernel."""
+
+    slot: int = 0
+
+    @property
+    def stateful(self) -> bool:
+        return True
+
+
+def slotted(matches: Sequence[Match]) -> tuple[Match, ...]:
+    """The matches of one rule with a slot for each that counts."""
+    out: list[Match] = []
+    for match in matches:
+        while isinstance(match, Counting) and match in out:
+            match = replace(match, slot=match.slot + 1)
+        out.append(match)
+    return tuple(out)
 
 
 def range_text(addr: int, length: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL
-from engine.linux.xt.match import Match, asks, bang
+from engine.linux.xt.match import Counting, Match, asks, bang
 from engine.linux.xt.match_l4 import together
 from engine.linux.xt.options import (
     FRACTION,
@@ -189,7 +189,7 @@ class RandomMatch(Match):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NthMatch(Match):
+class NthMatch(Counting):
     """`-m statistic --mode nth`. The rule's state cell counts packets that came this far."""
 
     every: int
@@ -211,10 +211,6 @@ class NthMatch(Match):
 
     def why(self) -> Said:
         return asks(TURN, NOT_TURN, self.invert, every=self.every)
-
-    @property
-    def stateful(self) -> bool:
-        return True
 
 
 def _statistic_option(p: Parsing, option: Option, value: Any, invert: bool) -> None:

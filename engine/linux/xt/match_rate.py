@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.linux.addr import mask
 from engine.linux.conntrack import Tuple, tuple_of
-from engine.linux.xt.match import Match, asks, bang
+from engine.linux.xt.match import Counting, asks, bang
 from engine.linux.xt.options import (
     PLENMASK,
     STRING,
@@ -37,7 +37,7 @@ LIMIT_WHY = Phrase("at most {rate} on average ({burst} at once)", "평균 {rate}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit(Match):
+class Limit(Counting):
     """`-m limit`: `count` packets a `unit`, `burst` at once."""
 
     count: int
@@ -64,10 +64,6 @@ class Limit(Match):
 
     def why(self) -> Said:
         return LIMIT_WHY(rate=f"{self.count}/{self.unit}", burst=self.burst)
-
-    @property
-    def stateful(self) -> bool:
-        return True
 
 
 def rate(text: str, fallback: str = 'bad rate "{text}"\'') -> tuple[int, str]:
@@ -122,7 +118,7 @@ OVER = ("TIME_WAIT", "CLOSE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connlimit(Match):
+class Connlimit(Counting):
     """`-m connlimit`: how many of the connections that came by this rule live from (or to) the packet's net."""
 
     limit: int
@@ -163,10 +159,6 @@ class Connlimit(Match):
     def needs_conntrack(self) -> bool:
         return True
 
-    @property
-    def stateful(self) -> bool:
-        return True
-
 
 def _connlimit_check(p: Parsing) -> None:
     if "upto" not in p.used and "above" not in p.used:
@@ -199,7 +191,7 @@ NOT_QUOTA = Phrase("when {quota} bytes are used up", "{quota}바이트를 다 �
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quota(Match):
+class Quota(Counting):
     """`-m quota`: until so many bytes have come by; a packet that does not fit ends it."""
 
     quota: int
@@ -220,10 +212,6 @@ class Quota(Match):
 
     def why(self) -> Said:
         return asks(QUOTA_WHY, NOT_QUOTA, self.invert, quota=self.quota)
-
-    @property
-    def stateful(self) -> bool:
-        return True
 
 
 def _quota_build(p: Parsing) -> Quota:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from engine.errors import NotModelled
 from engine.linux.xt.extensions import MATCHES, OTHER_MATCHES, OTHER_TARGETS, PLAIN, TARGETS
-from engine.linux.xt.match import Destination, InDevice, Match, OutDevice, Protocol, Source
+from engine.linux.xt.match import Destination, InDevice, Match, OutDevice, Protocol, Source, slotted
 from engine.linux.xt.names import protocol_number
 from engine.linux.xt.options import Problem, strtoui
 from engine.linux.xt.rule import XtRule
@@ -265,7 +265,9 @@ class Reader(WordReader):
                 target = Jump(chain=self.jump, goto=self.goto)
             self.transport()
             out.rules = tuple(
-                XtRule(matches=(*self.basic(s, d), *matches), target=target) for s in sources for d in dests
+                XtRule(matches=(*self.basic(s, d), *slotted(matches)), target=target)
+                for s in sources
+                for d in dests
             )
         return out
 

@@ -80,7 +80,8 @@ def resolve(world: World, source: str, name: str, type: str, choose: Choose) -> 
     outcome = found.legs[-1].outcome if found.legs else Outcome.NAME_NOT_FOUND
     if found.status is not Status.FOUND or not answers:
         outcome = Outcome.NAME_NOT_FOUND
-    journey = Journey(act=act, outcome=outcome, legs=found.legs, started=started)
+    asked = Journey(act=act, outcome=outcome, legs=found.legs, started=started)
+    (journey,) = world.told([asked])
     return Resolved(journey=journey, rcode=rcode_of(found), answers=answers, queries=found.names)
 
 

@@ -22,7 +22,7 @@ from engine.linux.journey import Journey, Leg, Outcome, Walk
 from engine.linux.packet import Ethernet, Icmp, Layer, Packet, Payload, Proto, Sctp, Tcp, Udp
 from engine.linux.walk import routing
 from engine.linux.walk.walker import Arrive, End, Walker
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 from engine.shell import names
 from engine.shell.names import Found, Seat
@@ -68,7 +68,15 @@ def trace(
     enter: str = "",
     choose: Choose,
 ) -> Traced:
-    """Send it. Raises InputError for an endpoint that is not there."""
+    """Send it; what policies ended is told in their words. Raises InputError for an endpoint that is not there."""
+    sent = _sent(world, source, to, proto, headers or {}, enter, choose)
+    (told,) = world.told([sent.journey])
+    return replace(sent, journey=told)
+
+
+def _sent(
+    world: World, source: str, to: str, proto: str, headers: Mapping[str, str], enter: str, choose: Choose
+) -> Traced:
     if to.startswith(("http://", "https://")) and proto in ("tcp", "http", "https"):
         proto = to.partition(":")[0]
     act = f"{source} -> {to} ({proto})"
@@ -89,18 +97,12 @@ def trace(
         goal = target(world, to, proto, found.address)
         if enter or not sender.netns:
             return _from_outside(world, sender, goal, proto, enter, choose)
-        call, act = _call(world, sender, goal, proto, headers or {}, choose)
+        call, act = _call(world, sender, goal, proto, headers, choose)
     except NotModelled as error:
         return Traced(journey=_unknown(act, started, error.said))
     legs = (*found.legs, *call.legs)
     journey = Journey(act=act, outcome=_outcome(call), legs=legs, started=started)
-    return Traced(journey=_told(world, journey), call=call, seen_as=call.seen_as, server=call.server)
-
-
-def _told(world: World, journey: Journey) -> Journey:
-    """With the words of the cluster's policies, where one ended it."""
-    (told,) = world.told([journey])
-    return told
+    return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
 
 
 def _no_name(act: str, started: float, host: str, found: Found) -> Journey:

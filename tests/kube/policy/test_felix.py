@@ -275,6 +275,19 @@ def test_egress_is_judged_by_the_backend_in_every_mode(mode: str) -> None:
     assert "TCP to port 80 to pod shop/a" in denied.why.text("en")
 
 
+def test_a_question_that_egress_shuts_in_says_which_policy_did_it() -> None:
+    shut: dict[str, Any] = {"podSelector": {}, "policyTypes": ["Egress"]}
+    lab = Lab.load({
+        "nodes": [{"name": "cp", "role": "control-plane"}, {"name": "w1"}, {"name": "w2"}],
+        "cni": {"name": "calico"}, "addons": ["coredns"], "manifests": [body("a"), body("c"), rule("shut", shut)],
+    })  # fmt: skip
+    for journey in (lab.trace("pod/shop/c", "http://a/", "http"), lab.resolve("pod/shop/c", "a").journey):
+        whys = [step.why.text("en") for leg in journey.legs for step in leg.forward.steps() if step.why]
+        assert any(
+            "egress of pod shop/c: it is isolated by shop/shut" in w and "UDP to port 53" in w for w in whys
+        )
+
+
 def test_rules_for_ipvs_are_the_real_ones() -> None:
     text = out(with_service("ipvs"), "iptables-save")
     real = ("Pbldlb4FaULvpdD8", "ZD-6UxuUtGW-xtzg", "CbPfUajQ2bFVnDq4", "jmhU0ODogX-Zfe5g")

@@ -108,7 +108,8 @@ CORNERS = (
  }
  chain d { type filter hook postrouting priority 150; ct state new counter drop
  } }
-""", (("node/p1", "udp", "192.168.10.20", 53), ("node/p1", "tcp", "192.168.10.20", 80), ("ext", "icmp", "10.244.1.2", 0))),
+""", (("node/p1", "udp", "192.168.10.20", 53), ("node/p1", "tcp", "192.168.10.20", 80),
+      ("ext", "icmp", "10.244.1.2", 0))),
     # a port in a rule about ICMP: listed as the checksum, which nft does not take back where a map wants a port
     ("""table ip t { map v { type ipv4_addr . inet_proto . inet_service : verdict
   elements = { 10.244.1.2 . tcp . 80 : drop } }

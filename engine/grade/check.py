@@ -41,7 +41,9 @@ UNREADABLE = Phrase(
     en="{given!r} cannot be read as {what}: {example}",
     ko="{given!r}을(를) {what}(으)로 읽을 수 없습니다. 예: {example}",
 )
-FIRST_WRONG = Phrase(en="{item} does not come at place {number}", ko="{item}은(는) {number}번째가 아닙니다")
+FIRST_WRONG = Phrase(
+    en='"{item}" does not come at place {number}', ko='"{item}"은(는) {number}번째가 아닙니다'
+)
 EACH_ONCE = Phrase(en="put each of the {count} items once", ko="항목 {count}개를 한 번씩 놓으십시오")
 EMPTY = Phrase(en="nothing was answered", ko="답이 비어 있습니다")
 

@@ -32,7 +32,7 @@ NOT_OUTCOME = Phrase(
 )
 NOT_AT = Phrase(
     en="{flow}: expected to arrive at {expected}, arrives at {found}",
-    ko="{flow}: 도착지는 {expected}이어야 하는데 {found}입니다",
+    ko="{flow}: 도착지는 {expected}이어야 하는데 지금은 {found}",
 )
 NOT_SEEN = Phrase(
     en="{flow}: the receiver should see {expected} as source, and sees {found}",
@@ -56,24 +56,24 @@ NOT_VIA = Phrase(
 )
 NOT_ENCAP = Phrase(
     en="{flow}: encapsulation should be {expected}, and is {found}",
-    ko="{flow}: 캡슐화가 {expected}이어야 하는데 {found}입니다",
+    ko="{flow}: 캡슐화가 {expected}이어야 하는데 지금은 {found}",
 )
 NOT_MTU = Phrase(
     en="{flow}: the smallest MTU on the way should be {expected}, and is {found}",
-    ko="{flow}: 도중의 가장 작은 MTU가 {expected}이어야 하는데 {found}입니다",
+    ko="{flow}: 도중의 가장 작은 MTU가 {expected}이어야 하는데 지금은 {found}",
 )
 CANNOT_SEND = Phrase(en="{flow}: {why}", ko="{flow}: {why}")
 NOT_RCODE = Phrase(
     en="{flow}: the answer should be {expected}, and is {found}",
-    ko="{flow}: 응답 코드가 {expected}이어야 하는데 {found}입니다",
+    ko="{flow}: 응답 코드가 {expected}이어야 하는데 지금은 {found}",
 )
 NOT_ANSWERS = Phrase(
     en="{flow}: the answers should be {expected}, and are {found}",
-    ko="{flow}: 응답이 {expected}이어야 하는데 {found}입니다",
+    ko="{flow}: 응답이 {expected}이어야 하는데 지금은 {found}",
 )
 NOT_QUERIES = Phrase(
     en="{flow}: the names asked should be {expected}, and are {found}",
-    ko="{flow}: 묻는 이름이 {expected}이어야 하는데 {found}입니다",
+    ko="{flow}: 묻는 이름이 {expected}이어야 하는데 지금은 {found}",
 )
 TOO_MANY = Phrase(
     en="{flow}: more than {limit} random branches; the row cannot be judged whole",

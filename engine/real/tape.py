@@ -240,13 +240,19 @@ class Tape:
 
     def left_with(self, about: OfConnection) -> int | None:
         """The source port (of a ping, the identifier) that rules saw after the translation, when a later one threw the
-        packet away and the connection with it: the packet goes on to the same destination."""
-        proto, _, sport, dst, dport = about.orig
-        own, far = ("id", ("type", 8)) if proto == Proto.ICMP else ("sport", ("dport", dport))
+        packet away and the connection with it: followed from where it came in, by its source as long as its
+        destination is translated, then by that."""
+        proto, src, sport, dst, dport = about.orig
+        own, far = ("id", "type") if proto == Proto.ICMP else ("sport", "dport")
+        going = (dst, 8 if proto == Proto.ICMP else dport)
         for event in self.raw.get(about.netns, ()):
             header = event["header"]
-            same = (header.get("proto"), header.get(far[0])) == (proto, far[1]) and ip4(header["dst"]) == dst
-            if same and header.get(own, sport) != sport:
+            if header.get("proto") != proto or own not in header:
+                continue
+            there = (ip4(header["dst"]), header[far])
+            if header[own] == sport and ip4(header["src"]) == src:
+                going = there
+            elif header[own] != sport and there == going:
                 return int(header[own])
         return None
 

@@ -106,10 +106,12 @@ CORNERS = (
     # a packet that is translated and then thrown away leaves no connection that tells its new port
     ("""table ip t { chain n { type nat hook postrouting priority 100; masquerade fully-random
  }
+ chain p { type nat hook prerouting priority -100; ip daddr 10.96.0.10 dnat to 192.168.10.20
+ }
  chain d { type filter hook postrouting priority 150; ct state new counter drop
  } }
 """, (("node/p1", "udp", "192.168.10.20", 53), ("node/p1", "tcp", "192.168.10.20", 80),
-      ("ext", "icmp", "10.244.1.2", 0))),
+      ("ext", "icmp", "10.244.1.2", 0), ("node/p2", "udp", "10.96.0.10", 53), ("node/p1", "icmp", "10.96.0.10", 0))),
     # a port in a rule about ICMP: listed as the checksum, which nft does not take back where a map wants a port
     ("""table ip t { map v { type ipv4_addr . inet_proto . inet_service : verdict
   elements = { 10.244.1.2 . tcp . 80 : drop } }

@@ -19,6 +19,8 @@ from engine.real.netlink import NETLINK_NETFILTER, attributes, messages
 NETLINK_ROUTE = 0
 CT_GET, CT_DELETE = (1 << 8) | 1, (1 << 8) | 2
 GET_NEIGHBOURS, DEL_NEIGHBOUR = 30, 29
+#: linux/if_link.h: RTM_NEWLINK; IFLA_LINKINFO holds IFLA_INFO_KIND and IFLA_INFO_DATA
+NEW_LINK, LINK_INFO, INFO_KIND, INFO_DATA, BR_FDB_FLUSH = 16, 18, 1, 2, 21
 REQUEST, ACK, DUMP = 1, 4, 0x300
 DONE, ERROR = 3, 2
 SOL_NETLINK, ADD_MEMBERSHIP, NEW_CONNECTIONS, NESTED = 270, 1, 1, 0x8000
@@ -145,3 +147,9 @@ def forget_neighbours(sock: socket.socket) -> None:
             body = struct.pack("BxxxiHBB", family, index, 0, 0, 0) + struct.pack("HH", 8, 1) + where
             with contextlib.suppress(OSError):
                 list(ask(sock, DEL_NEIGHBOUR, body, ACK))
+
+
+def forget_stations(sock: socket.socket, bridge: int) -> None:
+    """Delete what a bridge (by its ifindex) has learned of where MAC addresses are."""
+    info = packed(INFO_KIND, b"bridge") + packed(INFO_DATA, packed(BR_FDB_FLUSH, b""))
+    list(ask(sock, NEW_LINK, struct.pack("BxHiII", 0, 0, bridge, 0, 0) + packed(LINK_INFO, info), ACK))

@@ -66,6 +66,7 @@ class Worker:
         self.tracked: dict[str, tables.Connections] = {}
         self.neighbours: dict[str, socket.socket] = {}
         self.forget: dict[str, int] = {}
+        self.bridges: dict[str, list[int]] = {}
 
     def enter(self, id: str) -> None:
         check(LIBC.setns(self.files[id] if id else self.home, CLONE_NEWNET), f"enter {id}")
@@ -415,11 +416,22 @@ class Worker:
                 self.enter("")
         return self.neighbours[id]
 
+    def bridges_of(self, id: str) -> list[int]:
+        """The namespace's bridges by ifindex, asked for once."""
+        if id not in self.bridges:
+            rows = self.run(id, ["ip", "-o", "link", "show", "type", "bridge"]).splitlines()
+            self.bridges[id] = [int(row.split(":")[0]) for row in rows]
+        return self.bridges[id]
+
     def flush(self) -> None:
-        """Forget what earlier packets left: neighbours, connections, and path MTUs. Neighbours go first, everywhere:
-        what waited for one ends in an ICMP error, and that makes connections on its way."""
+        """Forget what earlier packets left: neighbours, connections, path MTUs, and what bridges have learned.
+        Neighbours go first, everywhere: what waited for one ends in an ICMP error, and that makes connections on its
+        way."""
         for id in self.files:
             tables.forget_neighbours(self.route_table(id))
+        for id in self.files:
+            for bridge in self.bridges_of(id):
+                tables.forget_stations(self.route_table(id), bridge)
         for id in self.files:
             if id in self.tracing:
                 self.connections(id).forget()

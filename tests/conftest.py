@@ -101,7 +101,9 @@ def compared(terminalreporter: pytest.TerminalReporter) -> None:
         f"kernel comparison: {networks} networks, {packets} packets, {steps} steps compared, {differences}"
     )
     for text in recorded(terminalreporter, "kernel difference not met again"):
-        terminalreporter.write_line(f"    not met again in new namespaces, with patience: {text}", yellow=True)
+        terminalreporter.write_line(
+            f"    not met again in new namespaces, with patience: {text}", yellow=True
+        )
     detail = recorded(terminalreporter, "kernel detail")
     if detail or lookups:
         rulesets, read, choices, connections = (sum(row[i] for row in detail) for i in range(4))

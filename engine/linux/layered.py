@@ -50,8 +50,13 @@ class Layered(dict[K, V]):
         return other
 
     def _flatten(self) -> None:
-        self._base = dict(self.items())
-        self._over, self._count = {}, len(self._base)
+        rows = self._base.copy()
+        for key, value in self._over.items():
+            if value is _GONE:
+                del rows[key]
+            else:
+                rows[key] = value
+        self._base, self._over, self._count = rows, {}, len(rows)
 
     def __getitem__(self, key: K) -> V:
         found = self._over.get(key)

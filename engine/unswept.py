@@ -25,3 +25,15 @@ def unswept(when: bool = True) -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+@contextmanager
+def laid_aside(when: bool = True) -> Iterator[None]:
+    """Without the collector, if `when`; and what was made is never looked through again: there is so much of it that
+    each look would take seconds, and it stays."""
+    with unswept(when):
+        try:
+            yield
+        finally:
+            if when:
+                gc.freeze()  # before the collector wakes up and looks through all of it

@@ -24,6 +24,7 @@ from engine.linux.asleep import Sleeper, Sleepers, Waker
 from engine.linux.net import Net
 from engine.linux.ops.base import Changes
 from engine.record import dataclass
+from engine.unswept import laid_aside
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
@@ -122,7 +123,12 @@ def lay_down(net: Net, cluster: Cluster, fabric: Fabric) -> None:
 
 
 def rouse(waker: NodeWaker, net: Net, sleeper: Sleeper) -> None:
-    """Compute a node's kernel and containers, as if it had lived."""
+    """Compute a node's kernel and containers, as if it had lived. They stay as long as the lab."""
+    with laid_aside():
+        _rouse(waker, net, sleeper)
+
+
+def _rouse(waker: NodeWaker, net: Net, sleeper: Sleeper) -> None:
     cluster = waker.cluster
     old = cluster.nodes[sleeper.name]
     dream = old.dream if old.dream is not None else Dream(born=net.clock)

@@ -26,7 +26,7 @@ from engine.linux.ops import Advance, Listen, StartProc, WriteFile
 from engine.linux.rows import Box, Socket
 from engine.say import Phrase, Said, plain
 from engine.shell.world import World
-from engine.unswept import unswept
+from engine.unswept import laid_aside, unswept
 
 if TYPE_CHECKING:
     from engine.docker.load import Plan
@@ -60,15 +60,10 @@ def _undisturbed(large: bool) -> Iterator[None]:
     """While a lab is built the garbage collector rests: objects come and stay, and it would look through them, and
     through all labs that are open, again and again. Of a large lab there are millions; afterwards it leaves them alone,
     or each of its rounds would take seconds."""
-    large = large and gc.isenabled()
     if large:
         gc.unfreeze()
-    with unswept():
-        try:
-            yield
-        finally:
-            if large:
-                gc.freeze()  # before the collector wakes up and looks through all of it
+    with laid_aside() if large else unswept():
+        yield
 
 
 def _build(source: Source, *, seed: int, lang: str) -> tuple[World, tuple[Said, ...]]:

@@ -116,7 +116,7 @@ def measure(nodes: int, services: int, mode: str, times: int, pods: int = PODS_E
     return {
         "mode": mode, "nodes": nodes, "services": services, "pods": len(cluster.store.objects["Pod"]),
         "load_s": took, "cpu_s": cpu, "peak_mib": peak_mib(), "first_ms": 1000 * first, "trace_ms": median(traced),
-        "trace_spread": (traced[0], traced[-1]), "change_ms": median(changes),
+        "trace_spread": (traced[0], traced[-1]), "change_ms": median(changes), "change_spread": sorted(changes),
         "rules": paid.rules, "lookups": paid.lookups,
     }  # fmt: skip
 

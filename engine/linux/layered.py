@@ -34,19 +34,21 @@ def shared(rows: dict[K, V]) -> tuple[dict[K, V], dict[K, V]]:
 class Layered(dict[K, V]):
     """`_base` is shared and never written; `_over` are own rows, `_GONE` for those of the base that are gone."""
 
-    __slots__ = ("_base", "_count", "_over")
+    __slots__ = ("_base", "_beyond", "_count", "_over")
 
     def __init__(self, base: dict[K, V]) -> None:
         super().__init__()
         self._base = base
         self._over: dict[K, V] = {}
         self._count = len(base)
+        #: what of this base is not among these names, as it was asked last
+        self._beyond: tuple[dict[K, V], Set[K], frozenset[K]] | None = None
 
     def copy(self) -> Layered[K, V]:
         if len(self._over) > LARGE and len(self._over) * 8 > len(self._base):
             self._flatten()
         other = Layered(self._base)
-        other._over, other._count = dict(self._over), self._count
+        other._over, other._count, other._beyond = dict(self._over), self._count, self._beyond
         return other
 
     def _flatten(self) -> None:
@@ -114,8 +116,11 @@ class Layered(dict[K, V]):
         self._base, self._over, self._count = {}, {}, 0
 
     def beyond(self, known: Set[K]) -> set[K]:
-        """The keys that are not among the known ones."""
-        found = set(self._base.keys() - known)
+        """The keys that are not among the known ones. Asked again of the same large set, it looks at few."""
+        last = self._beyond
+        if last is None or last[0] is not self._base or last[1] is not known:
+            last = self._beyond = (self._base, known, frozenset(self._base.keys() - known))
+        found = set(last[2])
         for key, value in self._over.items():
             if value is _GONE:
                 found.discard(key)

@@ -105,7 +105,7 @@ def measure(nodes: int, services: int, mode: str, times: int, pods: int = PODS_E
     slices = [s for s in cluster.store.list("EndpointSlice", f"team-{(services - 1) % NAMESPACES}")
               if s["metadata"]["labels"]["kubernetes.io/service-name"] == f"app-{services - 1}"]  # fmt: skip
     changes = []
-    for endpoint in slices[0]["endpoints"][:7]:
+    for endpoint in slices[0]["endpoints"][:13]:
         pod = endpoint["targetRef"]
         start = time.perf_counter()
         unready(lab, pod["namespace"], pod["name"])
@@ -157,6 +157,8 @@ def lines() -> list[Line]:
         found = alone()
         for name, unit, gate, key in names:
             note = f"{found['cpu_s']:.1f} s of CPU" if key == "load_s" else ""
+            if spread := found.get(key.replace("_ms", "_spread")):
+                note = f"{spread[0]:.1f} to {spread[-1]:.1f} ms"
             out.append(Line(name=name, value=found[key], unit=unit, gate=gate, note=note))
     except subprocess.CalledProcessError as error:
         out += [Line(name=n, value=None, unit=u, gate=g, note=error.stderr[-200:]) for n, u, g, _ in names]

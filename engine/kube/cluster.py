@@ -317,6 +317,8 @@ class Cluster:
             if not dreaming.dream_on(self, changes.net, node, self.store.pods_on(name), now, past):
                 assert changes.net.boxes[name]
                 touched.add(name)
+        if asleep:
+            self.forms.rest()
         self.watch.pods = self.store.version  # what was written meanwhile are the states of dreamt pods
         return found
 

@@ -84,6 +84,10 @@ class Forms:
             self.timed, self.shapes, self.now = {}, {}, now
         return Here(self, cluster, net, node, now)
 
+    def rest(self) -> None:
+        """Let go of the pods that were looked at: their parts are not met again."""
+        self.shapes = {}
+
     def shape(self, pod: Json, now: float) -> Shape:
         """The shape of a pod, worked out once for pods that share their parts (podspec.twin, scheduler.bind)."""
         spec = pod["spec"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from engine.linux.net import Net
-from engine.real.compare import Flow, Pair
+from engine.real.compare import PATIENCE, Flow, Pair
 from engine.real.kernel import Kernel
 from tests.real import devices as d
 from tests.real import model
@@ -61,7 +61,21 @@ def flows(
 def check(
     lines: list[str], sources: tuple[str, ...], targets: tuple[str, ...], sizes: tuple[int, ...] = (1,)
 ) -> int:
-    """Every flow on both sides; how many records were equal. Fails with the grid of the first difference."""
+    """Every flow on both sides; how many records were equal. Fails with the grid of the first difference that is there
+    again in new namespaces, with patience: on a busy machine an answer may come when the next flow is recorded."""
+    try:
+        return once(lines, sources, targets, sizes, 1)
+    except AssertionError:
+        return once(lines, sources, targets, sizes, PATIENCE)
+
+
+def once(
+    lines: list[str],
+    sources: tuple[str, ...],
+    targets: tuple[str, ...],
+    sizes: tuple[int, ...],
+    patience: int,
+) -> int:
     listening = [
         (name, p, "0.0.0.0", port)
         for name in ("p1", "p2", "n1", "n2")
@@ -73,7 +87,7 @@ def check(
         kernel.build(net)
         pair = Pair(kernel, net)
         for flow in flows(net, sources, targets, sizes):
-            compared = pair.send(flow)
+            compared = pair.send(flow, patience=patience)
             assert compared.same, f"{flow}\n{compared.grid()}"
             steps += compared.count
     return steps

@@ -145,9 +145,9 @@ def _open_course(argv: Sequence[str], lang: str) -> int:
     os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
     import gc
 
-    # The way to the first screen makes hundreds of thousands of objects, and none of them is garbage: looking through
-    # them again and again costs an eighth of the time until a lesson is on the screen.
-    gc.set_threshold(50_000, 20, 100)
+    from engine.unswept import calm
+
+    calm()
     from course.app import run_app
 
     gc.freeze()
@@ -157,6 +157,9 @@ def _open_course(argv: Sequence[str], lang: str) -> int:
 def _run_command(name: str, argv: Sequence[str]) -> int:
     from importlib import import_module
 
+    from engine.unswept import calm
+
+    calm()
     command = import_module(f"course.cli.{name}")
     return int(command.run(command.parser().parse_args(argv)))
 

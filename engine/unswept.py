@@ -14,6 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def calm() -> None:
+    """What a program of ours asks for when it starts: a lab is hundreds of thousands of objects that stay, and a packet
+    makes two thousand that are let go at once. None of them is garbage, and looking through the young ones after each
+    packet costs a tenth of its time."""
+    gc.set_threshold(50_000, 20, 100)
+
+
 @contextmanager
 def unswept(when: bool = True) -> Iterator[None]:
     """Without the collector, if `when`."""

@@ -37,6 +37,7 @@ from engine.kube.manifests import Manifest
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, meta, name_of, namespace_of, spec_of
 from engine.kube.options import Options, pod_cidrs
+from engine.kube.overlay import Overlay
 from engine.kube.podspec import on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
@@ -46,6 +47,7 @@ from engine.kube.watch import Watch
 from engine.kube.written import Key
 from engine.l7.behave import Behaviour
 from engine.linux.addr import text4
+from engine.linux.layered import shared
 from engine.linux.net import Net
 from engine.linux.ops.base import Changes
 from engine.record import dataclass
@@ -73,6 +75,8 @@ class Cluster:
     tools: Callable[[Containerd, Container, Behaviour], tuple[tuple[str, ...], int]] | None = None
     #: what the controllers (passes.SERVER, CONTROLLERS) remember, by module: frozen values
     memory: dict[str, object] = field(default_factory=dict)
+    #: the kubelet, by its pid, that registered a node: each does it once, when it starts
+    registered: Overlay[str, int] = field(default_factory=Overlay)
     #: `Warning:` headers of the last request (apiserver.py)
     warnings: list[str] = field(default_factory=list)
     #: the control plane's nodes
@@ -98,12 +102,12 @@ class Cluster:
 
     def copy(self) -> Cluster:
         """An independent cluster over shared objects; use it with a copy of the Net."""
-        nodes = dict(self.nodes)
+        self.nodes, nodes = shared(self.nodes)
         nodes.update((n.name, n.copy()) for n in self.awake())
         return Cluster(
             self.options, self.store.copy(), nodes, list(self.skipped),
             self.booted, self.seen, None, False, self.tools, dict(self.memory), watch=self.watch.copy(),
-            rooms=self.rooms.copy(), planes=self.planes,
+            rooms=self.rooms.copy(), planes=self.planes, registered=self.registered.copy(),
         )  # fmt: skip
 
     # ---- the API server (apiserver.py)
@@ -394,11 +398,11 @@ class Cluster:
         if node.cut or ("kubelet" not in node.procs and node.dream is None):
             return
         body = self.store.get("Node", "", node.name)
-        mine, pid = f"registered/{node.name}", node.procs.get("kubelet", 0)
-        if body is None and self.memory.get(mine) == pid:
+        pid = node.procs.get("kubelet", 0)
+        if body is None and self.registered.get(node.name) == pid:
             return  # deleted: a kubelet registers once, when it starts
         if body is None or "status" not in body:
-            self.memory[mine] = pid
+            self.registered.put(node.name, pid)
             nodes.register(self.store, node, self.options, boot.node_address(changes.net, node.name), now)
             self.store.record(
                 {"kind": "Node", "metadata": {"name": node.name}}, "Normal", "Starting", "Starting kubelet.",

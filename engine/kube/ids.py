@@ -1,7 +1,8 @@
 """Identifiers that look random and are not: the same lab and seed give the same names.
 
 Rules. Everything that Kubernetes, containerd or a CNI plugin draws at random (uids, sandbox ids, pod suffixes,
-veth names) is drawn here, from the lab's seed, what it is for, and how many of that were drawn before.
+veth names) is drawn here, from the lab's seed, what it is for, and how many of that were drawn before. What is drawn
+once in an object's life is drawn by its name, and counted when that life ends: few objects live twice.
 """
 
 from __future__ import annotations
@@ -34,14 +35,28 @@ class Ids:
         """32 bytes for the next thing of this kind."""
         count = self.drawn.get(what, 0)
         self.drawn[what] = count + 1
+        return self._nth(what, count)
+
+    def _nth(self, what: str, count: int) -> bytes:
         return hashlib.sha256(f"{self.seed}/{what}/{count}".encode()).digest()
 
     def hex(self, what: str, digits: int) -> str:
         return self.draw(what).hex()[:digits]
 
     def uuid(self, what: str) -> str:
-        h = self.draw(what).hex()
-        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) % 4]}{h[17:20]}-{h[20:32]}"
+        return _uuid(self.draw(what))
+
+    def uid(self, life: str) -> str:
+        """The uid of an object in this life (`life_of`)."""
+        return _uuid(self._nth(f"uid/{life}", self.drawn.get(life, 0)))
+
+    def token(self, life: str) -> str:
+        """The end of the name of a Pod's volume with its token, in this life."""
+        return _spelt(self._nth(f"token/{life.partition('/')[2]}", self.drawn.get(life, 0)), 5)
+
+    def ended(self, life: str) -> None:
+        """An object is gone: one that comes with its name is another."""
+        self.drawn[life] = self.drawn.get(life, 0) + 1
 
     def cni_name(self, what: str) -> str:
         """`cni-` and 8-4-4-4-12 hex digits, the name of a sandbox's mounted namespace."""
@@ -49,11 +64,31 @@ class Ids:
         return f"cni-{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:32]}"
 
     def suffix(self, what: str, letters: int = 5) -> str:
-        return self.draw(what)[:letters].translate(_SPELT).decode()
+        return _spelt(self.draw(what), letters)
+
+    def suffixes(self, what: str, times: int) -> list[str]:
+        """As many of five letters."""
+        first = self.drawn.get(what, 0)
+        self.drawn[what] = first + times
+        return [_spelt(self._nth(what, n), 5) for n in range(first, first + times)]
 
     def fraction(self, what: str) -> float:
         """From 0 up to 1, for jitter."""
         return int.from_bytes(self.draw(what)[:4], "big") / 2**32
+
+
+def life_of(kind: str, namespace: str, name: str) -> str:
+    """What an object's life is counted by."""
+    return f"{kind}/{namespace}/{name}"
+
+
+def _uuid(drawn: bytes) -> str:
+    h = drawn.hex()
+    return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[drawn[8] >> 4 & 3]}{h[17:20]}-{h[20:32]}"
+
+
+def _spelt(drawn: bytes, letters: int) -> str:
+    return drawn[:letters].translate(_SPELT).decode()
 
 
 def template_hash(template: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.kube.ids import Ids
+from engine.kube.ids import Ids, life_of
 from engine.kube.objects import Json, meta, name_of, namespace_of, spec_of
 
 NOT_READY = "node.kubernetes.io/not-ready"
@@ -37,7 +37,7 @@ def default_pod(body: Json, ids: Ids) -> None:
     if spec.get("automountServiceAccountToken", True) and not any(
         m.get("mountPath") == TOKEN_PATH for c in spec["containers"] for m in c.get("volumeMounts") or ()
     ):
-        name = f"kube-api-access-{ids.suffix(f'token/{namespace_of(body)}/{name_of(body)}')}"
+        name = TOKEN + ids.token(life_of("Pod", namespace_of(body), name_of(body)))
         spec.setdefault("volumes", []).append(
             {"name": name, "projected": {"defaultMode": 420, "sources": TOKEN_SOURCES}}
         )
@@ -55,7 +55,7 @@ def twin(body: Json, name: str, ids: Ids) -> Json:
     spec = dict(body["spec"])
     volumes = spec.get("volumes")
     if volumes and (was := str(volumes[-1].get("name", ""))).startswith(TOKEN):
-        now = f"{TOKEN}{ids.suffix(f'token/{namespace_of(body)}/{name}')}"
+        now = TOKEN + ids.token(life_of("Pod", namespace_of(body), name))
         spec["volumes"] = [*volumes[:-1], {**volumes[-1], "name": now}]
         for kind in ("initContainers", "containers"):
             if spec.get(kind):

@@ -21,7 +21,7 @@ from typing import Any
 
 from engine.kube.clock import stamp
 from engine.kube.events import Correlator, Event, Rows, Said
-from engine.kube.ids import Ids
+from engine.kube.ids import Ids, life_of
 from engine.kube.index import Index
 from engine.kube.objects import (
     BY_KIND,
@@ -36,6 +36,7 @@ from engine.kube.objects import (
 )
 from engine.kube.written import Key, Written
 from engine.linux.layered import shared
+from engine.linux.trail import Trail
 from engine.record import dataclass
 
 Keys = list[Key]
@@ -86,6 +87,11 @@ class Store:
     objects: dict[str, dict[Key, Json]] = field(default_factory=dict)
     version: int = 200
     written: dict[str, Written] = field(default_factory=dict)
+    #: for who tidies up: owners that objects were written with (namespace, their references; those that objects share
+    #: stand there once), and objects that were written on their way out (kind, namespace, name)
+    claims: Trail[tuple[str, Bodies]] = field(default_factory=Trail)
+    going: Trail[tuple[str, str, str]] = field(default_factory=Trail)
+    _claimed: Bodies | None = None
     _own: bool = True
     _names: dict[str, tuple[Keys, dict[Key, bool]]] = field(default_factory=dict)
     _by: dict[str, Index[Any, tuple[str, str, str]]] = field(default_factory=dict)
@@ -101,7 +107,8 @@ class Store:
         for kind, rows in self.objects.items():
             self.objects[kind], objects[kind] = shared(rows)
         return Store(
-            self.ids.copy(), objects, self.version, {k: w.copy() for k, w in self.written.items()}, False,
+            self.ids.copy(), objects, self.version, {k: w.copy() for k, w in self.written.items()},
+            self.claims.copy(), self.going.copy(), self._claimed, False,
             {k: (names, dict(late)) for k, (names, late) in self._names.items()},
             {k: index.copy() for k, index in self._by.items()}, self._seen, [], self._older,
         )  # fmt: skip
@@ -233,7 +240,7 @@ class Store:
         if key in self.objects.get(kind, ()):
             raise ValueError(f"{kind} {key} exists")
         m = dict(m)
-        m["uid"] = self.ids.uuid(f"uid/{kind}/{key[0]}/{key[1]}")
+        m["uid"] = self.ids.uid(life_of(kind, *key))
         m["creationTimestamp"] = stamp(clock)
         if "spec" in body and kind in BY_KIND and kind not in ("Node", "Namespace", "Service"):
             m["generation"] = 1
@@ -261,6 +268,7 @@ class Store:
         self.version += 1
         key = (namespace, name)
         old = self.objects[kind].pop(key)
+        self.ids.ended(life_of(kind, namespace, name))
         self._touch(kind, key)
         self._reindex(kind, key, old, None)
         if kind in self._names:
@@ -268,7 +276,16 @@ class Store:
 
     def _write(self, kind: str, key: Key, body: Json, old: Json | None) -> Json:
         self.version += 1
-        body["metadata"]["resourceVersion"] = str(self.version)
+        m = body["metadata"]
+        m["resourceVersion"] = str(self.version)
+        if "deletionTimestamp" in m:
+            self.going.append((kind, *key))
+        references = m.get("ownerReferences")
+        if references is not None and references is not self._claimed:
+            before = old["metadata"].get("ownerReferences") if old is not None else None
+            if before is not references and before != references:
+                self._claimed = references
+                self.claims.append((key[0], references))
         rows = self.objects.get(kind)
         if rows is None:
             rows = self.objects[kind] = {}

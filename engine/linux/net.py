@@ -18,6 +18,7 @@ from engine.linux.fragment import Key
 from engine.linux.ipset.held import IpSets
 from engine.linux.ipvs.table import SYSCTLS as IPVS_SYSCTLS
 from engine.linux.ipvs.table import Ipvs
+from engine.linux.layered import shared
 from engine.linux.lent import Lent, peek
 from engine.linux.nft.tables import Nft
 from engine.linux.packet import Packet
@@ -175,11 +176,12 @@ class Netns:
     _ipvs: Ipvs | None = None
 
     def copy(self) -> Netns:
+        self.fdb, fdb = shared(self.fdb)
         return Netns(
             id=self.id, box=self.box, label=self.label, inode=self.inode, links=self.links.copy(),
             names=dict(self.names), addresses=dict(self.addresses),
             tables={k: t.copy() for k, t in self.tables.items()}, rules=list(self.rules),
-            neighbours=dict(self.neighbours), fdb=dict(self.fdb), vxlan_fdb=dict(self.vxlan_fdb),
+            neighbours=dict(self.neighbours), fdb=fdb, vxlan_fdb=dict(self.vxlan_fdb),
             tunnels=dict(self.tunnels), uppers=dict(self.uppers), wg_sessions=dict(self.wg_sessions),
             xt=self.xt.copy(), nft=self.nft.copy(), sockets=self.sockets, accept_queues=dict(self.accept_queues),
             sysctls=dict(self.sysctls), nsids=dict(self.nsids), link_stats=dict(self.link_stats),

@@ -18,6 +18,7 @@ from engine.linux.ops import Op
 from engine.linux.ops.base import Changes
 from engine.linux.packet import Packet
 from engine.linux.rows import Socket
+from engine.linux.trail import Trail
 from engine.record import dataclass
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class World:
     dockers: dict[str, Dockerd] = field(default_factory=dict)
     choose: Choose = field(default_factory=Seeded)
     lang: str = "en"
-    log: list[Op] = field(default_factory=list)
+    log: Trail[Op] = field(default_factory=Trail)
     capture: list[Seen] = field(default_factory=list)
     dropped: int = 0
     #: where tcpdump last looked in a namespace: its window in the capture, and when
@@ -109,7 +110,7 @@ class World:
             dockers={name: daemon.copy() for name, daemon in self.dockers.items()},
             choose=deepcopy(self.choose) if choose is None else choose,
             lang=self.lang,
-            log=list(self.log),
+            log=self.log.copy(),
             capture=list(self.capture),
             dropped=self.dropped,
             watched=dict(self.watched),

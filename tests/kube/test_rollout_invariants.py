@@ -49,7 +49,7 @@ def fresh() -> Lab:
     lab = Lab.__new__(Lab)
     lab.nodes, lab.cluster, lab.net = BASE.nodes, BASE.cluster.copy(), BASE.net.copy()
     lab.changes = Changes(lab.net)
-    lab.changes.log = list(BASE.changes.log)
+    lab.changes.log = BASE.changes.log.copy()
     return lab
 
 

@@ -18,9 +18,11 @@ MEMORY = "engine.kube.controllers.finalize"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Up to which version was looked, and who waits in the foreground: (kind, namespace, name)."""
+    """Up to which version was looked, how many had been on their way out by then, and who of them waits in the
+    foreground: (kind, namespace, name)."""
 
     version: int = 0
+    going: int = 0
     waiting: frozenset[tuple[str, str, str]] = frozenset()
 
 
@@ -30,13 +32,11 @@ def sync(at: Pass) -> None:
     if seen.version == at.store.version:
         return
     now = at.store.version
-    waiting = set(seen.waiting)
-    for kind in list(at.store.written):
-        found = at.store.objects.get(kind, {})
-        for key in at.store.since(kind, seen.version):
-            body = found.get(key)
-            if body is not None and deleting(body) and FOREGROUND in (meta(body).get("finalizers") or ()):
-                waiting.add((kind, *key))
+    waiting, gone = set(seen.waiting), len(at.store.going)
+    for row in at.store.going[seen.going :]:
+        body = at.store.get(*row)
+        if body is not None and deleting(body) and FOREGROUND in (meta(body).get("finalizers") or ()):
+            waiting.add(row)
     for row in sorted(waiting):
         body = at.store.get(*row)
         if body is None or not deleting(body) or finished(at, body):
@@ -44,7 +44,7 @@ def sync(at: Pass) -> None:
     for body in list(at.store.list("Namespace")):
         if deleting(body):
             empty(at, body)
-    at.cluster.memory[MEMORY] = Seen(now, frozenset(waiting))
+    at.cluster.memory[MEMORY] = Seen(now, gone, frozenset(waiting))
 
 
 def finished(at: Pass, body: Json) -> bool:

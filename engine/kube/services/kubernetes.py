@@ -12,13 +12,16 @@ from __future__ import annotations
 from engine.kube.boot import node_address
 from engine.kube.clock import stamp
 from engine.kube.objects import Json, deleting, edited, meta, name_of, spec_of
+from engine.kube.overlay import Overlay
 from engine.kube.passes import Pass
 from engine.kube.services.allocate import addresses_of, first_ip
 from engine.kube.validate.names import cidr
+from engine.kube.written import Key
 from engine.linux.addr import ip4, text4
 from engine.record import dataclass
 
 MEMORY = "engine.kube.services.kubernetes"
+ADDRESSES = f"{MEMORY}/addresses"
 PORT = 6443
 SINCE = 33
 FINALIZER = "networking.k8s.io/service-cidr-finalizer"
@@ -146,9 +149,7 @@ def ip_addresses(at: Pass, namespace: str, name: str) -> None:
     """The IPAddress objects of one Service: as many as it has ClusterIPs."""
     body = at.store.get("Service", namespace, name)
     wanted = {text4(a) for a in addresses_of(body)} if body is not None else set()
-    key = f"{MEMORY}/{namespace}/{name}"
-    had = at.cluster.memory.get(key, ())
-    assert isinstance(had, tuple)
+    had = given(at).get((namespace, name)) or ()
     for text in set(had) - wanted:
         if at.store.get("IPAddress", "", text) is not None:
             at.store.remove("IPAddress", "", text)
@@ -163,10 +164,18 @@ def ip_addresses(at: Pass, namespace: str, name: str) -> None:
                 },
                 at.now,
             )  # fmt: skip
-    if wanted:
-        at.cluster.memory[key] = tuple(sorted(wanted))
-    else:
-        at.cluster.memory.pop(key, None)
+    if wanted != set(had):
+        known = given(at)
+        if ADDRESSES not in at.own:
+            at.own.add(ADDRESSES)
+            known = at.cluster.memory[ADDRESSES] = known.copy()
+        known.put((namespace, name), tuple(sorted(wanted)) or None)
+
+
+def given(at: Pass) -> Overlay[Key, tuple[str, ...]]:
+    """The addresses of each Service that have an IPAddress object."""
+    found = at.cluster.memory.get(ADDRESSES)
+    return found if isinstance(found, Overlay) else Overlay()
 
 
 LABELS = {

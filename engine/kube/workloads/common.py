@@ -84,16 +84,15 @@ def make_pods(at: Pass, owner: Json, template: Json, count: int) -> list[Json]:
     out: list[Json] = []
     quota = bool(at.store.list("ResourceQuota", namespace_of(owner)))
     what = f"pod/{owner['kind']}/{namespace_of(owner)}/{name_of(owner)}"
-    while len(out) < count:
-        if quota or not out:
-            made = make_pod(at, owner, template)
-            if made is None:
-                break
-        else:
-            name = str(out[0]["metadata"]["generateName"]) + at.ids.suffix(what)
-            made = at.store.create(twin(out[0], name, at.ids), at.now)
-            record(at, owner, "Normal", "SuccessfulCreate", f"Created pod: {name}")
+    while len(out) < (count if quota else min(count, 1)):
+        made = make_pod(at, owner, template)
+        if made is None:
+            return out
         out.append(made)
+    for suffix in at.ids.suffixes(what, count - len(out)) if out else ():
+        name = str(out[0]["metadata"]["generateName"]) + suffix
+        out.append(at.store.create(twin(out[0], name, at.ids), at.now))
+        record(at, owner, "Normal", "SuccessfulCreate", f"Created pod: {name}")
     return out
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from engine.linux.net import Net
+from engine.linux.trail import Trail
 from engine.record import dataclass
 
 
@@ -48,7 +49,7 @@ class Changes:
 
     def __init__(self, net: Net) -> None:
         self.net = net
-        self.log: list[Op] = []
+        self.log: Trail[Op] = Trail()
 
     def do(self, op: Op) -> None:
         """Apply and log. Raises OpError."""

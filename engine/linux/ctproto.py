@@ -18,6 +18,7 @@ from engine.linux.ctsctp import NO_BEGINNING, moved
 from engine.linux.ctsctp import TIMES as SCTP_TIMES
 from engine.linux.cttcp import TcpSettings, begin, data_length, segment, valid_flags
 from engine.linux.packet import Icmp, Packet, Proto, Sctp, Tcp
+from engine.linux.sysctls import Sysctls
 from engine.record import dataclass, replace
 
 GRE = 47
@@ -64,8 +65,15 @@ class Settings:
 DEFAULTS = Settings(times=TIMEOUTS, tcp=TcpSettings(times=TIMEOUTS))
 
 
-def settings(sysctls: Mapping[str, str]) -> Settings:
+def settings(sysctls: Sysctls) -> Settings:
     """As the namespace has them; `sysctls` holds what was changed."""
+    found: Settings | None = sysctls.known.get(Settings)
+    if found is None:
+        found = sysctls.known[Settings] = _settings(sysctls)
+    return found
+
+
+def _settings(sysctls: Mapping[str, str]) -> Settings:
     changed = {key[len(HEAD) :]: int(value) for key, value in sysctls.items() if key.startswith(HEAD)}
     if not changed:
         return DEFAULTS
@@ -81,7 +89,7 @@ def settings(sysctls: Mapping[str, str]) -> Settings:
     )  # fmt: skip
 
 
-def timeouts(sysctls: Mapping[str, str]) -> Mapping[str, int]:
+def timeouts(sysctls: Sysctls) -> Mapping[str, int]:
     """Seconds by state, as the namespace's sysctls have them."""
     return settings(sysctls).times
 

@@ -23,6 +23,7 @@ from engine.linux.lent import Lent, peek
 from engine.linux.nft.tables import Nft
 from engine.linux.packet import Packet
 from engine.linux.rows import Address, Box, FdbEntry, Link, Neighbour, Port, Proc, Socket, VxlanFdb, WgSession
+from engine.linux.sysctls import Sysctls
 from engine.linux.xt.tables import Xtables
 from engine.record import dataclass
 
@@ -154,7 +155,7 @@ class Netns:
     sockets: tuple[Socket, ...] = ()
     #: connections that wait for accept(2): (address, port) of the listening socket -> how many
     accept_queues: dict[tuple[int, int], int] = field(default_factory=dict)
-    sysctls: dict[str, str] = field(default_factory=dict)
+    sysctls: Sysctls = field(default_factory=Sysctls)
     nsids: dict[str, int] = field(default_factory=dict)
     link_stats: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
     next_ifindex: int = 1
@@ -184,7 +185,7 @@ class Netns:
             neighbours=dict(self.neighbours), fdb=fdb, vxlan_fdb=dict(self.vxlan_fdb),
             tunnels=dict(self.tunnels), uppers=dict(self.uppers), wg_sessions=dict(self.wg_sessions),
             xt=self.xt.copy(), nft=self.nft.copy(), sockets=self.sockets, accept_queues=dict(self.accept_queues),
-            sysctls=dict(self.sysctls), nsids=dict(self.nsids), link_stats=dict(self.link_stats),
+            sysctls=self.sysctls.copy(), nsids=dict(self.nsids), link_stats=dict(self.link_stats),
             path_mtus=dict(self.path_mtus), next_ifindex=self.next_ifindex, fib_split=self.fib_split,
             custom_local=self.custom_local, proxies=set(self.proxies), fragments=dict(self.fragments),
             nexthops=dict(self.nexthops), flow_hashes=dict(self.flow_hashes),
@@ -273,6 +274,13 @@ class Netns:
 
     def conf(self, device: str, key: str) -> int:
         """A net.ipv4.conf value as an int, for `device` alone (the caller combines it with `all`)."""
+        known = self.sysctls.known
+        found: int | None = known.get((device, key))
+        if found is None:
+            found = known[device, key] = self._conf(device, key)
+        return found
+
+    def _conf(self, device: str, key: str) -> int:
         full = f"net.ipv4.conf.{device}.{key}"
         value = self.sysctls.get(full)
         if value is None and key in CONF_DEFAULTS and (device in self.names or device == "all"):

@@ -69,7 +69,27 @@ def classes(make: Maker, ways: dict[str, bool]) -> list[Any]:
         def __hash__(self) -> int:
             return 5
 
-    made = [make(**ways)(cls) for cls in (Plain, Full, Single, Empty, Checked, OwnWays)]
+    class Wide:
+        """With so many fields that a frozen one is filled another way (record._MANY)."""
+
+        one: int
+        two: int = 2
+        three: str = "3"
+        four: tuple[int, ...] = ()
+        five: list[int] = field(default_factory=list, compare=False)
+        six: int = field(default=6, repr=False, compare=False)
+        seven: int = field(default=7, init=False)
+        eight: int = 8
+        nine: int = 9
+
+        def __post_init__(self) -> None:
+            assert self.nine and (self.__class__.__name__, self.seven) == ("Wide", 7)
+
+    made = [make(**ways)(cls) for cls in (Plain, Full, Single, Empty, Checked, OwnWays, Wide)]
+    tall = {f"n{n}": "int" for n in range(9)}
+    parent = make(**ways)(type("Parent", (), {"__annotations__": {"one": "int"}, "__module__": __name__}))
+    more = {"__annotations__": tall, **dict.fromkeys(tall, 3), "__module__": __name__, "__doc__": "A tall child."}
+    made.append(make(**ways)(type("Tall", (parent,), more)))
     base = make(**ways)(type("Base", (), {"__annotations__": {"one": "int"}, "__module__": __name__}))
     derived = {"__annotations__": {"three": "int"}, "three": 3, "__module__": __name__, "__doc__": "A child."}
     return [*made, make(**ways)(type("Child", (base,), derived))]
@@ -128,6 +148,21 @@ def test_defaults_are_made_anew_and_do_not_count_where_they_must_not() -> None:
     assert one == two and "quiet" not in repr(one)
     assert one.made == [] and one.made is not two.made
     assert one.derived == 3 and one.double() == 2
+
+
+@pytest.mark.parametrize("ways", WAYS, ids=str)
+def test_a_change_is_the_same_however_often_it_is_made(ways: dict[str, bool]) -> None:
+    """`replace` makes a function of its own for what is done often."""
+    for cls in classes(record.dataclass, ways):
+        names = [f.name for f in dataclasses.fields(cls) if f.init]
+        if not names:
+            continue
+        first = cls(**{name: 4 for name in ("one", "value") if name in names})
+        for n in range(3 * record._OFTEN):  # type: ignore[attr-defined]
+            for changes in ({names[0]: n + 1}, {names[-1]: n + 1, names[0]: 5}, {}):
+                assert record.replace(first, **changes) == dataclasses.replace(first, **changes)
+            with pytest.raises(TypeError):
+                record.replace(first, zzz=1)
 
 
 def test_what_is_not_offered_is_refused() -> None:

@@ -144,7 +144,8 @@ def rename(ns: Netns, link: Link, name: str) -> None:
     if rows:
         ns.addresses[link.ifindex] = tuple(rows)
     for key, new in list(conf_keys(ns, link.name, name)):
-        ns.sysctls[new] = ns.sysctls.pop(key)
+        ns.sysctls[new] = ns.sysctls[key]
+        del ns.sysctls[key]
 
 
 def conf_keys(ns: Netns, name: str, new: str = "") -> Iterator[tuple[str, str]]:

@@ -316,7 +316,8 @@ class Cluster:
         asleep = [n for n in self.nodes if n in found and self.nodes[n].dream is not None] if found else []
         for name in asleep:
             if past is None:
-                past = self.store.copy()
+                most = sum(map(len, found.values())) > len(self.store.objects["Pod"]) // 8
+                past = self.store.copy("Pod" if most else "")
             node = self.nodes[name]
             if not dreaming.dream_on(self, changes.net, node, self.store.pods_on(name), now, past):
                 assert changes.net.boxes[name]

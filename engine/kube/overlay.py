@@ -2,8 +2,9 @@
 
 Theory. Copies share `base` and own their `late`, the entries that were set or removed since; when `late` has grown to a
 part of the whole it is folded into a new base. A change and a copy cost a few entries, folding is paid by many changes.
+What has no copy yet writes into its base.
 
-Rules. `base` is never changed. A removed key is `GONE` in `late`.
+Rules. A `base` that copies share is never changed. A removed key is `GONE` in `late`.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ GONE = _Gone()
 class Overlay(Generic[K, V]):
     """A mapping for look-up, change and copy; it is not iterated."""
 
-    __slots__ = ("_base", "_late")
+    __slots__ = ("_alone", "_base", "_late")
 
     def __init__(self, base: dict[K, V] | None = None) -> None:
         self._base: dict[K, V] = base if base is not None else {}
         self._late: dict[K, V | _Gone] = {}
+        self._alone = base is None
 
     def copy(self) -> Overlay[K, V]:
+        self._alone = False
         new: Overlay[K, V] = Overlay(self._base)
         new._late = dict(self._late)
         return new
@@ -47,12 +50,22 @@ class Overlay(Generic[K, V]):
 
     def put(self, key: K, value: V | None) -> None:
         """Set an entry; None removes it."""
+        if self._alone:
+            if value is None:
+                self._base.pop(key, None)
+            else:
+                self._base[key] = value
+            return
         self._late[key] = GONE if value is None else value
         if len(self._late) > 256 + len(self._base) // 32:
             self._fold()
 
     def put_all(self, rows: Mapping[K, V | None]) -> None:
         """Set many entries at once."""
+        if self._alone:
+            for key, value in rows.items():
+                self.put(key, value)
+            return
         for key, value in rows.items():
             self._late[key] = GONE if value is None else value
         if len(self._late) > 256 + len(self._base) // 32:
@@ -65,4 +78,4 @@ class Overlay(Generic[K, V]):
                 base.pop(key, None)
             else:
                 base[key] = value
-        self._base, self._late = base, {}
+        self._base, self._late, self._alone = base, {}, True

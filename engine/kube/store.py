@@ -30,7 +30,6 @@ from engine.kube.objects import (
     edited,
     labels_of,
     meta,
-    name_of,
     namespace_of,
     spec_of,
 )
@@ -99,13 +98,15 @@ class Store:
     _log: Rows = field(default_factory=list)
     _older: tuple[Rows, ...] = ()
 
-    def copy(self) -> Store:
+    def copy(self, apart: str = "") -> Store:
+        """An independent store over shared objects. The rows of the kind `apart` are copied one by one: for who is about
+        to write most of them."""
         self._own = False
         if self._log:
             self._older, self._log = (*self._older, self._log), []
         objects: dict[str, dict[Key, Json]] = {}
         for kind, rows in self.objects.items():
-            self.objects[kind], objects[kind] = shared(rows)
+            self.objects[kind], objects[kind] = (rows, rows.copy()) if kind == apart else shared(rows)
         return Store(
             self.ids.copy(), objects, self.version, {k: w.copy() for k, w in self.written.items()},
             self.claims.copy(), self.going.copy(), self._claimed, False,
@@ -249,11 +250,11 @@ class Store:
 
     def update(self, body: Json) -> Json:
         """Replace an object by a changed body. A body that is equal changes nothing, as in the API server."""
-        kind, key = str(body["kind"]), (namespace_of(body), name_of(body))
-        old = self.objects[kind][key]
+        m = body["metadata"]
+        kind, key = body["kind"], (m.get("namespace", ""), m["name"])
+        old: Json = self.objects[kind][key]
         if body == old:
             return old
-        m = body["metadata"]
         if "generation" in m and body.get("spec") is not old.get("spec") and spec_of(body) != spec_of(old):
             m["generation"] = meta(old)["generation"] + 1
         return self._write(kind, key, body, old)

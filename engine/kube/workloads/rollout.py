@@ -64,6 +64,7 @@ class Rollout:
     def __init__(self, at: Pass, body: Json) -> None:
         self.at = at
         self.body = body
+        self.key = (namespace_of(body), name_of(body))
         self.spec = spec_of(body)
         self.wanted = size(body)
         rolling = (self.spec.get("strategy") or {}).get("rollingUpdate") or {}
@@ -151,7 +152,7 @@ class Rollout:
         return found
 
     def fresh(self) -> Json:
-        return self.at.store.get("Deployment", namespace_of(self.body), name_of(self.body)) or self.body
+        return self.at.store.get("Deployment", *self.key) or self.body
 
     def make(self, number: str) -> Json | None:
         """A new set with as many pods as it may have at once; None when the server refuses it."""
@@ -246,7 +247,8 @@ class Rollout:
 
     def write(self, new: Json | None) -> None:
         """syncRolloutStatus: the counts, and the conditions Available and Progressing."""
-        before = status_of(self.fresh())
+        stored = self.fresh()
+        before = status_of(stored)
         have, fit = sum(size(s) for s in self.sets), count(self.sets, "availableReplicas")
         fresh = [new] if new is not None else []
         counts = {
@@ -254,7 +256,7 @@ class Rollout:
             "readyReplicas": count(self.sets, "readyReplicas"), "availableReplicas": fit,
             "unavailableReplicas": max(0, have - fit),
         }  # fmt: skip
-        status: Json = {"observedGeneration": meta(self.fresh()).get("generation", 1)}
+        status: Json = {"observedGeneration": meta(stored).get("generation", 1)}
         status |= {k: v for k, v in counts.items() if v}
         good = fit >= self.wanted - self.may_miss
         reason = "MinimumReplicasAvailable" if good else "MinimumReplicasUnavailable"

@@ -31,8 +31,8 @@ class XtBlock:
     name: str
     rules: tuple[XtRule, ...] = ()
     chain: Chain = field(init=False, compare=False, repr=False)
-    #: tables whose rules' own needs were looked at
-    fits: set[str] = field(default_factory=set, compare=False, repr=False)
+    #: the table that its rules were found to fit last
+    fits: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         count = len(self.rules)
@@ -75,10 +75,11 @@ def _chains(net: Net, op: XtChains) -> None:
 
 def _fit(table: str, block: XtBlock, chains: dict[str, Chain]) -> None:
     """Raise where the kernel would: a rule that does not fit the table, a jump to nowhere."""
-    if table not in block.fits:
-        if any(unfit(table, rule) for rule in block.rules):
-            raise kernel("EINVAL", "RULE_APPEND", f"rule in chain {block.name}")
-        block.fits.add(table)
+    if table != block.fits:
+        for rule in block.rules:
+            if unfit(table, rule):
+                raise kernel("EINVAL", "RULE_APPEND", f"rule in chain {block.name}")
+        object.__setattr__(block, "fits", table)
     for target in block.chain.jumps:
         if target not in chains:
             raise XtRefused("ENOENT", "parameter", f"Chain '{target}' does not exist")

@@ -42,6 +42,7 @@ SAVE_ORDER = ("mangle", "security", "raw", "filter", "nat")
 HOOKS = tuple(LAYOUT)
 #: Chains longer than this are searched through an index of their /32 destinations.
 INDEXED = 48
+NOWHERE: frozenset[str] = frozenset()
 
 
 @cache
@@ -165,7 +166,8 @@ class Chain:
     def jumps(self) -> frozenset[str]:
         """The user chains that its rules go to."""
         if self._jumps is None:
-            self._jumps = frozenset(r.jumps_to for r in self.rules if r.jumps_to)
+            found = [to for r in self.rules if (to := r.jumps_to)]
+            self._jumps = frozenset(found) if found else NOWHERE
         return self._jumps
 
     def row(self, at: int) -> str:

@@ -5,7 +5,7 @@ Every file, in reading order (a test keeps the list whole). A room's own `__init
 below all   errors.py say.py particles.py record.py unswept.py
 linux       A Linux box's network; standard library only.
             addr.py packet.py linkinfo.py curve25519.py hashing.py rows.py flow.py fragment.py fib.py cttcp.py
-            ctsctp.py conntrack.py ctproto.py layered.py lent.py asleep.py net.py (what there is),
+            ctsctp.py conntrack.py ctproto.py layered.py lent.py trail.py sysctls.py asleep.py net.py (what there is),
             journey.py (what a packet did), skb.py choose.py behaviour.py clock.py status.py source.py multipath.py
             routeget.py sockets.py
   bpf/      rows.py maps.py text.py context.py hooks.py

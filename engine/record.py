@@ -152,9 +152,7 @@ else:
     def _opened(cls, scope):
         """Make the sister of a frozen class that has the same slots and no lock. False when it has not only slots."""
         own = cls.__dict__
-        if "__slots__" not in own or hasattr(cls, "__dict__") and "__dict__" in own:
-            return False
-        if any("__slots__" not in base.__dict__ for base in cls.__mro__[1:-1]):
+        if "__slots__" not in own or any("__slots__" not in base.__dict__ for base in cls.__mro__[1:-1]):
             return False
         sister = type(cls.__name__, cls.__bases__, {"__slots__": own["__slots__"]})
         sister.__setattr__, sister.__delattr__ = _set, object.__delattr__

@@ -8,11 +8,11 @@ on top): boxes and lines turn, the lines of one text stay in reading order.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import field, replace
+from dataclasses import field
 
 from course.render.canvas import Canvas, Point
 from course.render.glyphs import Glyphs
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: A named point of the drawing. Devices and namespaces use topology.Key; joints have names of their own.
 Name = Hashable

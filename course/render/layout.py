@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from rich.cells import cell_len
 
@@ -23,7 +22,7 @@ from course.render.machine import MachineBlock
 from course.render.plan import ENGLISH, Plan, Wanted
 from course.render.spaces import Detail
 from course.render.topology import Key, Lan, Machine, Topology
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ packet, its label, its shells, the trail behind it, flooded copies and end marks
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rich.cells import cell_len
 
 from course.render.canvas import Cell, Point, spread
@@ -17,6 +15,7 @@ from course.render.paths import Path, Paths
 from course.render.playback import Playback, over
 from course.render.words import OUTCOME_WORDS, destination
 from engine.linux.journey import Outcome, Place, StepKind
+from engine.record import replace
 
 Overlay = dict[Point, Cell]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from course import words_player as words
 from course.commands import Command
 from course.widgets.player import Player
+from engine.record import replace
 
 
 class LessonPlayer(Player):

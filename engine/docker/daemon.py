@@ -10,7 +10,7 @@ Rules. No decision about packets is made here. Methods raise DockerError or NoDa
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.docker import endpoint as endpoints
 from engine.docker import files, images, network
@@ -22,7 +22,7 @@ from engine.docker.ipam import next_pool
 from engine.docker.names import make_id
 from engine.docker.records import Container, Endpoint, LocalImage, Network, Spec
 from engine.linux.ops import Changes, KillProc, StartProc
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 VERSION = "29.7.2"
 DOCKERD = ("/usr/bin/dockerd", "-H", "fd://", "--containerd=/run/containerd/containerd.sock")

@@ -8,7 +8,6 @@ is raised, then the route, then the ports. Ports belong to the endpoint that has
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.docker import ports, rules
@@ -29,6 +28,7 @@ from engine.linux.ops import (
     SetLink,
 )
 from engine.linux.rows import Address, Socket
+from engine.record import replace
 
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd

@@ -6,14 +6,13 @@ v29 (daemon/containerd/image_pull.go; the resolver's text as in facts 10 section
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.docker.errors import DockerError
 from engine.docker.records import LocalImage
 from engine.l7.images import Reference, ReferenceError_, digest, find, layers, parse, size
 from engine.linux.ops import Changes
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd

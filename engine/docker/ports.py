@@ -10,7 +10,6 @@ Source: moby daemon/libnetwork/drivers/bridge/port_mapping_linux.go, portallocat
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.docker import rules
@@ -21,6 +20,7 @@ from engine.errors import OpError
 from engine.linux.addr import text4
 from engine.linux.ops import Changes, CloseSocket, KillProc, Listen, StartProc
 from engine.linux.rows import Socket
+from engine.record import replace
 
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd

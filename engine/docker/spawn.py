@@ -6,7 +6,6 @@ process' configuration here and nowhere else (engine/shell/place.py says the key
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.docker import files
@@ -17,6 +16,7 @@ from engine.l7.behave import Behaviour
 from engine.l7.images import find
 from engine.linux.ops import AddNetns, Changes, SetLink, StartProc
 from engine.linux.ops.sysctl import SetSysctl
+from engine.record import replace
 
 if TYPE_CHECKING:
     from engine.docker.daemon import Dockerd

@@ -10,7 +10,6 @@ Rules. Every step is an op. What fails on the way is undone, and the container s
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.docker import endpoint as endpoints
@@ -26,6 +25,7 @@ from engine.l7.behave import FOREVER, Behaviour, behave, command_line, exit_code
 from engine.l7.images import find
 from engine.linux.ops import Advance, Changes, KillProc, Listen, StartProc
 from engine.linux.rows import Socket
+from engine.record import replace
 from engine.say import Phrase
 
 if TYPE_CHECKING:

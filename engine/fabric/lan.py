@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.fabric.machine import give_address, plug
 from engine.linux.addr import Prefix
 from engine.linux.ops import AddBox, AddLink, Changes, SetLink
 from engine.linux.rows import Port
+from engine.record import replace
 
 BRIDGE = "br0"
 

@@ -12,7 +12,7 @@ Rules. All problems of one lab come in one InputError, each with its path. Only 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.errors import InputError, Problem
 from engine.fabric.lan import build_switch, join_lan, port_name, release, reserve
@@ -23,7 +23,7 @@ from engine.linux.asleep import Sleeper
 from engine.linux.net import Net
 from engine.linux.ops import Changes
 from engine.linux.rows import Port
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 
 KINDS = ("lan",)

@@ -8,7 +8,6 @@ Rules. Both sides have a name in both languages, and something differs. There is
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from engine.grade.exercise import read_said
@@ -16,7 +15,7 @@ from engine.grade.table import Flow, flow_of
 from engine.lab.deeds import Deed, read_deeds
 from engine.lab.faults import Fault, read_fault
 from engine.lab.reader import Node
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 
 FLOW: Final = ("from", "to", "proto", "headers", "enter")

@@ -9,7 +9,7 @@ Rules. A goal judges a lab as it is; it changes nothing and knows no exercise.
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.errors import InputError, NotModelled
 from engine.grade import flows, state
@@ -21,7 +21,7 @@ from engine.lab.places import endpoint_names, find
 from engine.lab.reader import Node
 from engine.linux.choose import branches
 from engine.linux.journey import Journey, Outcome
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said, plain
 
 NEED_GOAL = Phrase(

@@ -10,7 +10,6 @@ Rules. All problems of both files come together, with file and line. Nothing is 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from engine.errors import InputError
@@ -22,7 +21,7 @@ from engine.lab.deeds import Deed, read_deeds
 from engine.lab.doc import Doc, read
 from engine.lab.faults import Fault, read_fault
 from engine.lab.reader import Problems, found, guess, root
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import LANGUAGES, Phrase, Said
 
 WORDS: Final = ("run", "play", "exercise")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any, Final
 
 from engine.errors import InputError, NotModelled
@@ -31,7 +31,7 @@ from engine.lab.lab import Lab
 from engine.lab.reader import A_TEXT, Fields, Node, Problems
 from engine.lab.source import Source, manifests_of
 from engine.linux.journey import Journey
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said, plain
 
 AS: Final = ("address", "prefix", "mac", "number", "port", "name", "text", "set")

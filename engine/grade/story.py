@@ -10,7 +10,6 @@ Rules. Outputs are made here and nowhere else. The learner's own lab is another 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.grade.beside import Beside
 from engine.grade.course import Folder
@@ -22,7 +21,7 @@ from engine.lab import faults
 from engine.lab.deeds import do
 from engine.lab.lab import Lab
 from engine.linux.journey import Journey
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Said
 from engine.shell.shell import Result
 

@@ -12,7 +12,6 @@ no entries in connection tracking.
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 
 from engine.kube.boot import node_address
 from engine.kube.cluster import Cluster
@@ -20,6 +19,7 @@ from engine.kube.objects import KINDS
 from engine.linux.addr import ip4
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Socket
+from engine.record import replace
 
 LOCALHOST = ip4("127.0.0.1")
 #: program -> connections that it keeps to the API server (a leader elector has a client of its own)

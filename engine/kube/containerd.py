@@ -12,7 +12,6 @@ An error is `CriError`, printed by kubelet as `rpc error: code = CODE desc = TEX
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from engine.errors import OpError
 from engine.kube.cni import chain, conf
@@ -28,7 +27,7 @@ from engine.l7.images import ReferenceError_, normal
 from engine.linux.ops import AddNetns, DelNetns, KillProc, Listen, RemoveFile, StartProc, WriteFile
 from engine.linux.ops.base import Changes
 from engine.linux.rows import Box, Socket
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 NETNS_DIR = "/var/run/netns"
 CONFIG = "/etc/containerd/config.toml"

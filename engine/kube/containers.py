@@ -8,8 +8,6 @@ startContainer of pkg/kubelet/kuberuntime.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import NotModelled
 from engine.kube import controlplane, imagepull, podenv, probes, stopping, volumes
 from engine.kube.containerd import KILLED, ContainerConfig
@@ -22,6 +20,7 @@ from engine.kube.sync import Sync, Wait
 from engine.l7.behave import FOREVER, Behaviour, behave, command_line
 from engine.l7.images import ReferenceError_, find, normal, user_of
 from engine.l7.serve import started
+from engine.record import replace
 
 #: A container that ran this long starts its back-off anew.
 BACKOFF_RESET = 600.0

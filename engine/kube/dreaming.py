@@ -10,7 +10,6 @@ Rules. What a node has dreamt is kept in its `Dream`, which is frozen: waking do
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.kube.forms import CONTAINER, HOST, POD, TOKEN, Form, token
@@ -21,6 +20,7 @@ from engine.kube.store import Store
 from engine.kube.written import Key
 from engine.linux.addr import text4
 from engine.linux.net import Net
+from engine.record import replace
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster

@@ -9,10 +9,10 @@ Rules. A `Row` is what was recorded; `Correlator` makes `Event`s of rows, in the
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.kube.clock import EPOCH
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: The event correlator's defaults (client-go tools/record).
 AGGREGATE_COUNT, AGGREGATE_SECONDS = 10, 600.0

@@ -10,7 +10,6 @@ Rules. A `Form` is frozen. What two pods of a form have in common (their conditi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import NotModelled
@@ -29,7 +28,7 @@ from engine.l7.images import ReferenceError_, normal
 from engine.linux.addr import text4
 from engine.linux.net import Net
 from engine.linux.ops.base import Changes
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster

@@ -10,14 +10,13 @@ Rules. A `Stop` is frozen and stands in the node's `stops` by the container's id
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import NotModelled
 from engine.kube.node import Stop
 from engine.kube.objects import Json
 from engine.kube.runtime import Container, Sandbox
 from engine.kube.sync import Sync
 from engine.l7.behave import exit_code
+from engine.record import replace
 from engine.say import Phrase
 
 SIGTERM, KILLED = 15, 137

@@ -99,8 +99,8 @@ class Store:
     _older: tuple[Rows, ...] = ()
 
     def copy(self, apart: str = "") -> Store:
-        """An independent store over shared objects. The rows of the kind `apart` are copied one by one: for who is about
-        to write most of them."""
+        """An independent store over shared objects. The rows of the kind `apart` are copied one by one, for who is
+        about to write most of them."""
         self._own = False
         if self._log:
             self._older, self._log = (*self._older, self._log), []

@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from engine.errors import NotModelled
 from engine.l7.behaviour import FOREVER, SIMPLER, Behaviour, Call, exit_code, needs_terminal, server
 from engine.l7.images import Image, find
 from engine.l7.servers import SERVERS, netcat
+from engine.record import replace
 
 __all__ = ["FOREVER", "SHELLS", "Behaviour", "behave", "command_line", "exit_code"]
 SHELLS = frozenset({"sh", "bash", "ash", "zsh", "dash"})

@@ -11,14 +11,13 @@ Source: moby daemon/libnetwork/resolver.go, sandbox_dns_unix.go.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import InputError
 from engine.linux.addr import ip4
 from engine.linux.exchange import Answer, Delivery, udp_call
 from engine.linux.journey import Leg
 from engine.linux.wire import dns
 from engine.linux.wire.dns import Message, Record
+from engine.record import replace
 
 FOLDER = "/run/docker/libnetwork/dns"
 TRIES = 4.0

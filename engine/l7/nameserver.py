@@ -11,12 +11,12 @@ Rules. The zone is the process' configuration `zone`: lines `NAME TTL TYPE DATA`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.linux.addr import text4
 from engine.linux.exchange import Answer, Delivery
 from engine.linux.wire import dns
 from engine.linux.wire.dns import PLAIN_SIZE, Message, Record
+from engine.record import replace
 
 TTL = 300
 #: addresses of large.example.com: 203.0.113.1 and on

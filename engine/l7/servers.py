@@ -7,11 +7,11 @@ Sources: the programs' own help and the entrypoints of their official images.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.errors import NotModelled
 from engine.l7 import calico
 from engine.l7.behaviour import SIMPLER, Behaviour, Call, flags_of, needs_terminal, port_of, server
+from engine.record import replace
 
 
 def _nginx(call: Call) -> Behaviour:

@@ -7,13 +7,12 @@ a node share one here, nothing is dropped without a word, and `Carried.notes` sa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ proxy mode, an addon) is known by its word and answered with what the model can 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import NOT_MODELLED
@@ -14,7 +13,7 @@ from engine.lab.describe_docker import read_docker
 from engine.lab.doc import Doc, Path
 from engine.lab.reader import Fields, Node, Problems, pairs, root, texts
 from engine.linux.addr import Prefix
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said, plain
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, Final
 
 from engine.errors import EngineError, InputError
@@ -34,7 +33,7 @@ from engine.linux.ops import (
     SetNeighbour,
 )
 from engine.linux.rows import Neighbour
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, plain
 from engine.shell.files import Files
 from engine.shell.place import machine, resolve

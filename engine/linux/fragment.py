@@ -9,9 +9,9 @@ net/ipv4/ip_output.c (ip_do_fragment), ip_fragment.c.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.linux.packet import Fragment, Icmp, IPv4, Layer, Packet, Sctp, Tcp, Udp
+from engine.record import replace
 
 #: (source, destination, protocol, ident, who collects them): what fragments are known by
 Key = tuple[int, int, int, int, str]

@@ -1,10 +1,10 @@
 """The sysctls that somebody has set in a namespace, with what was worked out from them.
 
-Theory. Each packet asks a namespace's sysctls some fifty times, and hardly anybody ever sets one: what a question came to
-is kept until one is set. Copies share what is kept, until one of them sets something.
+Theory. Each packet asks a namespace's sysctls some fifty times, and hardly anybody ever sets one: what a question came
+to is kept until one is set. Copies share what is kept, until one of them sets something.
 
-Rules. `known` is never changed by who sets a value: it is replaced. Only what depends on nothing but the values here may
-be kept in it.
+Rules. Who sets a value puts another `known` in place of the old one. Only what depends on nothing but the values here
+may be kept in it.
 """
 
 from __future__ import annotations

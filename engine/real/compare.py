@@ -7,7 +7,7 @@ A difference is a value with both lists, so that a person can read it and a test
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, field
 from itertools import zip_longest
 from typing import Any
 
@@ -23,7 +23,7 @@ from engine.real.kernel import Kernel
 from engine.real.plan import nft_text, traced_text
 from engine.real.records import IGMP, Record, compared_walks, flooded, kernel_records, model_records
 from engine.real.tape import Tape
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

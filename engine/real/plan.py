@@ -6,7 +6,6 @@ local routes, bridge port addresses) must appear by itself, and is compared. A p
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from engine.linux.addr import Prefix, mac_text, text4
@@ -21,6 +20,7 @@ from engine.linux.text import route as route_text
 from engine.linux.text import rule as rule_text
 from engine.linux.xt.tables import TABLES, Xtables, builtin
 from engine.real import devices
+from engine.record import replace
 
 #: what a namespace must not inherit from the machine that runs the worker
 BASE_SYSCTLS = {

@@ -11,14 +11,13 @@ PATH), `hostname`, `image`, `name`, `env:NAME`. Nobody else keeps a second truth
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.l7.images import tools_of
 from engine.linux.net import Netns
 from engine.linux.rows import Box, Proc
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, plain
 
 if TYPE_CHECKING:

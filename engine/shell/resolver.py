@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.errors import InputError
 from engine.l7.serve import serve
@@ -30,7 +30,7 @@ from engine.linux.journey import Leg
 from engine.linux.net import Net
 from engine.linux.wire import dns
 from engine.linux.wire.dns import Message, Record
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: resolv.h
 MAX_SERVERS, MAX_NDOTS, MAX_TIMEOUT, MAX_ATTEMPTS = 3, 15, 30, 5

@@ -16,7 +16,7 @@ with a real tool's own words; NotModelled, OpError and InputError may be raised 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import EngineError, NotModelled
@@ -24,7 +24,7 @@ from engine.linux.journey import Journey
 from engine.linux.net import Net, Netns
 from engine.linux.ops import Op
 from engine.linux.rows import Box, Proc
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said, plain
 from engine.shell import powers
 from engine.shell.files import Files

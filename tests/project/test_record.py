@@ -88,7 +88,12 @@ def classes(make: Maker, ways: dict[str, bool]) -> list[Any]:
     made = [make(**ways)(cls) for cls in (Plain, Full, Single, Empty, Checked, OwnWays, Wide)]
     tall = {f"n{n}": "int" for n in range(9)}
     parent = make(**ways)(type("Parent", (), {"__annotations__": {"one": "int"}, "__module__": __name__}))
-    more = {"__annotations__": tall, **dict.fromkeys(tall, 3), "__module__": __name__, "__doc__": "A tall child."}
+    more = {
+        "__annotations__": tall,
+        **dict.fromkeys(tall, 3),
+        "__module__": __name__,
+        "__doc__": "A tall child.",
+    }
     made.append(make(**ways)(type("Tall", (parent,), more)))
     base = make(**ways)(type("Base", (), {"__annotations__": {"one": "int"}, "__module__": __name__}))
     derived = {"__annotations__": {"three": "int"}, "three": 3, "__module__": __name__, "__doc__": "A child."}

@@ -9,7 +9,6 @@ outward: from the line to the text, from an exercise to the step, from the step 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -26,6 +25,7 @@ from course.widgets.blocks import DoBlock, ExerciseBlock, FoldBlock, PlayBlock, 
 from course.widgets.exercise import ExercisePane
 from course.widgets.keybar import types
 from course.widgets.terminal import CommandLine, Terminal
+from engine.record import replace
 
 if TYPE_CHECKING:
     pass

@@ -7,7 +7,6 @@ or wrong and never hides a finding.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -22,6 +21,7 @@ from course import words_lesson as words
 from course.commands import Command, bindings
 from course.widgets.exercise.answers import Answers
 from course.widgets.exercise.task import Told, help_text, task_text, verdict_text
+from engine.record import replace
 from engine.say import Said
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ picture larger than the widget is seen through a window that follows the packet.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.geometry import Region
@@ -24,6 +23,7 @@ from course.render.stage import Overlay, Stage
 from course.render.topology import topology
 from course.render.words import folded
 from course.widgets.player.paint import Painted
+from engine.record import replace
 
 if TYPE_CHECKING:
     from engine.linux.net import Net

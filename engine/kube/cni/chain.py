@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from engine.kube.cni import bridge, conf, host_local, loopback, portmap
 from engine.kube.cni.call import Call, CniError
 from engine.kube.objects import Json
 from engine.linux.ops.box import RemoveFile, WriteFile
+from engine.record import replace
 from engine.say import Phrase
 
 CACHE_DIR = "/var/lib/cni/results"

@@ -10,7 +10,6 @@ with them as its `why`. Nothing is said where the picture does not know the pod.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.kube.policy.convert import EGRESS, INGRESS
@@ -19,6 +18,7 @@ from engine.kube.policy.picture import MEMORY, Picture
 from engine.linux.addr import text4
 from engine.linux.journey import Hop, Journey, Leg, Outcome, Step, StepKind, Walk
 from engine.linux.packet import Packet, Sctp, Tcp, Udp
+from engine.record import replace
 from engine.say import Phrase, Said, plain
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ grows when anything that a rule could depend on has changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.kube.objects import labels_of
 from engine.kube.passes import Pass
@@ -18,7 +18,7 @@ from engine.kube.policy.chains import SetNeed, needs
 from engine.kube.policy.convert import EGRESS, INGRESS, Policy, policy
 from engine.kube.policy.endpoint import Endpoint, endpoint
 from engine.kube.policy.selector import Namespaces
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 MEMORY = "policy"
 Key = tuple[str, str]

@@ -14,7 +14,7 @@ pkg/proxy/iptables/{proxier,cleanup}.go, pkg/util/iptables/iptables.go Monitor (
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.kube.kubelet_chains import MARTIAN
 from engine.kube.proxy.model import MANY
@@ -50,7 +50,7 @@ from engine.linux.xt.tables import Xtables
 from engine.linux.xt.target import ACCEPT, DROP, RETURN, Jump
 from engine.linux.xt.target_more import Mark
 from engine.linux.xt.target_nat import Masquerade
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.unswept import unswept
 
 #: Every full sync is at most this old (proxyutil.FullSyncPeriod).

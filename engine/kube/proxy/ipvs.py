@@ -14,7 +14,6 @@ pkg/proxy/ipvs/{proxier,graceful_termination,netlink_linux,cleanup}.go (facts 20
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from engine.kube.proxy.ipvs_plan import CHAINS, DEVICE, JUMPS, SETS, Plan, Settings, said
@@ -45,7 +44,7 @@ from engine.linux.packet import Proto
 from engine.linux.rows import Address
 from engine.linux.xt import parse
 from engine.linux.xt.rule import XtRule
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: how often servers that leave are looked at (rsCheckDeleteInterval)
 CHECK_SECONDS = 60.0

@@ -9,7 +9,7 @@ Rules. `Held` is what a process remembers, frozen, kept in agent.State.plan. Not
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from math import floor
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from engine.kube.proxy.picture import Picture
 from engine.kube.proxy.topology import choose
 from engine.linux.net import Netns
 from engine.linux.ops.box import Log
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 if TYPE_CHECKING:
     from engine.kube.proxy.agent import State

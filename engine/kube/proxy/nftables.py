@@ -13,7 +13,7 @@ pkg/proxy/nftables/proxier.go (facts 20 section 2.8).
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import OpError
@@ -45,7 +45,7 @@ from engine.linux.ops.nftrows import (
     NftRows,
 )
 from engine.linux.xt.match import InDevice, Source
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.unswept import unswept
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ Rules. `Room` and `Share` are frozen and shared.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -21,7 +21,7 @@ from engine.kube.quantity import value
 from engine.kube.store import Store
 from engine.kube.written import Key
 from engine.linux.layered import shared
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 Port = tuple[str, str, int]
 #: What a container without a request counts for: 100m and 200 MiB (pkg/scheduler/util/pod_resources.go).

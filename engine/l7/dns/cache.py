@@ -9,12 +9,11 @@ Source: coredns plugin/cache, plugin/pkg/response/typify.go, plugin/pkg/dnsutil/
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from engine.l7.dns.chain import Next, Query, Reply, matches
 from engine.linux.wire.dns import Message, Record
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 SIZE = 9984
 LEAST = 5.0

@@ -12,7 +12,6 @@ plugin/forward/forward.go, plugin/pkg/proxy.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from engine.l7.dns.chain import Next, Query, Reply, matches
@@ -20,7 +19,7 @@ from engine.linux.addr import text4
 from engine.linux.exchange import Call, tcp_call, udp_call
 from engine.linux.wire import dns
 from engine.linux.wire.dns import Message
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 DEADLINE = 5.0
 TRIES = 2

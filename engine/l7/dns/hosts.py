@@ -6,12 +6,11 @@ Source: coredns plugin/hosts.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import replace
 
 from engine.l7.dns.chain import Next, Query, Reply, falls, matches
 from engine.linux.addr import text4
 from engine.linux.wire.dns import Record, unreverse
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 
 def read_hosts(text: str) -> tuple[tuple[str, str], ...]:

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import NamedTuple
 
 from engine.l7.dns.chain import Next, Query, Reply, ask, falls, matches
 from engine.linux.addr import text4
 from engine.linux.wire import dns
 from engine.linux.wire.dns import Message, Record
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: the key of the View in a program's memory
 VIEW = "kubernetes"

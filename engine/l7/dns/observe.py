@@ -5,12 +5,10 @@ Source: coredns plugin/{errors,log,loadbalance,pkg/replacer}.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.l7.dns.chain import Next, Query, Reply, matches, write
 from engine.linux.addr import text4
 from engine.linux.wire.dns import PLAIN_SIZE, RCODES, Message, Record
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: what a question costs inside the program, as the log shows it
 DURATION = "0.000126s"

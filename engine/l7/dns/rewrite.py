@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.l7.dns.chain import Next, Query, Reply
 from engine.linux.wire.dns import Message, Record
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 RULES = ("exact", "prefix", "suffix", "substring", "regex")
 Change = Callable[[str], str]

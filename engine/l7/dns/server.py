@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from engine.errors import NotModelled
 from engine.l7 import http
@@ -33,7 +32,7 @@ from engine.linux.packet import Payload
 from engine.linux.rows import Box, Proc
 from engine.linux.wire import dns
 from engine.linux.wire.dns import PLAIN_SIZE, Message
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 CONFIG = "config"
 #: (proto, port, address; 0 = any) of each socket

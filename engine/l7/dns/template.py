@@ -6,11 +6,10 @@ Source: coredns plugin/template.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from engine.l7.dns.chain import Next, Query, Reply, falls, matches
 from engine.linux.wire.dns import Record
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def fail(errno: str) -> OpError:
 
 def create(bpf: Bpf, spec: BpfMap) -> BpfMap:
     """Enter a map and give it its id."""
-    from dataclasses import replace
+    from engine.record import replace
 
     made = replace(spec, id=bpf.next_id)
     bpf.next_id += 1

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
 from engine.linux.ipset import read, text
@@ -32,7 +31,7 @@ from engine.linux.ops.ipset import (
     IpsetSwap,
     references,
 )
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase
 
 Do = Callable[[Op], None]

@@ -9,7 +9,6 @@ of the packet does not match. Sources: the *_kadt functions, ip_set_core.c, xt_s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.linux.addr import mask
@@ -18,6 +17,7 @@ from engine.linux.ipset.refused import IpsetRefused
 from engine.linux.ipset.rows import Beside, Element, Entry
 from engine.linux.ipset.sets import IpSet
 from engine.linux.packet import Icmp, Sctp, Tcp, Udp
+from engine.record import replace
 
 if TYPE_CHECKING:
     from engine.linux.skb import Skb

@@ -8,7 +8,6 @@ the op to say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from engine.errors import NotModelled
@@ -17,6 +16,7 @@ from engine.linux.ipset.refused import OTHER, IpsetRefused, Problem, syntax, usa
 from engine.linux.ipset.rows import Asked, Beside, Options
 from engine.linux.ipset.sets import places, range_bits
 from engine.linux.ipset.spell import NAME_MAX, U64_MAX, addresses, host, number, ports, separated, set_name
+from engine.record import replace
 from engine.say import Phrase
 
 TIMEOUT_MAX = 2147483

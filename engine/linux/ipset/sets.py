@@ -14,13 +14,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.linux.addr import mask
 from engine.linux.ipset.buckets import Buckets
 from engine.linux.ipset.kinds import Kind, element_size
 from engine.linux.ipset.refused import IpsetRefused
 from engine.linux.ipset.rows import Asked, Beside, Element, Entry, Options
+from engine.record import replace
 
 COMMENT_HEAD = 16  # sizeof(struct ip_set_comment_rcu)
 NEVER = 0.0

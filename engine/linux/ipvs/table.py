@@ -10,12 +10,12 @@ Rules. Rows are frozen; `Ipvs` finds, stores, counts and expires. Who chooses is
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.linux.conntrack import Conntrack, Tuple
 from engine.linux.ipvs.rows import Conn, Dest, DestKey, End, Load, Mark, Service, Stats, SvcKey
 from engine.linux.ipvs.states import ACTIVE, TIMEOUTS
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 CONN_TABLE = 4096
 #: the port of what nobody shall find

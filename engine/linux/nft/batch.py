@@ -9,7 +9,6 @@ nftables 1.0.6; net/netfilter/nf_tables_api.c.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.linux.nft import suggest
 from engine.linux.nft.batch_sets import SetCommands
@@ -21,6 +20,7 @@ from engine.linux.nft.read_rule import Read, RuleReader
 from engine.linux.nft.refused import kernel
 from engine.linux.nft.sets import Element, Verdict
 from engine.linux.nft.tables import TYPE_HOOKS, Base, Chain, Nft, Table
+from engine.record import replace
 
 MAX_ERRORS = 10
 

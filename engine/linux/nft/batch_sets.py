@@ -5,8 +5,6 @@ Rules. As in batch.py. Sources: evaluate.c, intervals.c of nftables 1.0.6; net/n
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.nft import suggest
 from engine.linux.nft.changes import UseObject
 from engine.linux.nft.cmd import Cmd
@@ -15,6 +13,7 @@ from engine.linux.nft.read_value import ValueReader, clash, merged
 from engine.linux.nft.refused import kernel
 from engine.linux.nft.sets import Element, NftSet, Verdict
 from engine.linux.nft.tables import Nft, Table
+from engine.record import replace
 
 #: what nft gives a set that packets fill, when nobody says how large it may become
 DYNAMIC_SIZE = 65535

@@ -7,7 +7,6 @@ nftables 1.0.6; net/netfilter/nft_{meta,ct,nat,masq,redir,log,dynset,objref,payl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.linux.nft.exprs import Const, Expr, Lookup, Names, SetRef, Source
 from engine.linux.nft.keys import KEYS, KeyRow
@@ -17,7 +16,7 @@ from engine.linux.nft.statements import Counter, Limit, Quota, Statement, timeou
 from engine.linux.nft.tables import Cell
 from engine.linux.xt.target import Act, Nat
 from engine.linux.xt.target_more import Log as LogLine
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 
 MARK_WHY = Phrase("mark the packet ({what})", "패킷에 마크를 답니다({what})")

@@ -196,6 +196,6 @@ def several(table: Table, kind: str, style: Style, *, only: bool) -> str:
 
 def _bare(table: Table, name: str, style: Style) -> str:
     """A chain without its rules."""
-    from dataclasses import replace
+    from engine.record import replace
 
     return chain_text(replace(table.chains[name], rules=[]), table.family, style)

@@ -10,7 +10,7 @@ netlink_delinearize.c, rule.c (stmt_reduce) of nftables 1.0.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TypeVar, cast
 
 from engine.errors import NotModelled
@@ -18,6 +18,7 @@ from engine.linux.nft.changes import NatTo, SetField
 from engine.linux.nft.exprs import AnonSet, Concat, Expr, Field, SetRef
 from engine.linux.nft.keys import TRANSPORTS, KeyRow
 from engine.linux.nft.statements import Match, Reject, Statement, Vmap
+from engine.record import replace
 
 #: where a field lies in its header: (byte, bytes)
 PLACES = {

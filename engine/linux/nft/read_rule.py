@@ -7,7 +7,6 @@ Rules. As in read_expr.py. The result is the listed form (context.py). Source: p
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 
 from engine.errors import NotModelled
@@ -32,7 +31,7 @@ from engine.linux.nft.statements import (
 )
 from engine.linux.nft.tables import Cell
 from engine.linux.nft.types import TYPES, Type
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 OPS = ("==", "!=", "<", ">", "<=", ">=", "!")
 #: statements of nft 1.0.6 that the model lacks

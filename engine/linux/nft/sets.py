@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.linux.layered import shared
 from engine.linux.nft.types import Type, time_text
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 Part = "Value | tuple[Value, Value]"
 Key = tuple[object, ...]

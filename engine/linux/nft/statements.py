@@ -155,7 +155,7 @@ class Match(Statement):
 
 def touch(s: Seen, name: str, found: Element) -> None:
     """Count at an element that carries a counter."""
-    from dataclasses import replace
+    from engine.record import replace
 
     assert found.counter is not None
     packets, size = found.counter

@@ -10,11 +10,11 @@ Rules. Who changes anything takes it by an `own_...` of `Nft` and says `changed(
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from engine.linux.layered import shared
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 if TYPE_CHECKING:
     from engine.linux.nft.rule import Rule

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import OpError
 from engine.linux import sockets
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
 from engine.linux.rows import NAMESPACE_TYPES, Box, Link, Proc, Socket
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 ROOT_INODES = {
     "time": 4026531834, "cgroup": 4026531835, "pid": 4026531836, "user": 4026531837, "uts": 4026531838,

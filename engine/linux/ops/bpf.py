@@ -7,14 +7,13 @@ of its maps; the newest map of each name is meant.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from engine.errors import NotModelled, OpError
 from engine.linux.bpf import maps
 from engine.linux.bpf.rows import ATTACH, DEVICE_HOOKS, Attachment, Bpf, BpfMap, BpfProgram
 from engine.linux.net import Net
 from engine.linux.ops.base import Op, handles
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

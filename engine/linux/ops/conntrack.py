@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.conntrack import CtEntry
 from engine.linux.net import Net
 from engine.linux.ops.base import Op, handles
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

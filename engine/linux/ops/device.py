@@ -9,8 +9,6 @@ User-Mode Linux (ipip, geneve, ipvlan); WireGuard by its source.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import OpError
 from engine.linux.flow import FlowKey
 from engine.linux.linkinfo import Geneve, Ipip, Ipvlan, LinkInfo, Macvlan, Tun, Vxlan, WireGuard
@@ -23,7 +21,7 @@ from engine.linux.ops.linkstate import name_space, new_index
 from engine.linux.ops.ports import put
 from engine.linux.ops.tunnels import check_open, close_sockets, open_sockets, put_above
 from engine.linux.rows import Link, Port, Remote, VxlanFdb
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 INVALID = "RTNETLINK answers: Invalid argument"
 BUSY = "RTNETLINK answers: Device or resource busy"

@@ -6,8 +6,6 @@ the others; one that is removed stays with its connections until they end. Sourc
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import NotModelled, OpError
 from engine.linux.addr import is_multicast
 from engine.linux.fib import LOCAL
@@ -16,7 +14,7 @@ from engine.linux.ipvs.sched import changed, start
 from engine.linux.ipvs.table import Ipvs, forget
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 INVALID = "Invalid operation.  Possibly wrong module version, address not unicast, ..."
 

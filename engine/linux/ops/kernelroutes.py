@@ -8,12 +8,12 @@ device is up. A device that goes down loses every route through it but those of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from engine.linux.addr import Prefix
 from engine.linux.fib import LOCAL, MAIN, Nexthop, Route, Table
 from engine.linux.net import Netns
 from engine.linux.rows import Address, Link
+from engine.record import replace
 
 
 def table_of(ns: Netns, number: int) -> Table:

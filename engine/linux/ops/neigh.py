@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import NotModelled, OpError
 from engine.linux.addr import Prefix
 from engine.linux.net import Net
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
 from engine.linux.rows import FdbEntry, Neighbour
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 NO_ENTRY = "RTNETLINK answers: No such file or directory"
 

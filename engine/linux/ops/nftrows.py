@@ -11,7 +11,7 @@ are not looked for: the author's chains go one way. Errors are nft's own (NftRef
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.linux.net import Net, Netns
 from engine.linux.nft.exprs import AnonSet
@@ -24,7 +24,7 @@ from engine.linux.nft.types import time_text
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.command import Place, Words, to_command
 from engine.linux.ops.nft import xt_there
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 #: what nft gives a set that packets fill, when nobody says how large it may become
 DYNAMIC_SIZE = 65535

@@ -7,8 +7,6 @@ scope link or host; a route is found again by its prefix, metric and type of nex
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import OpError
 from engine.linux.addr import Prefix, mask
 from engine.linux.fib import (
@@ -30,7 +28,7 @@ from engine.linux.net import Net, Netns, plain
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
 from engine.linux.ops.kernelroutes import table_of
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 NO_PROCESS = "RTNETLINK answers: No such process"
 NO_DEVICE = "RTNETLINK answers: No such device"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import OpError
 from engine.linux.addr import Prefix
 from engine.linux.fib import ANY, MAIN, RULE_ACTIONS, TOS_BITS, Rule
 from engine.linux.net import Net, Netns
 from engine.linux.ops.base import Op, handles
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 EXISTS = "RTNETLINK answers: File exists"
 NOT_THERE = "RTNETLINK answers: No such file or directory"

@@ -8,12 +8,12 @@ drivers/net/geneve.c, drivers/net/wireguard/socket.c, net/ipv4/ip_tunnel.c.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from engine.errors import OpError
 from engine.linux.linkinfo import Geneve, Ipip, Vxlan, WireGuard
 from engine.linux.net import Net, Netns
 from engine.linux.rows import Link
+from engine.record import replace
 
 IN_USE = "RTNETLINK answers: Address already in use"
 

@@ -7,15 +7,13 @@ nothing. Measured on Linux 6.18; source: drivers/net/vxlan/vxlan_core.c (vxlan_f
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import OpError
 from engine.linux.linkinfo import Vxlan
 from engine.linux.net import Net, Netns
 from engine.linux.ops.address import need_device
 from engine.linux.ops.base import Op, handles
 from engine.linux.rows import Link, Remote, VxlanFdb
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 NO_ENTRY = "RTNETLINK answers: No such file or directory"
 

@@ -8,7 +8,6 @@ began) is lost by printing.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 
 from engine.errors import InputError, Problem
@@ -16,6 +15,7 @@ from engine.linux.addr import ip4, text4
 from engine.linux.clock import moment
 from engine.linux.conntrack import CtEntry, Tuple, Zone
 from engine.linux.cttcp import Track
+from engine.record import replace
 from engine.say import Phrase
 
 #: Protocols that libnetfilter_conntrack names; any other is "unknown".

@@ -14,7 +14,6 @@ of the fragment that was lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from engine.linux import fragment
 from engine.linux.journey import Outcome, Place, StepKind
@@ -24,6 +23,7 @@ from engine.linux.skb import Skb
 from engine.linux.walk import words
 from engine.linux.walk.track import active
 from engine.linux.walk.walker import End, Event, Walker, with_copies
+from engine.record import replace
 
 DEFRAG_PRIORITY = -400
 

@@ -11,7 +11,6 @@ net/netfilter/ipvs/ip_vs_{core,xmit,nfct}.c of Linux 6.1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.linux.addr import is_loopback, text4
 from engine.linux.choose import judges
@@ -32,6 +31,7 @@ from engine.linux.text.ipvs import dest_text, peer_text, service_text
 from engine.linux.walk import deliver, hooks, outbound, routing, rowtext, words
 from engine.linux.walk import words_ipvs as said
 from engine.linux.walk.walker import End, Event, Walker
+from engine.record import replace
 
 FTP, FTP_DATA = 21, 20
 #: ICMP errors that IPVS looks into

@@ -11,7 +11,6 @@ without connection, and with its mark only inside one namespace. Sources: net/ip
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 
 from engine.linux.addr import text4
 from engine.linux.choose import OfRoute
@@ -26,6 +25,7 @@ from engine.linux.skb import Skb
 from engine.linux.walk import deliver, outbound, routing
 from engine.linux.walk import words_tunnel as words
 from engine.linux.walk.walker import Answering, Arrive, End, Event, Walker
+from engine.record import replace
 from engine.say import Said
 
 

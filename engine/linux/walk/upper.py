@@ -11,7 +11,6 @@ macvlan_handle_frame), drivers/net/ipvlan/ipvlan_core.c.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.linux.addr import mac_text, text4
 from engine.linux.flow import of_packet
@@ -25,6 +24,7 @@ from engine.linux.skb import Skb
 from engine.linux.walk import deliver, hooks, l2, outbound, routing
 from engine.linux.walk import words_tunnel as words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
+from engine.record import replace
 
 Found = tuple[Netns, Link]
 

@@ -9,8 +9,6 @@ one remote and no table. Sources: drivers/net/vxlan/vxlan_core.c, drivers/net/ge
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux import linkinfo
 from engine.linux.addr import mac_text, text4
 from engine.linux.flow import FlowKey
@@ -24,6 +22,7 @@ from engine.linux.text import fdb as fdb_text
 from engine.linux.walk import tunnel
 from engine.linux.walk import words_tunnel as words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
+from engine.record import replace
 from engine.say import Said
 
 #: outer IPv4 and UDP, the tunnel's header, the inner Ethernet header

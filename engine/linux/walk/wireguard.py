@@ -10,8 +10,6 @@ Whoever speaks with the right key is at the address that it spoke from (roaming)
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.addr import Prefix, text4
 from engine.linux.curve25519 import public
 from engine.linux.journey import Outcome, Place, StepKind, Walk
@@ -24,6 +22,7 @@ from engine.linux.skb import Skb
 from engine.linux.walk import deliver, tunnel
 from engine.linux.walk import words_tunnel as words
 from engine.linux.walk.walker import Answering, End, Event, Walker
+from engine.record import replace
 from engine.say import Said
 
 #: seconds: an initiator asks for new keys, and nobody accepts old ones any more

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from dataclasses import replace
 
 from engine.errors import NotModelled
 from engine.linux.packet import Layer, Payload, Udp
-from engine.record import dataclass
+from engine.record import dataclass, replace
 
 TYPES = {
     "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "HINFO": 13, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33,

@@ -9,6 +9,8 @@ nft_table_validate(); measured with iptables 1.8.9 on Linux 6.18.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from engine.linux.xt.rule import XtRule
 from engine.linux.xt.tables import Chain
 
@@ -45,8 +47,7 @@ def refused(table: str, chains: dict[str, Chain], chain: str, rule: XtRule) -> t
         return "EOPNOTSUPP", False
     if chains[chain].policy and unfit_directly(chain, rule):
         return "EINVAL", False
-    picky = (rule.target is not None and rule.target.hooks) or any(m.hooks for m in rule.matches)
-    if target or picky:
+    if target or rule.picky:
         for base in [c for c in chains.values() if c.policy and leads(chains, c.name, chain)]:
             error = walk(base.name, chains, base.name, {}, extra=(chain, rule))
             if error:
@@ -87,17 +88,26 @@ def walk(
             raise _Bad("EMLINK")
         path.add(name)
         best = 0
-        rules = chains[name].rules
-        for rule in (*rules, extra[1]) if extra is not None and extra[0] == name else rules:
-            if unfit_below(hook, rule):
-                raise _Bad("EINVAL")
-            if rule.jumps_to:
-                best = max(best, depth(rule.jumps_to) + 1)
-                if best > DEPTH:
-                    raise _Bad("EMLINK")
+        for to in jumps(name):
+            best = max(best, depth(to) + 1)
+            if best > DEPTH:
+                raise _Bad("EMLINK")
         path.discard(name)
         done[name] = best
         return best
+
+    def jumps(name: str) -> Iterator[str]:
+        """The chains that one goes to, in the order of its rules; raises _Bad. Where every hook may reach all of its
+        rules, their order does not matter."""
+        chain, more = chains[name], extra is not None and extra[0] == name
+        if not chain.picky and not more:
+            yield from chain.jumps
+            return
+        for rule in (*chain.rules, extra[1]) if more and extra is not None else chain.rules:
+            if unfit_below(hook, rule):
+                raise _Bad("EINVAL")
+            if rule.jumps_to:
+                yield rule.jumps_to
 
     try:
         depth(base)

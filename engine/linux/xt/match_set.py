@@ -7,7 +7,6 @@ from the packet's source or destination. Counters of elements are counted here, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from operator import eq, gt, lt, ne
 from typing import Any
 
@@ -17,7 +16,7 @@ from engine.linux.ipset.sets import IpSet
 from engine.linux.xt.match import Match, asks, bang
 from engine.linux.xt.options import ANY, Extension, Option, Parsing, Problem, strtoui
 from engine.linux.xt.seen import Seen
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 
 NAME_MAX = 31

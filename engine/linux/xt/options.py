@@ -9,13 +9,13 @@ the model does not is declared with `modelled=False` and stops with its name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from engine.errors import EngineError, InputError, NotModelled
 from engine.linux.addr import ip4
 from engine.linux.xt.names import LOG_LEVELS
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import plain
 
 PARAMETER, VERSION, RESOURCE, OTHER = 2, 3, 4, 1

@@ -6,13 +6,11 @@ which it was written. Two rules are the same for -D and -C exactly when they are
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.linux.xt.match import Destination, InDevice, Match, OutDevice, Protocol, Source
 from engine.linux.xt.match_l4 import together
 from engine.linux.xt.match_more import Comment
 from engine.linux.xt.target import Jump, Target
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 
 WHEN_THEN = Phrase("{when}: {then}", "{when}: {then}")
@@ -52,6 +50,11 @@ class XtRule:
     def proto(self) -> int:
         """The number of -p; 0 without one or with a negated one."""
         return next((m.number for m in self.matches if isinstance(m, Protocol) and not m.invert), 0)
+
+    @property
+    def picky(self) -> bool:
+        """Does its target or a match work in some hooks only?"""
+        return bool(self.target is not None and self.target.hooks) or any(m.hooks for m in self.matches)
 
     @property
     def jumps_to(self) -> str:

@@ -102,13 +102,15 @@ class Chain:
     _plan: Plan | None = field(default=None, compare=False, repr=False)
     _texts: list[str] | None = field(default=None, compare=False, repr=False)
     _jumps: frozenset[str] | None = field(default=None, compare=False, repr=False)
+    #: rules, and whether one of them is picky
+    _picky: tuple[tuple[XtRule, ...], bool] = field(default=((), False), compare=False, repr=False)
     _whys: list[Said | None] | None = field(default=None, compare=False, repr=False)
     owner: object = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Chain:
         return Chain(
             self.name, self.policy, self.rules, list(self.packets), list(self.bytes), self.policy_packets,
-            self.policy_bytes, list(self.states), self._plan, self._texts, self._jumps, self._whys,
+            self.policy_bytes, list(self.states), self._plan, self._texts, self._jumps, self._picky, self._whys,
         )  # fmt: skip
 
     def insert(self, at: int, rules: Iterable[XtRule], packets: int = 0, bytes: int = 0) -> None:
@@ -169,6 +171,13 @@ class Chain:
             found = [to for r in self.rules if (to := r.jumps_to)]
             self._jumps = frozenset(found) if found else NOWHERE
         return self._jumps
+
+    @property
+    def picky(self) -> bool:
+        """Has it a rule that not every hook may reach?"""
+        if self._picky[0] is not self.rules:
+            self._picky = (self.rules, any(r.picky for r in self.rules))
+        return self._picky[1]
 
     def row(self, at: int) -> str:
         """Rule `at` as `-A CHAIN ...`."""

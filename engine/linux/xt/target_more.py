@@ -7,7 +7,6 @@ net.netfilter.nf_log_all_netns = 0 has it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from engine.linux.addr import mac_text, text4
@@ -28,7 +27,7 @@ from engine.linux.xt.options import (
 )
 from engine.linux.xt.seen import Seen
 from engine.linux.xt.target import Act, Target
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase, Said
 
 FULL = 0xFFFFFFFF

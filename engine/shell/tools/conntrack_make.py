@@ -7,13 +7,13 @@ must have is asked for in conntrack's own sentences (conntrack-tools 1.4.7, test
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from engine.errors import InputError, NotModelled
 from engine.linux.addr import Prefix, ip4
 from engine.linux.conntrack import NO_ZONE, CtEntry, Tuple, Zone
 from engine.linux.cttcp import Track
 from engine.linux.packet import Proto
+from engine.record import replace
 from engine.shell.tools.conntrack_words import bad
 
 Given = Mapping[str, str]

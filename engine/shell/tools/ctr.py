@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.errors import NotModelled
 from engine.kube.node import NodeState
@@ -17,6 +16,7 @@ from engine.kube.registry import PullError, archive, archived, stored
 from engine.kube.runtime import CRI_NAMESPACE, StoredImage
 from engine.l7.images import ReferenceError_, normal
 from engine.linux.ops import WriteFile
+from engine.record import replace
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 from engine.shell.tools.crictl import here

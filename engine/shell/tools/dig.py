@@ -6,14 +6,14 @@ Rules. An option that dig has and this file lacks is NotModelled by name. The se
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.errors import NotModelled
 from engine.linux.addr import text4
 from engine.linux.clock import moment
 from engine.linux.journey import Journey
 from engine.linux.wire.dns import Message, Record
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase
 from engine.shell.bind import (
     VERSION,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.docker.daemon import SIGNALS, Dockerd
 from engine.docker.errors import DockerError
@@ -24,6 +23,7 @@ from engine.errors import NotModelled
 from engine.l7.images import parse as parse_image
 from engine.linux.addr import ip4
 from engine.linux.rows import Proc
+from engine.record import replace
 from engine.say import Phrase
 from engine.shell.place import Spot, inside
 from engine.shell.tool import SEE_HELP, Context, Fail, Out

@@ -7,7 +7,6 @@ iplink_geneve.c, iplink_macvlan.c, iplink_ipvlan.c, link_iptnl.c.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from engine.errors import NotModelled
@@ -26,7 +25,7 @@ from engine.linux.linkinfo import (
     Vxlan,
     WireGuard,
 )
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.shell.tool import Fail
 from engine.shell.tools.ip_args import USAGE, Ip, Words, address, invarg, matches, number
 from engine.shell.tools.ip_kind_usage import KIND_USAGE

@@ -7,7 +7,6 @@ Rules. The tools speak by ioctl, so their errors name it. Tunnels of other modes
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from engine.errors import NotModelled, OpError
@@ -16,6 +15,7 @@ from engine.linux.addr import text4
 from engine.linux.linkinfo import Ipip, Tun
 from engine.linux.rows import Link
 from engine.linux.text.linkinfo import lower_word
+from engine.record import replace
 from engine.shell.tool import Fail
 from engine.shell.tools.ip_args import USAGE, Ip, Words, address, garbage, invarg, matches, no_device, number
 from engine.shell.tools.ip_kind_usage import KIND_USAGE

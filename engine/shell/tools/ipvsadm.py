@@ -7,7 +7,7 @@ ipip, rates of past traffic. Addresses are printed as numbers unless /etc/hosts 
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from engine.errors import InputError, NotModelled, OpError
 from engine.linux.addr import ip4
@@ -29,7 +29,7 @@ from engine.linux.packet import Proto
 from engine.linux.text import ipvsadm as text
 from engine.linux.text import services as ports
 from engine.linux.text.ipvs import FLAG_NAMES
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 from engine.shell.tools.iptables import may_administer

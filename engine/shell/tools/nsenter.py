@@ -10,11 +10,10 @@ modelled for
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import NotModelled
 from engine.linux.ops import AddNetns, StartProc
 from engine.linux.rows import Proc
+from engine.record import replace
 from engine.say import Phrase
 from engine.shell.complete import available_commands, pids
 from engine.shell.place import Spot, inside

@@ -6,12 +6,12 @@ Source: busybox networking/nslookup.c at 1_28_0; kubernetes.io tasks/administer-
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from engine.errors import InputError
 from engine.linux.addr import ip4, text4
 from engine.linux.journey import Journey, Leg, Outcome
 from engine.linux.wire import dns
+from engine.record import replace
 from engine.shell.names import hosts, is_address, resolver
 from engine.shell.resolver import Resolver, Status
 from engine.shell.tool import Context, Fail, Out

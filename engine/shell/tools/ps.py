@@ -10,12 +10,11 @@ Rules. Times, sizes and loads are made up and constant. Formats: tests/golden/sh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.errors import NotModelled
 from engine.linux.clock import moment
 from engine.linux.rows import Proc
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Opt, Out, Tool
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.errors import InputError, NotModelled, OpError
 from engine.linux import ops
 from engine.linux.addr import ip4
 from engine.linux.curve25519 import clamp, decode, encode, public
 from engine.linux.linkinfo import WgPeer, WireGuard
+from engine.record import replace
 from engine.say import Phrase
 from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail, Out, Tool

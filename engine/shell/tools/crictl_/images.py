@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from engine.kube.objects import Json
 from engine.kube.registry import PullError
 from engine.kube.runtime import StoredImage
 from engine.l7.images import ReferenceError_, normal, parse
+from engine.record import replace
 from engine.shell.tool import Fail, Out
 from engine.shell.tools.crictl_.base import LIST, Crictl, columns, fatal, formatted, short
 from engine.shell.tools.kubectl_.flags import flag, refused, switch

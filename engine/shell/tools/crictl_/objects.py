@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.kube.clock import nano_stamp
 from engine.kube.containerd import CRI_STATE
 from engine.kube.objects import Json
 from engine.kube.runtime import Container, Sandbox
+from engine.record import replace
 from engine.shell.place import inside
 from engine.shell.tool import Fail, Out
 from engine.shell.tools.crictl_.base import Crictl, fatal

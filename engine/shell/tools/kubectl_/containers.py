@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.errors import EngineError
 from engine.kube.clock import nano_stamp
 from engine.kube.objects import Json, Kind, labels_of, meta, name_of, namespace_of, spec_of, status_of
 from engine.kube.podspec import on_node
 from engine.kube.runtime import Container
 from engine.kube.select import matches
+from engine.record import replace
 from engine.say import Phrase
 from engine.shell.place import inside
 from engine.shell.tool import Context, Fail, Out

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.kube.objects import Json
+from engine.record import replace
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect, later
 from engine.shell.tools.kubectl_.create import finish, store

@@ -7,13 +7,13 @@ failed and where. What the model keeps but does not act on is said on stderr, in
 from __future__ import annotations
 
 import json
-from dataclasses import replace as replace_row
 
 from engine.kube.cluster import Cluster
 from engine.kube.manifests import Manifest
 from engine.kube.objects import BY_KIND, Json, Kind, edited, meta, name_of, namespace_of
 from engine.kube.patch import three_way
 from engine.kube.validate import Refused
+from engine.record import replace as replace_row
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_ import output
 from engine.shell.tools.kubectl_.client import (

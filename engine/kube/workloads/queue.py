@@ -34,11 +34,13 @@ class Queue:
     later: dict[Ref, float] = field(default_factory=dict)
     #: not after the first of `later`
     soonest: float = float("inf")
+    #: what a controller made of its own object since the last look, by resourceVersion: it would find nothing to do
+    own: dict[Ref, str] = field(default_factory=dict)
 
     def copy(self) -> Queue:
         return Queue(
             self.version, self.owners.copy(), self.waiting, self.free, self.nodes, self.nodes_version,
-            dict(self.later), self.soonest,
+            dict(self.later), self.soonest, dict(self.own),
         )  # fmt: skip
 
 
@@ -69,9 +71,14 @@ def look(at: Pass) -> Queue:
         del new.later[ref]
     if late:
         new.soonest = min(new.later.values(), default=float("inf"))
+    own, new.own = new.own, {}
     for kind in KINDS:
-        for namespace, name in store.since(kind, version):
-            dirty.add((kind, namespace, name))
+        found = store.objects.get(kind, {})
+        for key in store.since(kind, version):
+            ref = (kind, *key)
+            mine = own.get(ref)
+            if mine is None or key not in found or found[key]["metadata"]["resourceVersion"] != mine:
+                dirty.add(ref)
     free: set[Key] = set()
     for kind in ("Pod", "ReplicaSet", "ControllerRevision"):
         _owned(at, new, kind, version, dirty, free)
@@ -140,6 +147,12 @@ def taken(at: Pass) -> list[Key]:
     now = changing(at)
     free, now.free = now.free, frozenset()
     return sorted(free)
+
+
+def done(at: Pass, body: Json) -> None:
+    """A controller has written what it found of its own object, and has nothing to do before something else changes."""
+    m = body["metadata"]
+    changing(at).own[str(body["kind"]), m["namespace"], m["name"]] = m["resourceVersion"]
 
 
 def again(at: Pass, body: Json, when: float) -> None:

@@ -42,7 +42,7 @@ def sync(at: Pass, body: Json) -> None:
         "fullyLabeledReplicas": sum(labels <= (meta(p).get("labels") or {}).items() for p in pods),
         "readyReplicas": len(good), "availableReplicas": len(fit),
     }  # fmt: skip
-    write_status(at, body, status | {k: v for k, v in counts.items() if v})
+    queue.done(at, write_status(at, body, status | {k: v for k, v in counts.items() if v}))
 
 
 def related(at: Pass, body: Json) -> dict[str, int]:

@@ -274,7 +274,9 @@ class Rollout:
         ):
             rows.reverse()
         status["conditions"] = rows
-        write_status(self.at, self.body, status)
+        stored = write_status(self.at, self.body, status)
+        if [new] == self.sets:  # else the next look may find an old set that can go
+            queue.done(self.at, stored)
 
     def progressing(self, new: Json | None, status: Json, before: Json) -> Json | None:
         now = self.condition("Progressing")

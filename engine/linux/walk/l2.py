@@ -288,7 +288,8 @@ def may_not(port: Link | None, out: Link) -> str:
 def flood(
     w: Walker, ns: Netns, bridge: Link, port: Link | None, frame: Packet, skb: Skb, *, filtered: bool
 ) -> Event:
-    """Out of every port that may have it; a broadcast also goes up. The copy that somebody wanted is the walk."""
+    """Out of every port that may have it; a broadcast also goes up. The copy that somebody wanted is the walk. Copies
+    share their connection (skb_clone): what the first settles of it the next ones find settled."""
     assert frame.eth is not None
     broadcast = bool(frame.eth.dst >> 40 & 1)
     place = w.at(ns, bridge.name)
@@ -325,7 +326,9 @@ def flood(
         one = w.fork()
         end = overheard(one, ns, out, frame)
         if end is None:
-            end = one.run(port_out(one, ns, bridge, port, out, frame, replace(skb), filtered=filtered))
+            copy = replace(skb)
+            end = one.run(port_out(one, ns, bridge, port, out, frame, copy, filtered=filtered))
+            skb.ct = copy.ct
         runs.append((one, end))
     if goes_up:
         one = w.fork()

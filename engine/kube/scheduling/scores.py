@@ -45,10 +45,11 @@ def least(share: Share, room: Room) -> int:
     there, asked, pods = room.allocatable, room.asked, room.pods + 1
     total = 0
     for name, more, mine in share.counted:
-        whole = there.get(name, 0)
-        left = whole - asked.get(name, 0) - mine - more * pods
-        if left > 0:
-            total += left * 100 // whole
+        if name in there:
+            whole = there[name]
+            left = whole - mine - more * pods - (asked[name] if name in asked else 0)
+            if left > 0:
+                total += left * 100 // whole
     return 100 - total // 2
 
 
@@ -129,14 +130,15 @@ class Ranks:
             heap = self.heaps[form] = [rank(liked[r.name], share, r) for r in rooms]
             self.liked[form] = (liked, share)
             heapify(heap)
+        rooms, anywhere = cache.rooms, not (share.amounts or share.ports)
         while heap:
             top = heap[0]
-            room = cache.rooms[top[3]]
-            if fit(share, room):
+            room = rooms[top[3]]
+            if room.pods >= room.most if anywhere else fit(share, room):
                 heappop(heap)
                 continue
-            true = rank(-top[0], share, room)
+            true = (top[0], least(share, room), room.pods, top[3])  # rank()
             if true == top:
-                return room.name
+                return top[3]
             heapreplace(heap, true)
         return ""

@@ -24,9 +24,9 @@ linux       A Linux box's network; standard library only.
   ipset/    held.py rows.py kinds.py buckets.py sets.py expand.py packet.py text.py spell.py read.py refused.py
             command.py
   ipvs/     rows.py states.py table.py sched.py hashing.py
-  walk/     words.py rowtext.py walker.py overheard.py l2.py arp.py timers.py routing.py hooks.py programs.py
-            words_tunnel.py tunnel.py vxlan.py ipip.py wireguard.py upper.py suppress.py devices.py inbound.py
-            outbound.py fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
+  walk/     words.py rowtext.py walker.py overheard.py flooding.py l2.py arp.py timers.py routing.py hooks.py
+            programs.py words_tunnel.py tunnel.py vxlan.py ipip.py wireguard.py upper.py suppress.py devices.py
+            inbound.py outbound.py fragments.py track.py nattuple.py nat.py words_ipvs.py ipvs.py deliver.py
             then, over the walker: act.py tcp.py datagram.py sctp.py exchange.py
   text/     linkinfo.py link.py address.py route.py rule.py nexthop.py neigh.py fdb.py socket.py services.py
             conntrack.py ipvs.py ipvsadm.py

@@ -8,7 +8,8 @@ imagepull.py, volumes.py, podenv.py and podstatus.py, containerd.py with runtime
 nodes that nobody has touched.
 """
 
-from engine.kube.cluster import Cluster, Skipped, from_texts
+from engine.kube.cluster import Cluster, Skipped
+from engine.kube.manifests import from_texts
 from engine.kube.options import CniOptions, NodeOptions, Options
 
 __all__ = ["Cluster", "CniOptions", "NodeOptions", "Options", "Skipped", "from_texts"]

@@ -10,16 +10,15 @@ API server the store stands still: only static pods and containers that are ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import field
 from typing import Any
 
-from engine.errors import EngineError, InputError, Problem
+from engine.errors import EngineError
 from engine.kube import (
     boot,
     dreaming,
     heartbeat,
-    manifests,
     masqagent,
     nodes,
     passes,
@@ -38,7 +37,6 @@ from engine.kube.node import NodeState
 from engine.kube.objects import Json, meta, name_of, namespace_of, spec_of
 from engine.kube.options import Options, pod_cidrs
 from engine.kube.overlay import Overlay
-from engine.kube.podspec import on_node
 from engine.kube.registry import Puller
 from engine.kube.runtime import Container
 from engine.kube.scheduling.nodes import Cache
@@ -285,7 +283,7 @@ class Cluster:
             if self.runs(changes.net, "kube-scheduler"):
                 scheduler.schedule(self, now)
             touched |= written or set()
-            some = self.bound(changes, now, touched)
+            some = dreaming.hear(self, changes, now, touched)
             for node in self.awake():
                 if node.name in touched:
                     self.sync_pods(changes, node, now)
@@ -299,33 +297,6 @@ class Cluster:
             for node in self.awake():
                 if not node.cut:
                     module.sync(at, node)
-
-    def bound(self, changes: Changes, now: float, touched: set[str]) -> dict[str, set[Key]]:
-        """Which Pods the kubelets of awake nodes have to look at, by node. A node whose Pod is gone looks at all
-        (`touched`, where it is added). What concerns a sleeping node is dreamt, or wakes it."""
-        found: dict[str, set[Key]] = {name: set() for name in touched if name in self.nodes}
-        past = None
-        for key in self.watch.pods_written(self.store):
-            body = self.store.get("Pod", *key)
-            if body is None:
-                gone = {n.name for n in self.nodes.values() if dreaming.holds(n, key) or n.runtime.holds(key)}
-                touched |= gone
-                found.update((name, set()) for name in gone if name not in found)
-            elif name := on_node(body):
-                found.setdefault(name, set()).add(key)
-        asleep = [n for n in self.nodes if n in found and self.nodes[n].dream is not None] if found else []
-        for name in asleep:
-            if past is None:
-                most = sum(map(len, found.values())) > len(self.store.objects["Pod"]) // 8
-                past = self.store.copy("Pod" if most else "")
-            node = self.nodes[name]
-            if not dreaming.dream_on(self, changes.net, node, self.store.pods_on(name), now, past):
-                assert changes.net.boxes[name]
-                touched.add(name)
-        if asleep:
-            self.forms.rest()
-        self.watch.pods = self.store.version  # what was written meanwhile are the states of dreamt pods
-        return found
 
     # ---- one node
 
@@ -434,18 +405,4 @@ class Cluster:
             self.clean_up(node, kubelet, static)
 
 
-def from_texts(texts: Mapping[str, str]) -> list[Manifest]:
-    """Manifests of several files, name -> text. InputError with the problems of all of them."""
-    problems: list[Problem] = []
-    out: list[Manifest] = []
-    for name, text in texts.items():
-        try:
-            out += manifests.load(text, name)
-        except InputError as error:
-            problems += error.problems
-    if problems:
-        raise InputError(problems)
-    return out
-
-
-__all__ = ["Any", "Cluster", "ContainerConfig", "Skipped", "from_texts"]
+__all__ = ["Any", "Cluster", "ContainerConfig", "Skipped"]

@@ -15,15 +15,45 @@ from typing import TYPE_CHECKING
 from engine.kube.forms import CONTAINER, HOST, POD, TOKEN, Form, token
 from engine.kube.node import NodeState
 from engine.kube.objects import Json, deleting, spec_of
+from engine.kube.podspec import on_node
 from engine.kube.sleep import Dream
 from engine.kube.store import Store
 from engine.kube.written import Key
 from engine.linux.addr import text4
 from engine.linux.net import Net
+from engine.linux.ops.base import Changes
 from engine.record import replace
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
+
+
+def hear(cluster: Cluster, changes: Changes, now: float, touched: set[str]) -> dict[str, set[Key]]:
+    """Which Pods the kubelets of awake nodes have to look at, by node. A node whose Pod is gone looks at all
+    (`touched`, where it is added). What concerns a sleeping node is dreamt, or wakes it."""
+    found: dict[str, set[Key]] = {name: set() for name in touched if name in cluster.nodes}
+    past = None
+    for key in cluster.watch.pods_written(cluster.store):
+        body = cluster.store.get("Pod", *key)
+        if body is None:
+            gone = {n.name for n in cluster.nodes.values() if holds(n, key) or n.runtime.holds(key)}
+            touched |= gone
+            found.update((name, set()) for name in gone if name not in found)
+        elif name := on_node(body):
+            found.setdefault(name, set()).add(key)
+    asleep = [n for n in cluster.nodes if n in found and cluster.nodes[n].dream is not None] if found else []
+    for name in asleep:
+        if past is None:
+            most = sum(map(len, found.values())) > len(cluster.store.objects["Pod"]) // 8
+            past = cluster.store.copy("Pod" if most else "")
+        node = cluster.nodes[name]
+        if not dream_on(cluster, changes.net, node, cluster.store.pods_on(name), now, past):
+            assert changes.net.boxes[name]
+            touched.add(name)
+    if asleep:
+        cluster.forms.rest()
+    cluster.watch.pods = cluster.store.version  # what was written meanwhile are the states of dreamt pods
+    return found
 
 
 def dream_on(cluster: Cluster, net: Net, node: NodeState, pods: list[Json], now: float, past: Store) -> bool:
@@ -107,4 +137,4 @@ def container_id(seed: int, machine: str, count: int) -> str:
     return hashlib.sha256(f"{seed}/{CONTAINER}{machine}/{count}".encode()).hexdigest()
 
 
-__all__ = ["changed", "container_id", "dream_on", "holds"]
+__all__ = ["changed", "container_id", "dream_on", "hear", "holds"]

@@ -8,7 +8,7 @@ not decided here: checking stands in validate.py, acting in the controllers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -158,3 +158,17 @@ def _collect(value: Any, file: str, line: int, out: list[Manifest], problems: li
             _collect(item, file, line, out, problems)
         return
     out.append(Manifest(file=file, line=line, body=value))
+
+
+def from_texts(texts: Mapping[str, str]) -> list[Manifest]:
+    """Manifests of several files, name -> text. InputError with the problems of all of them."""
+    problems: list[Problem] = []
+    out: list[Manifest] = []
+    for name, text in texts.items():
+        try:
+            out += load(text, name)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return out

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from engine.kube.cluster import from_texts
+from engine.kube.manifests import from_texts
 from engine.lab.lab import Lab
 from engine.linux.addr import ip4
 from engine.linux.choose import Seeded

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from engine.kube.cluster import from_texts
+from engine.kube.manifests import from_texts
 from engine.lab.lab import Lab
 from engine.linux.addr import text4
 from engine.linux.journey import StepKind

@@ -47,7 +47,7 @@ def least(share: Share, room: Room) -> int:
     for name, more, mine in share.counted:
         if name in there:
             whole = there[name]
-            left = whole - mine - more * pods - (asked[name] if name in asked else 0)
+            left = whole - mine - more * pods - asked.get(name, 0)
             if left > 0:
                 total += left * 100 // whole
     return 100 - total // 2
@@ -130,10 +130,10 @@ class Ranks:
             heap = self.heaps[form] = [rank(liked[r.name], share, r) for r in rooms]
             self.liked[form] = (liked, share)
             heapify(heap)
-        rooms, anywhere = cache.rooms, not (share.amounts or share.ports)
+        there, anywhere = cache.rooms, not (share.amounts or share.ports)
         while heap:
             top = heap[0]
-            room = rooms[top[3]]
+            room = there[top[3]]
             if room.pods >= room.most if anywhere else fit(share, room):
                 heappop(heap)
                 continue

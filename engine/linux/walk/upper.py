@@ -21,7 +21,7 @@ from engine.linux.net import Netns
 from engine.linux.packet import Packet
 from engine.linux.rows import Link
 from engine.linux.skb import Skb
-from engine.linux.walk import deliver, hooks, l2, outbound, routing
+from engine.linux.walk import deliver, flooding, hooks, l2, outbound, routing
 from engine.linux.walk import words_tunnel as words
 from engine.linux.walk.walker import Arrive, End, Event, Walker, with_copies
 from engine.record import replace
@@ -58,7 +58,7 @@ def copies(w: Walker, starts: list[Callable[[Walker], Event]]) -> Event:
     for start in starts:
         one = w.fork()
         runs.append((one, one.run(start(one))))
-    best = max(range(len(runs)), key=lambda i: l2.interest(runs[i][1], len(runs[i][0].steps)))
+    best = max(range(len(runs)), key=lambda i: flooding.interest(runs[i][1], len(runs[i][0].steps)))
     others = tuple(one.walk(end) for i, (one, end) in enumerate(runs) if i != best)
     w.steps[at] = with_copies(w.steps[at], others)
     w.steps.extend(runs[best][0].steps)

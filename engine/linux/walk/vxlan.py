@@ -69,7 +69,7 @@ def transmit(w: Walker, ns: Netns, link: Link, frame: Packet, skb: Skb) -> Event
         one = w.fork()
         event = to_remote(one, ns, link, frame, replace(skb), entry, remote, named)
         runs.append((one, one.run(event)))
-    from engine.linux.walk.l2 import interest
+    from engine.linux.walk.flooding import interest
 
     best = max(range(len(runs)), key=lambda i: interest(runs[i][1], len(runs[i][0].steps)))
     others = tuple(one.walk(end) for i, (one, end) in enumerate(runs) if i != best)

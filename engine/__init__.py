@@ -72,7 +72,7 @@ lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py
             build.py trace.py deeds.py lab.py
 grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
             pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
-real        devices.py plan.py rows.py pairs.py netlink.py getroute.py arpframes.py tables.py nfttrace.py worker.py
-            kernel.py stage.py guest.py second.py records.py tape.py compare.py
+real        devices.py plan.py rows.py pairs.py netlink.py getroute.py arpframes.py tables.py nfttrace.py sockets.py
+            worker.py kernel.py stage.py guest.py second.py records.py tape.py compare.py
 export      frames.py pcap.py telling.py svg.py markdown.py
 """

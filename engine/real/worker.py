@@ -6,19 +6,17 @@ only, and nothing of the engine but `netlink`. It ends with its stdin, and every
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
 import select
 import socket
-import struct
 import subprocess
 import sys
 import time
 from typing import Any
 
-from engine.real import arpframes, getroute, netlink, nfttrace, tables
+from engine.real import arpframes, getroute, netlink, nfttrace, sockets, tables
 
 CLONE_NEWNET = 0x40000000
 MS_BIND = 4096
@@ -28,9 +26,6 @@ QUIET = 0.002
 #: a bridge joins the group of the snoopers (224.0.0.106) and reports it at some time in its first seconds: packets of
 #: the host that nobody sent, which rules count (`nth`, `recent`, `limit`)
 QUIET_HOST = {"net/ipv4/igmp_link_local_mcast_reports": "0"}
-IP_PKTINFO, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 8, 10, 2
-SO_MARK, TCP_REPAIR = 36, 19
-ICMP_ERRORS = (3, 4, 5, 11, 12)
 
 
 class Refused(Exception):
@@ -156,10 +151,10 @@ class Worker:
         finally:
             self.enter("")
 
-    def listen(self, id: str, sockets: list[list[Any]]) -> None:
+    def listen(self, id: str, wanted: list[list[Any]]) -> None:
         self.enter(id)
         try:
-            for proto, address, port in sockets:
+            for proto, address, port in wanted:
                 kind = socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM
                 sock = socket.socket(socket.AF_INET, kind)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -167,7 +162,7 @@ class Worker:
                 if proto == "tcp":
                     sock.listen(64)
                 else:
-                    sock.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
+                    sock.setsockopt(socket.SOL_IP, sockets.IP_PKTINFO, 1)
                 sock.setblocking(False)
                 self.listeners.append((proto, sock))
         finally:
@@ -271,57 +266,18 @@ class Worker:
         error, sock = "", None
         self.enter(act["netns"])
         try:
-            sock = self.client(act)
-            error = self.attempt(lambda: self.speak(act, sock))
+            sock = sockets.client(act)
+            error = sockets.attempt(lambda: sockets.speak(act, sock))
         finally:
             self.enter("")
         result, records = self.follow(act, sock, error)
         tracked = {id: self.connections(id).rows() for id in sorted(self.tracing)}
         born = {id: self.connections(id).born for id in tracked}
-        quietly_close(sock)
+        sockets.quietly_close(sock)
         for accepted in self.open:
-            quietly_close(accepted)
+            sockets.quietly_close(accepted)
         self.open = []
         return {"error": result, "records": records, "conntrack": tracked, "born": born}
-
-    @staticmethod
-    def client(act: dict[str, Any]) -> socket.socket:
-        """The sender's socket, in the current namespace."""
-        kind = {"icmp": socket.SOCK_RAW, "udp": socket.SOCK_DGRAM}.get(act["proto"], socket.SOCK_STREAM)
-        sock = socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP if kind == socket.SOCK_RAW else 0)
-        sock.setblocking(False)
-        if act["proto"] in ("icmp", "udp"):
-            if not act.get("cut"):
-                sock.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if act.get("mark"):
-            sock.setsockopt(socket.SOL_SOCKET, SO_MARK, act["mark"])
-        if act["proto"] != "icmp":
-            sock.bind(("0.0.0.0", act["sport"]))
-        return sock
-
-    @staticmethod
-    def speak(act: dict[str, Any], sock: socket.socket) -> None:
-        if act["proto"] == "icmp":
-            body = struct.pack(">BBHHH", 8, 0, 0, act["sport"], 1) + b"\0" * 56
-            sock.sendto(body[:2] + struct.pack(">H", checksum(body)) + body[4:], (act["dst"], 0))
-            return
-        sock.connect((act["dst"], act["dport"]))
-        if act["proto"] == "udp":
-            sock.send(b"x" * act.get("size", 1))
-
-    @staticmethod
-    def attempt(call: Any) -> str:
-        import errno
-
-        try:
-            call()
-        except BlockingIOError:
-            return ""
-        except OSError as error:
-            return errno.errorcode.get(error.errno or 0, "") if error.errno != errno.EINPROGRESS else ""
-        return ""
 
     def follow(
         self, act: dict[str, Any], sock: socket.socket, error: str
@@ -342,7 +298,7 @@ class Worker:
             ready = {fd for fd, _ in poll.poll(quiet * 1000)}
             silent = 0 if ready else silent + 1
             if not known and sock.fileno() in ready:
-                said = self.learned(act, sock)
+                said = sockets.learned(act, sock)
                 if said is not None:
                     poll.unregister(sock.fileno())
                     result, known = said, True
@@ -351,28 +307,6 @@ class Worker:
         for id, told in self.told.items():
             out[id] = nfttrace.merged(told, out[id], self.numbers[id])
         return result if known else "SILENCE", out
-
-    @staticmethod
-    def learned(act: dict[str, Any], sock: socket.socket) -> str | None:
-        """What the sender's socket knows now: "" = answered, an errno, None = a raw socket saw another's packet."""
-        import errno
-
-        if act["proto"] == "tcp":
-            # As connect() ends. SO_ERROR also gives what befell the ACK of a handshake that is done (sk_err_soft);
-            # before that, it is the error that came when the socket was locked.
-            code = sock.connect_ex((act["dst"], act["dport"]))
-            if code == errno.EALREADY:
-                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            return errno.errorcode.get(code, "")
-        try:
-            data = sock.recv(65536)
-        except OSError as problem:
-            return errno.errorcode.get(problem.errno or 0, "")
-        if act["proto"] == "icmp":
-            message = data[(data[0] & 15) * 4 :]
-            own = message[0] == 0 and int.from_bytes(message[4:6], "big") == act["sport"]
-            return "" if own or message[0] in ICMP_ERRORS else None
-        return ""
 
     def outcome(self, act: dict[str, Any], sock: socket.socket, error: str) -> str:
         """As `follow`, without a record."""
@@ -386,14 +320,16 @@ class Worker:
                     self.open.append(sock.accept()[0])
                 else:
                     data, extra, _, peer = sock.recvmsg(65536, 64)
-                    sock.sendmsg([data], [(socket.SOL_IP, IP_PKTINFO, answer_from(extra))], 0, peer)
+                    sock.sendmsg(
+                        [data], [(socket.SOL_IP, sockets.IP_PKTINFO, sockets.answer_from(extra))], 0, peer
+                    )
             except OSError:
                 continue
 
     def answer(self, _: dict[str, Any]) -> dict[str, Any]:
         """Serve what waits now, while somebody else sends."""
         self.serve()
-        self.open = [sock for sock in self.open if not ended(sock)]
+        self.open = [sock for sock in self.open if not sockets.ended(sock)]
         return {}
 
     def connections(self, id: str) -> tables.Connections:
@@ -488,45 +424,6 @@ def waits(port: str) -> bool:
     """A line of `bridge link`: a port that is up, has its wire, and does not forward yet."""
     flags = port.partition("<")[2].partition(">")[0].split(",")
     return "UP" in flags and "LOWER_UP" in flags and "state disabled" in port
-
-
-def answer_from(extra: list[tuple[int, int, bytes]]) -> bytes:
-    """The in_pktinfo for an answer: from the address that was asked, by whatever device routing chooses."""
-    for level, kind, data in extra:
-        if level == socket.SOL_IP and kind == IP_PKTINFO:
-            return struct.pack("I4s4s", 0, data[8:12], b"\0" * 4)
-    return struct.pack("I8s", 0, b"\0" * 8)
-
-
-def checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return int(~total & 0xFFFF)
-
-
-def ended(sock: socket.socket) -> bool:
-    """Echo what a connection has sent; close it when its other end has."""
-    sock.setblocking(False)
-    try:
-        data = sock.recv(65536)
-        if data:
-            sock.send(data)
-            return False
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    sock.close()
-    return True
-
-
-def quietly_close(sock: socket.socket) -> None:
-    """Close without a word on the wire (TCP_REPAIR), so that no RST or FIN is seen in the next record."""
-    if sock.type == socket.SOCK_STREAM:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
-    sock.close()
 
 
 def main() -> None:

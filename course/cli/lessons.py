@@ -25,6 +25,10 @@ NEED_PATH = Phrase(
     en="check what? Write a lesson's folder or id, or `all`",
     ko="무엇을 검사할지 레슨 폴더, id 또는 `all`을 적으십시오",
 )
+NO_PATH = Phrase(
+    en="`list` lists the whole course and takes no path, found {path!r}; `lessons check {path}` checks a lesson",
+    ko="`list`는 전체 과정을 보여 주며 경로를 받지 않는데 {path!r}이(가) 있습니다. 레슨 검사: `lessons check {path}`",
+)
 TOTAL = Phrase(
     en="{lessons} lessons, {exercises} exercises: {bad} do not hold",
     ko="레슨 {lessons}개, 연습 {exercises}개 가운데 성립하지 않는 것 {bad}개",
@@ -49,6 +53,8 @@ def run(argv: Sequence[str] | argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
+    if args.paths:
+        raise InputError([Problem(where="lessons list", said=NO_PATH(path=args.paths[0]))])
     course = load_course()
     lang, paint = args.lang, Paint()
     if args.json:

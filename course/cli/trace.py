@@ -23,7 +23,7 @@ from engine.errors import InputError, Problem
 from engine.grade.finding import Halt
 from engine.lab.lab import Lab
 from engine.lab.places import place_name
-from engine.lab.trace import PROTOS
+from engine.lab.trace import OTHER_SCHEME, PROTOS
 from engine.linux.journey import OUTCOMES, Fidelity, Journey, Leg, Outcome, Step, Walk
 from engine.linux.packet import describe
 from engine.say import Phrase
@@ -79,7 +79,11 @@ def run(argv: Sequence[str] | argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     headers = dict(_header(text) for text in args.header)
     lab = open_lab(args.lab, seed=args.seed, lang=args.lang)
-    proto = args.proto or ("http" if args.to.startswith("http://") else "tcp")
+    scheme = args.to.partition("://")[0] if args.to.startswith(("http://", "https://")) else ""
+    if scheme and args.proto not in (None, scheme):
+        said = OTHER_SCHEME(to=args.to, scheme=scheme, proto=args.proto)
+        raise InputError([Problem(where="--proto", said=said)])
+    proto = args.proto or scheme or "tcp"
     journey = lab.trace(args.source, args.to, proto, headers, enter=args.enter)
     for kind in ("pcap", "svg", "markdown"):
         if getattr(args, kind) is not None:

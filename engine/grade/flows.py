@@ -117,9 +117,8 @@ def judge(lab: Lab, flow: Flow, healthy: Journey | None = None) -> Row:
     try:
         seen = list(branches(lambda choose: flow.send(lab, choose), LIMIT))
     except InputError as error:
-        kind = "not-modelled" if flow.expect == Expect() else "outcome"
         said = CANNOT_SEND(flow=name, why=error.problems[0].said)
-        return Row(flow=flow, findings=(Finding(kind=kind, said=said, flow=flow.title),))
+        return Row(flow=flow, findings=(Finding(kind="outcome", said=said, flow=flow.title),))
     except NotModelled as error:
         said = CANNOT_SEND(flow=name, why=error.said)
         return Row(flow=flow, findings=(Finding(kind="not-modelled", said=said, flow=flow.title),))

@@ -93,6 +93,12 @@ HINTS: Final[dict[str, Phrase]] = {
     ),
 }
 
+#: nothing could be sent: what the row names is not there
+NO_JOURNEY: Final = Phrase(
+    en="Nothing was sent: compare what the row names with what is there (kubectl get pods,services -A).",
+    ko="아무것도 보내지 못했습니다. 행에 적힌 이름과 실제로 있는 것을 비교하십시오(kubectl get pods,services -A).",
+)
+
 BY_OUTCOME: Final[dict[Outcome, Phrase]] = {
     Outcome.DELIVERED: Phrase(
         en="It still arrives: find the last place that could have stopped it.",
@@ -139,6 +145,8 @@ BY_OUTCOME: Final[dict[Outcome, Phrase]] = {
 
 def hint(finding: Finding) -> Said:
     """The sentence that stands beside a finding."""
+    if finding.kind == "outcome" and finding.journey is None:
+        return NO_JOURNEY()
     if finding.kind in ("outcome", "harm") and finding.journey is not None:
         phrase = BY_OUTCOME.get(finding.journey.outcome)
         if phrase is not None:

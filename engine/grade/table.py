@@ -19,7 +19,7 @@ from engine.lab.trace import PROTOS, Traced
 from engine.linux.choose import Choose
 from engine.linux.journey import Outcome
 from engine.record import dataclass
-from engine.say import Phrase
+from engine.say import Phrase, Said
 
 FLOW_KEYS: Final = (
     "name", "from", "enter", "to", "proto", "headers", "resolve", "type", "expect",
@@ -39,6 +39,19 @@ BOTH = Phrase(
 HTTP_ONLY = Phrase(
     en="`headers` belong to proto http; this row has {proto}",
     ko="`headers`는 proto http에서만 씁니다. 이 행은 {proto}입니다",
+)
+NOT_ASKED = Phrase(
+    en="`{key}` means nothing in a row with `{other}`; remove it",
+    ko="`{other}`이(가) 있는 행에서 `{key}`는 아무 뜻이 없습니다. 지우십시오",
+)
+ONLY_ADDRESS = Phrase(
+    en="`enter` is for a packet from an address outside; {source} sends for itself, so remove it",
+    ko="`enter`는 밖의 주소에서 오는 패킷에만 씁니다. {source}은(는) 스스로 보내므로 지우십시오",
+)
+OTHER_SCHEME = Phrase(
+    en="{to} is asked by {scheme}, and this row has proto {proto}; remove `proto`, or write an address and a port",
+    ko="{to}은(는) {scheme}(으)로 요청하는데 이 행의 proto는 {proto}입니다. `proto`를 지우거나 주소와 포트를 "
+    "적으십시오",
 )
 A_LAB = Phrase(
     en="a lab's file or name, or an inline lab", ko="실습 환경의 파일이나 이름, 또는 인라인 실습 환경"
@@ -152,10 +165,18 @@ def flow_of(f: Fields, node: Node) -> Flow | None:
         node.wrong(BOTH())
     proto = f.get("proto", lambda n: n.word(*PROTOS), "tcp")
     to = f.text("to")
-    if to.startswith("http://") and "proto" not in f:
-        proto = "http"
+    scheme = to.partition("://")[0] if to.startswith(("http://", "https://")) else ""
+    if scheme and "proto" not in f:
+        proto = scheme
+    elif scheme and proto != scheme:
+        _wrong(f, "proto", OTHER_SCHEME(to=to, scheme=scheme, proto=proto))
+    if source and "/" in source and "enter" in f:
+        _wrong(f, "enter", ONLY_ADDRESS(source=source))
+    for key in ("enter", "proto", "headers") if "resolve" in f else ("type",):
+        if key in f:
+            _wrong(f, key, NOT_ASKED(key=key, other="resolve" if "resolve" in f else "to"))
     headers = tuple((k, v) for k, n in _pairs(f, "headers") if (v := n.text(empty=True)) is not None)
-    if headers and proto not in ("http", "https"):
+    if headers and proto not in ("http", "https") and "resolve" not in f:
         node.wrong(HTTP_ONLY(proto=proto))
     resolve = f.text("resolve")
     flow = Flow(
@@ -171,6 +192,12 @@ def flow_of(f: Fields, node: Node) -> Flow | None:
         where=node.where,
     )
     return flow if source and (to or resolve) else None
+
+
+def _wrong(f: Fields, key: str, said: Said) -> None:
+    node = f.node(key)
+    if node is not None:
+        node.wrong(said)
 
 
 def _pairs(f: Fields, key: str) -> list[tuple[str, Node]]:

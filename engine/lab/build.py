@@ -9,11 +9,11 @@ Order: machines, docker, the cluster without anybody's Pods, early faults, manif
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
+from engine.errors import InputError, Problem
 from engine.fabric.plan import Fabric, Machine, build_fabric
 from engine.lab import faults
 from engine.lab.describe import Description, HostSpec, Raw
@@ -24,6 +24,7 @@ from engine.linux.choose import Seeded
 from engine.linux.net import Net
 from engine.linux.ops import Advance, Listen, StartProc, WriteFile
 from engine.linux.rows import Box, Socket
+from engine.record import replace
 from engine.say import Phrase, Said, plain
 from engine.shell.world import World
 from engine.unswept import laid_aside, unswept
@@ -243,13 +244,32 @@ def _cluster(world: World, spec: Description, seed: int, fabric: Fabric | None) 
     )
     if spec.proxy.config is not None and spec.proxy.config.value:
         _proxy_config(options, spec.proxy.config)
-    world.cluster = Cluster(options)
+    with _addons_placed(spec):
+        world.cluster = Cluster(options)
     if fabric is not None and _asleep(spec):
         from engine.kube.sleep import lay_down
 
         lay_down(world.net, world.cluster, fabric)
-    world.settle()
+    with _addons_placed(spec):
+        world.settle()
     return world.cluster
+
+
+@contextmanager
+def _addons_placed(spec: Description) -> Iterator[None]:
+    """What an addon finds wrong with its settings is said with the file's own place."""
+    try:
+        yield
+    except InputError as error:
+        places = {f"addons.{name}": at for (name, _), at in zip(spec.addons, spec.addon_places, strict=True)}
+        raise InputError([_placed(p, places) for p in error.problems]) from None
+
+
+def _placed(problem: Problem, places: Mapping[str, str]) -> Problem:
+    head = ".".join(problem.where.split(".")[:2])
+    if head not in places:
+        return problem
+    return replace(problem, where=f"{places[head]}.{problem.where.partition('.')[2]}")
 
 
 def _proxy_config(options: Options, raw: Raw) -> None:

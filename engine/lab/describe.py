@@ -70,6 +70,13 @@ OUTSIDE = Phrase(
     en="{found} is not inside the Pods' range {range}; choose a prefix of it",
     ko="{found}이(가) 파드 대역 {range} 밖에 있습니다",
 )
+NO_PROXY = Phrase(
+    en="with `mode: none` there is no kube-proxy that could read `{key}`; remove it, or choose a mode",
+    ko="`mode: none`이면 `{key}`를 읽을 kube-proxy가 없습니다. 지우거나 모드를 고르십시오",
+)
+ADDON_TWICE = Phrase(
+    en="the addon {name} is listed twice; keep one", ko="{name} 애드온이 두 번 나옵니다. 하나만 남기십시오"
+)
 CLASH = Phrase(
     en="{found} overlaps {other} of {name}; give every node a range of its own",
     ko="{found}이(가) {name}의 {other}와(과) 겹칩니다. 노드마다 다른 대역을 주십시오",
@@ -157,6 +164,7 @@ class Description:
     cni: CniSpec = CniSpec()
     proxy: ProxySpec = ProxySpec()
     addons: tuple[tuple[str, dict[str, Any]], ...] = ()
+    addon_places: tuple[str, ...] = ()
     service_cidr: Prefix = SERVICE_CIDR
     node_ports: tuple[int, int] = NODE_PORTS
     air_gapped: bool = False
@@ -176,7 +184,7 @@ def describe(doc: Doc, problems: Problems) -> Description:
     for key in ("cni", "proxy", "manifests", "addons"):
         if key in f and not nodes and "nodes" not in f:
             problems.add(doc.where((key,)), NEED_NODES(key=key))
-    cni = _cni(f)
+    cni, addons = _cni(f), _addons(f)
     gapped = f.truth("airGapped")
     if gapped:
         nodes = tuple(replace(n, air_gapped=True) for n in nodes)
@@ -184,7 +192,7 @@ def describe(doc: Doc, problems: Problems) -> Description:
         name=doc.name,
         kubernetes=_version(f, "kubernetes", VERSIONS, DEFAULT_VERSION),
         containerd=_version(f, "containerd", CONTAINERDS, DEFAULT_CONTAINERD),
-        nodes=_pod_cidrs(nodes, cni.pod_cidr, problems),
+        nodes=_pod_cidrs(nodes, cni, problems),
         hosts=hosts,
         fabric=_fabric(f),
         cni=cni,
@@ -194,7 +202,8 @@ def describe(doc: Doc, problems: Problems) -> Description:
         air_gapped=gapped,
         manifests=tuple(Raw(doc, n.path, n.value) for n in f.items("manifests")),
         faults=tuple(Raw(doc, n.path, n.value) for n in f.items("faults")),
-        addons=tuple(a for a in (_addon(n) for n in f.items("addons")) if a is not None),
+        addons=tuple(config for config, _ in addons),
+        addon_places=tuple(where for _, where in addons),
     )
     return spec
 
@@ -335,6 +344,11 @@ def _proxy(f: Fields) -> ProxySpec:
     mode = DEFAULT_PROXY
     if "mode" in node.value:
         mode = node.child("mode", node.value["mode"]).word(*PROXIES) or "none"
+        if node.value["mode"] == "none":
+            for key in node.value:
+                if key != "mode":
+                    node.child(key, None).wrong(NO_PROXY(key=key))
+            return ProxySpec(mode=mode)
     return ProxySpec(
         mode=mode, config=Raw(node.doc, node.path, {k: v for k, v in node.value.items() if k != "mode"})
     )
@@ -347,6 +361,19 @@ def _port_range(node: Node) -> tuple[int, int] | None:
             return int(low), int(high)
     node.expected(A_RANGE())
     return None
+
+
+def _addons(f: Fields) -> list[tuple[tuple[str, dict[str, Any]], str]]:
+    """Each with the place where the file names it."""
+    out: list[tuple[tuple[str, dict[str, Any]], str]] = []
+    for node in f.items("addons"):
+        found = _addon(node)
+        if found is None:
+            continue
+        if any(found[0] == name for (name, _), _ in out):
+            node.wrong(ADDON_TWICE(name=found[0]))
+        out.append((found, node.where))
+    return out
 
 
 def _addon(node: Node) -> tuple[str, dict[str, Any]] | None:
@@ -365,13 +392,15 @@ def _addon(node: Node) -> tuple[str, dict[str, Any]] | None:
     return (name, config) if name else None
 
 
-def _pod_cidrs(nodes: tuple[NodeSpec, ...], whole: Prefix, problems: Problems) -> tuple[NodeSpec, ...]:
-    """Give every node its range: its own, or the next free /24, in order, as the node IPAM controller does."""
+def _pod_cidrs(nodes: tuple[NodeSpec, ...], cni: CniSpec, problems: Problems) -> tuple[NodeSpec, ...]:
+    """Give every node its range: its own, or the next free /24, in order, as the node IPAM controller does. Calico
+    gives Pods addresses of its own pool: there a Node's podCIDR may be any."""
+    whole = cni.pod_cidr
     given: list[tuple[str, Prefix]] = []
     for node in nodes:
         if node.pod_cidr is not None:
             where = f"{node.where}.podCIDR"
-            if not whole.covers(node.pod_cidr):
+            if cni.name != "calico" and not whole.covers(node.pod_cidr):
                 problems.add(where, OUTSIDE(found=str(node.pod_cidr), range=str(whole)))
             for name, other in given:
                 if other.covers(node.pod_cidr) or node.pod_cidr.covers(other):

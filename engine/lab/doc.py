@@ -53,6 +53,11 @@ TOO_BIG = Phrase(
     en="more than {limit} values once its anchors are expanded; is this a YAML bomb?",
     ko="앵커를 펼치면 값이 {limit}개를 넘습니다. YAML 폭탄이 아닌지 확인하십시오",
 )
+ANOTHER = Phrase(
+    en="a second document begins here (the first in line {first}); one is read here: remove `---`, or make two files",
+    ko="여기서 두 번째 문서가 시작됩니다(첫 문서는 {first}행). 이 파일에는 문서가 하나여야 합니다. `---`를 지우거나 "
+    "파일을 나누십시오",
+)
 NO_ANCHOR = Phrase(
     en="*{name} refers to an anchor that is not defined above it; write &{name} first",
     ko="*{name}이(가) 가리키는 앵커가 위에 없습니다. 먼저 &{name}을(를) 적으십시오",
@@ -121,9 +126,17 @@ def path_text(path: Path) -> str:
 
 
 def read(text: str, name: str) -> Doc:
-    """The only (or first) document of `text`; an empty text is None. Raises InputError."""
-    docs = read_all(text, name)
-    return docs[0] if docs else Doc(name, None)
+    """The only document of `text`; an empty text is None. Raises InputError."""
+    return alone(read_all(text, name), name)
+
+
+def alone(docs: list[Doc], name: str) -> Doc:
+    """The only document that holds something: a further one would be ignored. Raises InputError."""
+    full = [doc for doc in docs if doc.value is not None]
+    if len(full) > 1:
+        where = f"{name}:{full[1].first_line}"
+        raise InputError([Problem(where=where, said=ANOTHER(first=full[0].first_line))])
+    return full[0] if full else docs[0] if docs else Doc(name, None)
 
 
 def read_all(text: str, name: str) -> list[Doc]:

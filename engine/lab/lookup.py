@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.errors import NotModelled
-from engine.lab.places import find, spot_of
+from engine.errors import InputError, NotModelled, Problem
+from engine.lab.places import NO_RESOLVER, find, spot_of
 from engine.linux.addr import text4
 from engine.linux.choose import Choose
 from engine.linux.journey import Journey, Outcome
@@ -65,7 +65,10 @@ class Sticky:
 def resolve(world: World, source: str, name: str, type: str, choose: Choose) -> Resolved:
     """Ask. Raises InputError for a place that is not there; NotModelled."""
     started = world.net.clock
-    seat = Seat(world, spot_of(world, find(world, source)))
+    asker = find(world, source)
+    if not asker.netns:
+        raise InputError([Problem(where=source, said=NO_RESOLVER(ref=source))])
+    seat = Seat(world, spot_of(world, asker))
     act = f"{source}: {type}? {name}"
     if type == "A" and (address := names.in_hosts(seat, name)):
         journey = Journey(act=act, outcome=Outcome.DELIVERED, started=started)

@@ -60,6 +60,10 @@ NO_VIP = Phrase(
     en="{ref} has no ClusterIP ({why}), so no packet can be sent to it; send to its name (http://NAME/) or to a Pod",
     ko="{ref}에는 ClusterIP가 없어({why}) 패킷을 보낼 주소가 없습니다. 이름(http://이름/)이나 파드로 보내십시오",
 )
+NO_RESOLVER = Phrase(
+    en="{ref} is only an address here, so nobody there can resolve a name; write an address into the URL",
+    ko="{ref}은(는) 여기서 주소일 뿐이라 이름을 풀 프로그램이 없습니다. URL에 주소를 적으십시오",
+)
 NO_SENDER = Phrase(
     en="{ref} is a Service, an address that nobody has; a flow comes from a Pod, a node, a host or an address",
     ko="{ref}은(는) 서비스, 곧 아무도 갖지 않은 주소입니다. 흐름은 파드, 노드, 호스트, 주소에서 시작합니다",

@@ -74,7 +74,8 @@ class Problems:
         if isinstance(error, InputError):
             for one in error.problems:
                 own = one.where if one.where != where else ""
-                self.add(": ".join(p for p in (where, own) if p), one.said)
+                inside = bool(where) and own.startswith(f"{where}:")
+                self.add(own if inside else ": ".join(p for p in (where, own) if p), one.said)
         else:
             self.add(where, error.said)
 
@@ -186,7 +187,7 @@ class Node:
         """`bare`: an address without a length is accepted, as /32 (callers give it the length they mean)."""
         if isinstance(self.value, str) and ("/" in self.value or bare) and self.value[:1].isdigit():
             return self.parsed(lambda text: Prefix.parse(text, host_bits=host_bits), A_PREFIX())
-        self.parsed(ip4, A_PREFIX())
+        self.expected(A_PREFIX())
         return None
 
     def pattern(self) -> re.Pattern[str] | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import InputError, Problem
 from engine.lab.describe import Description, Raw, describe
-from engine.lab.doc import Doc, read, read_all
+from engine.lab.doc import Doc, alone, read, read_all
 from engine.lab.reader import A_MAPPING, A_TEXT, Problems
 from engine.record import dataclass
 from engine.say import Phrase, Said
@@ -71,7 +71,12 @@ def read_text(path: Path, name: str = "") -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError([Problem(where=name, said=TOO_LONG(limit=MAX_BYTES // 1_000_000))])
-        return path.read_text(encoding="utf-8-sig")
+        # A pipe or a device tells no size, and may never end.
+        with path.open("rb") as file:
+            found = file.read(MAX_BYTES + 1)
+        if len(found) > MAX_BYTES:
+            raise InputError([Problem(where=name, said=TOO_LONG(limit=MAX_BYTES // 1_000_000))])
+        return found.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise InputError([Problem(where=name, said=NO_FILE())]) from None
     except UnicodeDecodeError:
@@ -96,9 +101,10 @@ def open_source(what: str | Path | Mapping[str, Any] | Doc, *, folder: Path | No
     docs = read_all(text, str(path))
     if docs and all(_is_object(d.value) for d in docs if d.value is not None) and any(d.value for d in docs):
         return from_manifests(load_manifests(text, str(path)), str(path), path.parent)
-    if not docs or docs[0].value is None:
+    doc = alone(docs, str(path))
+    if doc.value is None:
         raise InputError([Problem(where=f"{path}:1", said=EMPTY())])
-    return from_doc(docs[0], path.parent)
+    return from_doc(doc, path.parent)
 
 
 def _is_object(value: Any) -> bool:

@@ -14,7 +14,17 @@ from engine.errors import InputError, NotModelled, Problem
 from engine.l7 import http
 from engine.l7.serve import serve
 from engine.lab.lookup import Sticky
-from engine.lab.places import NO_ENTER, NO_SENDER, Endpoint, Target, find, host_of, spot_of, target
+from engine.lab.places import (
+    NO_ENTER,
+    NO_RESOLVER,
+    NO_SENDER,
+    Endpoint,
+    Target,
+    find,
+    host_of,
+    spot_of,
+    target,
+)
 from engine.linux.addr import text4
 from engine.linux.choose import Choose
 from engine.linux.exchange import Act, Call, packet_of, ping_call, sctp_call, tcp_call, udp_call
@@ -37,11 +47,19 @@ NO_PROTO = Phrase(
     en="The model has tcp, udp, sctp, icmp and http so far.",
     ko="지금은 tcp, udp, sctp, icmp, http만 있습니다.",
 )
-NO_RESOLVER = Phrase(
-    en="{ref} is only an address here, so nobody there can resolve a name; write an address into the URL",
-    ko="{ref}은(는) 여기서 주소일 뿐이라 이름을 풀 프로그램이 없습니다. URL에 주소를 적으십시오",
-)
 NAMELESS = Phrase(en="{host}: {error}", ko="{host}: {error}")
+ONLY_HTTP = Phrase(
+    en="headers belong to http; this flow goes by {proto}",
+    ko="헤더는 http에만 있습니다. 이 흐름은 {proto}입니다",
+)
+ONLY_ADDRESS = Phrase(
+    en="only a packet from an address outside comes in at a node; {source} sends for itself",
+    ko="노드로 들어오는 것은 밖의 주소에서 온 패킷뿐입니다. {source}은(는) 스스로 보냅니다",
+)
+OTHER_SCHEME = Phrase(
+    en="{to} is asked by {scheme}, not by {proto}",
+    ko="{to}은(는) {proto}이(가) 아니라 {scheme}(으)로 요청합니다",
+)
 NO_WAY_IN = Phrase(
     en="{node} has no route back to {address}, so no device where its packet would come in",
     ko="{node}에는 {address}(으)로 돌아가는 경로가 없어 패킷이 들어올 장치를 정할 수 없습니다",
@@ -79,6 +97,7 @@ def _sent(
 ) -> Traced:
     if to.startswith(("http://", "https://")) and proto in ("tcp", "http", "https"):
         proto = to.partition(":")[0]
+    _asked_for(source, to, proto, headers, enter)
     act = f"{source} -> {to} ({proto})"
     started = world.net.clock
     try:
@@ -96,13 +115,27 @@ def _sent(
                 return Traced(journey=_no_name(f"curl {to}", started, host, found))
         goal = target(world, to, proto, found.address)
         if enter or not sender.netns:
-            return _from_outside(world, sender, goal, proto, enter, choose)
+            return _from_outside(world, sender, goal, proto, headers, enter, choose)
         call, act = _call(world, sender, goal, proto, headers, choose)
     except NotModelled as error:
         return Traced(journey=_unknown(act, started, error.said))
     legs = (*found.legs, *call.legs)
     journey = Journey(act=act, outcome=_outcome(call), legs=legs, started=started)
     return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
+
+
+def _asked_for(source: str, to: str, proto: str, headers: Mapping[str, str], enter: str) -> None:
+    """What is said of a flow has to mean something. Raises InputError."""
+    problems = []
+    if headers and proto not in ("http", "https"):
+        problems.append(Problem(where="headers", said=ONLY_HTTP(proto=proto)))
+    if enter and "/" in source:
+        problems.append(Problem(where="enter", said=ONLY_ADDRESS(source=source)))
+    scheme = to.partition("://")[0] if to.startswith(("http://", "https://")) else proto
+    if scheme != proto:
+        problems.append(Problem(where=to, said=OTHER_SCHEME(to=to, scheme=scheme, proto=proto)))
+    if problems:
+        raise InputError(problems)
 
 
 def _no_name(act: str, started: float, host: str, found: Found) -> Journey:
@@ -170,7 +203,13 @@ def http_request(goal: Target, headers: Mapping[str, str]) -> Payload:
 
 
 def _from_outside(
-    world: World, sender: Endpoint, goal: Target, proto: str, enter: str, choose: Choose
+    world: World,
+    sender: Endpoint,
+    goal: Target,
+    proto: str,
+    headers: Mapping[str, str],
+    enter: str,
+    choose: Choose,
 ) -> Traced:
     """The first packet comes in at a node, by the device of the node's route back to the sender; the answer is
     followed until it leaves the lab. What the outside does with the answer is not known, so it does not count."""
@@ -181,7 +220,7 @@ def _from_outside(
     ns = net.spaces[node.netns]
     if ns.owns(sender.address):
         own = Endpoint(ref=sender.ref, netns=ns.id, address=sender.address, addresses=sender.addresses)
-        call, act = _call(world, own, goal, proto, {}, choose)
+        call, act = _call(world, own, goal, proto, headers, choose)
         journey = Journey(act=act, outcome=_outcome(call), legs=call.legs, started=net.clock)
         return Traced(journey=journey, call=call, seen_as=call.seen_as, server=call.server)
     back = routing.find_route(net, ns, sender.address).route

@@ -70,8 +70,8 @@ shell       world.py place.py powers.py tool.py words.py expand.py shell.py proc
   tools/    one file a real tool; __init__.py says which name is where
 lab         doc.py reader.py describe.py describe_docker.py source.py carrier.py faults.py places.py lookup.py
             build.py trace.py deeds.py lab.py
-grade       finding.py steps.py facts.py table.py flows.py state.py goal.py draw.py ways.py exercise.py predict.py
-            pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
+grade       finding.py steps.py facts.py table.py flows.py state.py wanting.py goal.py draw.py ways.py exercise.py
+            predict.py pose.py check.py hints.py beside.py lesson.py story.py course.py proof.py prove.py
 real        devices.py plan.py rows.py pairs.py netlink.py getroute.py arpframes.py tables.py nfttrace.py sockets.py
             worker.py kernel.py stage.py guest.py second.py records.py tape.py compare.py
 export      frames.py pcap.py telling.py svg.py markdown.py

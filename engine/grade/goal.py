@@ -16,6 +16,7 @@ from engine.grade import flows, state
 from engine.grade.facts import facts_of
 from engine.grade.finding import Finding, guilty
 from engine.grade.table import Flow, read_flow
+from engine.grade.wanting import wanting
 from engine.lab.lab import Lab
 from engine.lab.places import endpoint_names, find
 from engine.lab.reader import Node
@@ -170,11 +171,8 @@ def judge(lab: Lab, goal: Goal, healthy: Healthy | None = None, start: Lab | Non
         if well is not None and flow.expect.outcome not in (None, str(well.outcome)):
             well = None
         out += flows.judge(lab, flow, well).findings
-    states = [
-        Finding(kind="state", said=(state.MUST if one.present else state.MUST_NOT)(what=plain(one.shown)))
-        for one in goal.states
-        if not state.holds(lab, one)
-    ]
+    lacks = [wanting(lab, one) for one in goal.states if not state.holds(lab, one)]
+    states = [Finding(kind="state", said=said) for said in {s.text("en"): s for s in lacks}.values()]
     return [*harm, *out, *unrepaired, *states]
 
 

@@ -299,19 +299,26 @@ def _pod_body(lab: Lab, name: str) -> dict[str, Any] | None:
     return None if cluster is None else cluster.store.get("Pod", namespace, pod)
 
 
-def _pod(lab: Lab, v: dict[str, Any]) -> bool:
-    body = _pod_body(lab, v["name"])
+def pod_now(lab: Lab, name: str) -> dict[str, Any] | None:
+    """What the keys of `pod` are of a Pod now; None where there is none."""
+    body = _pod_body(lab, name)
     if body is None:
-        return False
+        return None
     status = body.get("status") or {}
     conditions = {c.get("type"): c.get("status") for c in status.get("conditions") or ()}
-    now = {
+    return {
         "phase": status.get("phase", "Pending"),
         "ready": conditions.get("Ready") == "True",
         "node": (body.get("spec") or {}).get("nodeName", ""),
         "restarts": sum(c.get("restartCount", 0) for c in status.get("containerStatuses") or ()),
         "address": status.get("podIP", ""),
     }
+
+
+def _pod(lab: Lab, v: dict[str, Any]) -> bool:
+    now = pod_now(lab, v["name"])
+    if now is None:
+        return False
     want = {**v, "address": text4(v["address"].addr)} if "address" in v else v
     return all(now[k] == want[k] for k in now if k in want)
 
@@ -324,23 +331,26 @@ def _object(lab: Lab, v: dict[str, Any]) -> bool:
     return any(cluster.store.get(v["kind"], space, v["name"]) is not None for space in spaces)
 
 
-def _field(lab: Lab, v: dict[str, Any]) -> bool:
-    """What kubectl's jsonpath gives of one object."""
+def value_of(lab: Lab, v: dict[str, Any]) -> str | None:
+    """What kubectl's jsonpath gives of one object ("" where the field is not there); None without the object."""
     from engine.shell.tools.kubectl_.jsonpath import JsonPathError, render
 
     cluster = lab.world.cluster
     if cluster is None:
-        return False
-    spaces = (v.get("namespace", "default"), "")
-    for space in spaces:
+        return None
+    for space in (v.get("namespace", "default"), ""):
         body = cluster.store.get(v["kind"], space, v["name"])
         if body is not None:
             try:
-                found = render("{" + v["path"] + "}", body)
+                return render("{" + v["path"] + "}", body)
             except JsonPathError:
-                return False
-            return found == v["value"] if "value" in v else bool(found)
-    return False
+                return ""
+    return None
+
+
+def _field(lab: Lab, v: dict[str, Any]) -> bool:
+    found = value_of(lab, v)
+    return found is not None and (found == v["value"] if "value" in v else bool(found))
 
 
 def _event(lab: Lab, v: dict[str, Any]) -> bool:
@@ -355,10 +365,13 @@ def _event(lab: Lab, v: dict[str, Any]) -> bool:
     )
 
 
-def _prints(lab: Lab, v: dict[str, Any]) -> bool:
+def printed(lab: Lab, v: dict[str, Any]) -> str:
     """What a command prints, on a copy: for what no other word says (a mode, a table of another tool)."""
-    shell = Shell(lab.world.copy(), v["on"])
-    return re.search(v["like"], shell.run(v["run"]).stdout, re.MULTILINE) is not None
+    return Shell(lab.world.copy(), v["on"]).run(v["run"]).stdout
+
+
+def _prints(lab: Lab, v: dict[str, Any]) -> bool:
+    return re.search(v["like"], printed(lab, v), re.MULTILINE) is not None
 
 
 WORDS: Final[dict[str, Word]] = {

@@ -81,11 +81,21 @@ def problem(box: Box) -> str:
     got = read(text)
     if got.problem:
         return f"{head}{got.problem}"
-    if got.authority and got.authority not in box.files:
-        why = f"open {got.authority}: no such file or directory"
+    why = _no_authority(box, got.authority) if got.authority else ""
+    if why:
         return (
             f"failed to construct kubelet dependencies: unable to load client CA file {got.authority}: {why}"
         )
+    return ""
+
+
+def _no_authority(box: Box, path: str) -> str:
+    """What client-go's util/cert NewPool says of a file that it cannot take certificates from."""
+    text = box.files.get(path)
+    if text is None:
+        return f"open {path}: no such file or directory"
+    if "-----BEGIN CERTIFICATE-----" not in text or "-----END CERTIFICATE-----" not in text:
+        return f"error reading {path}: data does not contain any valid RSA or ECDSA certificates"
     return ""
 
 

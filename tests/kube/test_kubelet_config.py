@@ -46,6 +46,16 @@ def test_a_mirror_that_is_deleted_comes_back_and_its_containers_never_went(lab: 
     assert said(lab, "node/w1", "crictl ps -q") == before
 
 
+def test_a_file_without_a_certificate_is_no_authority(lab: Lab) -> None:
+    said(lab, "node/w1", f"sed -i s,ca.crt,ca-3.crt, {CONFIG}; touch /etc/kubernetes/pki/ca-3.crt")
+    said(lab, "node/w1", "systemctl restart kubelet")
+    path = "/etc/kubernetes/pki/ca-3.crt"
+    why = f"error reading {path}: data does not contain any valid RSA or ECDSA certificates"
+    assert f"unable to load client CA file {path}: {why}" in said(lab, "node/w1", "journalctl -u kubelet")
+    said(lab, "node/w1", f"cp /etc/kubernetes/pki/ca.crt {path}; sleep 60")
+    assert "   Ready" in said(lab, "node/cp", "kubectl get node w1")
+
+
 def test_without_its_authoritys_file_kubelet_does_not_start_and_says_why(lab: Lab) -> None:
     said(lab, "node/w1", f"sed -i s,ca.crt,ca-2.crt, {CONFIG}")
     assert "Ready" in said(lab, "node/cp", "kubectl get node w1"), "the running one has read the old file"

@@ -14,8 +14,15 @@ from engine.linux.addr import ip4, text4
 from engine.record import dataclass
 
 MANIFESTS = "/etc/kubernetes/manifests"
-ETCD_TAGS = {"1.33": "3.5.21-0", "1.34": "3.6.4-0", "1.35": "3.6.6-0"}
-COREDNS_TAGS = {"1.33": "v1.12.0", "1.34": "v1.12.1", "1.35": "v1.13.1"}
+ETCD_TAGS = {
+    "1.30": "3.5.12-0", "1.31": "3.5.15-0", "1.32": "3.5.16-0", "1.33": "3.5.21-0", "1.34": "3.6.4-0",
+    "1.35": "3.6.6-0",
+}  # fmt: skip
+#: kubeadm app/constants, CoreDNSVersion
+COREDNS_TAGS = {
+    "1.30": "v1.11.1", "1.31": "v1.11.3", "1.32": "v1.11.3", "1.33": "v1.12.0", "1.34": "v1.12.1", "1.35": "v1.13.1",
+    "1.36": "v1.14.2",
+}  # fmt: skip
 LOCALHOST = ip4("127.0.0.1")
 
 

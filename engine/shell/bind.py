@@ -1,8 +1,9 @@
 """The resolver inside dig, host and nslookup (bind's dighost.c), and how these print records.
 
 Theory. They read /etc/resolv.conf themselves: servers and search list. A name with fewer dots than ndots is tried
-with every search domain and then as it is, one with more first as it is; any answer that is not NOERROR leads to the
-next try. A server that refuses or is silent is asked again until the tries are used up, then each other server once.
+with every search domain and then as it is, any answer that is not NOERROR leads to the next; a name with ndots dots or
+more only as it is, unlike the C library's (next_origin: ndots being met ends the search). A server that refuses or is
+silent is asked again until the tries are used up, then each other server once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from engine.shell.tool import Context, Fail
 
 VERSION = "9.18.49-1~deb12u3-Debian"
 PORT = 53
+LOST = ";; no servers could be reached"
 ERRORS = {
     "ECONNREFUSED": "connection refused", "EHOSTUNREACH": "host unreachable", "ENETUNREACH": "network unreachable",
     "EPERM": "permission denied", "EACCES": "permission denied",
@@ -60,6 +62,8 @@ class Got:
     seconds: float = 0.0
     tcp: bool = False
     size: int = 0
+    #: nothing was sent, because there was no connection or no way
+    unborn: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +77,8 @@ class Bind:
     #: nslookup's: the remark for an answer without RA
     check_ra: bool = False
     legs: list[Leg] = field(default_factory=list)
+    #: the last try that failed did so before anything was asked
+    unborn: bool = False
 
     def __post_init__(self) -> None:
         conf = read_conf(read_file(self.ctx, "/etc/resolv.conf"))
@@ -91,14 +97,19 @@ class Bind:
         bare = name.rstrip(".") + "."
         if name.endswith(".") or not self.settings.search:
             return [bare]
-        searched = [f"{name}.{d.rstrip('.')}." for d in self.settings.domains or ()]
-        return [bare, *searched] if name.count(".") >= self.settings.ndots else [*searched, bare]
+        if name.count(".") >= self.settings.ndots:
+            return [bare]
+        return [*(f"{name}.{d.rstrip('.')}." for d in self.settings.domains or ()), bare]
 
-    def look(self, name: str, type: str) -> Got:
-        """Ask for a name as the search list says; the last answer counts. Tries without an answer end it."""
+    def look(self, name: str, type: str, tried: Callable[[Got], None] | None = None) -> Got:
+        """Ask for a name as the search list says; the last answer counts. Tries without an answer end it. `tried` hears
+        of each answer but the last. Fail for a name that none can be."""
+        legal(self.who, name)
         got = None
         for full in self.names(name):
-            got = self.ask(full, type)
+            if got is not None and tried is not None:
+                tried(got)
+            got = self.ask(full, type, typed=name)
             if got.message is None or got.message.rcode == "NOERROR":
                 return got
         assert got is not None
@@ -106,8 +117,8 @@ class Bind:
 
     # ---- packets
 
-    def ask(self, name: str, type: str) -> Got:
-        """One question to the servers."""
+    def ask(self, name: str, type: str, typed: str = "") -> Got:
+        """One question to the servers. `typed` is the name as it was typed."""
         s = self.settings
         choose = self.ctx.world.choose
         asked = Message(
@@ -116,14 +127,15 @@ class Bind:
         )  # fmt: skip
         plan = [s.servers[0]] * s.tries + list(s.servers[1:])
         for number, server in enumerate(plan):
-            got = self._exchange(server, asked, s.tcp)
-            if got.message is None:
-                continue
-            if got.message.tc and not s.tcp and not s.ignore_tc:
+            got = self._exchange(server, asked, s.tcp, typed or name)
+            if got.message is not None and got.message.tc and not s.tcp and not s.ignore_tc:
                 self.say(";; Truncated, retrying in TCP mode.")
-                got = self._exchange(server, asked, True)
-                if got.message is None:
-                    continue
+                got = self._exchange(server, asked, True, typed or name)
+            if got.message is None:
+                self.unborn = got.unborn
+                if got.unborn and number < s.tries - 1:
+                    self.say(LOST)
+                continue
             servers_left = [x for x in plan[number + 1 :] if x != server]
             message = got.message
             if message is not None and self._unfit(message):
@@ -143,7 +155,7 @@ class Bind:
             self.settings.recurse and not message.ra and not self.settings.given
         )
 
-    def _exchange(self, server: int, asked: Message, tcp: bool) -> Got:
+    def _exchange(self, server: int, asked: Message, tcp: bool, typed: str) -> Got:
         s, ctx = self.settings, self.ctx
         purpose = f"DNS {asked.type} {asked.name} at {text4(server)}"
         call: Call
@@ -159,11 +171,18 @@ class Bind:
             )  # fmt: skip
         self.legs += call.legs
         message = dns.of(call.response)
+        # dighost.c: tcp_connected and udp_ready name the server and the name, recv_done the server
+        unborn = call.server is None and (tcp or unroutable(call))
         if message is None:
-            why = ERRORS.get(call.error, "timed out")
-            self.say(f";; communications error to {text4(server)}#{s.port}: {why}")
+            why, where = ERRORS.get(call.error, "timed out"), f"{text4(server)}#{s.port}"
+            if unborn:
+                what = "Connection to" if tcp else "UDP setup with"
+                self.say(f";; {what} {where}({text4(server)}) for {typed} failed: {why}.")
+            else:
+                self.say(f";; communications error to {where}: {why}")
         size = (call.response.size - (2 if tcp else 0)) if call.response is not None else 0
-        return Got(message=message, asked=asked, server=server, seconds=call.seconds, tcp=tcp, size=size)
+        return Got(message=message, asked=asked, server=server, seconds=call.seconds, tcp=tcp, size=size,
+                   unborn=unborn and message is None)  # fmt: skip
 
     def journeys(self, ok: bool = True) -> tuple[Journey, ...]:
         if not self.legs:
@@ -172,6 +191,21 @@ class Bind:
         return (
             Journey(act=self.ctx.line, outcome=outcome, legs=tuple(self.legs), started=self.legs[0].started),
         )
+
+
+def unroutable(call: Call) -> bool:
+    """Did connect() itself fail, because the routes have no way there? No packet was made then, and no time passed."""
+    return call.icmp is None and call.seconds == 0 and call.error in ("ENETUNREACH", "EHOSTUNREACH", "EACCES")
+
+
+def legal(tool: str, name: str) -> None:
+    """Fail as the tools do for a name with an empty label or one of more than 63 bytes (dns_name_fromtext)."""
+    labels = name.removesuffix(".").split(".") if name != "." else []
+    wrong = "label too long" if any(len(x) > 63 for x in labels) else "empty label" if "" in labels else ""
+    if wrong:
+        if tool == "dig":
+            raise Fail(f"dig: '{name}' is not a legal name ({wrong})", 10)
+        raise Fail(f"{tool}: '{name}' is not in legal name syntax ({wrong})", 1)
 
 
 def server_address(ctx: Context, tool: str, word: str) -> int:
@@ -198,8 +232,13 @@ def reverse_name(word: str) -> str:
 
 
 def known_type(word: str) -> str:
-    """A type's name in capitals, "" for an unknown one."""
-    return word.upper() if word.upper() in TYPES else ""
+    """A type's name in capitals, "" for an unknown one. `TYPE65` is HTTPS, `IXFR=1` IXFR."""
+    name = word.upper()
+    if name.startswith("IXFR="):
+        return "IXFR" if name[5:].isdigit() else ""
+    if name.startswith("TYPE") and name[4:].isdigit():
+        return next((t for t, n in TYPES.items() if n == int(name[4:])), name)
+    return name if name in TYPES else ""
 
 
 # ---- records

@@ -215,6 +215,26 @@ SCENES: dict[str, list[str]] = {
             "-v",
             "+ndots=5 +search +short web.shop",
             "+showsearch web.shop +ndots=5 +short",
+            "axfr refused.example.",
+            "ixfr=3 refused.example.",
+            "axfr refused.example. +short",
+            "axfr +noall +answer refused.example.",
+            "-t AXFR cluster.local. +short",
+            "web.shop.svc.cluster.local. ANY",
+            "HTTPS web.shop.svc.cluster.local. +short",
+            "TYPE65 web.shop.svc.cluster.local. +noall +comments",
+            "CAA web.shop.svc.cluster.local. +noall +comments",
+            "-x 10.96.71.21",
+            "@10.96.0.11 web. +tcp +time=1 +tries=1",
+            "@10.96.0.11 web. +tcp +time=1 +tries=2",
+            "web.shop.svc.cluster.local. +nord +noall +comments",
+            "SOA cluster.local. +multiline",
+            "-t bogus web.shop.svc.cluster.local. +short",
+            "+short a web.shop.svc.cluster.local. aaaa",
+            "+time=x web",
+            "a..b",
+            f"{'a' * 64}.example",
+            "-x 10.96.71.20 -x 10.96.71.21 +short",
         )
     ],
     "nslookup": [
@@ -254,6 +274,12 @@ SCENES: dict[str, list[str]] = {
             "web nosuch.",
             "-type=ns web",
             "one.example",
+            "-debug nope",
+            "-vc web 10.96.0.11",
+            "-ndots=1 web.shop",
+            "web 10.96.0.10 extra",
+            "-type=ptr 10.96.71.20",
+            "a..b",
         )
     ],
     "host": [
@@ -289,6 +315,14 @@ SCENES: dict[str, list[str]] = {
             "-y",
             "",
             "one.example",
+            "-v nope",
+            "-v web.shop",
+            "-v -t a broken.example",
+            "nope.",
+            "-t a 10.96.71.20",
+            "-N 1 web.shop",
+            "-V",
+            "a..b",
         )
     ],
     "busybox": [
@@ -344,6 +378,8 @@ SCENES: dict[str, list[str]] = {
             "ahostsv6 web",
             "hosts web nope",
             "hosts 10.96.71.21",
+            "ahosts 10.1",
+            "hosts 010.1",
         )
     ],
 }

@@ -26,6 +26,7 @@ from engine.linux.rows import Address as LinkAddress
 from engine.linux.rows import Socket
 from engine.linux.wire import dns
 from engine.linux.wire.dns import Message, Record
+from engine.record import replace
 
 HERE, UP, SILENT = "10.96.0.10", "10.0.0.53", "10.0.0.99"
 FILES = {"/etc/resolv.conf": f"nameserver {UP}\n", "/etc/hosts": "10.1.1.1 filed\n"}
@@ -393,6 +394,8 @@ VIEWED = View(
     services={
         ("shop", "web"): Service("shop", "web", ("10.96.71.20",), (Port("http", "TCP", 80),)),
         ("shop", "db"): Service("shop", "db", (), (Port("pg", "TCP", 5432),), headless=True),
+        ("shop", "number"): Service("shop", "number", external="203.0.113.7"),
+        ("shop", "under"): Service("shop", "under", external="x.under.shop.svc.cluster.local"),
     },
     slices={
         ("shop", "db"): (Slice("db-1", (Address("10.244.1.9", "", "db-0"),), (Port("pg", "TCP", 5432),)),)
@@ -445,6 +448,35 @@ def test_the_modes_of_pods(mode: str, name: str, found: list[str]) -> None:
 def test_names_of_pods_for_endpoints() -> None:
     assert data(kube("endpoint_pod_names").ask("db-0.db.shop.svc.cluster.local.")) == ["10.244.1.9"]
     assert data(kube().ask("10-244-1-9.db.shop.svc.cluster.local.")) == ["10.244.1.9"]
+
+
+def test_an_external_name_that_is_an_address_has_no_record() -> None:
+    """findServices takes only what HostType says is a name (plugin/kubernetes/kubernetes.go)."""
+    assert kube().ask("number.shop.svc.cluster.local.").rcode == "NXDOMAIN"
+
+
+def test_an_alias_of_what_stands_under_it_is_left_out() -> None:
+    """`x CNAME w.x` is a direct loop to plugin/backend_lookup.go."""
+    found = kube().ask("under.shop.svc.cluster.local.")
+    assert (found.rcode, found.answers) == ("NOERROR", ())
+
+
+def test_nobody_is_given_the_zone() -> None:
+    """plugin/kubernetes/handler.go refuses AXFR and IXFR."""
+    assert kube().ask("cluster.local.", "AXFR").rcode == "REFUSED"
+    assert kube().ask("cluster.local.", "IXFR").rcode == "REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("image", "rcode"),
+    [("coredns:v1.11.3", "NOERROR"), ("coredns:v1.12.0", "NXDOMAIN"), ("coredns:v1.13.1", "NOERROR")],
+)
+def test_for_two_releases_an_endpoint_without_a_hostname_had_no_name(image: str, rcode: str) -> None:
+    """coredns/coredns#6898 (1.11.4 and 1.12.0), taken back by #7194 (1.12.1)."""
+    bench = kube()
+    bench.proc = replace(bench.proc, config=(*bench.proc.config, ("image", image)))
+    bench.net.boxes["box"].procs[bench.proc.pid] = bench.proc
+    assert bench.ask("9.1.244.10.in-addr.arpa.", "PTR").rcode == rcode
 
 
 def test_only_the_listed_namespaces() -> None:

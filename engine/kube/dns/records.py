@@ -122,11 +122,11 @@ def slice_of(body: Json) -> Slice:
 
 
 def all_pods(store: Store) -> dict[str, frozenset[str]]:
-    """Address -> namespaces of the Pods that have it."""
+    """Address -> namespaces of the Pods that have it, those with their node's address among them (object/pod.go)."""
     out: dict[str, set[str]] = {}
     for (namespace, _), body in store.objects.get("Pod", {}).items():
         status = body.get("status") or {}
         ip = str(status.get("podIP") or "")
-        if ip and not spec_of(body).get("hostNetwork") and "deletionTimestamp" not in meta(body):
+        if ip and "deletionTimestamp" not in meta(body):
             out.setdefault(ip, set()).add(namespace)
     return {ip: frozenset(names) for ip, names in out.items()}

@@ -54,6 +54,13 @@ class Query:
         return self.message.name.lower()
 
     @property
+    def version(self) -> str:
+        """The program's release by its image ("1.13.1"), "" when it came without one."""
+        proc = self.delivery.proc
+        image = dict(proc.config).get("image", "") if proc is not None else ""
+        return image.rpartition(":")[2].lstrip("v")
+
+    @property
     def now(self) -> float:
         return self.delivery.net.clock
 

@@ -28,6 +28,8 @@ from engine.record import dataclass, replace
 VIEW = "kubernetes"
 SCHEMA_VERSION = "1.1.0"
 CHAIN = 10
+#: releases in which only an endpoint with a hostname has a PTR (coredns#6898, taken back by #7194)
+HOSTNAMES_ONLY = ("1.11.4", "1.12.0")
 
 
 class Port(NamedTuple):
@@ -98,6 +100,10 @@ class View:
 
 class NameError_(Exception):
     """The name is unknown: NXDOMAIN."""
+
+
+class Refused(Exception):
+    """The zone is not given away."""
 
 
 class Found(NamedTuple):
@@ -171,6 +177,8 @@ class Kubernetes:
         asked = query.message
         try:
             records, extra = look.records(asked.type)
+        except Refused:
+            return Reply(rcode="REFUSED")
         except NameError_:
             if falls(self.fall, query.name):
                 return next(query)
@@ -218,6 +226,8 @@ class _Look:
             return self.srv(name, own)
         if type == "PTR":
             return self.ptr(name, own), []
+        if type in dns.TRANSFERS:
+            raise Refused
         if type == "CNAME":
             rows = self.services(name)
             named = rows and rows[0].type == "CNAME"
@@ -251,7 +261,11 @@ class _Look:
                     out.append(self.record(own, type, row.host))
             elif row.type == "CNAME":
                 target = row.host.rstrip(".") + "."
-                if target.lower() == name or len(chain) > CHAIN or any(target == r.data for r in chain):
+                if (
+                    matches((name,), target.lower())
+                    or len(chain) > CHAIN
+                    or any(target == r.data for r in chain)
+                ):
                     continue
                 alias = self.record(own, "CNAME", target)
                 if matches((self.zone,), target.lower()):
@@ -306,10 +320,11 @@ class _Look:
         service = self.view.service_of(ip)
         if service is not None and exposed(service.namespace):
             return [self.record(own, "PTR", f"{service.name}.{service.namespace}.svc.{domain}")]
+        named = self.query.version in HOSTNAMES_ONLY
         names = [
             f"{self.plugin.hostname(a)}.{svc}.{ns}.svc.{domain}"
             for (ns, svc), a in self.view.endpoints_of(ip)
-            if exposed(ns)
+            if exposed(ns) and (a.hostname or not named)
         ]
         if not names or self.plugin.no_endpoints:
             raise NameError_
@@ -373,7 +388,11 @@ class _Look:
         if svc.external:
             if asked.endpoint or asked.port or asked.proto:
                 raise NameError_
-            return [Found(svc.external, domain)]
+            alias = Found(svc.external, domain)
+            if alias.type != "CNAME":
+                # findServices: an address is no name to lead to, so the Service has no record
+                raise NameError_
+            return [alias]
         if self.plugin.ignore_empty and not svc.headless and not any(s.addresses for s in slices):
             raise NameError_
         if svc.headless or asked.endpoint:

@@ -20,8 +20,11 @@ from engine.record import dataclass, replace
 
 TYPES = {
     "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "HINFO": 13, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33,
-    "ANY": 255,
+    "NAPTR": 35, "DS": 43, "SSHFP": 44, "DNSKEY": 48, "TLSA": 52, "SVCB": 64, "HTTPS": 65, "IXFR": 251, "AXFR": 252,
+    "ANY": 255, "CAA": 257,
 }  # fmt: skip
+#: a whole zone is asked for, by TCP
+TRANSFERS = ("AXFR", "IXFR")
 RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 #: bytes of an answer by UDP that a client without EDNS takes
 PLAIN_SIZE = 512

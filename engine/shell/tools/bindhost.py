@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from engine.errors import NotModelled
 from engine.linux.addr import text4
-from engine.linux.wire.dns import RCODES, Message, Record
+from engine.linux.wire.dns import RCODES, TRANSFERS, Message, Record
 from engine.say import Phrase
 from engine.shell.bind import (
+    LOST,
+    VERSION,
     Bind,
     Got,
     Settings,
@@ -84,6 +86,10 @@ class Plan:
             self.type = known_type(value)
             if not self.type:
                 raise Fail(f"host: invalid type: {value}", 2)
+            if self.type in TRANSFERS:
+                raise NotModelled(f"host -t {value}", SEE_HELP(tool="host"))
+        elif letter == "V":
+            raise Fail("", 0, f"host {VERSION}\n")
         elif letter in "ACilm6" or (letter == "c" and value.upper() != "IN"):
             raise NotModelled(f"host -{letter}", SEE_HELP(tool="host"))
         elif letter in "WRNp" and value.isdigit():
@@ -124,7 +130,8 @@ def run(ctx: Context, argv: list[str]) -> Out:
     bind = Bind(ctx=ctx, settings=plan.settings, say=lines.append, who="host")
     backwards = reverse_name(plan.words[0])
     name, types = plan.words[0], [plan.type] if plan.type else ["A", "AAAA", "MX"]
-    if backwards and plan.type in ("", "PTR"):
+    if backwards:
+        # host.c: an address is looked up backwards whatever -t says
         name, types = backwards, ["PTR"]
     code = asked(bind, plan, name, types, lines)
     text = "".join(f"{line}\n" for line in lines)
@@ -137,19 +144,27 @@ def run(ctx: Context, argv: list[str]) -> Out:
 def asked(bind: Bind, plan: Plan, name: str, types: list[str], lines: list[str]) -> int:
     """Every type in turn; the first finds the name. The exit code."""
     first = True
+
+    def trying(got: Got) -> None:
+        if plan.verbose:
+            lines.append(f'Trying "{got.asked.name.rstrip(".")}"')
+
     for type in types:
-        got = bind.look(name, type) if first else bind.ask(name, type)
+        got = bind.look(name, type, trying) if first else bind.ask(name, type)
         message = got.message
         if message is None:
-            lines.append(";; no servers could be reached")
+            lines.append(LOST)
+            return 1
+        trying(got)
+        if message.rcode != "NOERROR":
+            # host.c: what was typed is not there; what was asked last failed otherwise
+            typed = name if message.rcode == "NXDOMAIN" and first else message.name.rstrip(".")
+            lines.append(f"Host {typed} not found: {RCODES.get(message.rcode, 2)}({message.rcode})")
+            if plan.verbose:
+                lines.append(received(got, plan))
             return 1
         if plan.verbose:
             lines += verbose(got, message, plan)
-        if message.rcode != "NOERROR":
-            shown = name if name.endswith("arpa.") else message.name.rstrip(".")
-            if not plan.verbose or first:
-                lines.append(f"Host {shown} not found: {RCODES.get(message.rcode, 2)}({message.rcode})")
-            return 1
         if not plan.verbose:
             lines += [said(r) for r in message.answers if first or r.type != "CNAME"]
             if not message.answers and (len(types) == 1):
@@ -165,15 +180,19 @@ def said(record: Record) -> str:
 
 
 def verbose(got: Got, message: Message, plan: Plan) -> list[str]:
-    out = [f'Trying "{message.name.rstrip(".")}"', *header_lines(message), ""]
+    out = [*header_lines(message), ""]
     out += [";; QUESTION SECTION:", question_line(message), ""]
     for title, rows in (
         ("ANSWER", message.answers), ("AUTHORITY", message.authority), ("ADDITIONAL", message.additional),
     ):  # fmt: skip
         if rows:
             out += [f";; {title} SECTION:", *(record_line(r) for r in rows), ""]
+    return [*out, received(got, plan)]
+
+
+def received(got: Got, plan: Plan) -> str:
     where = f"{text4(got.server)}#{plan.settings.port}"
-    return [*out, f"Received {got.size} bytes from {where} in {got.seconds * 1000:.0f} ms"]
+    return f"Received {got.size} bytes from {where} in {got.seconds * 1000:.0f} ms"
 
 
 def header_lines(message: Message) -> list[str]:

@@ -6,25 +6,28 @@ Rules. An option that dig has and this file lacks is NotModelled by name. The se
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import field
+from ipaddress import ip_address
 
 from engine.errors import NotModelled
 from engine.linux.addr import text4
 from engine.linux.clock import moment
 from engine.linux.journey import Journey
-from engine.linux.wire.dns import Message, Record
+from engine.linux.wire.dns import TRANSFERS, Message, Record
 from engine.record import dataclass, replace
 from engine.say import Phrase
 from engine.shell.bind import (
+    LOST,
     VERSION,
     Bind,
     Got,
     Settings,
+    columns,
     header,
     known_type,
     question_line,
     record_line,
-    reverse_name,
     server_address,
 )
 from engine.shell.tool import SEE_HELP, Context, Fail, Out, Tool
@@ -76,8 +79,12 @@ class Look:
         return self.on.get(name, default)
 
 
-def parse(argv: list[str]) -> list[Look]:
-    """The questions of a command line; options before the first name hold for all."""
+#: classes besides IN that dig knows as words
+CLASSES = ("CH", "CHAOS", "HS", "HESIOD", "NONE", "RESERVED0")
+
+
+def parse(argv: list[str], warn: Callable[[str], None]) -> list[Look]:
+    """The questions of a command line; options before the first name hold for all. `warn` hears what dig remarks."""
     base = Look()
     out: list[Look] = []
     rest = list(argv)
@@ -89,11 +96,15 @@ def parse(argv: list[str]) -> list[Look]:
         elif word.startswith("+"):
             plus(look, word[1:])
         elif word.startswith("-") and len(word) > 1:
-            dash(look, word, rest, out, base)
-        elif (type := known_type(word)) and not look.typed:
-            look.type, look.typed = type, True
+            dash(look, word, rest, out, base, warn)
+        elif type := known_type(word):
+            if look.typed:
+                warn(";; Warning, extra type option")
+            set_type(look, type)
         elif word.upper() == "IN":
             continue
+        elif word.upper() in CLASSES:
+            raise NotModelled(f"dig with the class {word.upper()}", SEE_HELP(tool="dig"))
         else:
             name(out, base, word)
     if any(look.is_on("short") for look in out):
@@ -111,7 +122,25 @@ def name(out: list[Look], base: Look, word: str) -> Look:
     return new
 
 
-def dash(look: Look, word: str, rest: list[str], out: list[Look], base: Look) -> None:
+def set_type(look: Look, type: str) -> None:
+    """A whole zone and ANY are asked for by TCP (dig.c)."""
+    look.type, look.typed = type, True
+    look.settings.tcp = look.settings.tcp or type in (*TRANSFERS, "ANY")
+
+
+def backwards(word: str) -> str:
+    """The name that `-x` asks for: any word's parts in reverse order, not only an address's (dighost.c, reverse_octets)."""
+    if ":" in word:
+        try:
+            return ip_address(word).reverse_pointer + "."
+        except ValueError:
+            raise Fail(f"Invalid IP address {word}", 1) from None
+    return ".".join(reversed(word.split("."))) + ".in-addr.arpa."
+
+
+def dash(
+    look: Look, word: str, rest: list[str], out: list[Look], base: Look, warn: Callable[[str], None]
+) -> None:
     letter, value = word[1], word[2:]
     if letter in "46" and not value:
         if letter == "6":
@@ -129,15 +158,16 @@ def dash(look: Look, word: str, rest: list[str], out: list[Look], base: Look) ->
         raise NotModelled(f"dig -{letter}", SEE_HELP(tool="dig"))
     if letter == "t":
         found = known_type(value)
-        if not found:
-            raise Fail("", 1, f";; Warning, ignoring invalid type {value}\n")
-        look.type, look.typed = found, True
+        if found:
+            set_type(look, found)
+        else:
+            warn(f";; Warning, ignoring invalid type {value}")
     elif letter == "q":
         name(out, base, value)
     elif letter == "p":
         look.settings.port = int(value) if value.isdigit() else 53
     elif letter == "x":
-        new = name(out, base, reverse_name(value) or value)
+        new = name(out, base, backwards(value))
         new.type, new.typed = "PTR", True
 
 
@@ -147,7 +177,13 @@ def plus(look: Look, word: str) -> None:
     off = key.startswith("no") and key not in ("nssearch",)
     bare = key[2:] if off else key
     known = [*SWITCHES, *VALUED, *REFUSED]
-    found = bare if bare in known else next((k for k in known if len(bare) > 2 and k.startswith(bare)), "")
+    found = (
+        bare
+        if bare in known
+        else "rdflag"
+        if bare == "rd"
+        else next((k for k in known if len(bare) > 2 and k.startswith(bare)), "")
+    )
     if not found:
         raise Fail("", 1, f"Invalid option: +{word}\n{USAGE}\n")
     if found in REFUSED:
@@ -188,7 +224,7 @@ def valued(look: Look, what: str, value: str) -> None:
         s.domains, s.search = (value,), True
         return
     if not re.fullmatch(r"\d+", value):
-        raise Fail("", 1, f"Couldn't parse {what}: '{value}'\n")
+        raise Fail(f"invalid {what} '{value}': not a valid number\ndig: Couldn't parse {what}", 10)
     number = int(value)
     if what == "timeout":
         s.timeout = float(max(number, 1))
@@ -208,8 +244,8 @@ def valued(look: Look, what: str, value: str) -> None:
 
 
 def run(ctx: Context, argv: list[str]) -> Out:
-    looks = parse(argv)
     lines: list[str] = []
+    looks = parse(argv, lines.append)
     code = 0
     journeys: list[Journey] = []
     for number, look in enumerate(looks):
@@ -221,17 +257,30 @@ def run(ctx: Context, argv: list[str]) -> Out:
         journeys += bind.journeys(got.message is not None)
         # the greeting comes with the first answer, after what went wrong until then
         told = not look.is_on("short") or (got.message is None and not look.is_on("quiet"))
+        told = told and not (got.message is None and bind.unborn)
         if number == 0 and look.show["cmd"] and told:
             lines += greeting(look, argv)
         if look.is_on("qr"):
             lines += sending(got.asked, look)
         if got.message is None:
-            lines.append(";; no servers could be reached")
+            lines.append(LOST)
             code = 9
+            continue
+        if look.type in TRANSFERS:
+            lines += transferred(got.message, look)
             continue
         lines += short(got, look) if look.is_on("short") else whole(ctx, got, look, got.message)
     text = "".join(f"{line}\n" for line in lines)
     return Out(stdout=text, code=code, journeys=tuple(journeys))
+
+
+def transferred(message: Message, look: Look) -> list[str]:
+    """What comes of AXFR and IXFR: nobody here gives a zone away, and a CoreDNS refuses (plugin/kubernetes/handler.go;
+    check_for_more_data in dighost.c). NotModelled for a server that does."""
+    if message.answers:
+        raise NotModelled(f"dig {look.type}", SEE_HELP(tool="dig"))
+    rows = records(message.authority, look) if message.rcode == "NOERROR" and not look.is_on("short") else []
+    return [*rows, "; Transfer failed."]
 
 
 def greeting(look: Look, argv: list[str]) -> list[str]:
@@ -273,7 +322,7 @@ def whole(ctx: Context, got: Got, look: Look, message: Message) -> list[str]:
             out += [";; OPT PSEUDOSECTION:", f"; EDNS: version: 0, flags:; udp: {message.edns}"]
             out += [f"; COOKIE: {message.cookie}"] if message.cookie else []
     sections = (
-        ("question", "QUESTION", [question_line(message)]),
+        ("question", "QUESTION", [asked_line(message, look)]),
         ("answer", "ANSWER", records(message.answers, look)),
         ("authority", "AUTHORITY", records(message.authority, look)),
         ("additional", "ADDITIONAL", records(message.additional, look)),
@@ -293,6 +342,12 @@ def whole(ctx: Context, got: Got, look: Look, message: Message) -> list[str]:
     return out
 
 
+def asked_line(message: Message, look: Look) -> str:
+    if not look.is_on("multiline"):
+        return question_line(message)
+    return ";" + columns([(0, message.name), (24, "IN " + message.type)])
+
+
 def records(rows: tuple[Record, ...], look: Look) -> list[str]:
     ttl, klass = look.is_on("ttlid", True), look.is_on("class", True)
     if not look.is_on("multiline"):
@@ -302,8 +357,6 @@ def records(rows: tuple[Record, ...], look: Look) -> list[str]:
 
 def multiline(record: Record) -> list[str]:
     """+multiline: a SOA is spread over lines, others stand in columns of their own."""
-    from engine.shell.bind import columns
-
     head = columns([(0, record.name), (24, str(record.ttl))]) + f" IN {record.type} "
     if record.type != "SOA":
         return [head + record.data]

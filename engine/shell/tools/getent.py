@@ -56,7 +56,9 @@ def one(ctx: Context, database: str, key: str) -> tuple[list[str], list[Leg]]:
         return backwards(ctx, key)
     number = aton(key)
     if number is not None:
-        return ([] if database == "ahostsv6" else stream([number], text4(number))), []
+        if database == "hosts":
+            return [f"{text4(number):<15} {key}"], []
+        return ([] if database == "ahostsv6" else stream([number], key)), []
     lowered = key.lower().rstrip(".")
     for address, names in hosts(ctx):
         if lowered in (n.lower() for n in names):

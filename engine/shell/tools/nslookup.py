@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from engine.errors import NotModelled
 from engine.linux.addr import text4
-from engine.linux.wire.dns import Message, Record
+from engine.linux.wire.dns import TRANSFERS, Message, Record
 from engine.say import Phrase
-from engine.shell.bind import VERSION, Bind, Settings, known_type, reverse_name, server_address
+from engine.shell.bind import LOST, VERSION, Bind, Got, Settings, known_type, reverse_name, server_address
 from engine.shell.tool import SEE_HELP, Context, Fail, Out, Tool
 from engine.shell.tools.oldlookup import old
 from engine.shell.tools.oldlookup import run as old_run
@@ -20,6 +20,12 @@ INTERACTIVE = Phrase(
     en="Write the name behind it: `nslookup NAME [SERVER]`.",
     ko="뒤에 이름을 적으십시오: `nslookup 이름 [서버]`.",
 )
+USAGE = """\
+Usage:
+   nslookup [-opt ...]             # interactive mode using default server
+   nslookup [-opt ...] - server    # interactive mode using 'server'
+   nslookup [-opt ...] host        # just look up 'host' using default server
+   nslookup [-opt ...] host server # just look up 'host' using 'server'"""
 SECTIONS = ("answers", "authority", "additional")
 
 
@@ -44,6 +50,7 @@ class Run:
         self.code = 0
         self.settings = Settings(search=True)
         self.words: list[str] = []
+        self.last = argv[-1] if argv else ""
         for word in argv:
             if word.startswith("-") and len(word) > 1:
                 self.option(word[1:])
@@ -57,8 +64,11 @@ class Run:
             raise Fail("", 0, f"nslookup {VERSION}\n")
         if key in ("type", "ty", "querytype", "query", "qu", "q") and equals:
             found = known_type(value)
+            if found in TRANSFERS:
+                raise NotModelled(f"nslookup -{word}", SEE_HELP(tool="nslookup"))
             if found:
-                self.type = found
+                # a look-up takes the type that holds when its name is read
+                self.type = found if not self.words else self.type
             else:
                 self.lines.append(f"unknown query type: {value}")
         elif key in ("timeout", "retry", "port", "ndots") and value.isdigit():
@@ -71,7 +81,7 @@ class Run:
                 s.port = number
             else:
                 s.ndots = number
-        elif key in ("debug", "deb", "d2", "nodebug", "nodeb", "nod2"):
+        elif key in ("debug", "deb", "nodebug", "nodeb", "nod2"):
             self.debug = not key.startswith("no")
         elif key in ("search", "sea", "nosearch", "nosea"):
             s.search = not key.startswith("no")
@@ -81,6 +91,8 @@ class Run:
             s.tcp = key == "vc"
         elif key in ("class", "cl", "domain", "do", "fail", "nofail"):
             raise NotModelled(f"nslookup -{word}", SEE_HELP(tool="nslookup"))
+        elif key in ("all", "d2"):
+            raise NotModelled(f"nslookup -{word}", SEE_HELP(tool="nslookup"))
         else:
             self.lines.append(f"*** Invalid option: {word}")
 
@@ -88,6 +100,8 @@ class Run:
         if not self.words:
             raise NotModelled("nslookup without a name", INTERACTIVE())
         name = self.words[0]
+        if len(self.words) > 2 or (self.words[1:] and self.words[1] != self.last):
+            raise Fail(USAGE)
         if len(self.words) > 1:
             self.settings.servers = (server_address(self.ctx, "nslookup", self.words[1]),)
             self.settings.given = True
@@ -96,7 +110,7 @@ class Run:
         )
         backwards = reverse_name(name) if self.type in ("", "PTR") else ""
         if backwards:
-            self.one(bind, backwards, "PTR", name, server=False)
+            self.one(bind, backwards, "PTR", name, server=self.type == "PTR")
         else:
             self.forward(bind, name)
         ok = self.code == 0
@@ -123,15 +137,26 @@ class Run:
         self.show(got.message)
 
     def one(self, bind: Bind, name: str, type: str, typed: str, *, server: bool) -> Message | None:
-        got = bind.look(name, type)
+        def head(got: Got) -> None:
+            where = text4(got.server)
+            self.lines += [f"Server:\t\t{where}", f"Address:\t{where}#{self.settings.port}", ""]
+
+        def tried(got: Got) -> None:
+            if self.debug and got.message is not None:
+                head(got)
+                self.lines += debug_lines(got.message)
+                self.failed(got.message.name.rstrip("."), got.message.rcode)
+                self.code, self.said_no = 0, False
+
+        got = bind.look(name, type, tried)
         message = got.message
         if message is None:
             self.lost()
             return None
         if server:
-            where = text4(got.server)
-            self.lines += [f"Server:\t\t{where}", f"Address:\t{where}#{self.settings.port}", ""]
+            head(got)
         if message.rcode != "NOERROR":
+            self.lines += debug_lines(message) if self.debug else []
             # the name as it was asked last
             self.failed(message.name.rstrip(".") if type == "PTR" and not server else self.shown(typed, message),
                         message.rcode)  # fmt: skip
@@ -145,7 +170,7 @@ class Run:
         return message.name.rstrip(".") or typed
 
     def lost(self) -> None:
-        self.lines.append(";; no servers could be reached")
+        self.lines.append(LOST)
         self.code, self.said_no = 1, True
 
     def failed(self, name: str, rcode: str) -> None:

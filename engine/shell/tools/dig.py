@@ -129,7 +129,7 @@ def set_type(look: Look, type: str) -> None:
 
 
 def backwards(word: str) -> str:
-    """The name that `-x` asks for: any word's parts in reverse order, not only an address's (dighost.c, reverse_octets)."""
+    """The name that `-x` asks for: any word's parts in reverse order, not only an address's (dighost.c)."""
     if ":" in word:
         try:
             return ip_address(word).reverse_pointer + "."

@@ -89,9 +89,7 @@ class Run:
             s.recurse = not key.startswith("no")
         elif key in ("vc", "novc"):
             s.tcp = key == "vc"
-        elif key in ("class", "cl", "domain", "do", "fail", "nofail"):
-            raise NotModelled(f"nslookup -{word}", SEE_HELP(tool="nslookup"))
-        elif key in ("all", "d2"):
+        elif key in ("class", "cl", "domain", "do", "fail", "nofail", "all", "d2"):
             raise NotModelled(f"nslookup -{word}", SEE_HELP(tool="nslookup"))
         else:
             self.lines.append(f"*** Invalid option: {word}")

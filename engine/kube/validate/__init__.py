@@ -83,9 +83,11 @@ def field_errors(body: Json, minor: int = 35, *, new: bool = True) -> Iterator[s
 
         if kind == "Ingress":
             yield from networking.ingress_errors(body, new=new)
+        elif kind == "NetworkPolicy":
+            yield from networking.policy_errors(body, minor)
         else:
             yield from {
-                "NetworkPolicy": networking.policy_errors, "IngressClass": networking.class_errors,
+                "IngressClass": networking.class_errors,
                 "ServiceCIDR": networking.cidrs_errors, "IPAddress": networking.ip_address_errors,
             }[kind](body)  # fmt: skip
     elif kind in ("ConfigMap", "Secret", "LimitRange", "Node"):
@@ -185,6 +187,10 @@ def warnings(body: Json, minor: int) -> list[str]:
         from engine.kube.validate import services
 
         out += services.warnings(body, minor)
+    elif kind == "NetworkPolicy":
+        from engine.kube.validate import networking
+
+        out += networking.policy_warnings(body, minor)
     elif kind == "Endpoints" and minor >= 33:
         out.append(ENDPOINTS_WARNING)
     elif kind == "Pod" or kind in TEMPLATES:

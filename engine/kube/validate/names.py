@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.kube.objects import Json, meta
 from engine.kube.validate.errors import bad, forbidden, required, too_long
-from engine.linux.addr import ip4
+from engine.linux.addr import ip4, text4
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -65,6 +65,8 @@ CONFIG_KEY_TEXT = (
 )
 PORT_TEXT = "must be between 1 and 65535, inclusive"
 IP_TEXT = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+#: the minor release from which a network is taken without stray bits only (kubernetes/kubernetes#137053)
+STRICT_SINCE = 36
 CIDR_TEXT = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 #: The most that all annotations of an object may be, in bytes.
 ANNOTATIONS_MOST = 256 * 1024
@@ -254,12 +256,24 @@ def cidr(text: str) -> tuple[int, int] | None:
     return first & (0xFFFFFFFF << (32 - int(length)) & 0xFFFFFFFF), int(length)
 
 
-def cidr_errors(text: str, path: str) -> Iterator[str]:
-    """IsValidCIDR."""
+def cidr_errors(text: str, path: str, minor: int = 0) -> Iterator[str]:
+    """IsValidCIDR. `minor`, of a field that takes a network: from 1.36 on its bits must end where its length says
+    (StrictIPCIDRValidation, beta there)."""
     head, slash, length = text.partition("/")
     six = slash and is_ip6(head) and length.isdigit() and int(length) <= 128
-    if cidr(text) is None and not six:
+    found = cidr(text)
+    if found is None and not six:
         yield bad(path, text, CIDR_TEXT)
+    elif minor >= STRICT_SINCE and found is not None and found[0] != address(head):
+        yield bad(path, text, "must not have bits set beyond the prefix length")
+
+
+def cidr_warnings(text: str, path: str, minor: int) -> Iterator[str]:
+    """GetWarningsForCIDR, of a value that was accepted."""
+    head, found = text.partition("/")[0], cidr(text)
+    if minor < STRICT_SINCE and found is not None and found[0] != address(head):
+        network = f"{text4(found[0])}/{found[1]}"
+        yield f'{path}: CIDR value "{text}" is ambiguous in this context (should be "{network}" or "{head}/32"?)'
 
 
 def port_number_errors(value: Any, path: str) -> Iterator[str]:

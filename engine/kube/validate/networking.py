@@ -10,6 +10,7 @@ from engine.kube.validate.names import (
     address,
     cidr,
     cidr_errors,
+    cidr_warnings,
     label_1035_errors,
     port_name_errors,
     port_number_errors,
@@ -20,13 +21,15 @@ from engine.kube.validate.names import (
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 POLICY_TYPES = ("Ingress", "Egress")
+#: the minor release from which a policy's networks are warned about (kubernetes/kubernetes#128786)
+BLOCKS_SINCE = 33
 PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
 AT_END = ("/..", "/.")
 CLASS = "kubernetes.io/ingress.class"
 
 
-def policy_errors(body: Json) -> Iterator[str]:
+def policy_errors(body: Json, minor: int = 35) -> Iterator[str]:
     """ValidateNetworkPolicySpec."""
     spec = spec_of(body)
     yield from selector_errors(spec.get("podSelector"), "spec.podSelector")
@@ -36,7 +39,7 @@ def policy_errors(body: Json) -> Iterator[str]:
             for j, port in enumerate(rule.get("ports") or ()):
                 yield from policy_port_errors(port, f"{path}.ports[{j}]")
             for j, peer in enumerate(rule.get(side) or ()):
-                yield from peer_errors(peer, f"{path}.{side}[{j}]")
+                yield from peer_errors(peer, f"{path}.{side}[{j}]", minor)
     types = spec.get("policyTypes") or []
     if len(types) > 2:
         yield bad("spec.policyTypes", types, "may not specify more than two policyTypes")
@@ -65,37 +68,49 @@ def policy_port_errors(row: Json, path: str) -> Iterator[str]:
         yield from port_name_errors(str(port), f"{path}.port")
 
 
-def peer_errors(peer: Json, path: str) -> Iterator[str]:
+def peer_errors(peer: Json, path: str, minor: int) -> Iterator[str]:
     found = [k for k in ("podSelector", "namespaceSelector", "ipBlock") if k in peer]
     for key in ("podSelector", "namespaceSelector"):
         yield from selector_errors(peer.get(key), f"{path}.{key}")
     if "ipBlock" in peer:
-        yield from block_errors(peer["ipBlock"], f"{path}.ipBlock")
+        yield from block_errors(peer["ipBlock"], f"{path}.ipBlock", minor)
     if not found:
         yield required(path, "must specify a peer")
     elif len(found) > 1 and "ipBlock" in found:
         yield forbidden(path, "may not specify both ipBlock and another peer")
 
 
-def block_errors(block: Json, path: str) -> Iterator[str]:
+def block_errors(block: Json, path: str, minor: int) -> Iterator[str]:
     """ValidateIPBlock."""
     text = block.get("cidr") or ""
     if not text:
         yield required(f"{path}.cidr")
         return
-    yield from cidr_errors(text, f"{path}.cidr")
+    yield from cidr_errors(text, f"{path}.cidr", minor)
     whole = cidr(text)
     if whole is None:
         return
     for i, part in enumerate(block.get("except") or ()):
         at = f"{path}.except[{i}]"
-        yield from cidr_errors(part, at)
+        yield from cidr_errors(part, at, minor)
         inner = cidr(part)
         if inner is None:
             continue
         inside = inner[0] >> (32 - whole[1]) == whole[0] >> (32 - whole[1])
         if not inside or whole[1] >= inner[1]:
             yield bad(at, part, "must be a strict subset of `cidr`")
+
+
+def policy_warnings(body: Json, minor: int) -> Iterator[str]:
+    """networkPolicyWarnings (pkg/registry/networking/networkpolicy/strategy.go), since 1.33."""
+    for way, side in (("ingress", "from"), ("egress", "to")) if minor >= BLOCKS_SINCE else ():
+        for i, rule in enumerate(spec_of(body).get(way) or ()):
+            for j, peer in enumerate((rule or {}).get(side) or ()):
+                block, path = peer.get("ipBlock") or {}, f"spec.{way}[{i}].{side}[{j}].ipBlock"
+                if block.get("cidr"):
+                    yield from cidr_warnings(block["cidr"], f"{path}.cidr", minor)
+                for k, part in enumerate(block.get("except") or ()):
+                    yield from cidr_warnings(part, f"{path}.except[{k}]", minor)
 
 
 # ---- Ingress

@@ -13,6 +13,7 @@ from engine.kube.validate.errors import IMMUTABLE, Struct, bad, duplicate, forbi
 from engine.kube.validate.names import (
     address,
     cidr_errors,
+    cidr_warnings,
     ip_errors,
     is_ip6,
     label_errors,
@@ -71,7 +72,7 @@ def errors(body: Json, minor: int) -> Iterator[str]:
     if kind not in TYPES:
         yield unsupported("spec.type", kind, TYPES)
     yield from port_pairs_errors(spec)
-    yield from load_balancer_errors(body)
+    yield from load_balancer_errors(body, minor)
     yield from traffic_errors(spec, minor)
 
 
@@ -203,14 +204,14 @@ def port_pairs_errors(spec: Json) -> Iterator[str]:
         seen.add(key)
 
 
-def load_balancer_errors(body: Json) -> Iterator[str]:
+def load_balancer_errors(body: Json, minor: int) -> Iterator[str]:
     spec = spec_of(body)
     balanced = spec.get("type") == "LoadBalancer"
     ranges = spec.get("loadBalancerSourceRanges") or []
     if ranges and not balanced:
         yield forbidden("spec.LoadBalancerSourceRanges", ONLY_LB)
     for i, text in enumerate(ranges):
-        yield from cidr_errors(text.strip(), f"spec.LoadBalancerSourceRanges[{i}]")
+        yield from cidr_errors(text.strip(), f"spec.LoadBalancerSourceRanges[{i}]", minor)
     if spec.get("allocateLoadBalancerNodePorts") is not None and not balanced:
         yield forbidden("spec.allocateLoadBalancerNodePorts", ONLY_LB)
     if (name := spec.get("loadBalancerClass")) is not None:
@@ -303,6 +304,8 @@ def warnings(body: Json, minor: int) -> Iterator[str]:
             yield "spec.SessionAffinity is ignored for headless services"
     elif minor >= 36 and kind != "ExternalName" and spec.get("externalIPs"):
         yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+    for i, text in enumerate(spec.get("loadBalancerSourceRanges") or ()):
+        yield from cidr_warnings(text.strip(), f"spec.loadBalancerSourceRanges[{i}]", minor)
     if kind == "ExternalName" and spec.get("externalIPs"):
         yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
     if kind != "ExternalName" and spec.get("externalName"):

@@ -41,8 +41,8 @@ class Layered(dict[K, V]):
         self._base = base
         self._over: dict[K, V] = {}
         self._count = len(base)
-        #: what of this base is not among these names, as it was asked last
-        self._beyond: tuple[dict[K, V], Set[K], frozenset[K]] | None = None
+        #: what of this base is not among these names, as it was asked last of any copy
+        self._beyond: list[tuple[dict[K, V], Set[K], frozenset[K]]] = []
 
     def copy(self) -> Layered[K, V]:
         if len(self._over) > LARGE and len(self._over) * 8 > len(self._base):
@@ -58,7 +58,7 @@ class Layered(dict[K, V]):
                 del rows[key]
             else:
                 rows[key] = value
-        self._base, self._over, self._count = rows, {}, len(rows)
+        self._base, self._over, self._count, self._beyond = rows, {}, len(rows), []
 
     def __getitem__(self, key: K) -> V:
         found = self._over.get(key)
@@ -117,10 +117,9 @@ class Layered(dict[K, V]):
 
     def beyond(self, known: Set[K]) -> set[K]:
         """The keys that are not among the known ones. Asked again of the same large set, it looks at few."""
-        last = self._beyond
-        if last is None or last[0] is not self._base or last[1] is not known:
-            last = self._beyond = (self._base, known, frozenset(self._base.keys() - known))
-        found = set(last[2])
+        if not self._beyond or self._beyond[0][0] is not self._base or self._beyond[0][1] is not known:
+            self._beyond[:] = [(self._base, known, frozenset(self._base.keys() - known))]
+        found = set(self._beyond[0][2])
         for key, value in self._over.items():
             if value is _GONE:
                 found.discard(key)

@@ -39,7 +39,7 @@ from engine.kube.proxy.xtrows import (
 )
 from engine.linux.ops.base import Changes
 from engine.linux.ops.xt import XtDelete, XtDeleteChain, XtInsert, XtNewChain
-from engine.linux.ops.xtchains import XtBlock, XtChains
+from engine.linux.ops.xtchains import XtBlock, XtBlocks, XtChains
 from engine.linux.xt.match import Destination, InDevice, Match, Source
 from engine.linux.xt.match_ct import Conntrack
 from engine.linux.xt.match_more import Comment
@@ -110,6 +110,15 @@ class Plan:
     filter: tuple[XtBlock, ...] = field(repr=False)
     nat: tuple[XtBlock, ...] = field(repr=False)
     active: Names = field(repr=False)
+    #: every chain of table nat, once somebody has needed them all
+    made: list[XtBlocks] = field(default_factory=list, compare=False, repr=False)
+
+    def whole(self) -> XtBlocks:
+        """Every chain of table nat, those that all share first."""
+        if not self.made:
+            own = (block for rows in self.ports.values() for row in rows for block in row.chains)
+            self.made.append(XtBlocks((*self.nat, *own)))
+        return self.made[0]
 
 
 def memo() -> Memo[Style, PortRows]:
@@ -271,17 +280,18 @@ def sync(
     XtRefused as iptables-restore does."""
     if full or changed is None:
         ensure_jumps(changes, netns)
-        own = [block for rows in plan.ports.values() for row in rows for block in row.chains]
+        nat: tuple[XtBlock, ...] = plan.whole()
     else:
-        own = [b for key in sorted(changed) for row in plan.ports.get(key, ()) for b in row.chains]
+        own = (b for key in sorted(changed) for row in plan.ports.get(key, ()) for b in row.chains)
+        nat = (*plan.nat, *own)
     xt = changes.net.spaces[netns].xt
     gone: tuple[str, ...] = ()
     if clean:
         others = plan.active.missing_from(xt.tables.get("nat", {}))
         gone = tuple(sorted(n for n in others if n.startswith(PREFIXES)))
-    with unswept(len(own) > MANY):
+    with unswept(len(nat) > MANY):
         changes.do(XtChains(netns=netns, table="filter", blocks=plan.filter))
-        changes.do(XtChains(netns=netns, table="nat", blocks=(*plan.nat, *own), gone=gone))
+        changes.do(XtChains(netns=netns, table="nat", blocks=nat, gone=gone))
 
 
 def cleanup(changes: Changes, netns: str) -> list[str]:

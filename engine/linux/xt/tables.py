@@ -308,6 +308,23 @@ class Xtables:
         self._goals = {**kept, table: goals}
         return ""
 
+    def laid(self, table: str, chains: dict[str, Chain], goals: dict[str, int], gone: Sequence[str]) -> str:
+        """As `replaced`, for chains of which most are a program's own, all of them new: `goals` counts how many of
+        these go to a chain, and `chains` holds what else stays."""
+        before = self.tables.get(table, {})
+        for name, chain in before.items():
+            if chains.get(name) is chain:
+                for goal in chain.jumps:
+                    goals[goal] = goals.get(goal, 0) + 1
+        for name in gone:
+            if goals.get(name, 0) > 0:
+                return name
+        kept = self._goals
+        self.tables[table] = chains
+        self.changed()
+        self._goals = {**kept, table: goals}
+        return ""
+
     def remembered(self) -> dict[tuple[str, str], dict[Any, Any]]:
         """`memory`, without what no rule asks for any more, and with what the rules begin with."""
         if not self._known:

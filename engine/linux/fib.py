@@ -160,9 +160,13 @@ class Table:
             self.lengths = {n: dict(d) for n, d in self.lengths.items()}
             self.ladder = [(n, bits, self.lengths[n]) for n, bits, _ in self.ladder]
 
+    def each(self) -> list[Route]:
+        """All routes, in no order."""
+        return [r for nets in self.lengths.values() for rs in nets.values() for r in rs]
+
     def routes(self) -> Iterator[Route]:
         """All routes in `ip route` order: by prefix address, then longest first for equal ones, then TOS, metric."""
-        flat = [r for nets in self.lengths.values() for rs in nets.values() for r in rs]
+        flat = self.each()
         flat.sort(key=lambda r: (r.dst.addr, -r.dst.length, *order(r)))
         return iter(flat)
 

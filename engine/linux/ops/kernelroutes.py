@@ -72,7 +72,7 @@ def add_routes(ns: Netns, link: Link, address: Address) -> None:
 def remove_routes(ns: Netns, doomed: Callable[[Route], bool]) -> None:
     """Take out every route of every table that the test names."""
     for table in ns.tables.values():
-        for route in [r for r in table.routes() if doomed(r)]:
+        for route in [r for r in table.each() if doomed(r)]:
             table.remove(route)
 
 
@@ -85,8 +85,8 @@ def down_device(ns: Netns, ifindex: int, *, force: bool = False, gone: bool = Fa
         return hop.oif == ifindex
 
     for table in ns.tables.values():
-        for route in list(table.routes()):
-            if not any(mine(hop) for hop in route.nexthops):
+        for route in table.each():
+            if not route.nexthops or not any(mine(hop) for hop in route.nexthops):
                 continue
             hops = tuple(replace(hop, dead=True) if mine(hop) else hop for hop in route.nexthops)
             if gone or all(hop.dead for hop in hops):
@@ -102,8 +102,8 @@ def down_device(ns: Netns, ifindex: int, *, force: bool = False, gone: bool = Fa
 def up_device(ns: Netns, ifindex: int) -> None:
     """The device came up: dead ways through it live again (fib_sync_up)."""
     for table in ns.tables.values():
-        for route in list(table.routes()):
-            if any(hop.dead and hop.oif == ifindex for hop in route.nexthops):
+        for route in table.each():
+            if route.nexthops and any(hop.dead and hop.oif == ifindex for hop in route.nexthops):
                 hops = tuple(replace(h, dead=False) if h.oif == ifindex else h for h in route.nexthops)
                 swap(table, route, replace(route, nexthops=hops))
 

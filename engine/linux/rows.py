@@ -214,7 +214,7 @@ class Proc:
         return title or (self.args[0].rsplit("/", 1)[-1][:15] if self.args else "")
 
     def space(self, kind: str) -> int:
-        return dict(self.spaces).get(kind, 0)
+        return next((inode for name, inode in self.spaces if name == kind), 0)
 
 
 @dataclass(slots=True)

@@ -159,8 +159,10 @@ def _start_proc(net: Net, op: StartProc) -> None:
     spaces["net"] = net.spaces[op.netns].inode
     if set(spaces) != set(NAMESPACE_TYPES):
         raise ValueError(f"namespace types {sorted(spaces)}")
-    siblings = [p for p in box.procs.values() if p.space("pid") == spaces["pid"]]
-    nspid = pid if spaces["pid"] == ROOT_INODES["pid"] else max((p.nspid for p in siblings), default=0) + 1
+    nspid = pid
+    if spaces["pid"] != ROOT_INODES["pid"]:
+        siblings = (p for p in box.procs.values() if p.space("pid") == spaces["pid"])
+        nspid = max((p.nspid for p in siblings), default=0) + 1
     box.procs[pid] = Proc(
         pid=pid, ppid=op.ppid, args=op.args, netns=op.netns, user=op.user, spaces=tuple(sorted(spaces.items())),
         program=op.program, config=op.config, container=op.container, nspid=nspid, started=net.clock,

@@ -282,8 +282,9 @@ def test_the_loop_plugin_sees_the_circle() -> None:
 
 
 def test_an_answer_is_kept_for_its_ttl_and_counted_down() -> None:
+    """The first answer has the cache's TTL already (ResponseWriter.WriteMsg in plugin/cache/cache.go)."""
     bench = Bench(f". {{\n cache 30\n forward . {UP}\n}}\n")
-    assert bench.ask("one.example.").answers[0].ttl == 300
+    assert bench.ask("one.example.").answers[0].ttl == 30
     bench.net.clock += 10
     again = bench.ask("one.example.")
     assert bench.upstream_legs == []
@@ -302,6 +303,15 @@ def test_a_denial_is_kept_apart() -> None:
     bench.net.clock += 3
     bench.ask("nowhere.")
     assert len(bench.upstream_legs) == 1
+
+
+def test_all_records_get_the_smallest_ttl_that_the_cache_allows() -> None:
+    bench = Bench(f". {{\n cache\n forward . {UP}\n}}\n")
+    found = bench.ask("www.one.example.")
+    assert [(r.type, r.ttl) for r in found.answers] == [("CNAME", 20), ("A", 20)]
+    short = Bench(f". {{\n cache 10 {{\n disable success\n}}\n forward . {UP}\n}}\n")
+    assert [short.ask("one.example.").answers[0].ttl for _ in range(2)] == [10, 10]
+    assert len(short.upstream_legs) == 1
 
 
 def test_a_disabled_zone_is_not_kept() -> None:

@@ -1,8 +1,9 @@
 """The plugin cache: answers are kept for their TTL on the virtual clock, denials apart from successes.
 
 Theory. The key is the name and the type. A success is kept for the smallest TTL of its records, at least 5 s and at
-most `success_ttl`; a denial (NXDOMAIN, or no data with a SOA) likewise up to `denial_ttl`; SERVFAIL for 5 s. What is
-given out of the cache has its TTL counted down and the AA flag set.
+most `success_ttl`; a denial (NXDOMAIN, or no data with a SOA) likewise up to `denial_ttl`; SERVFAIL for 5 s. The
+records of each answer that goes by get that time as their TTL, of the first one too and of one that is not kept. What
+is given out of the cache has its TTL counted down and the AA flag set.
 
 Source: coredns plugin/cache, plugin/pkg/response/typify.go, plugin/pkg/dnsutil/ttl.go.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.l7.dns.chain import Next, Query, Reply, matches
-from engine.linux.wire.dns import Message, Record
+from engine.linux.wire.dns import TRANSFERS, Message, Record
 from engine.record import dataclass, replace
 
 SIZE = 9984
@@ -28,14 +29,14 @@ class Item(NamedTuple):
 
 
 def kind(message: Message) -> str:
-    """success, denial, failure, or "" for what is never kept."""
-    if message.tc:
+    """success, denial, failure, or "" for other errors (response.Typify)."""
+    if message.type in TRANSFERS:
         return ""
     soa = any(r.type == "SOA" for r in message.authority)
     if message.rcode == "NOERROR":
         return "denial" if soa and not message.answers else "success"
     if message.rcode == "NXDOMAIN":
-        return "denial" if soa and not message.answers else ""
+        return "denial" if soa else ""
     return "failure" if message.rcode in ("SERVFAIL", "NOTIMP") else ""
 
 
@@ -63,30 +64,29 @@ class Cache:
         if isinstance(found, Item) and found.until > query.now:
             return Reply(message=self.old(found, query))
         reply = next(query)
-        message = reply.message
-        if message is not None:
-            what = kind(message)
-            ttl = self.ttl(message, what)
-            if ttl > 0 and not self.disabled(what, query.name):
-                self.room(query.memory, query.now)
-                query.memory[key] = Item(message, query.now, query.now + ttl)
-        return reply
+        if reply.message is None:
+            return reply
+        what = kind(reply.message)
+        ttl = self.ttl(reply.message, what)
+        message = aged(reply.message, int(ttl))
+        if what and not message.tc and ttl > 0 and not self.disabled(what, query.name):
+            self.room(query.memory, query.now)
+            query.memory[key] = Item(message, query.now, query.now + ttl)
+        return replace(reply, message=message)
 
     def disabled(self, what: str, name: str) -> bool:
         zones = {"success": self.no_success, "denial": self.no_denial}.get(what, ())
         return bool(matches(zones, name))
 
     def ttl(self, message: Message, what: str) -> float:
-        """How long it is kept: 0 = not at all."""
+        """How long it holds."""
         if what == "failure":
             return self.servfail_ttl
-        if not what:
-            return 0.0
-        records = (*message.answers, *message.authority, *message.additional)
+        records = (*message.answers, *message.authority, *message.additional) if what else ()
         least = min((float(r.ttl) for r in records), default=DEFAULT_TTL)
-        if what == "success":
-            return min(max(least, self.success_min), self.success_ttl)
-        return min(max(least, self.denial_min), self.denial_ttl)
+        if what == "denial":
+            return min(max(least, self.denial_min), self.denial_ttl)
+        return min(max(least, self.success_min), self.success_ttl)
 
     def room(self, memory: dict[object, object], now: float) -> None:
         """What has run out goes; when the cache is full, so does its oldest item."""
@@ -101,13 +101,25 @@ class Cache:
     def old(self, item: Item, query: Query) -> Message:
         age = 0 if self.keep_ttl else int(query.now - item.stored)
         left = int(item.until - item.stored) - age
-        asked = query.message
-
-        def aged(records: tuple[Record, ...]) -> tuple[Record, ...]:
-            return tuple(replace(r, ttl=left) for r in records)
-
-        base = asked.reply(item.message.rcode)
+        base = query.message.reply(item.message.rcode)
+        kept = aged(item.message, left)
         return replace(
-            base, aa=True, ra=item.message.ra, answers=aged(item.message.answers),
-            authority=aged(item.message.authority), additional=aged(item.message.additional),
-        )  # fmt: skip
+            base,
+            aa=True,
+            ra=kept.ra,
+            answers=kept.answers,
+            authority=kept.authority,
+            additional=kept.additional,
+        )
+
+
+def aged(message: Message, ttl: int) -> Message:
+    """The message with this TTL, in seconds, on all its records (filterRRSlice)."""
+
+    def all_of(records: tuple[Record, ...]) -> tuple[Record, ...]:
+        return tuple(replace(r, ttl=ttl) for r in records)
+
+    return replace(
+        message, answers=all_of(message.answers), authority=all_of(message.authority),
+        additional=all_of(message.additional),
+    )  # fmt: skip

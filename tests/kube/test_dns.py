@@ -221,6 +221,21 @@ def test_a_broken_corefile_ends_the_program() -> None:
     assert "connection refused" in in_pod(one, "dig web.shop.svc.cluster.local.")
 
 
+def test_a_corefile_that_is_not_modelled_is_said_and_the_old_one_goes_on() -> None:
+    """Found by editing the ConfigMap: the lab's own clock ended with the error."""
+    one = lab()
+    out(
+        one,
+        "node/cp",
+        "kubectl -n kube-system get cm coredns -o yaml | sed 's/errors/rewrite ttl example.com 5/' > c.yaml",
+    )
+    out(one, "node/cp", "kubectl replace -f c.yaml")
+    one.wait(300)
+    events = out(one, "node/cp", "kubectl -n kube-system get events --field-selector reason=NotModelled")
+    assert events.count("CoreDNS: rewrite ttl is not modelled here.") == 2
+    assert "Address: 10.96.71.20" in in_pod(one, "nslookup web")
+
+
 def test_kube_dns_without_endpoints_refuses() -> None:
     one = lab()
     out(one, "node/cp", "kubectl -n kube-system scale deploy coredns --replicas=0")

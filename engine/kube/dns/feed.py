@@ -91,12 +91,24 @@ def one(at: Pass, node: NodeState, proc: Proc) -> None:
             return
     if config.reload and next_reload(at, proc, memory, config) <= at.now:
         memory.pop("reload", None)
-        if server.reload(box, proc):
-            listen(at, node, proc)
+        try:
+            if server.reload(box, proc):
+                listen(at, node, proc)
+        except NotModelled as error:
+            tell(at, node, proc, error)
         config = server.running(box, proc) or config
     plugin = next((p for s in config.servers if (p := s.find(Kubernetes)) is not None), None)
     if plugin is not None:
         learn(at, node, proc, plugin, memory)
+
+
+def tell(at: Pass, node: NodeState, proc: Proc, error: NotModelled) -> None:
+    """An event of ours at the program's Pod: its new Corefile cannot be run here, and the old one goes on."""
+    row = next((c for c in node.runtime.containers.values() if c.id == proc.container), None)
+    sandbox = node.runtime.sandboxes.get(row.sandbox) if row is not None else None
+    pod = at.cluster.store.get("Pod", sandbox.namespace, sandbox.pod) if sandbox is not None else None
+    if pod is not None:
+        at.cluster.note("Corefile", pod, error)
 
 
 def listen(at: Pass, node: NodeState, proc: Proc) -> None:

@@ -275,7 +275,7 @@ def check_loop(net: Net, box: Box, proc: Proc, choose: Choose) -> Ended | None:
 
 def reload(box: Box, proc: Proc) -> bool:
     """What `reload` does when its interval is over: run with the changed Corefile, or keep the old one and say why.
-    True when the sockets may have changed."""
+    True when the sockets may have changed. NotModelled once for a Corefile that is not modelled; the old one stays."""
     memory = memory_of(box, proc.pid)
     old = memory.get(CONFIG)
     if not isinstance(old, Config):
@@ -300,6 +300,9 @@ def reload(box: Box, proc: Proc) -> bool:
         chain.log(memory, "ERROR", f"Restart failed: {why}")
         chain.log(memory, "ERROR", f"plugin/reload: Corefile changed but reload failed: {why}")
         return False
+    except NotModelled:
+        memory["refused"] = text
+        raise
     if old.lameduck:
         span = f"{old.lameduck:g}s"
         chain.log(memory, "INFO", f"plugin/health: Going into lameduck mode for {span}")

@@ -263,15 +263,17 @@ class TutorApp(App[int]):
         self.push_screen(Picker(words.COMMANDS_TITLE().text(self.lang), rows, self.lang))
 
     def _rows(self, screen: TutorScreen) -> list[Row]:
-        rows = []
+        rows: list[Row] = []
         focused = screen.focused
         for command in screen.commands():
 
             def run(command: Command = command) -> None:
                 self.run_worker(self._run(screen, focused, command), name="command", exit_on_error=True)
 
-            text = command.about().text(self.lang)
-            rows.append(Row(key=command.key_text(ascii=self.ascii), text=text, run=run))
+            text, key = command.about().text(self.lang), command.key_text(ascii=self.ascii)
+            if key and any(row.text == text and key in row.key for row in rows):
+                continue  # the second of two keys that were shown together
+            rows.append(Row(key=key, text=text, run=run))
         return rows
 
     async def _run(self, screen: TutorScreen, focused: object, command: Command) -> None:

@@ -35,7 +35,7 @@ class ReadPane(VerticalScroll):
         ),
         Command(action="walk(-1)", keys=("up", "k"), label=say.MOVE, about=say.MOVE_ABOUT),
     )
-    BINDINGS = bindings(c for c in ACTIONS if c.action != "choose")
+    BINDINGS = bindings(ACTIONS)
     DEFAULT_CSS = """
     ReadPane { width: 2fr; padding: 0 1; border-right: solid $panel; scrollbar-size-vertical: 1; }
     ReadPane ProseBlock { height: auto; margin-bottom: 1; }
@@ -135,10 +135,16 @@ class ReadPane(VerticalScroll):
         self.scroll_relative(y=4 * by, animate=False)
 
     def action_choose(self) -> None:
+        """The block with the focus; without one the first that begins on the screen, else on to the next one."""
         focused = self.screen.focused
-        block = focused if isinstance(focused, DoBlock) else next(iter(self.blocks()), None)
-        if block is not None:
-            block.post_message(DoBlock.Chosen(block))
+        top, height = self.scroll_offset.y, self.size.height
+        seen = [b for b in self.blocks() if top <= b.virtual_region.y < top + height]
+        block = focused if isinstance(focused, DoBlock) else next(iter(seen), None)
+        if block is None:
+            self.action_walk(1)
+            return
+        block.focus(scroll_visible=False)
+        block.post_message(DoBlock.Chosen(block))
 
 
 def numbered(lesson: Lesson, step: int, lang: str) -> list[tuple[Block, At]]:

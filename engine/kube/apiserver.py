@@ -27,7 +27,7 @@ from engine.kube.objects import BY_KIND, LATER, Json, deleting, edited, meta, na
 from engine.kube.ownership import LIMIT, replicas
 from engine.kube.podspec import NOT_READY, default_pod, on_node
 from engine.kube.services.allocate import allocate, strange
-from engine.kube.services.defaults import carry, plural
+from engine.kube.services.defaults import carry, drop_disabled, plural
 from engine.kube.store import Store
 from engine.record import dataclass
 from engine.say import Phrase, Said
@@ -223,6 +223,7 @@ class ApiServer:
         admission.admit(self.store, body)
         if kind == "Service":
             plural(body)
+            drop_disabled(body, self.cluster.options.minor)
             allocate(self.store, self.cluster.memory, self.cluster.options, body, None, found=found)
         quota.admit(self.store, body)
         if not checked and kind not in DEFAULTED_LATER:
@@ -277,6 +278,7 @@ class ApiServer:
                 body["status"] = old["status"]
         if kind == "Service":
             carry(old, body)
+            drop_disabled(body, minor)
             allocate(self.store, self.cluster.memory, self.cluster.options, body, old)
         if not judged:
             wrong = list(validate.field_errors(body, minor, new=False))

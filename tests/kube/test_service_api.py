@@ -408,3 +408,13 @@ def test_a_second_range_gives_addresses_when_the_first_is_full() -> None:
 def test_before_1_33_there_are_no_ranges_as_objects() -> None:
     lab = Lab(kubernetes="1.32")
     assert not lab.cluster.store.list("IPAddress") and not lab.cluster.store.list("ServiceCIDR")
+
+
+def test_1_30_forgets_a_field_that_it_only_knows_behind_a_gate() -> None:
+    """ServiceTrafficDistribution was alpha then: the field is dropped, whatever it says, not refused."""
+    made = cluster(kubernetes="1.30")
+    assert (
+        "trafficDistribution"
+        not in put(made, "near", "{trafficDistribution: PreferClose, ports: [{port: 80}]}")["spec"]
+    )
+    put(made, "near", "{trafficDistribution: Elsewhere, ports: [{port: 80}]}")

@@ -50,6 +50,12 @@ def fill(body: Json) -> None:
             spec.pop(key, None)
 
 
+def drop_disabled(body: Json, minor: int) -> None:
+    """dropServiceDisabledFields: ServiceTrafficDistribution was alpha in 1.30, so the server of then forgets the field."""
+    if minor < 31:
+        spec_of(body).pop("trafficDistribution", None)
+
+
 def plural(body: Json) -> None:
     """normalizeClusterIPs of a new Service: who says one address says the list."""
     spec = spec_of(body)

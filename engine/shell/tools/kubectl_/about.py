@@ -10,7 +10,8 @@ from engine.shell.tools.kubectl_.made import sub_word
 from engine.shell.tools.kubectl_.table import table
 from engine.shell.tools.kubectl_.usage import group_help
 
-KUSTOMIZE = "v5.7.1"
+#: what kubectl of a minor release was built with (kustomize in its go.mod)
+KUSTOMIZE = {30: "v5.0.4-0.20230601165947-6ce0bf390ce3", 31: "v5.4.2", 32: "v5.5.0", 33: "v5.6.0"}
 VERBS = "create,delete,deletecollection,get,list,patch,update,watch"
 
 
@@ -18,7 +19,8 @@ def version(ctx: Context, argv: list[str]) -> Out:
     line = parse("version", argv, (switch("client"), flag("output", "o"), switch("short")))
     cluster = ctx.world.cluster
     mine = cluster.options.version if cluster is not None else "v1.35.0"
-    text = f"Client Version: {mine}\nKustomize Version: {KUSTOMIZE}\n"
+    kustomize = KUSTOMIZE.get(cluster.options.minor if cluster is not None else 35, "v5.7.1")
+    text = f"Client Version: {mine}\nKustomize Version: {kustomize}\n"
     if line.on("client"):
         return Out(stdout=text)
     if line.get("output"):

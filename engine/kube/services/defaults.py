@@ -51,7 +51,7 @@ def fill(body: Json) -> None:
 
 
 def drop_disabled(body: Json, minor: int) -> None:
-    """dropServiceDisabledFields: ServiceTrafficDistribution was alpha in 1.30, so the server of then forgets the field."""
+    """dropServiceDisabledFields: ServiceTrafficDistribution was alpha in 1.30, whose server forgets the field."""
     if minor < 31:
         spec_of(body).pop("trafficDistribution", None)
 

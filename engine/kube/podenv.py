@@ -237,4 +237,4 @@ def process_config(
     ]  # fmt: skip
     settings.append(("caps", capabilities(container)))
     settings += [(f"env:{k}", v) for k, v in env.items()]
-    return (*settings, *what.config)
+    return (*what.config, *settings)

@@ -74,6 +74,8 @@ def _alike(one: Json, other: Json) -> bool:
 
 #: More changes of a kind's names than this are sorted in at once, fewer one by one.
 FEW = 24
+#: more of them than this are sorted in before a copy is made, and not copied each time
+LATE = 512
 
 
 @dataclass(slots=True)
@@ -104,6 +106,8 @@ class Store:
         self._own = False
         if self._log:
             self._older, self._log = (*self._older, self._log), []
+        for kind in [k for k, (_, late) in self._names.items() if len(late) > LATE]:
+            self.keys(kind)
         objects: dict[str, dict[Key, Json]] = {}
         for kind, rows in self.objects.items():
             self.objects[kind], objects[kind] = (rows, rows.copy()) if kind == apart else shared(rows)

@@ -210,7 +210,13 @@ class Proc:
 
     @property
     def comm(self) -> str:
-        title = dict(self.config).get("comm", "") if self.config else ""
+        title = ""
+        for key, value in self.config:
+            if key == "comm":
+                title = value
+                break
+            if key.startswith("env:"):
+                break
         return title or (self.args[0].rsplit("/", 1)[-1][:15] if self.args else "")
 
     def space(self, kind: str) -> int:

@@ -104,13 +104,16 @@ class Chain:
     _jumps: frozenset[str] | None = field(default=None, compare=False, repr=False)
     #: rules, and whether one of them is picky
     _picky: tuple[tuple[XtRule, ...], bool] = field(default=((), False), compare=False, repr=False)
+    #: rules, and whether one of them needs conntrack
+    _tracks: tuple[tuple[XtRule, ...], bool] = field(default=((), False), compare=False, repr=False)
     _whys: list[Said | None] | None = field(default=None, compare=False, repr=False)
     owner: object = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Chain:
         return Chain(
             self.name, self.policy, self.rules, list(self.packets), list(self.bytes), self.policy_packets,
-            self.policy_bytes, list(self.states), self._plan, self._texts, self._jumps, self._picky, self._whys,
+            self.policy_bytes, list(self.states), self._plan, self._texts, self._jumps, self._picky, self._tracks,
+            self._whys,
         )  # fmt: skip
 
     def insert(self, at: int, rules: Iterable[XtRule], packets: int = 0, bytes: int = 0) -> None:
@@ -178,6 +181,13 @@ class Chain:
         if self._picky[0] is not self.rules:
             self._picky = (self.rules, any(r.picky for r in self.rules))
         return self._picky[1]
+
+    @property
+    def tracks(self) -> bool:
+        """Has it a rule that needs conntrack?"""
+        if self._tracks[0] is not self.rules:
+            self._tracks = (self.rules, any(r.needs_conntrack for r in self.rules))
+        return self._tracks[1]
 
     def row(self, at: int) -> str:
         """Rule `at` as `-A CHAIN ...`."""
@@ -339,5 +349,5 @@ class Xtables:
     def tracks(self) -> bool:
         """Is conntrack attached? Only when some rule needs it (facts 10 section 1.2)."""
         if self._tracks is None:
-            self._tracks = any(rule.needs_conntrack for rule in self.rules())
+            self._tracks = any(c.tracks for chains in self.tables.values() for c in chains.values())
         return self._tracks

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.kube.cluster import from_texts
+from engine.kube.manifests import from_texts
 from engine.kube.cni.calico_conf import veth_name
 from engine.kube.policy import chains, render
 from engine.kube.policy.convert import INGRESS, policy

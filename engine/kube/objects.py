@@ -100,7 +100,7 @@ def kind_named(word: str) -> Kind | None:
         return BY_WORD[low]
     head, _, group = low.partition(".")
     found = BY_WORD.get(head)
-    return found if found is not None and group in (found.group, found.api.replace("/", ".")) else None
+    return found if found is not None and group == found.group else None
 
 
 def edited(body: Json) -> Json:

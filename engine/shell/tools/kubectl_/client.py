@@ -169,6 +169,28 @@ def reach(ctx: Context, server: str) -> None:
 ALL = ("Pod", "Service", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet", "Job", "CronJob")
 
 
+#: What an API server of this version serves and the lab has not, by every name that kubectl takes.
+NOT_HERE = """
+    componentstatuses componentstatus cs podtemplates podtemplate replicationcontrollers replicationcontroller
+    rc customresourcedefinitions customresourcedefinition crd crds apiservices apiservice controllerrevisions
+    controllerrevision certificatesigningrequests certificatesigningrequest csr mutatingwebhookconfigurations
+    mutatingwebhookconfiguration validatingwebhookconfigurations validatingwebhookconfiguration
+    validatingadmissionpolicies validatingadmissionpolicy flowschemas flowschema prioritylevelconfigurations
+    runtimeclasses runtimeclass csidrivers csidriver csinodes csinode csistoragecapacities volumeattachments
+    volumeattachment volumeattributesclasses vac deviceclasses resourceclaims resourceclaimtemplates
+    resourceslices servicecidrs servicecidr ipaddresses ipaddress ip leases lease poddisruptionbudgets
+    poddisruptionbudget pdb horizontalpodautoscalers horizontalpodautoscaler hpa
+"""
+
+
+def full_name(word: str) -> Kind | None:
+    """`deployments.v1.apps`, `pods.v1.`: resource.version.group."""
+    resource, _, rest = word.partition(".")
+    version, dot, group = rest.partition(".")
+    kind = kind_named(f"{resource}.{group}" if group else resource) if dot else None
+    return kind if kind is not None and kind.api == (f"{group}/{version}" if group else version) else None
+
+
 def kinds_of(word: str) -> list[Kind]:
     """`pods`, `po,svc`, `all` -> kinds. Fail for a word that names no resource."""
     out: list[Kind] = []
@@ -176,9 +198,11 @@ def kinds_of(word: str) -> list[Kind]:
         if part == "all":
             out += [BY_KIND[k] for k in ALL]
             continue
-        found = kind_named(part)
+        found = kind_named(part) or full_name(part)
+        if found is None and part.partition(".")[0].lower() in NOT_HERE.split():
+            raise later(f"the resource {part}")
         if found is None:
-            raise Fail(f'error: the server doesn\'t have a resource type "{part}"')
+            raise Fail(f'error: the server doesn\'t have a resource type "{part.partition(".")[0]}"')
         out.append(found)
     return out
 
@@ -198,8 +222,10 @@ def targets(client: Client, line: Line, words: Iterable[str]) -> list[tuple[Kind
                     "in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get "
                     "resource resource/<resource_name>'"
                 )
-            if not name:
+            if "/" in name:
                 raise Fail("error: arguments in resource/name form may not have more than one slash")
+            if not kind or not name:
+                raise Fail("error: arguments in resource/name form must have a single resource and name")
             out.append((kinds_of(kind)[0], name))
         return out
     kinds = kinds_of(rest[0])

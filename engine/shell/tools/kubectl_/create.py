@@ -6,12 +6,13 @@ and the words in front of a server's refusal. Flags are parsed by that row, so a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from engine.kube.manifests import Manifest
 from engine.kube.objects import BY_KIND, Json
 from engine.kube.validate import Refused
-from engine.record import dataclass
+from engine.record import dataclass, replace
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_ import create_config as config
 from engine.shell.tools.kubectl_ import create_net as net
@@ -22,7 +23,7 @@ from engine.shell.tools.kubectl_.client import Client, connect, later
 from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import as_made, sub_word
 from engine.shell.tools.kubectl_.usage import group_help
-from engine.shell.tools.kubectl_.write import DRY, Written, create_files, dry_run, ref, warnings
+from engine.shell.tools.kubectl_.write import DRY, LAST_APPLIED, Written, create_files, dry_run, ref, warnings
 
 #: Flags of every generator.
 SHARED = (
@@ -115,8 +116,9 @@ def create_verb(ctx: Context, argv: list[str]) -> Out:
         if not inner:
             return Out(stderr=group_help(f"create {group}"), code=1)
         if f"{group} {inner}" not in BY_WORDS:
+            words = [inner, *parse(f"create {group}", more, ()).words]
             raise Fail(
-                f"error: unknown command \"{inner}\"\nSee 'kubectl create {group} -h' for help and examples"
+                f"error: unknown command \"{' '.join(words)}\"\nSee 'kubectl create {group} -h' for help and examples"
             )
         word, rest = f"{group} {inner}", more
     found = BY_WORDS.get(word)
@@ -133,7 +135,9 @@ def create_verb(ctx: Context, argv: list[str]) -> Out:
             f"See 'kubectl {verb} -h' for help and examples"
         )
     body = found.make(ctx, line, line.words[0])
-    return finish(ctx, line, body, found.failed)
+    out = finish(ctx, line, body, found.failed)
+    strange = rbac.strange_verbs(line) if "resource" in line else []
+    return replace(out, stderr="".join(f"Warning: {x}\n" for x in strange) + out.stderr)
 
 
 def from_files(ctx: Context, argv: list[str]) -> Out:
@@ -153,16 +157,25 @@ def finish(ctx: Context, line: Line, body: Json, failed: str = "", *, done: str 
     kind = BY_KIND.get(str(body["kind"]))
     if kind is None:
         raise later(f"kind {body['kind']}")
+    if line.on("save-config"):
+        notes = body["metadata"].setdefault("annotations", {})
+        saved = output.struct_order(as_made(ctx, {**body, "metadata": without(body["metadata"])}), kind.kind)
+        notes[LAST_APPLIED] = json.dumps(saved, separators=(",", ":"), ensure_ascii=False) + "\n"
     if dry == " (dry run)":
         format = line.get("output")
         if format == "json":
             return Out(stdout=output.made_json(as_made(ctx, body)))
         if format and format != "name":
-            return Out(stdout=output.printed(ctx, format, [as_made(ctx, body)], single=True))
+            return Out(stdout=output.printed(ctx, format, [as_made(ctx, body)], single=True, tables=False))
         name = ref(kind, str(body["metadata"]["name"]))
         return Out(stdout=f"{name}\n" if format == "name" else f"{name} {done}{dry}\n")
     client = connect(ctx, line)
     return store(client, line, body, failed, done=done)
+
+
+def without(meta: Json) -> Json:
+    """Metadata before it gets its first annotation."""
+    return {k: v for k, v in meta.items() if k != "annotations" or v}
 
 
 def store(client: Client, line: Line, body: Json, failed: str = "", *, done: str = "created") -> Out:

@@ -7,6 +7,7 @@ import json
 import re
 
 from engine.kube.objects import Json
+from engine.kube.quantity import value as amount
 from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail
 from engine.shell.tools.kubectl_.flags import Line
@@ -17,6 +18,8 @@ KEY_TEXT = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
     "'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
+
+NO_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
 def namespace(ctx: Context, line: Line, name: str) -> Json:
@@ -174,6 +177,10 @@ def quota(ctx: Context, line: Line, name: str) -> Json:
             pieces = part.split("=")
             if len(pieces) != 2:
                 raise Fail(f"error: Invalid argument syntax {part}, expected <resource>=<value>")
+            try:
+                amount(pieces[1])
+            except ValueError:
+                raise Fail(f"error: {NO_QUANTITY}") from None
             spec["hard"][pieces[0]] = pieces[1]
     if line.get("scopes"):
         spec["scopes"] = line.get("scopes").split(",")

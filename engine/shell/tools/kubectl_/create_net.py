@@ -35,7 +35,8 @@ def service(line: Line, name: str, kind: str) -> Json:
 
 def port_pair(text: str) -> Json:
     """`80:8080` -> port and targetPort; `80` is both."""
-    first, colon, second = text.partition(":")
+    first, colon, more = text.partition(":")
+    second = more.partition(":")[0]
     if not first.isdigit() or int(first) > 65535:
         reason = "value out of range" if first.isdigit() else "invalid syntax"
         raise Fail(f'error: strconv.ParseUint: parsing "{first}": {reason}')

@@ -76,6 +76,10 @@ def verbs_of(line: Line) -> list[str]:
     return ["*"] if "*" in found else found
 
 
+def strange_verbs(line: Line) -> list[str]:
+    return [f"'{v}' is not a standard resource verb" for v in verbs_of(line) if v not in RESOURCE_VERBS]
+
+
 def rules(line: Line, verbs: list[str]) -> list[Json]:
     """One rule for each API group, in the groups' order."""
     groups: dict[str, list[str]] = {}

@@ -13,7 +13,7 @@ from engine.kube.objects import Kind, kind_named
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import connect
 from engine.shell.tools.kubectl_.explain_texts import ENUMS, REQUIRED, texts
-from engine.shell.tools.kubectl_.flags import flag, parse, refused, switch
+from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 
 FLAGS = (
     switch("recursive"),
@@ -27,7 +27,7 @@ PLAIN = {"str": "string", "bool": "boolean", "int32": "integer", "int64": "integ
 API_NAME = {"CoreEndpointPort": "EndpointPort"}
 USAGE = (
     'error: You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of '
-    "supported resources.\nSee 'kubectl explain -h' for help and examples"
+    "supported resources."
 )
 
 
@@ -39,18 +39,26 @@ def explain(ctx: Context, argv: list[str]) -> Out:
         raise Fail("error: We accept only this format: explain RESOURCE")
     connect(ctx, line)
     word, _, path = line.words[0].partition(".")
+    if not word or "[" in path:
+        raise Fail("error: invalid jsonpath syntax, first node must be field node")
     kind = kind_named(word)
     if kind is None:
         raise Fail(f'the server doesn\'t have a resource type "{word}"')
     if path.split(".")[0] == kind.group.split(".")[0] and path.startswith(kind.group) and kind.group:
         path = path[len(kind.group) :].lstrip(".")
     if line.get("api-version") not in ("", kind.api):
-        raise Fail(f'error: couldn\'t find resource for "{line.get("api-version")}, Resource={kind.plural}"')
+        raise Fail(f'error: couldn\'t find resource for "{asked_for(line)}, Resource={kind.plural}"')
     top = head(kind)
     try:
         return Out(stdout=top + body(kind, [p for p in path.split(".") if p], deep=line.on("recursive")))
     except Fail as fail:
         raise Fail(fail.out.stderr.rstrip("\n"), stdout=top) from None
+
+
+def asked_for(line: Line) -> str:
+    """--api-version as Go prints a GroupVersion: `/v2`, `apps/v2`."""
+    text = line.get("api-version")
+    return text if "/" in text else f"/{text}"
 
 
 def head(kind: Kind) -> str:
@@ -76,7 +84,7 @@ def body(kind: Kind, path: list[str], *, deep: bool) -> str:
             out += "ENUM:\n" + "".join(f"    {v}\n" for v in values)
         out += "\n\n" if f"{owner}.{field}" not in ENUMS else "\n"
     said = "\n".join(x for x in (texts().get(f"{owner}.{field}") if path else "", texts().get(bare(of))) if x)
-    out += "DESCRIPTION:\n" + wrapped(said or "<empty>", 76, 4) + "    \n"
+    out += "DESCRIPTION:\n" + (wrapped(said, 76, 4) + "    \n" if said else "    <empty>\n")
     if bare(of) in types:
         out += "FIELDS:\n" + fields(bare(of), 1, (), deep=deep)
     return out + "\n"

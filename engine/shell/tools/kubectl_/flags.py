@@ -146,6 +146,11 @@ def _shorts(line: Line, word: str, shorts: dict[str, Flag], rest: list[str], ver
         letters = tail
 
 
+def both(found: Flag) -> str:
+    """A flag as pflag names it in an error: `-w, --watch`."""
+    return f"-{found.short}, --{found.name}" if found.short else f"--{found.name}"
+
+
 def _put(line: Line, found: Flag, typed: str, value: str | None, rest: list[str], verb: str) -> None:
     if found.refused:
         raise NotModelled(f"kubectl {verb} --{found.name}", SEE())
@@ -172,7 +177,7 @@ def _put(line: Line, found: Flag, typed: str, value: str | None, rest: list[str]
         "FALSE",
     ):
         raise Fail(
-            f'error: invalid argument "{value}" for "--{found.name}" flag: strconv.ParseBool: parsing "{value}": '
+            f'error: invalid argument "{value}" for "{both(found)}" flag: strconv.ParseBool: parsing "{value}": '
             f"invalid syntax\n{see_help(verb)}"
         )
     line.flags.setdefault(found.name, []).append(value)

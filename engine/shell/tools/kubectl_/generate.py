@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.kube.objects import Json
 from engine.record import replace
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect, later
 from engine.shell.tools.kubectl_.create import finish, store
-from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, switch
+from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import named, pairs
 from engine.shell.tools.kubectl_.merge import merge
 from engine.shell.tools.kubectl_.write import DRY, dry_run
@@ -18,26 +20,24 @@ RUN = (
     switch("rm"), switch("stdin", "i"), switch("tty", "t"), Flag(name="attach", value=False), switch("quiet", "q"),
     switch("expose"), flag("field-manager"), flag("override-type"), flag("pod-running-timeout"),
     switch("save-config"), flag("grace-period"), switch("force"), flag("timeout"), switch("wait"), flag("cascade"),
+    refused("filename", "f", value=True),
 )  # fmt: skip
 
 
 def run(ctx: Context, argv: list[str]) -> Out:
     """kubectl run NAME --image=IMAGE ..."""
     line = parse("run", argv, RUN)
-    image = line.get("image")
-    if not image:
+    if "image" not in line:
         raise Fail('error: required flag(s) "image" not set')
     if not line.words:
         raise Fail("error: NAME is required for run\nSee 'kubectl run -h' for help and examples")
     name, args = line.words[0], [*line.words[1:], *(line.after or ())]
     dry = dry_run(line)
+    image = line.get("image")
+    checked(line, image, bool(dry))
     body = pod(line, name, image, args)
     made = [body]
     if line.on("expose"):
-        if not line.get("port"):
-            raise Fail(
-                "error: --port must be set when exposing a service\nSee 'kubectl run -h' for help and examples"
-            )
         made.append(service(line, body))
     if dry == " (dry run)":
         texts = [finish(ctx, line, row).stdout for row in made]
@@ -49,11 +49,44 @@ def run(ctx: Context, argv: list[str]) -> Out:
     outs = [store(client, line, row) for row in made]
     out = Out(stdout="".join(o.stdout for o in outs), stderr="".join(o.stderr for o in outs))
     interactive = line.on("stdin") or line.on("attach")
-    if not interactive or out.code or dry:
-        if line.on("rm"):
-            raise Fail("error: --rm should only be used for attached containers")
+    if not interactive or out.code:
         return out
     return attached(ctx, client, line, name, args, out)
+
+
+#: github.com/distribution/reference, ReferenceRegexp: [host[:port]/]path[:tag][@digest].
+IMAGE = re.compile(
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?/)?"
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+    r"(?::\w[\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
+)
+PULL = ("Always", "IfNotPresent", "Never")
+
+
+def checked(line: Line, image: str, dry: bool) -> None:
+    """What kubectl refuses before it makes anything."""
+    if not image:
+        raise Fail("error: --image is required")
+    if not IMAGE.fullmatch(image):
+        raise Fail(f'error: Invalid image name "{image}": invalid reference format')
+    if line.on("tty") and not line.on("stdin"):
+        raise misused("-i/--stdin is required for containers with -t/--tty=true")
+    if line.on("expose") and not line.get("port"):
+        raise misused("--port must be set when exposing a service")
+    attach = line.on("attach", line.on("stdin") or line.on("tty"))
+    if attach and dry:
+        raise misused(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)"
+        )
+    if line.on("rm") and not attach:
+        raise misused("--rm should only be used for attached containers")
+    policy = line.get("image-pull-policy")
+    if policy and policy not in PULL:
+        raise misused(f"invalid image pull policy: {policy}")
+
+
+def misused(text: str) -> Fail:
+    return Fail(f"error: {text}\nSee 'kubectl run -h' for help and examples")
 
 
 def attached(ctx: Context, client: Client, line: Line, name: str, args: list[str], out: Out) -> Out:
@@ -115,7 +148,7 @@ def pod(line: Line, name: str, image: str, args: list[str]) -> Json:
         "spec": {"containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": policy}, "status": {},
     }  # fmt: skip
     if line.get("overrides"):
-        body = merge(body, line.get("overrides"))
+        body = merge(body, line.get("overrides"), line.get("override-type", "merge"))
     return body
 
 
@@ -140,7 +173,7 @@ def env(text: str) -> Json:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise Fail(f"error: invalid env: {text}")
-    return {"name": name, "value": value}
+    return {"name": name, "value": value} if value else {"name": name}
 
 
 __all__ = ["run"]

@@ -8,10 +8,10 @@ from engine.kube.objects import BY_KIND, Json, Kind, labels_of, meta, name_of, n
 from engine.kube.select import text as labels_text
 from engine.kube.validate import ENDPOINTS_WARNING
 from engine.shell.tool import Context, Fail, Out
-from engine.shell.tools.kubectl_ import columns, output
+from engine.shell.tools.kubectl_ import columns, output, sorting
 from engine.shell.tools.kubectl_.client import Client, connect, fetch, listing, not_found, ref, targets
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
-from engine.shell.tools.kubectl_.jsonpath import JsonPathError, find
+from engine.shell.tools.kubectl_.jsonpath import JsonPathError, relaxed, results
 from engine.shell.tools.kubectl_.table import table
 
 FLAGS = (
@@ -26,6 +26,8 @@ FLAGS = (
 
 def run(ctx: Context, argv: list[str]) -> Out:
     line = parse("get", argv, FLAGS)
+    if line.on("show-labels") and line.get("output") not in ("", "wide"):
+        raise Fail(f"error: --show-labels option cannot be used with {line.get('output')} printer")
     client = connect(ctx, line)
     if "filename" in line:
         from engine.shell.tools.kubectl_.manifests import named_in_files
@@ -69,7 +71,7 @@ def gather(
             continue
         if everywhere:
             raise Fail("error: a resource cannot be retrieved by name across all namespaces")
-        if line.get("selector"):
+        if line.get("selector") or line.get("field-selector"):
             raise Fail("error: name cannot be provided when a selector is specified")
         body = fetch(client, kind, name)
         if body is None:
@@ -159,22 +161,15 @@ def ordered(rows: list[Json], path: str) -> list[Json]:
     """--sort-by."""
     if not path:
         return rows
-    inner = path.strip().removeprefix("{").removesuffix("}")
-    inner = inner if inner[:1] in ".$@[" else "." + inner
     try:
-        keys = [find(inner, r, True) for r in rows]
+        template = relaxed(path)
+        found = [results(template, r) for r in rows]
     except JsonPathError as error:
         raise Fail(f"error: {error}") from None
-    if rows and not any(keys):
-        raise Fail(f'error: couldn\'t find any field with path "{{{inner}}}" in the list of objects')
-
-    def key(at: int) -> tuple[int, float, str]:
-        value = keys[at][0] if keys[at] else None
-        if isinstance(value, bool | int | float):
-            return (1, float(value), "")
-        return (0, 0.0, "") if value is None else (2, 0.0, str(value))
-
-    return [rows[i] for i in sorted(range(len(rows)), key=key)]
+    keys = [f[0][0] if f and f[0] else None for f in found]
+    if rows and all(k is None for k in keys):
+        raise Fail(f'error: couldn\'t find any field with path "{template}" in the list of objects')
+    return [rows[i] for i in sorting.order(keys)]
 
 
 __all__ = ["name_of", "run"]

@@ -12,12 +12,24 @@ import yaml
 from engine.kube.objects import BY_KIND, Json, name_of
 from engine.shell.tool import Context, Fail
 from engine.shell.tools.kubectl_.client import later, ref
-from engine.shell.tools.kubectl_.jsonpath import ExecuteError, JsonPathError, find, render, show
+from engine.shell.tools.kubectl_.jsonpath import (
+    ExecuteError,
+    JsonPathError,
+    go_value,
+    relaxed,
+    render,
+    results,
+)
 from engine.shell.tools.kubectl_.table import table
 
 FORMATS = (
     "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,"
     "name,template,templatefile,wide,yaml"
+)
+#: What a verb that is no `get` prints an object as.
+OBJECT_FORMATS = (
+    "go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,name,template,templatefile,"
+    "yaml"
 )
 
 
@@ -79,8 +91,11 @@ def as_list(rows: list[Json]) -> Json:
     return {"apiVersion": "v1", "items": rows, "kind": "List", "metadata": {"resourceVersion": ""}}
 
 
-def printed(ctx: Context, format: str, rows: list[Json], *, single: bool, headers: bool = True) -> str:
-    """The objects in one of the formats. `single` = one object was asked for by name; `headers` of custom columns."""
+def printed(
+    ctx: Context, format: str, rows: list[Json], *, single: bool, headers: bool = True, tables: bool = True
+) -> str:
+    """The objects in one of the formats. `single` = one object was asked for by name; `headers` of custom columns;
+    `tables` = the verb prints columns, too."""
     kind, equals, rest = format.partition("=")
     body: Any = rows[0] if single and len(rows) == 1 else as_list(rows)
     if kind == "yaml" and not equals:
@@ -90,10 +105,12 @@ def printed(ctx: Context, format: str, rows: list[Json], *, single: bool, header
     if kind == "name" and not equals:
         return "".join(ref(BY_KIND[str(r["kind"])], name_of(r)) + "\n" for r in rows)
     if kind in ("jsonpath", "jsonpath-as-json", "jsonpath-file"):
-        template = read_file(ctx, rest) if kind == "jsonpath-file" else rest
+        template = read_file(ctx, rest, "--template") if kind == "jsonpath-file" else rest
         if not template:
             raise Fail("error: template format specified but no template given")
         return by_path(template, body, as_json=kind == "jsonpath-as-json")
+    if not tables and kind in ("custom-columns", "custom-columns-file", "wide"):
+        raise no_printer(format, OBJECT_FORMATS)
     if kind == "custom-columns":
         if not rest:
             raise Fail("error: custom-columns format specified but no custom columns given")
@@ -101,11 +118,15 @@ def printed(ctx: Context, format: str, rows: list[Json], *, single: bool, header
     if kind == "custom-columns-file":
         if not rest:
             raise Fail("error: custom-columns format specified but no custom columns given")
-        return custom(columns_of(read_file(ctx, rest)), rows, headers)
+        return custom(columns_of(read_file(ctx, rest, "template")), rows, headers)
     if kind in ("go-template", "template", "go-template-file", "templatefile", "kyaml"):
         raise later(f"kubectl -o {kind}")
-    raise Fail(
-        f'error: unable to match a printer suitable for the output format "{format}", allowed formats are: {FORMATS}'
+    raise no_printer(format, FORMATS if tables else OBJECT_FORMATS)
+
+
+def no_printer(format: str, allowed: str) -> Fail:
+    return Fail(
+        f'error: unable to match a printer suitable for the output format "{format}", allowed formats are: {allowed}'
     )
 
 
@@ -123,22 +144,22 @@ def columns_of(text: str) -> str:
     return ",".join(f"{h}:{p}" for h, p in zip(heads, paths, strict=True))
 
 
-def read_file(ctx: Context, name: str) -> str:
+def read_file(ctx: Context, name: str, what: str) -> str:
     text = ctx.box.files.get(ctx.path(name))
     if text is None:
         raise Fail(
-            f"error: error reading template {PurePosixPath(name)}, open {name}: no such file or directory"
+            f"error: error reading {what} {PurePosixPath(name)}, open {name}: no such file or directory"
         )
     return text
 
 
 def by_path(template: str, body: Any, *, as_json: bool) -> str:
-    if not as_json and "{" not in template:
-        template = "{" + (template if template[:1] in ".$@[" else "." + template) + "}"
     try:
         if as_json:
-            path = template.strip().removeprefix("{").removesuffix("}")
-            return json.dumps(find(path, body, True), indent=4) + "\n"
+            return "".join(
+                json.dumps(row, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
+                for row in results(template, body)
+            )
         return render(template, body)
     except ExecuteError as error:
         raise Fail(
@@ -165,19 +186,23 @@ def go_syntax(value: Any) -> str:
 def custom(text: str, rows: list[Json], headers: bool = True) -> str:
     """custom-columns=NAME:.metadata.name,IP:.status.podIP"""
     columns = []
-    for part in re.split(r",(?![^\[]*\])", text):
+    for part in text.split(","):
         head, colon, path = part.partition(":")
         if not colon:
             raise Fail(f"error: unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")
-        columns.append((head, path))
+        try:
+            columns.append((head, relaxed(path) if path else ""))
+        except JsonPathError as error:
+            raise Fail(f"error: {error}") from None
     lines = [[h for h, _ in columns]] if headers else []
     for row in rows:
         cells = []
         for _, path in columns:
             try:
-                values = find(path.removeprefix("{").removesuffix("}"), row, True)
+                values = results(path, row)
             except JsonPathError as error:
                 raise Fail(f"error: {error}") from None
-            cells.append(",".join(show(v) for v in values) or "<none>")
+            shown = [] if values and values[0] else ["<none>"]
+            cells.append(",".join([*shown, *(go_value(v) for found in values for v in found)]))
         lines.append(cells)
     return table(lines)

@@ -150,6 +150,19 @@ def overview() -> str:
     return f"{text}Usage:\n  kubectl [flags] [options]\n\n{more}{GLOBAL}"
 
 
+#: What stands at the top of a group's help when it is more than its line in the list.
+LONG = {
+    "create secret": """\
+Create a secret with specified type.
+
+ A docker-registry type secret is for accessing a container registry.
+
+ A generic type secret indicate an Opaque secret type.
+
+ A tls type secret holds TLS certificate and its associated key."""
+}
+
+
 def group_help(verb: str) -> str:
     """A verb that has sub-commands, alone."""
     rows = table()
@@ -159,7 +172,7 @@ def group_help(verb: str) -> str:
     use = rows[verb][0] or "[flags]"
     more = f'Use "kubectl {verb} <command> --help" for more information about a given command.\n'
     other = f"Aliases:\n{ALIASES[verb]}\n\n" if verb in ALIASES else ""
-    return f"{rows[verb][1]}.\n\n{other}Available Commands:\n{listed}\nUsage:\n  kubectl {verb} {use} [options]\n\n{more}{GLOBAL}"
+    return f"{LONG.get(verb, rows[verb][1] + '.')}\n\n{other}Available Commands:\n{listed}\nUsage:\n  kubectl {verb} {use} [options]\n\n{more}{GLOBAL}"
 
 
 def help_text(verb: str, flags: tuple[Flag, ...]) -> str:

@@ -72,7 +72,11 @@ class Written:
         format = line.get("output")
         text = "".join(x + "\n" for x in self.lines)
         if format and format != "name":
-            text = output.printed(client.ctx, format, self.bodies, single=True) if self.bodies else ""
+            text = (
+                output.printed(client.ctx, format, self.bodies, single=True, tables=False)
+                if self.bodies
+                else ""
+            )
         elif format == "name":
             text = "".join(x.split(" ")[0] + "\n" for x in self.lines)
         fresh = client.cluster.skipped[notes:]

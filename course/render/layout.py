@@ -54,6 +54,8 @@ DENSITIES: tuple[Detail, ...] = (
     Detail(room=False, bridge=2, address=1, ends=False), Detail(room=False, bridge=1, address=1, ends=False),
 )  # fmt: skip
 NARROWEST, LOWEST = DENSITIES[-2:]
+#: When even those do not fit, and only then: the blanks between boxes go, too.
+TIGHT = tuple(replace(d, tight=tight) for tight in (1, 2) for d in (NARROWEST, LOWEST))
 
 
 def layout(
@@ -74,6 +76,12 @@ def layout(
             block, fits = _best(plan, detail, width, height)
             if fits:
                 return _finish(lab, block, detail, glyphs, True)
+    others, far = folds[-1]
+    for density in TIGHT:
+        detail = replace(density, others=others, far=far)
+        block, fits = _best(plan, detail, width, height)
+        if fits:
+            return _finish(lab, block, detail, glyphs, True)
     return _finish(lab, *small, glyphs, False)
 
 
@@ -174,7 +182,7 @@ class _Arrangement:
         return block.mirrored() if below else block
 
     def _stack(self, rows: list[list[Machine]], blocks: dict[str, Block], fold: Block | None) -> Block:
-        gap = 2 if self.detail.gap < 3 else 4
+        gap = self.detail.blank if self.detail.gap < 3 else 4
         out = Block()
         placed: list[tuple[Block, int, int, int]] = []  # block, x, y, row
         used = self._used(blocks)

@@ -288,7 +288,7 @@ class MachineBlock(SpacesRow):
         self._seat(joints, names, lane_y, lane_row, x)
         count = f" {folded_word(self.hidden, self.words)}" if self.hidden and not self.columns else ""
         shift = max((px + 1 for px, top in b.pins.values() if top), default=0)
-        b.w = max(self.right + 2, x, cell_len(self.m.name + count) + 6 + shift, 12)
+        b.w = max(self.right + self.d.blank, x, cell_len(self.m.name + count) + 6 + shift, 12)
         b.h = bottom + 1
         b.boxes.insert(0, Box(0, 0, b.w, b.h, self.m.name + count, self.m.role, "node-name", shift=shift))
         b.nodes.setdefault(("box", self.m.name, ""), b.nodes[("ns", root.id, "")])

@@ -27,7 +27,8 @@ class Detail:
     """How much is drawn. `address` 0 name, 1 address, 2 address and length; `ends` the names of veth ends in the root
     namespace; `room` an empty row in each namespace; `bridge` the rows of one: 3 a box, 2 a bar and its name below, 1
     both in one row; `others` how many children that the journey does not cross are drawn (-1 all); `far` whether
-    machines that it does not cross are drawn in "full" or only named in a "fold"."""
+    machines that it does not cross are drawn in "full" or only named in a "fold"; `tight` 1 leaves out
+    blank columns between boxes, 2 also those behind the words in them."""
 
     address: int = 2
     ends: bool = True
@@ -36,6 +37,12 @@ class Detail:
     others: int = -1
     far: str = "full"
     gap: int = 1
+    tight: int = 0
+
+    @property
+    def blank(self) -> int:
+        """Columns from the last box in a machine to its border's end, and between machines."""
+        return 1 if self.tight else 2
 
 
 @dataclass(slots=True)
@@ -112,7 +119,7 @@ class SpacesRow:
                 if device.kind == "bridge":
                     continue
                 self.lanes[device.key] = x + cursor
-                cursor += 2 + max(map(cell_len, self._label(device))) + 2
+                cursor += 2 + max(map(cell_len, self._label(device))) + (1 if self.d.tight > 1 else 2)
             title = self._title(space)
             words = [title, *(f"  {p}" for p in self.programs.get(space.id, ()))]
             words += [f"  {d.name} {d.address}" for d in space.bridges()]
@@ -185,7 +192,9 @@ class SpacesRow:
             lines = self._label(device)
             roles = ("dev" if device.up else "down", "addr")
             width = self._free(
-                lane + 2, [v for v in self.lanes.values() if v > lane], column.x + column.w - 1
+                lane + 2,
+                [v for v in self.lanes.values() if v > lane],
+                column.x + column.w - (self.d.tight < 2),
             )
             pairs = tuple(zip(lines, roles, strict=False))
             b.texts.append(Text(lane + 2, label_y + labels - len(lines), pairs, width))

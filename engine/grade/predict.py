@@ -101,7 +101,10 @@ class Question:
         given = chosen(self.options, answer)
         if given is not None and given.right:
             return None
-        shown = given.text if given is not None else plain(str(answer))
+        shown = plain(str(answer))
+        if given is not None:
+            # An outcome's word says enough; its sentence would read as if it were the verdict.
+            shown = plain(given.id) if self.ask == "outcome" else given.text
         said = WRONG(given=shown)
         return Finding(kind="wrong-prediction", said=said, journey=self.journey, halt=self.halt)
 

@@ -190,6 +190,8 @@ def test_predictions(opened: Lab, text: str, right: str) -> None:
             verdict = check(opened, posed, option.id)
             assert kinds(verdict) == ["wrong-prediction"]
             assert verdict.findings[0].journey is posed.question.journey
+            if posed.question.ask == "outcome":  # its word, not the sentence that says what it means
+                assert verdict.findings[0].said.text("en").startswith(f"not {option.id}: let the packet")
 
 
 def test_the_deciding_rule_is_a_row_that_the_learner_can_print(opened: Lab) -> None:

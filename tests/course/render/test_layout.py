@@ -9,15 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from course.catalog import LESSONS
 from course.render.block import Block
 from course.render.canvas import text_of, width_of
 from course.render.cast import wanted
 from course.render.glyphs import ASCII, UNICODE
-from course.render.layout import DENSITIES, FOLDS, Scene, _Arrangement, layout
+from course.render.layout import DENSITIES, FOLDS, TIGHT, Scene, _Arrangement, layout
 from course.render.plan import Plan, Wanted
 from course.render.topology import topology
 from course.render.words import folded
 from engine.fabric.plan import Machine, build_fabric
+from engine.grade.course import Course
+from engine.grade.lesson import Play
+from engine.grade.story import Story
 from engine.linux.net import Net
 from engine.linux.ops import AddLink, AddNetns, AddVeth, Changes, SetLink
 from tests.course.render import labs
@@ -78,6 +82,21 @@ def test_what_the_journey_crosses_stays_when_room_is_short() -> None:
     assert "╭─ w3" not in shown and "+5 pods" in shown
     for netns in stay.spaces:
         assert ("ns", netns, "") in scene.nodes or ("ns", netns, "") in scene.stands_for
+
+
+def test_blanks_go_before_the_picture_is_cut() -> None:
+    """A comparison at 120 columns leaves each side 59: both machines of the journey stand there whole."""
+    folder = Course.load(LESSONS).lesson("05-kube-proxy")
+    steps = enumerate(folder.lesson.steps)
+    blocks = [(i, j, b) for i, step in steps for j, b in enumerate(step.en) if isinstance(b, Play)]
+    played = Story(folder).play(*next((i, j) for i, j, b in reversed(blocks) if b.beside is not None))
+    lo, stay = wanted(played.journey)
+    scene = layout(topology(played.lab.world.net, lo=lo), 59, 20, wanted=stay)
+    assert scene.fits and scene.detail.tight
+    lines = picture(scene).splitlines()
+    top = next(line for line in lines if " w1 " in line)
+    assert " w2 " in top and top.rstrip().endswith("╮")
+    assert "…" not in picture(scene)
 
 
 def test_folded_words_are_in_the_readers_language() -> None:
@@ -193,7 +212,7 @@ def test_any_lab_can_be_drawn(net: Net, size: tuple[int, int]) -> None:
 @settings(max_examples=80)
 @given(
     net=nets(),
-    density=st.sampled_from(DENSITIES),
+    density=st.sampled_from((*DENSITIES, *TIGHT)),
     fold=st.sampled_from(FOLDS),
     how=st.sampled_from(("", "both", "flat")),
 )

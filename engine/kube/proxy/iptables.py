@@ -13,7 +13,7 @@ pkg/proxy/iptables/{proxier,cleanup}.go, pkg/util/iptables/iptables.go Monitor (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 
 from engine.kube.kubelet_chains import MARTIAN
@@ -37,6 +37,7 @@ from engine.kube.proxy.xtrows import (
     Style,
     port_rows,
 )
+from engine.linux.layered import LARGE as LAID
 from engine.linux.ops.base import Changes
 from engine.linux.ops.xt import XtDelete, XtDeleteChain, XtInsert, XtNewChain
 from engine.linux.ops.xtchains import XtBlock, XtBlocks, XtChains
@@ -111,14 +112,23 @@ class Plan:
     nat: tuple[XtBlock, ...] = field(repr=False)
     active: Names = field(repr=False)
     #: every chain of table nat, once somebody has needed them all
-    made: list[XtBlocks] = field(default_factory=list, compare=False, repr=False)
+    made: list[Sequence[XtBlock]] = field(default_factory=list, compare=False, repr=False)
 
-    def whole(self) -> XtBlocks:
-        """Every chain of table nat, those that all share first."""
+    def whole(self) -> Sequence[XtBlock]:
+        """Every chain of table nat, those that all share first; many are shared by the machines."""
         if not self.made:
             own = (block for rows in self.ports.values() for row in rows for block in row.chains)
-            self.made.append(XtBlocks((*self.nat, *own)))
+            found = (*self.nat, *own)
+            self.made.append(found if len(found) < LAID else XtBlocks(found))
         return self.made[0]
+
+    def follow(self, old: Plan, changed: Iterable[Key]) -> None:
+        """Take over what `old` has made, but for the Services that changed since."""
+        if old.made and isinstance(old.made[0], XtBlocks):
+            was = {b.name for key in changed for row in old.ports.get(key, ()) for b in row.chains}
+            new = [b for key in changed for row in self.ports.get(key, ()) for b in row.chains]
+            gone = sorted(was - {b.name for b in new})
+            self.made.append(old.made[0].renewed((*self.nat, *new), gone))
 
 
 def memo() -> Memo[Style, PortRows]:
@@ -152,6 +162,8 @@ def planned(picture: Picture, settings: Settings, memo: Memo[Style, PortRows], o
         if best is not None
         else names_of(None, {}, ports, None, chains_of),
     )  # fmt: skip
+    if best is not None and changed is not None and len(changed) <= MANY:
+        plan.follow(best, changed)
     memo.plans[settings] = plan
     return plan
 
@@ -280,7 +292,7 @@ def sync(
     XtRefused as iptables-restore does."""
     if full or changed is None:
         ensure_jumps(changes, netns)
-        nat: tuple[XtBlock, ...] = plan.whole()
+        nat: Sequence[XtBlock] = plan.whole()
     else:
         own = (b for key in sorted(changed) for row in plan.ports.get(key, ()) for b in row.chains)
         nat = (*plan.nat, *own)

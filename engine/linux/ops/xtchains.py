@@ -12,9 +12,9 @@ chains go one way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
-from functools import cached_property
+from typing import overload
 
 from engine.linux.layered import LARGE, Layered
 from engine.linux.net import Net
@@ -23,7 +23,7 @@ from engine.linux.ops.command import Place, Words, to_command
 from engine.linux.xt.check import unfit
 from engine.linux.xt.refused import XtRefused, kernel
 from engine.linux.xt.rule import XtRule
-from engine.linux.xt.tables import Chain, Xtables
+from engine.linux.xt.tables import NOWHERE, Chain, Xtables
 from engine.record import dataclass
 
 
@@ -43,35 +43,70 @@ class XtBlock:
         object.__setattr__(self, "chain", chain)
 
 
-class XtBlocks(tuple[XtBlock, ...]):
-    """The chains of a program that many machines get alike: what they come to is worked out once."""
+class XtBlocks(Sequence[XtBlock]):
+    """The chains of a program that many machines get alike: what they come to is worked out once. `chains` by name and
+    `goals` (how many of the chains go to a chain) are for a machine to take a copy of; `outside` are the chains that
+    they go to and do not bring."""
 
-    @cached_property
-    def chains(self) -> Layered[str, Chain]:
-        """By name; a machine takes a copy."""
-        return Layered({block.name: block.chain for block in self})
+    __slots__ = ("_known", "blocks", "chains", "goals", "outside")
 
-    @cached_property
-    def goals(self) -> Layered[str, int]:
-        """How many of the chains go to a chain; a machine takes a copy."""
-        return Layered(dict(Counter(to for block in self.chains.values() for to in block.jumps)))
+    def __init__(self, rows: Iterable[XtBlock]) -> None:
+        named = {block.name: block for block in rows}
+        self.blocks: Layered[str, XtBlock] = Layered(named)
+        self.chains: Layered[str, Chain] = Layered({name: block.chain for name, block in named.items()})
+        self.goals: Layered[str, int] = Layered(
+            dict(Counter(to for c in self.chains.values() for to in c.jumps))
+        )
+        self.outside = frozenset(name for name in self.goals if name not in named)
+        #: the table that all rules were found to fit
+        self._known = ""
 
-    @cached_property
-    def outside(self) -> tuple[str, ...]:
-        """The chains that they go to and do not bring."""
-        return tuple(name for name in self.goals if name not in self.chains)
+    def renewed(self, new: Iterable[XtBlock], gone: Iterable[str]) -> XtBlocks:
+        """With other chains in place of those of their names, new ones, and without some. Costs what changed."""
+        out = XtBlocks.__new__(XtBlocks)
+        out.blocks, out.chains, out.goals = self.blocks.copy(), self.chains.copy(), self.goals.copy()
+        out._known = self._known
+        outside = set(self.outside)
+        for name in gone:
+            for to in out.chains[name].jumps:
+                out.goals[to] -= 1
+            del out.blocks[name], out.chains[name]
+            outside |= {name} if out.goals.get(name) else set()
+        for block in new:
+            old = out.blocks.get(block.name)
+            if old is block:
+                continue
+            before = old.chain.jumps if old is not None else NOWHERE
+            for to in before - block.chain.jumps:
+                out.goals[to] -= 1
+            for to in block.chain.jumps - before:
+                out.goals[to] = out.goals.get(to, 0) + 1
+                outside.add(to)
+            out.blocks[block.name], out.chains[block.name] = block, block.chain
+            if out._known:
+                _fits_by_itself(out._known, block)
+        out.outside = frozenset(name for name in outside if name not in out.chains and out.goals.get(name))
+        return out
 
     def fits(self, table: str) -> None:
         """Raise where the kernel would refuse a rule in this table."""
-        if table not in self.known:
+        if table != self._known:
             for block in self:
                 _fits_by_itself(table, block)
-            self.known.add(table)
+            self._known = table
 
-    @cached_property
-    def known(self) -> set[str]:
-        """Tables that all rules were found to fit."""
-        return set()
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __iter__(self) -> Iterator[XtBlock]:
+        return iter(self.blocks.values())
+
+    @overload
+    def __getitem__(self, at: int, /) -> XtBlock: ...
+    @overload
+    def __getitem__(self, at: slice, /) -> list[XtBlock]: ...
+    def __getitem__(self, at: int | slice, /) -> XtBlock | list[XtBlock]:
+        return list(self)[at]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +115,7 @@ class XtChains(Op):
 
     netns: str
     table: str
-    blocks: tuple[XtBlock, ...] = ()
+    blocks: Sequence[XtBlock] = ()
     gone: tuple[str, ...] = ()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import OpError
 from engine.linux.layered import LARGE, Layered
@@ -93,3 +95,36 @@ def test_what_is_not_known_is_looked_for_once_among_what_machines_share() -> Non
         rows = net.spaces[name].xt.tables["nat"]
         assert isinstance(rows, Layered) and rows.beyond(known) == {"MINE", "PREROUTING"}
     assert nets["a"].spaces["a"].xt.tables["nat"]._beyond is nets["b"].spaces["b"].xt.tables["nat"]._beyond  # type: ignore[attr-defined]
+
+
+NAMES = [f"SVC-{n}" for n in range(8)] + ["NEW-1", "NEW-2"]
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(NAMES), st.none() | st.lists(st.sampled_from([*NAMES, "FAR", "AWAY"]), max_size=3)
+    ),
+    max_size=12,
+)
+
+
+@given(st.lists(CHANGES, max_size=4))
+def test_what_is_renewed_is_what_would_be_made_anew(rounds: list[list[tuple[str, list[str] | None]]]) -> None:
+    """One round: chains by name with where they go, None for one that goes."""
+    there = {block.name: block for block in blocks()}
+    renewed = XtBlocks(there.values())
+    for changes in rounds:
+        last = dict(changes)
+        gone = [name for name, to in last.items() if to is None and name in there]
+        new = [XtBlock(name=n, rules=tuple(map(rule, to))) for n, to in last.items() if to is not None]
+        for name in gone:
+            del there[name]
+        there |= {block.name: block for block in new}
+        before = renewed
+        renewed = renewed.renewed(new, gone)
+        fresh = XtBlocks(there.values())
+        assert {n: b.rules for n, b in renewed.blocks.items()} == {n: b.rules for n, b in there.items()}
+        assert {n: c.rules for n, c in renewed.chains.items()} == {
+            n: c.rules for n, c in fresh.chains.items()
+        }
+        assert {n: k for n, k in renewed.goals.items() if k} == fresh.goals
+        assert renewed.outside == fresh.outside and len(renewed) == len(there)
+        assert before is not renewed

@@ -237,3 +237,26 @@ def test_the_tree_uses_it() -> None:
 def _takes_it(line: str) -> bool:
     words = line.replace(",", " ").split()
     return words[:3] == ["from", "dataclasses", "import"] and "dataclass" in words
+
+
+def test_who_inherits_from_a_record_is_one() -> None:
+    """A wide frozen record is filled as its own class: a bare subclass that took over its `__init__` would not be."""
+    import engine.lab.lab
+    import engine.shell.shell  # noqa: F401
+
+    todo: list[type] = [object]
+    seen: set[type] = set()
+    while todo:
+        cls = todo.pop()
+        for sub in type.__subclasses__(cls):
+            if sub not in seen:
+                seen.add(sub)
+                todo.append(sub)
+                sister = sub.__module__ == record.__name__  # of a wide record, to fill it
+                if (
+                    sub.__module__.startswith("engine.")
+                    and not sister
+                    and "__dataclass_params__" in cls.__dict__
+                ):
+                    assert "__init__" in sub.__dict__, f"{sub.__module__}.{sub.__qualname__}"
+    assert len([c for c in seen if "__dataclass_params__" in c.__dict__]) > 200

@@ -73,7 +73,7 @@ def clip_rule(row: str, width: int, glyphs: Glyphs) -> str:
     tail = row[at:]
     if cell_len(tail) > width - LEAST_TESTS:
         tail = glyphs.clip(tail, max(width - LEAST_TESTS, cell_len(" ".join(tail.split(" ")[:3])) + 1))
-    return glyphs.clip(glyphs.clip(row[:at], width - cell_len(tail)) + tail, width)
+    return glyphs.clip((glyphs.clip(row[:at], width - cell_len(tail)) + tail).lstrip(), width)
 
 
 def wrap(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:

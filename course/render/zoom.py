@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from course.render.caption import clip_rule
+from course.render.caption import clip_rule, width_of
 from course.render.glyphs import Glyphs
 from course.render.words import ui
 from engine.linux.addr import text4
@@ -221,10 +221,17 @@ def mark(status: str, glyphs: Glyphs) -> str:
 
 
 def picture(
-    steps: Sequence[Step], current: Step | None, lang: str, glyphs: Glyphs, *, brief: bool = False
+    steps: Sequence[Step],
+    current: Step | None,
+    lang: str,
+    glyphs: Glyphs,
+    *,
+    brief: bool = False,
+    width: int = 0,
 ) -> list[Line]:
     """The diagram as lines: one a section, its stages joined by arrows; `brief` leaves out the branch not taken and the
-    neighbour look-up. Roles: title, met, passed, stopped, away, now."""
+    neighbour look-up. A section that is too long for `width` cells (0: any) has shorter arrows, and if need be only the
+    stages where the packet met something. Roles: title, met, passed, stopped, away, now."""
     sections = diagram(steps, current, lang)
     if brief:
         dull = _word("neighbour", lang)
@@ -243,14 +250,38 @@ def picture(
             stage = section.stages[0]
             line += [(mark(stage.status, glyphs), _role(stage)), (f" {stage.note}".rstrip(), _role(stage))]
         else:
-            for j, stage in enumerate(section.stages):
-                if j:
-                    line.append((f" {glyphs.then} ", "rail"))
-                line.append((f"{stage.name} {mark(stage.status, glyphs)}", _role(stage)))
-                if stage.note:
-                    line.append((f" {stage.note}", _role(stage)))
+            line += _joined(section.stages, glyphs, width - width_of(line) if width else 0)
         out.append(line)
     return out
+
+
+def _joined(stages: Sequence[StageMark], glyphs: Glyphs, room: int) -> Line:
+    """The stages of a hook with arrows between them, in the longest form that fits."""
+    line: Line = []
+    for then in (glyphs.then, glyphs.arrow):
+        line = _chained(
+            [[(f"{s.name} {mark(s.status, glyphs)}", _role(s)), *_noted(s)] for s in stages], then
+        )
+        if not room or width_of(line) <= room:
+            return line
+    parts: list[Line] = []
+    for stage in stages:
+        if stage.status in ("met", "stopped"):
+            parts.append([(f"{stage.name} {mark(stage.status, glyphs)}", _role(stage)), *_noted(stage)])
+        elif not parts or parts[-1] != [(glyphs.cut, "passed")]:
+            parts.append([(glyphs.cut, "passed")])
+    return _chained(parts, glyphs.arrow) if len(parts) > 1 else line
+
+
+def _noted(stage: StageMark) -> Line:
+    return [(f" {stage.note}", _role(stage))] if stage.note else []
+
+
+def _chained(parts: Sequence[Line], then: str) -> Line:
+    line: Line = []
+    for part in parts:
+        line += [(f" {then} ", "rail"), *part] if line else part
+    return line
 
 
 def _double(text: str) -> int:

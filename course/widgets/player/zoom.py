@@ -166,7 +166,7 @@ class Zoom(Painted):
         low = self.size.height < LOW
         title = self._title(beat.place.node, beat.place.namespace, draw.kind(steps), width)
         rules = draw.rule_lines(steps, step, width, self.lang, g)
-        picture = draw.picture(steps, step, self.lang, g, brief=low)
+        picture = draw.picture(steps, step, self.lang, g, brief=low, width=width)
         space = self.size.height - 1 - bool(self._said)
         if self.size.height < LEAST and len(picture) + len(rules) > space:
             at = next((i for i, x in enumerate(picture) if {role for _, role in x} & {"now", "stopped"}), 0)
@@ -199,9 +199,8 @@ class Zoom(Painted):
         play, g, width = self._playback, glyphs(self.ascii), self.size.width
         assert play is not None and play.now is not None
         step = play.now.moments[play.shown()].step
-        hook = [
-            line for line in draw.picture(steps, step, self.lang, g) if any(t.strip() == key.hook for t, _ in line)
-        ][:1]  # fmt: skip
+        picture = draw.picture(steps, step, self.lang, g, width=width)
+        hook = [line for line in picture if any(t.strip() == key.hook for t, _ in line)][:1]
         found, all_ = rows.opened(ns, key, steps), self.chains()
         number = all_.index(key) + 1 if key in all_ else len(self._came) + 1
         title = self._title(play.now.place.node, play.now.place.namespace, draw.kind(steps), width)

@@ -10,10 +10,11 @@ from rich.cells import cell_len
 from course.catalog import LESSONS, entries
 from course.cli.common import open_lab
 from course.render import chains
+from course.render.caption import clip_rule
 from course.render.chains import ChainKey
 from course.render.frames import Film, film
-from course.render.glyphs import ASCII, UNICODE
-from course.render.zoom import diagram
+from course.render.glyphs import ASCII, UNICODE, Glyphs
+from course.render.zoom import diagram, picture
 from engine.grade.course import Course
 from engine.grade.story import Played, Story
 from engine.linux.journey import Journey, StepKind
@@ -137,3 +138,22 @@ def test_every_chain_that_a_play_meets_can_be_opened_at_its_hop(lesson: str, at:
             }  # fmt: skip
             assert met <= set(found)
             assert all(chains.opened(ns, k, steps).exists for k in found)
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+@pytest.mark.parametrize("width", [79, 59, 56])
+def test_no_table_that_the_packet_met_is_cut_off_the_diagram(width: int, glyphs: Glyphs) -> None:
+    """Beside another player a hook has 59 columns; nat stands last in PREROUTING and must be seen."""
+    _, steps = forwarding()
+    lines = ["".join(text for text, _ in line) for line in picture(steps, None, "en", glyphs, width=width)]  # type: ignore[arg-type]
+    assert all(cell_len(line) <= width for line in lines)
+    (hook,) = [line for line in lines if "PREROUTING" in line]
+    assert f"raw {glyphs.met}" in hook and f"conntrack {glyphs.met}" in hook
+    (last,) = [line for line in lines if "POSTROUTING" in line]
+    assert f"nat {glyphs.met}" in last
+
+
+def test_a_rule_that_just_fits_does_not_begin_with_a_blank() -> None:
+    row = '-d 10.96.0.1/32 -m comment --comment "default/web cluster IP" -j KUBE-SVC-CDGGSHYLG3RE2FKL'
+    for width in range(20, 60):
+        assert clip_rule(row, width, UNICODE)[:1] != " "

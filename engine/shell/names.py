@@ -146,12 +146,17 @@ def resolver(
 
 
 def in_hosts(ctx: Where, name: str) -> int:
-    """The address that /etc/hosts has for a name, 0 = none."""
-    lowered = name.lower().rstrip(".")
-    for address, names in hosts(ctx):
-        if lowered in (n.lower() for n in names):
-            return address
-    return LOOPBACK if lowered == "localhost" else 0
+    """The first address that /etc/hosts has for a name as it is typed, 0 = none. A dot at its end is part of it; musl
+    also tells capitals from small letters."""
+    rows = of_name(ctx, name)
+    return rows[0][0] if rows else LOOPBACK if name.lower() == "localhost" else 0
+
+
+def of_name(ctx: Where, name: str) -> list[tuple[int, list[str]]]:
+    """The rows of /etc/hosts that have a name."""
+    if musl(ctx):
+        return [row for row in hosts(ctx) if name in row[1]]
+    return [row for row in hosts(ctx) if name.lower() in (n.lower() for n in row[1])]
 
 
 def lookup(

@@ -34,6 +34,8 @@ from engine.record import dataclass, replace
 
 #: resolv.h
 MAX_SERVERS, MAX_NDOTS, MAX_TIMEOUT, MAX_ATTEMPTS = 3, 15, 30, 5
+#: src/network/resolvconf.c
+MUSL_TIMEOUT, MUSL_ATTEMPTS = 60, 10
 PORT = 53
 BOTH = ("A", "AAAA")
 
@@ -52,7 +54,7 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
-    """/etc/resolv.conf. `timeout` is seconds a try; `tcp` = use-vc; `single` asks one question after the other,
+    """/etc/resolv.conf. `timeout` is seconds a try, `attempts` how many (glibc takes at most 30 and 5); `tcp` = use-vc; `single` asks one question after the other,
     `reopen` from another socket."""
 
     servers: tuple[int, ...] = ()
@@ -65,15 +67,16 @@ class Conf:
     reopen: bool = False
     tcp: bool = False
     no_aaaa: bool = False
+    no_tld: bool = False
 
 
 def read_conf(text: str) -> Conf:
     """A resolv.conf as the library reads it (man resolv.conf): the last `search` or `domain` line counts, at most three
-    servers. Without a server the library asks 127.0.0.1."""
+    servers, a keyword stands at the line's start. Without a server the library asks 127.0.0.1."""
     conf = Conf()
     servers: list[int] = []
     for line in text.splitlines():
-        words = line.split("#")[0].split(";")[0].split()
+        words = line.split("#")[0].split(";")[0].split() if not line[:1].isspace() else []
         if words[:1] == ["nameserver"] and len(words) > 1:
             try:
                 servers.append(ip4(words[1]))
@@ -95,9 +98,9 @@ def _options(conf: Conf, words: Sequence[str]) -> Conf:
         if name == "ndots" and value.isdigit():
             conf = replace(conf, ndots=min(number, MAX_NDOTS))
         elif name == "timeout" and value.isdigit():
-            conf = replace(conf, timeout=min(number, MAX_TIMEOUT))
+            conf = replace(conf, timeout=min(number, MUSL_TIMEOUT))
         elif name == "attempts" and value.isdigit():
-            conf = replace(conf, attempts=min(number, MAX_ATTEMPTS))
+            conf = replace(conf, attempts=min(number, MUSL_ATTEMPTS))
         elif name == "rotate":
             conf = replace(conf, rotate=True)
         elif name in ("single-request", "single-request-reopen"):
@@ -106,6 +109,8 @@ def _options(conf: Conf, words: Sequence[str]) -> Conf:
             conf = replace(conf, tcp=True)
         elif name == "no-aaaa":
             conf = replace(conf, no_aaaa=True)
+        elif name == "no-tld-query":
+            conf = replace(conf, no_tld=True)
     return conf
 
 
@@ -175,8 +180,12 @@ class Resolver:
 
     def _glibc(self, name: str, types: Sequence[str]) -> Status:
         bare, searched = self.candidates(name)
+        if name.startswith("-"):
+            # getaddrinfo takes no name that could be an option
+            return Status.NO_NAME
         if name.endswith("."):
-            return self.query(bare, types)
+            status = self.query(bare, types)
+            return Status.AGAIN if status is Status.FAILED and not self.last else status
         saved: Status | None = None
         as_is = name.count(".") >= self.conf.ndots
         if as_is:
@@ -184,6 +193,7 @@ class Resolver:
             if saved is Status.FOUND:
                 return saved
         got_nodata = got_servfail = False
+        status = Status.AGAIN
         for full in searched:
             status = self.query(full, types)
             if status is Status.FOUND:
@@ -196,7 +206,8 @@ class Resolver:
                 got_servfail = True
             elif status is not Status.NO_NAME:
                 break
-        if not as_is:
+        # the root in the list was the name as it is
+        if not as_is and bare not in searched and not (self.conf.no_tld and "." not in name):
             status = self.query(bare, types)
             if status is Status.FOUND:
                 return status
@@ -204,7 +215,9 @@ class Resolver:
                 return Status.AGAIN if status is Status.FAILED and not self.last else status
         if saved is not None:
             return Status.AGAIN if saved is Status.FAILED and not self.last else saved
-        return Status.NO_DATA if got_nodata else Status.AGAIN
+        if got_nodata:
+            return Status.NO_DATA
+        return Status.AGAIN if got_servfail or status is Status.FAILED else status
 
     def _musl(self, name: str, types: Sequence[str]) -> Status:
         bare, searched = self.candidates(name)
@@ -219,7 +232,11 @@ class Resolver:
     # ---- one name
 
     def query(self, name: str, types: Sequence[str]) -> Status:
-        """Ask for one full name. `last` holds the answers; empty with FAILED: no server could be reached at all."""
+        """Ask for one full name. `last` holds the answers; empty with FAILED: no server could be reached at all. A name
+        that cannot be one is not asked for (res_mkquery)."""
+        labels = name.removesuffix(".").split(".")
+        if "" in labels or any(len(label) > 63 for label in labels) or len(name) > 254:
+            return Status.NO_NAME
         if not self.names or self.names[-1] != name:
             self.names.append(name)
         self.last = ()
@@ -233,9 +250,9 @@ class Resolver:
             first = self.choose.number("resolver rotate", 0, len(servers) - 1)
             servers = servers[first:] + servers[:first]
         somewhere = False
-        for _ in range(self.conf.attempts):
+        for _ in range(min(self.conf.attempts, MAX_ATTEMPTS)):
             for number, server in enumerate(servers):
-                wait = float(self.conf.timeout << number)
+                wait = float(min(self.conf.timeout, MAX_TIMEOUT) << number)
                 if number:
                     wait = float(int(wait) // len(servers))
                 answers, heard = self._server(server, name, types, max(wait, 1.0))

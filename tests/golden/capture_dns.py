@@ -444,6 +444,12 @@ LOOKUPS: list[tuple[str, str, str]] = [
     ("12 12 12", "ndots:5", "web."),
     ("12 11", "ndots:5 timeout:1", "web."),
     ("10 12", "ndots:5", "broken.example."),
+    ("11", "ndots:5", "web."),
+    ("11", "ndots:5 use-vc", "web."),
+    ("12", "ndots:5 timeout:1 attempts:9", "web."),
+    ("10", "ndots:5", "-a.nope"),
+    ("10", "ndots:5", "web..shop"),
+    ("10", "ndots:5 no-tld-query", "nope"),
 ]
 PROGRAM = r"""
 #include <netdb.h>

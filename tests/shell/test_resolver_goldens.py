@@ -80,3 +80,16 @@ def test_a_seat_resolves_as_its_place_does() -> None:
     found = names.lookup(seat, "web")
     assert found.address == 0x0A604714
     assert found.legs[0].purpose == "DNS A web.shop.svc.cluster.local. at 10.96.0.10"
+
+
+def test_a_name_with_its_dot_is_not_in_the_hosts_file() -> None:
+    """Seen with `getent` of glibc 2.36 and a program of musl 1.2.3; glibc alone takes PINNED for pinned. A `search` that
+    does not begin its line is none, and the root in the list is the name as it is, once."""
+    lab = world(capture_dns.CONF + "  search elsewhere\n")
+    seat = Seat(lab, machine(lab.net.boxes["box"]))
+    assert names.in_hosts(seat, "PINNED") == 0x0A010203
+    assert names.in_hosts(seat, "pinned.") == names.in_hosts(seat, "localhost.") == 0
+    assert names.lookup(seat, "web").address == 0x0A604714
+    rooted = read_conf("search .\nnameserver 10.96.0.10\noptions ndots:5\n")
+    found = Resolver(net=lab.net, netns="box", choose=lab.choose, conf=rooted).search("web")
+    assert (found.status, len(found.legs)) == (Status.NO_NAME, 2)

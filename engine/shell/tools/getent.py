@@ -7,7 +7,7 @@ from engine.linux.addr import ip4, text4
 from engine.linux.journey import Journey, Leg, Outcome
 from engine.linux.wire import dns
 from engine.say import Phrase
-from engine.shell.names import aton, hosts, is_address, read_file, resolver
+from engine.shell.names import aton, hosts, is_address, of_name, read_file, resolver
 from engine.shell.resolver import Answered, Status
 from engine.shell.tool import SEE_HELP, Context, Fail, Out, Tool
 
@@ -59,12 +59,12 @@ def one(ctx: Context, database: str, key: str) -> tuple[list[str], list[Leg]]:
         if database == "hosts":
             return [f"{text4(number):<15} {key}"], []
         return ([] if database == "ahostsv6" else stream([number], key)), []
-    lowered = key.lower().rstrip(".")
-    for address, names in hosts(ctx):
-        if lowered in (n.lower() for n in names):
-            if database == "hosts":
-                return [f"{text4(address):<15} {' '.join(names)}"], []
-            return ([] if database == "ahostsv6" else stream([address], names[0])), []
+    rows = of_name(ctx, key)
+    if rows:
+        if database == "hosts":
+            called = " ".join(dict.fromkeys(n for _, names in rows for n in names))
+            return [f"{text4(a):<15} {called}" for a, _ in rows], []
+        return ([] if database == "ahostsv6" else stream([a for a, _ in rows], rows[0][1][0])), []
     asker = resolver(ctx, who="getent")
     if database == "hosts":
         # gethostbyname2(AF_INET6), then AF_INET (nss/getent.c)

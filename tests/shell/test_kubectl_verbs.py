@@ -195,7 +195,41 @@ def test_scale(lab: World, shell: Shell) -> None:
     assert said(shell, "kubectl get deploy web").split("\n")[1].split()[1] == "3/3"
 
 
+def test_a_rollout_of_every_deployment(shell: Shell) -> None:
+    said(shell, "kubectl create deployment api --image=nginx")
+    assert said(shell, "kubectl rollout restart deployment") == (
+        "deployment.apps/api restarted\ndeployment.apps/web restarted\n"
+    )
+    assert said(shell, "kubectl rollout status deployment").endswith(
+        'deployment "web" successfully rolled out\n'
+    )
+
+
+def test_what_the_lab_does_not_serve_is_refused_by_name_and_never_said_not_to_exist(shell: Shell) -> None:
+    for word in ("crd", "csr", "cs", "rc", "customresourcedefinitions.apiextensions.k8s.io"):
+        result = shell.run(f"kubectl get {word}")
+        assert result.code == 2 and f"the resource {word} is not modelled" in result.stderr
+    assert "doesn't have a resource type" in shell.run("kubectl get crds2").stderr
+
+
+def test_a_grace_of_zero_needs_force(shell: Shell) -> None:
+    said(shell, "kubectl run a --image=nginx", "kubectl run b --image=nginx")
+    assert said(shell, "kubectl delete pod a --grace-period=0") == 'pod "a" deleted from default namespace\n'
+    forced = shell.run("kubectl delete pod b --grace-period=0 --force")
+    assert forced.stdout == 'pod "b" force deleted from default namespace\n'
+    assert forced.stderr.startswith("Warning: Immediate deletion does not wait")
+
+
 # ---- nodes
+
+
+def test_a_taint_that_is_overwritten(shell: Shell) -> None:
+    assert said(shell, "kubectl taint node w1 a=b:NoSchedule") == "node/w1 tainted\n"
+    assert shell.run("kubectl taint node w1 a=c:NoSchedule").stderr == (
+        "error: node w1 already has a taint(s) with same effect(s) and --overwrite is false\n"
+    )
+    assert said(shell, "kubectl taint node w1 a=c:NoSchedule --overwrite") == "node/w1 modified\n"
+    assert said(shell, "kubectl taint node w1 a:NoSchedule-") == "node/w1 untainted\n"
 
 
 def test_drain_stops_at_a_bare_pod_and_goes_on_with_force(shell: Shell) -> None:

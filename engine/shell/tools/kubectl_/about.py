@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.kube.objects import KINDS, labels_of, name_of, spec_of
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import ALL, config, connect, later, server_of
-from engine.shell.tools.kubectl_.flags import COMMON, flag, parse, switch
+from engine.shell.tools.kubectl_.flags import COMMON, Line, flag, parse, switch
 from engine.shell.tools.kubectl_.made import sub_word
 from engine.shell.tools.kubectl_.table import table
 from engine.shell.tools.kubectl_.usage import group_help
@@ -16,15 +16,17 @@ VERBS = "create,delete,deletecollection,get,list,patch,update,watch"
 
 
 def version(ctx: Context, argv: list[str]) -> Out:
-    line = parse("version", argv, (switch("client"), flag("output", "o"), switch("short")))
+    line = parse("version", argv, (switch("client"), flag("output", "o")))
+    if line.words:
+        raise Fail(f"error: extra arguments: [{' '.join(line.words)}]")
+    if line.get("output"):
+        raise later("kubectl version -o")
     cluster = ctx.world.cluster
     mine = cluster.options.version if cluster is not None else "v1.35.0"
     kustomize = KUSTOMIZE.get(cluster.options.minor if cluster is not None else 35, "v5.7.1")
     text = f"Client Version: {mine}\nKustomize Version: {kustomize}\n"
     if line.on("client"):
         return Out(stdout=text)
-    if line.get("output"):
-        raise later("kubectl version -o")
     try:
         connect(ctx, line)
     except Fail as fail:
@@ -32,11 +34,22 @@ def version(ctx: Context, argv: list[str]) -> Out:
     return Out(stdout=text + f"Server Version: {mine}\n")
 
 
+def no_words(line: Line) -> None:
+    if line.words:
+        raise Fail(
+            f"error: unexpected arguments: {' '.join(line.words).join('[]')}\n"
+            f"See 'kubectl {line.verb} -h' for help and examples"
+        )
+
+
 def api_resources(ctx: Context, argv: list[str]) -> Out:
     line = parse("api-resources", argv, (
         flag("api-group"), switch("namespaced"), flag("output", "o"), switch("no-headers"), flag("sort-by"),
         switch("cached"), flag("verbs"),
     ))  # fmt: skip
+    no_words(line)
+    if line.get("sort-by") not in ("", "name", "kind"):
+        raise Fail("error: --sort-by accepts only name or kind")
     connect(ctx, line)
     rows = [k for k in KINDS if "api-group" not in line or k.group == line.get("api-group")]
     if "namespaced" in line:
@@ -66,6 +79,7 @@ def api_resources(ctx: Context, argv: list[str]) -> Out:
 
 def api_versions(ctx: Context, argv: list[str]) -> Out:
     line = parse("api-versions", argv, ())
+    no_words(line)
     connect(ctx, line)
     return Out(stdout="".join(v + "\n" for v in sorted({k.api for k in KINDS})))
 

@@ -106,7 +106,7 @@ def logs(ctx: Context, argv: list[str]) -> Out:
         ]
         if not pods:
             return Out(stderr=f"No resources found in {client.namespace} namespace.\n")
-    elif not line.words:
+    elif not line.words or len(line.words) > 2:
         raise Fail(
             "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required "
             "argument for the logs command\nSee 'kubectl logs -h' for help and examples"
@@ -118,8 +118,6 @@ def logs(ctx: Context, argv: list[str]) -> Out:
             pods = pods[:1]
         if len(line.words) == 2:
             line.flags["container"] = [line.words[1]]
-        elif len(line.words) > 2:
-            raise Fail("error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.")
     out, remark = "", ""
     if line.on("all-pods"):
         line.flags["prefix"] = ["true"]

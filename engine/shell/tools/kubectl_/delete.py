@@ -34,6 +34,7 @@ DELETE = (
 
 def run(ctx: Context, argv: list[str]) -> Out:
     line = parse("delete", argv, DELETE)
+    agrees(line)
     client = connect(ctx, line)
     dry = dry_run(line)
     found: list[tuple[Kind, Json]] = []
@@ -51,7 +52,7 @@ def run(ctx: Context, argv: list[str]) -> Out:
             rows = listing(client, kind, everywhere=line.on("all-namespaces"), line=line)
             found += [(kind, r) for r in rows]
     lines: list[str] = []
-    forced = line.on("force") or line.get("grace-period") == "0"
+    forced = line.on("force")
     for kind, body in found:
         if kind.kind == "Namespace" and name_of(body) in (
             "default",
@@ -71,7 +72,7 @@ def run(ctx: Context, argv: list[str]) -> Out:
             errors.append(f"Error from server ({refused.reason}): {refused.message}")
             continue
         word = "force deleted" if forced else "deleted"
-        where = f" from {namespace_of(body)} namespace" if kind.namespaced else ""
+        where = from_namespace(client, namespace_of(body)) if kind.namespaced else ""
         name = ref(kind, name_of(body))
         lines.append(
             name
@@ -94,6 +95,32 @@ def run(ctx: Context, argv: list[str]) -> Out:
         stdout="".join(x + "\n" for x in lines), stderr=warning + "".join(e + "\n" for e in (*errors, *late)),
         code=130 if late == [INTERRUPTED] else 1 if errors or late else 0,
     )  # fmt: skip
+
+
+def from_namespace(client: Client, namespace: str) -> str:
+    """What kubectl says behind `deleted` since 1.34 (kubernetes/kubernetes#126619)."""
+    return f" from {namespace} namespace" if client.minor >= 34 else ""
+
+
+CASCADES = ("background", "foreground", "orphan", "true", "false")
+
+
+def agrees(line: Line) -> None:
+    """What kubectl refuses of the flags alone."""
+    cascade, grace, format = line.get("cascade"), line.get("grace-period", "-1"), line.get("output")
+    if cascade and cascade not in CASCADES:
+        raise Fail(
+            f'error: invalid cascade value ({cascade}). Must be "background", "foreground", or "orphan"'
+        )
+    if line.on("now") and int(grace) != -1:
+        raise Fail("error: --now and --grace-period cannot be specified together")
+    if format not in ("", "name"):
+        raise Fail(f"error: unexpected -o output mode: {format}. We only support '-o name'")
+    for other in ("selector", "field-selector"):
+        if line.on("all") and line.get(other):
+            raise Fail(f"error: cannot set --all and --{other} at the same time")
+    if line.on("force") and int(grace) > 0:
+        raise Fail("error: --force and --grace-period greater than 0 cannot be specified together")
 
 
 def seconds(text: str) -> float:
@@ -134,8 +161,8 @@ def grace_of(line: Line) -> int | None:
         return 0
     if line.on("now"):
         return 1
-    text = line.get("grace-period")
-    return int(text) if text and int(text) >= 0 else None
+    seconds_ = int(line.get("grace-period", "-1"))
+    return max(seconds_, 1) if seconds_ >= 0 else None  # 0 needs --force: an accident costs no data
 
 
 def remove(
@@ -160,6 +187,6 @@ def wanted(client: Client, line: Line) -> list[tuple[Kind, str, str]]:
     for _, name in rows:
         if not name and not line.on("all") and not line.get("selector") and not line.get("field-selector"):
             raise Fail("error: resource(s) were provided, but no name was specified")
-        if name and line.on("all"):
+        if name and (line.on("all") or line.get("selector") or line.get("field-selector")):
             raise Fail("error: name cannot be provided when a selector is specified")
     return [(k, n, client.namespace) for k, n in rows]

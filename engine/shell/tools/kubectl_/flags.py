@@ -6,6 +6,7 @@ stops by name; one that kubectl does not know gives kubectl's own error. Flags a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 
@@ -45,6 +46,15 @@ def refused(name: str, short: str = "", *, value: bool = False) -> Flag:
     return Flag(name=name, short=short, value=value, refused=True)
 
 
+#: Flags whose value pflag reads as a number or as Go's duration, whatever verb has them.
+NUMBERS = frozenset(
+    (
+        "replicas", "current-replicas", "grace-period", "tail", "revision", "to-revision", "chunk-size", "min", "max",
+        "cpu-percent", "max-log-requests", "limit-bytes", "skip-wait-for-delete-timeout",
+    )
+)  # fmt: skip
+DURATIONS = frozenset(("timeout", "since", "pod-running-timeout"))
+DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+)")
 #: Flags of every verb.
 COMMON = (
     flag("namespace", "n"), flag("kubeconfig"), flag("context"), flag("cluster"), flag("user"), flag("server", "s"),
@@ -146,6 +156,22 @@ def _shorts(line: Line, word: str, shorts: dict[str, Flag], rest: list[str], ver
         letters = tail
 
 
+def unreadable(name: str, value: str) -> str:
+    """Why Go cannot read the value of a flag; "" when it can."""
+    if name in NUMBERS and not re.fullmatch(r"[-+]?\d+", value):
+        return f'strconv.ParseInt: parsing "{value}": invalid syntax'
+    if name not in DURATIONS or DURATION.fullmatch(value):
+        return ""
+    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)", value):
+        return f'time: missing unit in duration "{value}"'
+    unit = re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)([^\d.]+).*", value)
+    return (
+        f'time: unknown unit "{unit[1]}" in duration "{value}"'
+        if unit
+        else f'time: invalid duration "{value}"'
+    )
+
+
 def both(found: Flag) -> str:
     """A flag as pflag names it in an error: `-w, --watch`."""
     return f"-{found.short}, --{found.name}" if found.short else f"--{found.name}"
@@ -180,4 +206,7 @@ def _put(line: Line, found: Flag, typed: str, value: str | None, rest: list[str]
             f'error: invalid argument "{value}" for "{both(found)}" flag: strconv.ParseBool: parsing "{value}": '
             f"invalid syntax\n{see_help(verb)}"
         )
+    why = unreadable(found.name, value) if found.value else ""
+    if why:
+        raise Fail(f'error: invalid argument "{value}" for "{both(found)}" flag: {why}\n{see_help(verb)}')
     line.flags.setdefault(found.name, []).append(value)

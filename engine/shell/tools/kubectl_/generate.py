@@ -9,6 +9,7 @@ from engine.record import replace
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect, later
 from engine.shell.tools.kubectl_.create import finish, store
+from engine.shell.tools.kubectl_.delete import from_namespace
 from engine.shell.tools.kubectl_.flags import Flag, Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.made import named, pairs
 from engine.shell.tools.kubectl_.merge import merge
@@ -114,7 +115,7 @@ def attached(ctx: Context, client: Client, line: Line, name: str, args: list[str
     if line.on("rm"):
         client.cluster.delete(pod, client.clock)
         client.settle()
-        text += f'pod "{name}" deleted from {client.namespace} namespace\n'
+        text += f'pod "{name}" deleted{from_namespace(client, client.namespace)}\n'
     return Out(stdout=text, code=row.code)
 
 

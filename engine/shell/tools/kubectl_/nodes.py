@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.kube.clock import stamp
 from engine.kube.objects import BY_KIND, Json, edited, labels_of, name_of, spec_of
 from engine.kube.select import matches
@@ -21,7 +23,7 @@ TAINT = (
 def taint(ctx: Context, argv: list[str]) -> Out:
     """kubectl taint nodes NAME key=value:Effect, key:Effect-, key-"""
     line = parse("taint", argv, TAINT)
-    names = [w for w in line.words if ":" not in w and not w.endswith("-")]
+    names = [w for w in line.words if ":" not in w and "=" not in w and not w.endswith("-")]
     changes = [w for w in line.words if w not in names]
     if not line.words:
         raise Fail(NO_NAMES["taint"])
@@ -29,6 +31,7 @@ def taint(ctx: Context, argv: list[str]) -> Out:
         raise Fail("error: at least one taint update is required")
     if not names or names[0].split("/")[0] not in ("node", "nodes", "no"):
         raise Fail(f"error: invalid resource type {names[0] if names else ''}, only node types are supported")
+    read_taints(changes)
     client = connect(ctx, line)
     out, dry = [], dry_run(line)
     for _, body in bodies(client, line, names):
@@ -46,10 +49,43 @@ def taint(ctx: Context, argv: list[str]) -> Out:
             del new["spec"]["taints"]
         if not dry:
             client.cluster.store.update(new)
-        word = "modified" if tainted and untainted else "tainted" if tainted else "untainted"
-        out.append(f"node/{name_of(body)} {word}{dry}")
+        changed = (tainted and untainted) or (tainted and line.on("overwrite"))
+        word = "modified" if changed else "tainted" if tainted else "untainted"
+        out.append(f"node/{name_of(body)} {word}")
     client.settle()
     return Out(stdout="".join(x + "\n" for x in out))
+
+
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+USAGE = "\nSee 'kubectl taint -h' for help and examples"
+NO_NAME = "name part must be non-empty; "
+NOT_A_NAME = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+KEY = re.compile(r"(?:[a-z0-9.-]+/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+
+def read_taints(changes: list[str]) -> None:
+    """What ParseTaints refuses of the words alone."""
+    added: set[tuple[str, str]] = set()
+    gone: set[tuple[str, str]] = set()
+    for word in changes:
+        head, colon, effect = word.removesuffix("-").partition(":")
+        key = head.partition("=")[0]
+        whole = key if colon or word.endswith("-") else head
+        if not KEY.fullmatch(whole):
+            raise Fail(f"error: invalid taint spec: {word}, {'' if whole else NO_NAME}{NOT_A_NAME}{USAGE}")
+        if colon and effect not in EFFECTS:
+            raise Fail(f"error: invalid taint effect: {effect}, unsupported taint effect{USAGE}")
+        (gone if word.endswith("-") else added).add((key, effect))
+    both = sorted(f"{key}={effect}" for key, effect in added & gone)
+    if both:
+        raise Fail(
+            "error: can not both modify and remove the following taint(s) in the same command: "
+            + ", ".join(both)
+        )
 
 
 def tainted_by(rows: list[Json], word: str, node: str, *, overwrite: bool) -> tuple[list[Json], bool]:
@@ -57,15 +93,11 @@ def tainted_by(rows: list[Json], word: str, node: str, *, overwrite: bool) -> tu
     gone = word.endswith("-")
     head, _, effect = word.removesuffix("-").partition(":")
     key, _, value = head.partition("=")
-    if effect and effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
-        raise Fail(f"error: invalid taint effect: {effect}, unsupported taint effect")
     if gone:
         left = [t for t in rows if not (t["key"] == key and (not effect or t["effect"] == effect))]
         if left == rows:
             raise Fail(f'error: taint "{key}{":" + effect if effect else ""}" not found')
         return left, False
-    if not effect:
-        raise Fail(f"error: unknown taint spec: {word}")
     same = [t for t in rows if t["key"] == key and t["effect"] == effect]
     if same and same[0].get("value", "") != value and not overwrite:
         raise Fail(

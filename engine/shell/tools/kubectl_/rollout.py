@@ -9,7 +9,6 @@ from engine.kube.objects import Json, Kind, controller_of, edited, meta, name_of
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_ import output
 from engine.shell.tools.kubectl_.client import (
-    NO_RESOURCES,
     Client,
     connect,
     fetch,
@@ -66,7 +65,7 @@ def long_name(kind: Kind) -> str:
 
 def objects(client: Client, line: Line) -> list[tuple[Kind, Json]]:
     if not line.words:
-        raise Fail(NO_RESOURCES)
+        raise Fail("error: required resource not specified")
     out: list[tuple[Kind, Json]] = []
     for kind, name in targets(client, line, line.words):
         if not name:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.kube.objects import BY_KIND, Json, Kind, meta, name_of, spec_of, status_of
 from engine.shell.tool import Context, Fail, Out
-from engine.shell.tools.kubectl_.client import NO_RESOURCES, connect, fetch, not_found, targets
-from engine.shell.tools.kubectl_.flags import flag, parse, refused, switch
+from engine.shell.tools.kubectl_.client import Client, connect, fetch, listing, not_found, targets
+from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.wait import pass_time, seconds
 
 FLAGS = (flag("timeout"), switch("watch", "w"), flag("revision"), flag("selector", "l"),
@@ -85,14 +85,13 @@ def status(ctx: Context, argv: list[str]) -> Out:
     line = parse("rollout status", argv, FLAGS)
     client = connect(ctx, line)
     if not line.words:
-        raise Fail(NO_RESOURCES)
+        raise Fail("error: required resource not specified")
     out: list[str] = []
-    for kind, name in targets(client, line, line.words):
-        if not name:
-            raise Fail("error: resource(s) were provided, but no name was specified")
-        body = fetch(client, kind, name)
-        if body is None:
-            raise Fail(not_found(kind, name))
+    found = named(client, line)
+    if not found:
+        return Out(stderr=f"No resources found in {client.namespace} namespace.\n")
+    for kind, body in found:
+        name = name_of(body)
         view = VIEWS.get(kind.kind)
         if view is None:
             shown = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
@@ -119,6 +118,19 @@ def status(ctx: Context, argv: list[str]) -> Out:
         if gone:
             return Out(stdout="".join(out), stderr="error: object has been deleted\n", code=1)
     return Out(stdout="".join(out))
+
+
+def named(client: Client, line: Line) -> list[tuple[Kind, Json]]:
+    """Objects by name, or all of a kind."""
+    out: list[tuple[Kind, Json]] = []
+    for kind, name in targets(client, line, line.words):
+        if not name:
+            out += [(kind, b) for b in listing(client, kind, everywhere=False, line=line)]
+        elif (body := fetch(client, kind, name)) is None:
+            raise Fail(not_found(kind, name))
+        else:
+            out.append((kind, body))
+    return out
 
 
 def revision_fits(text: str, kind: Kind, body: Json) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.kube.objects import Json, Kind, edited, kind_named, name_of, spec_of
 from engine.kube.podspec import every_container
+from engine.record import replace
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import NO_RESOURCES, Client, connect, fetch, later, not_found, ref
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
@@ -114,10 +115,12 @@ def image(ctx: Context, argv: list[str]) -> Out:
 
     def change(kind: Kind, body: Json, spec: Json) -> None:
         known = [c["name"] for c in every_container(spec)]
+        names = [word.partition("=")[0] for word in changes]
+        missing = [n for n in names if n not in known and n != "*"]
+        if missing:
+            raise Fail("\n".join(f'error: unable to find container named "{n}"' for n in missing))
         for word in changes:
             name, _, value = word.partition("=")
-            if name != "*" and name not in known:
-                raise Fail(f'error: unable to find container named "{name}"')
             for container in every_container(spec):
                 if name in ("*", container["name"]):
                     container["image"] = value
@@ -147,6 +150,8 @@ def env(ctx: Context, argv: list[str]) -> Out:
         raise later("kubectl set env --resolve")
     client = connect(ctx, line)
     wanted, gone = variables(changes)
+    if any(row["name"] in gone for row in wanted):
+        raise Fail("error: can not both modify and remove the same environment variable in the same command")
     if line.get("from"):
         wanted += from_source(client, line)
     if not wanted and not gone and not line.on("list"):
@@ -156,8 +161,19 @@ def env(ctx: Context, argv: list[str]) -> Out:
     if line.on("list"):
         return listing(client, line, names)
 
+    told = [
+        f"Warning: key {row['valueFrom'][ref_]['key']} transferred to {row['name'].removeprefix(line.get('prefix'))}\n"
+        for row in wanted
+        for ref_ in row.get("valueFrom") or ()
+        if row["name"].removeprefix(line.get("prefix")) != row["valueFrom"][ref_]["key"]
+    ]
+
     def change(kind: Kind, body: Json, spec: Json) -> None:
-        for container in chosen(spec, line.get("containers", "*")):
+        pattern = line.get("containers", "*")
+        if not chosen(spec, pattern):
+            where = f"{kind.kind}/{name_of(body)}"
+            told.append(f'Warning: {where} does not have any containers matching "{pattern}"\n')
+        for container in chosen(spec, pattern):
             rows = [r for r in container.get("env") or [] if r["name"] not in gone]
             for new in wanted:
                 old = next((r for r in rows if r["name"] == new["name"]), None)
@@ -172,7 +188,8 @@ def env(ctx: Context, argv: list[str]) -> Out:
             if not rows:
                 del container["env"]
 
-    return each(client, line, names, "env updated", change, "failed to patch env update to pod template: ")
+    out = each(client, line, names, "env updated", change, "failed to patch env update to pod template: ")
+    return replace(out, stderr="".join(told) + out.stderr)
 
 
 def variables(words: list[str]) -> tuple[list[Json], list[str]]:

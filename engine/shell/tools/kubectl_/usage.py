@@ -152,6 +152,10 @@ def overview() -> str:
 
 #: What stands at the top of a group's help when it is more than its line in the list.
 LONG = {
+    "set": """\
+Configure application resources.
+
+ These commands help you make changes to existing application resources.""",
     "create secret": """\
 Create a secret with specified type.
 
@@ -159,7 +163,7 @@ Create a secret with specified type.
 
  A generic type secret indicate an Opaque secret type.
 
- A tls type secret holds TLS certificate and its associated key."""
+ A tls type secret holds TLS certificate and its associated key.""",
 }
 
 

@@ -54,8 +54,8 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conf:
-    """/etc/resolv.conf. `timeout` is seconds a try, `attempts` how many (glibc takes at most 30 and 5); `tcp` = use-vc; `single` asks one question after the other,
-    `reopen` from another socket."""
+    """/etc/resolv.conf. `timeout` is seconds a try, `attempts` how many (glibc takes at most 30 and 5); `tcp` = use-vc;
+    `single` asks one question after the other, `reopen` from another socket."""
 
     servers: tuple[int, ...] = ()
     search: tuple[str, ...] = ()

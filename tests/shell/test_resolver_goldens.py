@@ -83,7 +83,7 @@ def test_a_seat_resolves_as_its_place_does() -> None:
 
 
 def test_a_name_with_its_dot_is_not_in_the_hosts_file() -> None:
-    """Seen with `getent` of glibc 2.36 and a program of musl 1.2.3; glibc alone takes PINNED for pinned. A `search` that
+    """Seen with getent of glibc 2.36 and a program of musl 1.2.3; glibc alone takes PINNED for pinned. A `search` that
     does not begin its line is none, and the root in the list is the name as it is, once."""
     lab = world(capture_dns.CONF + "  search elsewhere\n")
     seat = Seat(lab, machine(lab.net.boxes["box"]))

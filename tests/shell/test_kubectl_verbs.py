@@ -206,7 +206,7 @@ def test_a_rollout_of_every_deployment(shell: Shell) -> None:
 
 
 def test_what_the_lab_does_not_serve_is_refused_by_name_and_never_said_not_to_exist(shell: Shell) -> None:
-    for word in ("crd", "csr", "cs", "rc", "customresourcedefinitions.apiextensions.k8s.io"):
+    for word in ("crd", "csr", "cs", "customresourcedefinitions.apiextensions.k8s.io"):
         result = shell.run(f"kubectl get {word}")
         assert result.code == 2 and f"the resource {word} is not modelled" in result.stderr
     assert "doesn't have a resource type" in shell.run("kubectl get crds2").stderr

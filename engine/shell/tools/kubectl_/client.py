@@ -171,15 +171,15 @@ ALL = ("Pod", "Service", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet",
 
 #: What an API server of this version serves and the lab has not, by every name that kubectl takes.
 NOT_HERE = """
-    componentstatuses componentstatus cs podtemplates podtemplate replicationcontrollers replicationcontroller
-    rc customresourcedefinitions customresourcedefinition crd crds apiservices apiservice controllerrevisions
-    controllerrevision certificatesigningrequests certificatesigningrequest csr mutatingwebhookconfigurations
+    componentstatuses componentstatus cs podtemplates podtemplate 
+    customresourcedefinitions customresourcedefinition crd crds apiservices apiservice 
+    certificatesigningrequests certificatesigningrequest csr mutatingwebhookconfigurations
     mutatingwebhookconfiguration validatingwebhookconfigurations validatingwebhookconfiguration
     validatingadmissionpolicies validatingadmissionpolicy flowschemas flowschema prioritylevelconfigurations
     runtimeclasses runtimeclass csidrivers csidriver csinodes csinode csistoragecapacities volumeattachments
     volumeattachment volumeattributesclasses vac deviceclasses resourceclaims resourceclaimtemplates
-    resourceslices servicecidrs servicecidr ipaddresses ipaddress ip leases lease poddisruptionbudgets
-    poddisruptionbudget pdb horizontalpodautoscalers horizontalpodautoscaler hpa
+    resourceslices servicecidrs servicecidr ipaddresses ipaddress ip 
+    
 """
 
 

@@ -124,6 +124,8 @@ def parse(verb: str, argv: Sequence[str], own: Iterable[Flag], *, stop: bool = F
             if stop and len(line.words) == 2:
                 line.words += rest
                 break
+    if line.get("validate", "true") not in ("true", "strict"):
+        raise NotModelled(f"kubectl {verb} --validate={line.get('validate')}", SEE())
     if "as" in line and verb.split(" ")[0] not in SPEAKERS:
         raise NotModelled(f"kubectl {verb} --as", SEE())
     return line

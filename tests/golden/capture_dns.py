@@ -354,6 +354,12 @@ SCENES: dict[str, list[str]] = {
             "one.example",
             "-debug one.example",
             "web. 10.96.0.10:53",
+            "web 10.96.0.10",
+            "-retry=1 -timeout=1 web. 10.96.0.12",
+            "-port=54 web.",
+            "-x web",
+            "-ty=a web.shop.svc.cluster.local.",
+            "web 10.96.0.10 x",
         )
     ],
     "getent": [

@@ -1,8 +1,8 @@
 """nslookup as busybox has it: all names and both types at once. Layout: tests/golden/dns/busybox.txt.
 
 Theory (networking/nslookup.c). A name without a dot is asked with every search domain, never bare; a name with a dot
-is asked as it is. Without a type A and AAAA are asked. All questions go out together, to one server after the other,
-and are sent again after a second and more until five seconds are over; an answer of SERVFAIL is asked for twice more.
+is asked as it is, and so is every name when a server is given: then resolv.conf is not read at all. Without a type A and AAAA are asked. All questions go out together, to one server after the other,
+and are sent again (`-retry`) until the time is over (`-timeout`, five seconds); an answer of SERVFAIL is asked for twice more.
 """
 
 from __future__ import annotations
@@ -30,36 +30,51 @@ Query DNS about HOST
 
 QUERY_TYPE: soa,ns,a,aaaa,cname,mx,txt,ptr,srv,any"""
 #: seconds in all, and how often the questions go out in them
-TIMEOUT, ROUNDS = 5.0, 2
+TIMEOUT, ROUNDS = 5, 2
+OPTIONS = ("type", "querytype", "port", "retry", "debug", "t", "timeout")
 
 
 def run(ctx: Context, argv: list[str]) -> Out:
     types: list[str] = []
-    words: list[str] = []
+    words = list(argv)
+    numbers = {"port": 53, "retry": ROUNDS, "timeout": TIMEOUT}
     debug = False
-    for word in argv:
-        key, equals, value = word.lstrip("-").partition("=")
-        if word.startswith("-") and key in ("type", "querytype", "query", "t", "q") and equals:
+    while words and words[0].startswith("-"):
+        word, _, value = words.pop(0)[1:].partition("=")
+        key = option(word)
+        if key in ("type", "querytype"):
             if value.lower() not in TYPES:
                 raise Fail(f'nslookup: invalid query type "{value}"')
             types.append(value.upper())
-        elif word.startswith("-") and key == "debug":
+        elif key == "debug":
             debug = True
-        elif word.startswith("-"):
-            raise Fail(f"nslookup: unrecognized option: {key}\n{USAGE}")
+        elif value.isdigit() and int(value):
+            numbers["timeout" if key == "t" else key] = int(value)
         else:
-            words.append(word)
+            raise Fail(f"nslookup: invalid number '{value}'")
     if not 1 <= len(words) <= 2:
         raise Fail(USAGE)
-    conf = read_conf(read_file(ctx, "/etc/resolv.conf"))
-    servers = [(text4(s), s, 53) for s in conf.servers]
     if len(words) == 2:
-        servers = [server(ctx, words[1])]
-    asked = questions(ctx, words[0], types, conf.search)
-    return Talk(ctx, servers, asked, debug).out()
+        asked = questions(ctx, words[0], types, ())
+        servers = [server(ctx, words[1], numbers["port"])]
+    else:
+        conf = read_conf(read_file(ctx, "/etc/resolv.conf"))
+        asked = questions(ctx, words[0], types, conf.search)
+        servers = [(text4(s), s, numbers["port"]) for s in conf.servers]
+    return Talk(ctx, servers, asked, debug, numbers["timeout"], numbers["retry"]).out()
 
 
-def server(ctx: Context, word: str) -> tuple[str, int, int]:
+def option(word: str) -> str:
+    """The option that a word begins, when it is the only one (index_in_substrings)."""
+    found = [o for o in OPTIONS if o.startswith(word)] if word else []
+    if word in OPTIONS:
+        return word
+    if len(found) != 1:
+        raise Fail(USAGE)
+    return found[0]
+
+
+def server(ctx: Context, word: str, port_asked: int) -> tuple[str, int, int]:
     """(as typed, address, port)."""
     host, _, port = word.partition(":")
     try:
@@ -68,7 +83,7 @@ def server(ctx: Context, word: str) -> tuple[str, int, int]:
         address = 0
     if not address:
         raise Fail(f"nslookup: bad address '{word}'")
-    return word, address, int(port) if port.isdigit() else 53
+    return word, address, int(port) if port.isdigit() else port_asked
 
 
 def questions(ctx: Context, name: str, types: list[str], search: tuple[str, ...]) -> list[Message]:
@@ -86,9 +101,11 @@ class Talk:
     """The questions of one command to one server after the other."""
 
     def __init__(
-        self, ctx: Context, servers: list[tuple[str, int, int]], asked: list[Message], debug: bool
-    ) -> None:
+        self, ctx: Context, servers: list[tuple[str, int, int]], asked: list[Message], debug: bool, seconds: int,
+        rounds: int,
+    ) -> None:  # fmt: skip
         self.ctx, self.servers, self.asked, self.debug = ctx, servers, asked, debug
+        self.seconds, self.rounds = float(seconds), rounds
         self.legs: list[Leg] = []
         self.answers: dict[int, Message] = {}
         self.refused = False
@@ -131,7 +148,7 @@ class Talk:
         ctx = self.ctx
         started = ctx.net.clock
         sport = 0
-        for turn in range(ROUNDS):
+        for turn in range(self.rounds):
             for number, question in enumerate(self.asked):
                 if number in self.answers:
                     continue
@@ -153,7 +170,7 @@ class Talk:
                     return
             if len(self.answers) == len(self.asked):
                 return
-            ctx.net.clock = max(ctx.net.clock, started + TIMEOUT * (turn + 1) / ROUNDS)
+            ctx.net.clock = max(ctx.net.clock, started + self.seconds * (turn + 1) / self.rounds)
 
 
 def sent(question: Message) -> Payload:

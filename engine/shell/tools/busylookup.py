@@ -1,8 +1,9 @@
 """nslookup as busybox has it: all names and both types at once. Layout: tests/golden/dns/busybox.txt.
 
 Theory (networking/nslookup.c). A name without a dot is asked with every search domain, never bare; a name with a dot
-is asked as it is, and so is every name when a server is given: then resolv.conf is not read at all. Without a type A and AAAA are asked. All questions go out together, to one server after the other,
-and are sent again (`-retry`) until the time is over (`-timeout`, five seconds); an answer of SERVFAIL is asked for twice more.
+is asked as it is, and so is every name when a server is given: then resolv.conf is not read at all. Without a type A
+and AAAA are asked. All questions go out together, to one server after the other, and are sent again (`-retry`) until
+the time is over (`-timeout`, five seconds); an answer of SERVFAIL is asked for twice more.
 """
 
 from __future__ import annotations

@@ -418,3 +418,13 @@ def test_1_30_forgets_a_field_that_it_only_knows_behind_a_gate() -> None:
         not in put(made, "near", "{trafficDistribution: PreferClose, ports: [{port: 80}]}")["spec"]
     )
     put(made, "near", "{trafficDistribution: Elsewhere, ports: [{port: 80}]}")
+
+
+def test_a_server_before_1_33_does_not_know_the_resource() -> None:
+    from engine.lab.lab import Lab as World
+
+    world = World.load({"kubernetes": "1.32", "nodes": [{"name": "cp", "role": "control-plane"}]})
+    unknown = 'error: the server doesn\'t have a resource type "servicecidrs"\n'
+    assert world.run("node/cp", "kubectl get servicecidrs").stderr == unknown
+    assert "servicecidrs" not in world.run("node/cp", "kubectl api-resources").stdout
+    assert "doesn't have a resource type" in world.run("node/cp", "kubectl explain ipaddresses").stderr

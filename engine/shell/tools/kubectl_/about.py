@@ -50,8 +50,9 @@ def api_resources(ctx: Context, argv: list[str]) -> Out:
     no_words(line)
     if line.get("sort-by") not in ("", "name", "kind"):
         raise Fail("error: --sort-by accepts only name or kind")
-    connect(ctx, line)
+    minor = connect(ctx, line).minor
     rows = [k for k in KINDS if "api-group" not in line or k.group == line.get("api-group")]
+    rows = [k for k in rows if k.since <= minor]
     if "namespaced" in line:
         rows = [k for k in rows if k.namespaced == line.on("namespaced")]
     rows.sort(key=lambda k: (k.group, k.plural))

@@ -191,8 +191,8 @@ def full_name(word: str) -> Kind | None:
     return kind if kind is not None and kind.api == (f"{group}/{version}" if group else version) else None
 
 
-def kinds_of(word: str) -> list[Kind]:
-    """`pods`, `po,svc`, `all` -> kinds. Fail for a word that names no resource."""
+def kinds_of(word: str, minor: int) -> list[Kind]:
+    """`pods`, `po,svc`, `all` -> kinds. Fail for a word that names no resource of a server of this release."""
     out: list[Kind] = []
     for part in word.split(","):
         if part == "all":
@@ -201,7 +201,7 @@ def kinds_of(word: str) -> list[Kind]:
         found = kind_named(part) or full_name(part)
         if found is None and part.partition(".")[0].lower() in NOT_HERE.split():
             raise later(f"the resource {part}")
-        if found is None:
+        if found is None or found.since > minor:
             raise Fail(f'error: the server doesn\'t have a resource type "{part.partition(".")[0]}"')
         out.append(found)
     return out
@@ -226,9 +226,9 @@ def targets(client: Client, line: Line, words: Iterable[str]) -> list[tuple[Kind
                 raise Fail("error: arguments in resource/name form may not have more than one slash")
             if not kind or not name:
                 raise Fail("error: arguments in resource/name form must have a single resource and name")
-            out.append((kinds_of(kind)[0], name))
+            out.append((kinds_of(kind, client.minor)[0], name))
         return out
-    kinds = kinds_of(rest[0])
+    kinds = kinds_of(rest[0], client.minor)
     for word in rest[1:]:
         if "/" in word:
             raise Fail(

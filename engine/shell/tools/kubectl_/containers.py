@@ -43,7 +43,7 @@ def pods_named(client: Client, word: str, *, logs: bool = False) -> list[Json]:
     kind_word, slash, name = word.partition("/")
     if not slash:
         kind_word, name = "pod", word
-    kind = kinds_of(kind_word)[0]
+    kind = kinds_of(kind_word, client.minor)[0]
     body = client.cluster.store.get(kind.kind, client.namespace, name)
     if body is None and logs:
         where = f' in namespace "{client.namespace}"'
@@ -240,7 +240,7 @@ def run_exec(ctx: Context, argv: list[str]) -> Out:
         remark += (
             "Unable to use a TTY - input is not a terminal or the right kind of file\n" if not ctx.tty else ""
         )
-    out = ctx.run_in(spot, command, interactive=line.on("stdin") and line.on("tty"))
+    out = ctx.run_in(spot, command, interactive=line.on("stdin") and line.on("tty"), screen=line.on("tty"))
     ended = f"command terminated with exit code {out.code}\n" if out.code else ""
     mixed = Out.mixed((("err", remark), *out.texts(), ("err", ended)), out.code, out.journeys)
     return replace(mixed, enter=out.enter, leave=out.leave)

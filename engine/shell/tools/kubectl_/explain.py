@@ -37,12 +37,12 @@ def explain(ctx: Context, argv: list[str]) -> Out:
         raise Fail(USAGE)
     if len(line.words) > 1:
         raise Fail("error: We accept only this format: explain RESOURCE")
-    connect(ctx, line)
+    minor = connect(ctx, line).minor
     word, _, path = line.words[0].partition(".")
     if not word or "[" in path:
         raise Fail("error: invalid jsonpath syntax, first node must be field node")
     kind = kind_named(word)
-    if kind is None:
+    if kind is None or kind.since > minor:
         raise Fail(f'the server doesn\'t have a resource type "{word}"')
     if path.split(".")[0] == kind.group.split(".")[0] and path.startswith(kind.group) and kind.group:
         path = path[len(kind.group) :].lstrip(".")

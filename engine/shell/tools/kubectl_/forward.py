@@ -78,7 +78,7 @@ def joined(a: Out, b: Out) -> Out:
 def target(client: Client, word: str) -> tuple[Kind, Json]:
     """`web`, `pod/web`, `svc/web`, `deploy/web`."""
     head, slash, name = word.partition("/")
-    kind = kinds_of(head)[0] if slash else BY_KIND["Pod"]
+    kind = kinds_of(head, client.minor)[0] if slash else BY_KIND["Pod"]
     name = name if slash else head
     body = fetch(client, kind, name)
     if body is None:

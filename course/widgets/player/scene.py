@@ -7,13 +7,14 @@ picture larger than the widget is seen through a window that follows the packet.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from course.render.canvas import over, runs
+from course.render.canvas import SECOND_HALF, Cell, over, runs
 from course.render.cast import targets, wanted
 from course.render.frames import Film
 from course.render.glyphs import glyphs
@@ -129,7 +130,8 @@ class PlayerScene(Painted):
         return True
 
     def _refresh_cells(self, cells: list[tuple[int, int]]) -> None:
-        """One region for each stretch of changed cells in a row; both halves of a wide letter are in it."""
+        """One region for each stretch of changed cells in a row; no region ends within a wide letter: a terminal wipes
+        out the other half of one that is written half."""
         rows: dict[int, list[int]] = {}
         for x, y in cells:
             rows.setdefault(y, []).append(x)
@@ -137,15 +139,18 @@ class PlayerScene(Painted):
         dx, dy = self._origin
         for y, xs in rows.items():
             self._strips.pop(y + dy, None)
-            xs.sort()
-            start = last = xs[0]
-            for x in xs[1:]:
-                if x - last > 4:
-                    regions.append(Region(start + dx - 1, y + dy, last - start + 3, 1))
-                    start = x
-                last = x
-            regions.append(Region(start + dx - 1, y + dy, last - start + 3, 1))
+            shown = self._cells(y)
+            for first, last in stretches(xs):
+                left, right = whole(shown, first - 1, last + 1)
+                regions.append(Region(left + dx, y + dy, right - left + 1, 1))
         self.refresh(*regions)
+
+    def _cells(self, row: int) -> Sequence[Cell]:
+        """A row of the scene as it is drawn now."""
+        scene = self.scene
+        if scene is None or not 0 <= row < scene.height:
+            return ()
+        return over(scene.rows[row], self._rows[row]) if row in self._rows else scene.rows[row]
 
     def _follow(self) -> bool:
         """Move the window so that the packet stays well inside it; True when it moved."""
@@ -174,7 +179,7 @@ class PlayerScene(Painted):
             if found is None:
                 found = self._base[row] = self._placed(runs(scene.rows[row]), dx)
         else:
-            found = self._placed(runs(over(scene.rows[row], self._rows[row])), dx)
+            found = self._placed(runs(self._cells(row)), dx)
         self._strips[y] = found
         return found
 
@@ -184,6 +189,26 @@ class PlayerScene(Painted):
             strip = Strip([*Strip.blank(dx, self.style_of("")), *strip], dx + strip.cell_length)
             return strip.adjust_cell_length(self.size.width, self.style_of(""))
         return strip.crop(-dx, -dx + self.size.width).adjust_cell_length(self.size.width, self.style_of(""))
+
+
+def stretches(xs: list[int], apart: int = 4) -> Iterator[tuple[int, int]]:
+    """(first, last) of cells that stand no further than `apart` from each other."""
+    first = last = min(xs)
+    for x in sorted(xs):
+        if x - last > apart:
+            yield first, last
+            first = x
+        last = x
+    yield first, last
+
+
+def whole(row: Sequence[Cell], left: int, right: int) -> tuple[int, int]:
+    """A stretch of cells, one longer where it would end within a wide letter."""
+    if 0 < left < len(row) and row[left][0] == SECOND_HALF:
+        left -= 1
+    if right >= 0 and right + 1 < len(row) and row[right + 1][0] == SECOND_HALF:
+        right += 1
+    return left, right
 
 
 def _window(origin: int, here: int, size: int, room: int, margin: int) -> int:

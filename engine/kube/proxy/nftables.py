@@ -256,15 +256,13 @@ def differs(one: Element, other: Element) -> bool:
 
 
 def superfluous(ns: Netns, plan: Plan) -> tuple[list[str], list[str]]:
-    """(chains, affinity sets) that are there and no Service has."""
+    """(chains, affinity sets) that are there and no Service has, by name."""
     table = ns.nft.tables.get((FAMILY, TABLE))
     if table is None:
         return [], []
-    chains = {name for name in plan.chains.missing_from(table.chains) if "/" in name}
-    sets = {name for name in plan.affinity.missing_from(table.sets) if name.startswith("affinity-")}
     return (
-        [name for name in table.chains if name in chains] if chains else [],
-        [name for name in table.sets if name in sets] if sets else [],
+        sorted(name for name in plan.chains.missing_from(table.chains) if "/" in name),
+        sorted(name for name in plan.affinity.missing_from(table.sets) if name.startswith("affinity-")),
     )
 
 

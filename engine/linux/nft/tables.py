@@ -187,9 +187,10 @@ class Nft:
             table.sets[name] = there
         return there
 
-    def changed(self) -> None:
-        """A chain or a rule came or went."""
-        self._hooks = None
+    def changed(self, *, hooks: bool = True) -> None:
+        """A chain or a rule came or went; `hooks`: also one that stands at a hook, or a whole table."""
+        if hooks:
+            self._hooks = None
         self._tracks = None
 
     def rules(self) -> Iterator[Rule]:

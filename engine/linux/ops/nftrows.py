@@ -57,10 +57,12 @@ class Command:
 class Work:
     """The copy that a transaction works on."""
 
-    __slots__ = ("key", "nft", "now", "ns")
+    __slots__ = ("hooks", "key", "nft", "now", "ns")
 
     def __init__(self, nft: Nft, key: TableKey, ns: Netns, now: float) -> None:
         self.nft, self.key, self.ns, self.now = nft, key, ns, now
+        #: did a chain that stands at a hook come or go?
+        self.hooks = False
 
     def table(self, command: Command) -> Table:
         if self.key not in self.nft.tables:
@@ -105,6 +107,7 @@ class AddChain(Command):
             there: frozenset[str] = xt_there(work.ns, HOOKS[base.hook])
             base = replace(base, serial=work.nft.next_serial, xt_there=there)
             work.nft.next_serial += 1
+            work.hooks = True
         table.chains[self.name] = Chain(
             name=self.name, handle=table.new_handle(), base=base, comment=self.comment, owner=work.nft.token
         )
@@ -194,6 +197,7 @@ class DeleteChains(Command):
         for name in self.names:
             if name not in table.chains:
                 raise Gone("ENOENT", f"{head} {name}")
+            work.hooks = work.hooks or table.chains[name].base is not None
             del table.chains[name]
         for name in used(table, frozenset(self.names)):
             raise Gone("EBUSY", f"{head} {name}")
@@ -346,7 +350,7 @@ def _rows(net: Net, op: NftRows) -> None:
             f"Could not process rule: {WORDS[gone.errno]}", span, phase="kernel", errno=gone.errno
         )
         raise NftRefused([error], [gone.line], "/dev/stdin") from None
-    work.nft.changed()
+    work.nft.changed(hooks=work.hooks)
     work.nft.generation += 1
     ns.nft = work.nft
 

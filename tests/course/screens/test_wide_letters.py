@@ -52,3 +52,10 @@ async def test_no_region_ends_within_a_letter(
         for _ in range(400):
             s.player.advance(0.05)
         assert seen and not cut
+        drawn = scene.scene
+        assert drawn is not None
+        assert any(text == SECOND_HALF for row in drawn.rows for text, _ in row)
+        for y in range(drawn.height):
+            for x in range(drawn.width):
+                scene._refresh_cells([(x, y)])
+        assert not cut

@@ -52,5 +52,5 @@ def start(
         ctx.do(KillProc(box=box.name, pid=pid))
         raise
     seen = ctx.files.seen_pid(box.procs[pid])
-    out = f"[1] {seen}\n" if ctx.background else ""
+    out = f"[{ctx.session.job(pid, ctx.line)}] {seen}\n" if ctx.background else ""
     return Out(stdout=out, stderr=ctx.say(STARTED(proto=proto, port=port, pid=seen)))

@@ -66,13 +66,20 @@ class Result:
 @dataclass(slots=True)
 class Session:
     """One shell of the stack. `spot` where it stands, `env` its variables, `code` of its last command, `aliases`
-    what stands for the first word of a line."""
+    what stands for the first word of a line, `jobs` what it sent to the background: number -> (pid, line)."""
 
     spot: Spot
     cwd: str = "/"
     env: dict[str, str] = field(default_factory=dict)
     code: int = 0
     aliases: dict[str, str] = field(default_factory=dict)
+    jobs: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def job(self, pid: int, line: str) -> int:
+        """A number for a process that goes on behind `line &`."""
+        number = max(self.jobs, default=0) + 1
+        self.jobs[number] = (pid, line)
+        return number
 
 
 @dataclass(slots=True)
@@ -436,11 +443,14 @@ class Shell:
 
     # ---- what tools ask of their shell
 
-    def run_argv(self, argv: Sequence[str], spot: Spot, stdin: str, tty: bool) -> Out:
-        """Run a command elsewhere; its journeys come back in the Out, unseen by the taps so far."""
+    def run_argv(
+        self, argv: Sequence[str], spot: Spot, stdin: str, tty: bool, *, screen: bool = False
+    ) -> Out:
+        """Run a command elsewhere; its journeys come back in the Out, unseen by the taps so far. `screen` = what it
+        prints comes to the terminal through a terminal of its own."""
         session = replace_session(self.session, spot)
         words = list(argv) or ["sh" if spot.contained else "bash"]
-        return self._simple(words, session, session.env, stdin, tty, self.depth == 1)
+        return self._simple(words, session, session.env, stdin, tty, screen)
 
     def run_text(self, text: str, spot: Spot, stdin: str) -> Out:
         """Run a script (`sh -c TEXT`, `$(TEXT)`) in a session of its own."""

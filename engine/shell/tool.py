@@ -227,7 +227,9 @@ class Runs(Protocol):
 
     history: list[str]
 
-    def run_argv(self, argv: Sequence[str], spot: Spot, stdin: str, tty: bool) -> Out: ...
+    def run_argv(
+        self, argv: Sequence[str], spot: Spot, stdin: str, tty: bool, *, screen: bool = False
+    ) -> Out: ...
 
     def run_text(self, text: str, spot: Spot, stdin: str) -> Out: ...
 
@@ -306,10 +308,13 @@ class Context:
 
         return posixpath.normpath(posixpath.join(self.cwd, word))
 
-    def run_in(self, spot: Spot, argv: Sequence[str], *, interactive: bool = True) -> Out:
+    def run_in(
+        self, spot: Spot, argv: Sequence[str], *, interactive: bool = True, screen: bool = True
+    ) -> Out:
         """Run a command in another place (`ip netns exec X CMD`, `docker exec C CMD`). No command, or a bare shell
-        with `interactive`, opens a nested terminal there."""
-        return self.shell.run_argv(argv, spot, self.stdin, interactive and self.tty)
+        with `interactive`, opens a nested terminal there. Without `screen` it has no terminal to print to."""
+        shown = screen and self.to_terminal
+        return self.shell.run_argv(argv, spot, self.stdin, interactive and self.tty, screen=shown)
 
     def in_netns(self, netns: str, argv: Sequence[str]) -> Out:
         """Run a command of this place in another network namespace."""

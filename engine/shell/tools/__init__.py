@@ -19,8 +19,17 @@ _REFUSED = (
     "xargs", "parallel", "seq", "eval", "telnet", "socat", "ssh", "scp", "nmap",
 )  # fmt: skip
 
+#: What a real machine (or the exam's) has beside these, of which nothing is modelled.
+REAL = """
+    bg chgrp chmod chown command cmp comm csplit declare df diff dirname basename disown du expand expr fg file fold
+    free fuser getopts helm kubeadm kustomize etcdctl etcdutl ln local locate logger lsmod lsof md5sum mktemp modprobe
+    mount openssl patch pgrep pkill killall popd pushd read readonly rev rmdir rsync set sha1sum sha256sum shift split
+    stat su tac tar gzip gunzip zip unzip trap truncate tty ulimit umask umount uptime useradd vmstat wait w who xxd
+    yes nl od hexdump lscpu lsblk passwd crontab timedatectl hostnamectl resolvectl loginctl k9s
+"""
+
 MODULES: dict[str, str] = {
-    **dict.fromkeys(_REFUSED, "refused"),
+    **dict.fromkeys((*_REFUSED, *REAL.split()), "refused"),
     # the shell itself
     "cd": "builtins",
     "pwd": "builtins",
@@ -53,6 +62,7 @@ MODULES: dict[str, str] = {
     "[": "test",
     "echo": "text",
     "printf": "text",
+    "base64": "text",
     "cat": "text",
     "head": "text",
     "tail": "text",

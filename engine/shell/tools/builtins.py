@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.errors import NotModelled
 from engine.say import Phrase
 from engine.shell.tool import Context, Fail, Out, Tool
 
@@ -81,6 +82,18 @@ def _type(ctx: Context, argv: list[str]) -> Out:
     return Out(stdout=out, stderr=err, code=int(bool(err)))
 
 
+def _jobs(ctx: Context, argv: list[str]) -> Out:
+    """What goes on behind an `&` of this shell; the last one is marked +, the one before it -."""
+    if argv:
+        raise NotModelled(f"jobs {argv[0]}")
+    jobs = ctx.session.jobs
+    for number in [n for n, (pid, _) in jobs.items() if pid not in ctx.box.procs]:
+        del jobs[number]
+    marks = dict(zip(sorted(jobs, reverse=True), "+-", strict=False))
+    rows = [f"[{n}]{marks.get(n, ' ')}  {'Running':<24}{jobs[n][1].rstrip('& ')} &\n" for n in sorted(jobs)]
+    return Out(stdout="".join(rows))
+
+
 SBIN = frozenset(
     {
         "ip", "bridge", "iptables", "iptables-save", "iptables-restore", "conntrack", "sysctl", "arp", "tcpdump",
@@ -112,6 +125,6 @@ TOOLS = (
     _make("false", "fail", "실패로 끝납니다", lambda ctx, argv: Out(code=1)),
     _make("history", "what you typed here", "여기서 입력한 명령을 보여 줍니다", _history),
     _make("clear", "wipe the screen", "화면을 지웁니다", lambda ctx, argv: Out(clear=True)),
-    _make("jobs", "background jobs", "백그라운드 작업을 보여 줍니다", lambda ctx, argv: Out()),
+    _make("jobs", "background jobs", "백그라운드 작업을 보여 줍니다", _jobs),
     _make("type", "what a command is", "명령이 무엇인지 알려 줍니다", _type),
 )

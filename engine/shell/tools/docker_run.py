@@ -311,7 +311,9 @@ def _exec(ctx: Context, daemon: Dockerd, given: Given) -> Out:
         and name in ("sh", "bash", "ash", "zsh")
     ):
         tty = False
-    session = ctx.shell.run_argv(command, spot, ctx.stdin if given.on("interactive") else "", tty and ctx.tty)
+    stdin = ctx.stdin if given.on("interactive") else ""
+    screen = given.on("tty") and ctx.to_terminal
+    session = ctx.shell.run_argv(command, spot, stdin, tty and ctx.tty, screen=screen)
     if given.on("detach"):
         return Out(journeys=session.journeys)
     return session

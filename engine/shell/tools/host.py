@@ -91,6 +91,14 @@ def _env(ctx: Context, argv: list[str]) -> Out:
     return Out(stdout="".join(f"{k}={v}\n" for k, v in ctx.env.items()))
 
 
+def _printenv(ctx: Context, argv: list[str]) -> Out:
+    PRINTENV.parse([a for a in argv if a.startswith("-")])
+    if not argv:
+        return Out(stdout="".join(f"{k}={v}\n" for k, v in ctx.env.items()))
+    found = [ctx.env[name] for name in argv if name in ctx.env]
+    return Out(stdout="".join(f"{v}\n" for v in found), code=int(len(found) < len(argv)))
+
+
 def _journal(ctx: Context, kernel: bool) -> list[tuple[float, str, str, str]]:
     """(time, unit, its name with the process id, text) of the machine's journal; with `kernel` the kernel's lines."""
     out = []
@@ -200,7 +208,12 @@ ENV = Tool(
     summary=Phrase("the variables", "변수를 보여 줍니다"),
     run=_env,
     group="machine",
-    aliases=("printenv",),
+)
+PRINTENV = Tool(
+    name="printenv",
+    summary=Phrase("variables' values", "변수의 값을 보여 줍니다"),
+    run=_printenv,
+    group="machine",
 )
 DMESG = Tool(
     name="dmesg",
@@ -238,4 +251,4 @@ JOURNALCTL = Tool(
         Opt(("-p", "--priority"), "LEVEL", refused=True),
     ),
 )
-TOOLS = (HOSTNAME, WHOAMI, ID, UNAME, DATE, SLEEP, ENV, DMESG, JOURNALCTL)
+TOOLS = (HOSTNAME, WHOAMI, ID, UNAME, DATE, SLEEP, ENV, PRINTENV, DMESG, JOURNALCTL)

@@ -80,7 +80,10 @@ def _names(words: list[str]) -> Out:
 def _one(ctx: Context, word: str, signal: int) -> str:
     """Signal one process; the error line or ""."""
     if word.startswith("%"):
-        return f"bash: kill: {word}: no such job\n"
+        job = ctx.session.jobs.get(int(word[1:])) if word[1:].isdigit() else None
+        if job is None or job[0] not in ctx.box.procs:
+            return f"bash: kill: {word}: no such job\n"
+        word = str(ctx.files.seen_pid(ctx.box.procs[job[0]]))
     if not word.isdigit():
         return f"bash: kill: {word}: arguments must be process or job IDs\n"
     proc = ctx.files.proc(word)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from engine.errors import NotModelled
 from engine.say import Phrase
 from engine.shell.tool import Context, Out, Tool
+from engine.shell.tools import REAL
 
 _PIPES = Phrase(
     en="Pipes to grep, head, tail, cut, sort, uniq, wc and tr work: "
@@ -40,6 +41,10 @@ _NFT = Phrase(
     ko="이 실습의 규칙은 iptables에 있습니다. `iptables-save`가 전부 보여 줍니다.",
 )
 _LOOP = Phrase(en="Type the commands one after the other.", ko="명령을 하나씩 입력하십시오.")
+_REAL = Phrase(
+    en="A real machine may have it; `help` lists the tools that exist here.",
+    ko="실제 머신에는 있을 수 있습니다. 여기 있는 도구는 `help`로 볼 수 있습니다.",
+)
 _NC = Phrase(en="`nc` and `curl` open connections here.", ko="여기서는 `nc`와 `curl`로 연결합니다.")
 TABLE: dict[str, Phrase] = {
     "awk": _PIPES, "perl": _PIPES, "paste": _PIPES, "column": _PIPES,
@@ -52,6 +57,7 @@ TABLE: dict[str, Phrase] = {
     "ethtool": _IP, "nmcli": _IP,
     "ipvsadm": _NFT, "ufw": _NFT, "firewall-cmd": _NFT,
     "xargs": _LOOP, "parallel": _LOOP, "seq": _LOOP, "eval": _LOOP,
+    **dict.fromkeys(REAL.split(), _REAL),
     "telnet": _NC, "socat": _NC, "ssh": _NC, "scp": _NC, "nmap": _NC,
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ Rules. Input is `ctx.stdin` or the files of the place; errors about files are on
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 
@@ -308,6 +309,30 @@ def _flag(*names: str, en: str, ko: str) -> Opt:
 TRY = "Try '{} --help' for more information."
 
 
+def _base64(ctx: Context, argv: list[str]) -> Out:
+    got = BASE64.parse(argv)
+    if len(got.words) > 1:
+        raise Fail(f"base64: extra operand '{got.words[1]}'\nTry 'base64 --help' for more information.")
+    texts, errors = inputs(ctx, "base64", list(got.words))
+    text = "".join(t for _, t in texts)
+    if "-d" in got:
+        packed = "".join(text.split("\n"))
+        good = re.match(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", packed)
+        done = good[0] if good is not None else ""
+        tail = re.match(r"[A-Za-z0-9+/]{2,3}(?![A-Za-z0-9+/])", packed[len(done) :])
+        cut = tail[0] + "=" * (4 - len(tail[0])) if tail is not None else ""
+        plain = (base64.b64decode(done) + base64.b64decode(cut)).decode(errors="replace")
+        bad = "base64: invalid input\n" if len(done) < len(packed) else ""
+        return Out(stdout=plain, stderr=errors + bad, code=int(bool(errors or bad)))
+    wrap = got.opts.get("-w", ["76"])[-1]
+    if not wrap.isdigit():
+        raise Fail(f"base64: invalid wrap size: '{wrap}'")
+    packed = base64.b64encode(as_bytes(text)).decode()
+    size = int(wrap)
+    rows = [packed[i : i + size] for i in range(0, len(packed), size)] if size else [packed]
+    return Out(stdout=joined(rows) if size else packed, stderr=errors, code=int(bool(errors)))
+
+
 def _tool(
     name: str, en: str, ko: str, run: Callable[[Context, list[str]], Out], *opts: Opt, code: int = 1
 ) -> Tool:
@@ -415,4 +440,17 @@ TR = _tool(
 ECHO = _tool("echo", "print words", "글을 출력합니다", _echo)
 PRINTF = _tool("printf", "print by a format", "형식에 맞춰 출력합니다", _printf)
 
-TOOLS = (CAT, HEAD, TAIL, WC, SORT, UNIQ, CUT, TR, ECHO, PRINTF)
+BASE64: Tool = _tool(
+    "base64",
+    "encode and decode base64",
+    "base64로 바꾸고 되돌립니다",
+    _base64,
+    _flag("-d", "--decode", en="decode", ko="되돌리기"),
+    Opt(
+        ("-w", "--wrap"),
+        "COLS",
+        Phrase("break lines after COLS (76; 0: never)", "COLS마다 줄 바꿈(76, 0은 없음)"),
+    ),
+    Opt(("-i", "--ignore-garbage"), refused=True),
+)
+TOOLS = (CAT, HEAD, TAIL, WC, SORT, UNIQ, CUT, TR, ECHO, PRINTF, BASE64)

@@ -193,7 +193,9 @@ def run_exec(c: Crictl, argv: list[str]) -> Out:
         )
     s = c.sandboxes[x.sandbox]
     spot = inside(c.ctx.box, c.ctx.box.procs[x.pid], f"pod/{s.namespace}/{s.pod}")
-    out = c.ctx.run_in(spot, words[1:], interactive=line.on("interactive") and line.on("tty"))
+    out = c.ctx.run_in(
+        spot, words[1:], interactive=line.on("interactive") and line.on("tty"), screen=line.on("tty")
+    )
     if out.code:
         text = fatal(f"execing command in container: command terminated with exit code {out.code}")
         out = replace(out, stderr=out.stderr + text + "\n", code=1)

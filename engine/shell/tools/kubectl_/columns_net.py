@@ -53,7 +53,10 @@ def balancer_text(rows: object) -> str:
 
 
 def endpoint_slice(body: Json, clock: float) -> list[str]:
-    ports = [str(p["port"]) if p.get("port") is not None else "*" for p in body.get("ports") or ()]
+    ports = [
+        str(p["port"]) if p.get("port") is not None else str(p.get("name") or "")
+        for p in body.get("ports") or ()
+    ]
     found = [a for e in body.get("endpoints") or () for a in e.get("addresses") or ()]
     return [
         name_of(body), str(body.get("addressType", "")), some(ports, "<unset>"), some(found, "<unset>"),

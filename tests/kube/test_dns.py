@@ -221,6 +221,40 @@ def test_a_broken_corefile_ends_the_program() -> None:
     assert "connection refused" in in_pod(one, "dig web.shop.svc.cluster.local.")
 
 
+def test_slices_of_other_kinds_of_addresses_have_records_too() -> None:
+    """CoreDNS does not ask for a slice's addressType (plugin/kubernetes/object/endpoint.go), kube-proxy does. A port
+    without a number is -1 there, and has no SRV record."""
+    bodies: list[dict[str, Any]] = []
+    for name, kind, address, port in (
+        ("named", "FQDN", "db.example.com", {"port": 5432}), ("six", "IPv6", "2001:db8::5", {"port": 5432}),
+        ("open", "IPv4", "10.9.9.9", {}),
+    ):  # fmt: skip
+        labels = {"kubernetes.io/service-name": name}
+        bodies += [
+            {
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop"},
+                "spec": {"clusterIP": "None", "ports": [{"name": "pg", "port": 5432}]},
+            },
+            {
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": kind,
+                "metadata": {"name": f"{name}-1", "namespace": "shop", "labels": labels},
+                "ports": [{"name": "pg", **port}], "endpoints": [{"addresses": [address]}],
+            },
+        ]  # fmt: skip
+    one = lab(pod("client"), *bodies)
+
+    def short(words: str) -> str:
+        return in_pod(one, f"dig +short {words}.shop.svc.cluster.local").strip()
+
+    ports = out(one, "node/cp", "kubectl -n shop get endpointslice open-1 --no-headers").split()[2]
+    assert ports == "pg"
+    assert short("named") == "db.example.com." and short("SRV named") == ""
+    assert short("six") == "" and short("AAAA six") == "2001:db8::5"
+    assert short("SRV six") == "0 100 5432 2001-db8--5.six.shop.svc.cluster.local."
+    assert short("open") == "10.9.9.9" and short("SRV open") == ""
+    assert short("10-9-9-9.open") == "10.9.9.9"
+
+
 def test_a_corefile_that_is_not_modelled_is_said_and_the_old_one_goes_on() -> None:
     """Found by editing the ConfigMap: the lab's own clock ended with the error."""
     one = lab()

@@ -5,7 +5,7 @@ memory with the store's version up to which it looked; a newer one takes the dic
 written since, so one endpoint's change costs one slice.
 
 Source: coredns plugin/kubernetes/object/{service,endpoint,pod}.go: only ready endpoints count (`ready` absent =
-true).
+true); of any address type, a name (FQDN) leads on as a CNAME; a port without a number has no SRV record.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def updated(
             if not rest:
                 del slices[before]
         owner = labels_of(body).get(OF_SERVICE) if body is not None else None
-        if body is not None and owner and body.get("addressType", "IPv4") == "IPv4":
+        if body is not None and owner:
             of = (key[0], str(owner))
             owners[key] = of
             rows = (*slices.get(of, ()), slice_of(body))
@@ -115,7 +115,9 @@ def slice_of(body: Json) -> Slice:
         host = str(endpoint.get("hostname") or "")
         addresses += [Address(str(a), host, target) for a in endpoint.get("addresses") or ()]
     ports = tuple(
-        Port(str(p.get("name") or ""), str(p.get("protocol") or "TCP"), int(p.get("port") or 0))
+        Port(
+            str(p.get("name") or ""), str(p.get("protocol") or "TCP"), int(p["port"]) if p.get("port") else -1
+        )
         for p in body.get("ports") or ()
     )
     return Slice(name_of(body), tuple(addresses), ports)

@@ -39,7 +39,8 @@ class Port(NamedTuple):
 
 
 class Address(NamedTuple):
-    """A ready endpoint. `hostname` is the pod's hostname where it has a subdomain; `target` the pod's name."""
+    """A ready endpoint. `ip` is what its slice says, an address or a name; `hostname` the pod's hostname where it has a
+    subdomain; `target` the pod's name."""
 
     ip: str
     hostname: str = ""
@@ -193,7 +194,8 @@ class Kubernetes:
             return address.hostname
         if self.pod_names and address.target:
             return address.target
-        return address.ip.replace(".", "-")
+        label = address.ip.replace(".", "-").replace(":", "-")
+        return label + "0" if label.endswith("-") else label
 
 
 @dataclass(slots=True, kw_only=True)

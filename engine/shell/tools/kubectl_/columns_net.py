@@ -66,7 +66,7 @@ def endpoint_slice(body: Json, clock: float) -> list[str]:
 
 def some(rows: list[str], none: str) -> str:
     """formatDiscoveryPorts, formatDiscoveryEndpoints: three of them, and how many are left."""
-    if not rows:
+    if not any(rows):
         return none
     more = f" + {len(rows) - SHOWN} more..." if len(rows) > SHOWN else ""
     return ",".join(rows[:SHOWN]) + more

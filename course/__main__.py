@@ -16,6 +16,7 @@ from pathlib import Path
 
 from course import __version__
 from course.lang import wanted
+from course.usage import said
 
 PROGRAM = "k8snet-tutor"
 
@@ -102,7 +103,8 @@ class _Parser(argparse.ArgumentParser):
     lang = "en"
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, USAGE[self.lang].format(program=PROGRAM, message=message) + "\n")
+        text = USAGE[self.lang].format(program=PROGRAM, message=said(message, self.lang))
+        self.exit(2, f"{text}\n")
 
 
 def course_parser(lang: str = "en") -> argparse.ArgumentParser:

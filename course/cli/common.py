@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar, NoReturn
 
 from course import lang as languages
+from course import usage
 from course.catalog import LESSONS
 from engine.errors import EngineError, InputError, Problem
 from engine.grade.course import Course
@@ -32,17 +33,27 @@ class Parser(argparse.ArgumentParser):
     """argparse with one-line errors, in JSON when the command line asks for it."""
 
     def error(self, message: str) -> NoReturn:
-        said = BAD_USAGE(message=message, program=self.prog)
         if "--json" in sys.argv:
+            said = BAD_USAGE(message=message, program=self.prog)
             print(json.dumps({"error": said.text("en")}, ensure_ascii=False))
             raise SystemExit(2)
-        self.exit(2, f"{self.prog}: {said.text(languages.wanted())}\n")
+        lang = languages.wanted()
+        said = BAD_USAGE(message=usage.said(message, lang), program=self.prog)
+        self.exit(2, f"{self.prog}: {said.text(lang)}\n")
 
 
 def make_parser(name: str, about: tuple[str, str]) -> Parser:
     """A subcommand's parser with --json and --lang. `about` is (English, Korean)."""
     lang = languages.wanted()
-    parser = Parser(prog=f"{PROGRAM} {name}", description=about[1 if lang == "ko" else 0], allow_abbrev=False)
+    parser = Parser(
+        prog=f"{PROGRAM} {name}",
+        description=about[1 if lang == "ko" else 0],
+        allow_abbrev=False,
+        add_help=False,
+    )
+    for group in parser._action_groups:
+        group.title = usage.heading(group.title or "", lang)
+    parser.add_argument("-h", "--help", action="help", help=both(*usage.HELP))
     parser.add_argument("--json", action="store_true", help=both("print JSON", "JSON으로 출력"))
     parser.add_argument("--lang", choices=("en", "ko"), default=lang, help=both("language", "언어"))
     return parser

@@ -309,6 +309,16 @@ def test_upstream_in_trouble_is_servfail() -> None:
     assert "Address: 10.96.71.20" in in_pod(one, "nslookup web"), "the cluster's names do not need it"
 
 
+def test_an_upstream_that_nobody_is_leaves_time_for_the_next() -> None:
+    """The read's deadline runs while the kernel looks for a neighbour: it is not waited for after that."""
+    corefile = (
+        ".:53 {\n    errors\n    health\n    ready\n    forward . 192.168.10.99 203.0.113.10 {\n"
+        "        policy sequential\n    }\n}\n"
+    )
+    one = lab(addons=[{"coredns": {"replicas": 1, "corefile": corefile}}])
+    assert "status: NOERROR" in in_pod(one, "dig example.com.")
+
+
 def test_a_large_answer_is_asked_again_by_tcp() -> None:
     one = lab(pod("client", image="nginx"))
     result = one.run("pod/shop/client", "getent ahostsv4 large.example.com.")

@@ -232,6 +232,19 @@ def test_sequential_and_the_next_upstream() -> None:
     assert len(bench.upstream_legs) == 2
 
 
+def test_an_upstream_that_is_down_is_passed_over_until_it_answers_a_check() -> None:
+    """plugin/pkg/proxy/health.go goes on checking, and one good check makes an upstream whole again."""
+    bench = Bench(f". {{\n forward . {SILENT} {UP} {{\n policy sequential\n max_fails 1\n}}\n}}\n")
+    for seconds in (2.0, 2.0, 0.0):
+        before = bench.net.clock
+        assert data(bench.ask("one.example.")) == ["203.0.113.1"]
+        assert bench.net.clock - before == pytest.approx(seconds, abs=0.1)
+    again = Bench(f". {{\n forward . {UP} {SILENT} {{\n policy sequential\n max_fails 1\n}}\n}}\n")
+    again.memory["fails", Upstream(ip4(UP), 53)] = 9
+    assert data(again.ask("one.example.")) == ["203.0.113.1"]
+    assert [leg.split()[2] for leg in again.upstream_legs] == [f"{UP}:53:"]
+
+
 def test_what_except_names_is_left_to_the_next() -> None:
     bench = Bench(f". {{\n forward . {UP} {{\n except corp\n}}\n}}\n")
     assert bench.ask("x.corp.").rcode == "SERVFAIL"

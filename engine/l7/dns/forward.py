@@ -5,8 +5,8 @@ that refuses costs nothing; after `max_fails` failed health checks an upstream i
 then one of them is tried all the same. Two tries for each upstream, five seconds in all, then SERVFAIL. A question
 that comes back to this very program goes round until `max_concurrent` refuses it.
 
-Rules. Health checks run every half second while an upstream has failed; the virtual clock decides, so an upstream
-that failed is asked again (and counts as healthy when it answers) only as questions come. Source: coredns
+Rules. Health checks run every half second while an upstream has failed; here they are counted and made as questions
+come. Source: coredns
 plugin/forward/forward.go, plugin/pkg/proxy.
 """
 
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from engine.l7.dns.chain import Next, Query, Reply, matches
 from engine.linux.addr import text4
+from engine.linux.choose import Seeded
 from engine.linux.exchange import Call, tcp_call, udp_call
 from engine.linux.wire import dns
 from engine.linux.wire.dns import Message
@@ -78,8 +79,26 @@ class Forward:
         return Reply(rcode="SERVFAIL", error=error)
 
     def down(self, query: Query, upstream: Upstream) -> bool:
+        """Has it failed too often? One that has is checked meanwhile, and counts again when it answers a check."""
         fails = query.memory.get(("fails", upstream), 0)
-        return bool(self.max_fails) and isinstance(fails, int) and fails > self.max_fails
+        if not self.max_fails or not isinstance(fails, int) or fails <= self.max_fails:
+            return False
+        if not self.healthy(query, upstream):
+            return True
+        query.memory.pop(("fails", upstream), None)
+        return False
+
+    def healthy(self, query: Query, upstream: Upstream) -> bool:
+        """What the health check (`. NS`, any answer will do) found at last: asked on a copy, for its packets went
+        before this question came."""
+        from engine.l7.serve import serve
+
+        d = query.delivery
+        call = udp_call(
+            d.net.copy(), d.ns.id, upstream.address, upstream.port, choose=Seeded(0), timeout=0.0, serve=serve,
+            request=Message(name=".", type="NS", rd=True).payload(), depth=d.depth + 1,
+        )  # fmt: skip
+        return dns.of(call.response) is not None
 
     def order(self, query: Query) -> list[Upstream]:
         """The upstreams as the policy lists them for this question."""
@@ -116,10 +135,14 @@ class Forward:
                 timeout=self.read_timeout, serve=serve, purpose=what, who=who, depth=d.depth + 1,
             )  # fmt: skip
         else:
+            started = query.now
             call = udp_call(
-                d.net, netns, upstream.address, upstream.port, choose=d.choose, request=asked.payload(),
-                timeout=self.read_timeout, serve=serve, purpose=what, who=who, depth=d.depth + 1,
+                d.net, netns, upstream.address, upstream.port, choose=d.choose, request=asked.payload(), timeout=0.0,
+                serve=serve, purpose=what, who=who, depth=d.depth + 1,
             )  # fmt: skip
+            if call.response is None and call.error in ("", "ETIMEDOUT"):
+                # the kernel looks for a neighbour meanwhile
+                d.net.clock = max(query.now, started + self.read_timeout)
         query.legs += call.legs
         answer = dns.of(call.response)
         if answer is None:

@@ -170,7 +170,8 @@ class Bind:
                 timeout=s.timeout, serve=serve, purpose=purpose, who=self.who,
             )  # fmt: skip
         self.legs += call.legs
-        message = dns.of(call.response)
+        # an answer that comes when the tool has given up is nobody's
+        message = dns.of(call.response) if call.seconds <= s.timeout else None
         # dighost.c: tcp_connected and udp_ready name the server and the name, recv_done the server
         unborn = call.server is None and (tcp or unroutable(call))
         if message is None:

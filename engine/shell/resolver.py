@@ -347,11 +347,11 @@ class Resolver:
         for turn in range(self.conf.attempts):
             waiting = [(type, server) for type in types for server in self.conf.servers]
             again = 2 * len(types)
-            while waiting:
+            while waiting and self.net.clock < started + total:
                 type, server = waiting.pop(0)
                 call = self._ask(server, name, type, 0.0, sport, connected=False)
                 sport = call.sock[1]
-                answer = dns.of(call.response)
+                answer = dns.of(call.response) if self.net.clock < started + total else None
                 if answer is not None and answer.rcode == "SERVFAIL" and again > 0:
                     again -= 1
                     waiting.append((type, server))

@@ -309,6 +309,14 @@ def test_upstream_in_trouble_is_servfail() -> None:
     assert "Address: 10.96.71.20" in in_pod(one, "nslookup web"), "the cluster's names do not need it"
 
 
+def test_an_answer_that_comes_too_late_is_nobodys() -> None:
+    """CoreDNS tries for seconds; who waits one second is gone by then."""
+    one = lab()
+    out(one, "host/internet", "iptables -I INPUT -p udp --dport 53 -j DROP")
+    answer = in_pod(one, "dig +time=1 +tries=1 example.com.")
+    assert answer.startswith(";; communications error to 10.96.0.10#53: timed out\n") and "SERVFAIL" not in answer
+
+
 def test_an_upstream_that_nobody_is_leaves_time_for_the_next() -> None:
     """The read's deadline runs while the kernel looks for a neighbour: it is not waited for after that."""
     corefile = (

@@ -151,7 +151,7 @@ class Talk:
         sport = 0
         for turn in range(self.rounds):
             for number, question in enumerate(self.asked):
-                if number in self.answers:
+                if number in self.answers or ctx.net.clock >= started + self.seconds:
                     continue
                 for _ in range(3):
                     call = udp_call(
@@ -161,7 +161,7 @@ class Talk:
                     )  # fmt: skip
                     sport = call.sock[1]
                     self.legs += call.legs
-                    answer = dns.of(call.response)
+                    answer = dns.of(call.response) if ctx.net.clock < started + self.seconds else None
                     if answer is not None:
                         self.answers[number] = answer
                     if answer is None or answer.rcode != "SERVFAIL":

@@ -13,7 +13,7 @@ from engine.shell.tool import Tool
 
 #: Names that exist only to be refused; a tool with the same name below takes their place.
 _REFUSED = (
-    "awk", "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
+    "perl", "paste", "column", "jq", "yq", "watch", "timeout", "top", "htop", "nohup", "tmux",
     "screen", "vi", "vim", "nano", "emacs", "ed", "less", "more", "apt", "apt-get", "yum", "dnf", "apk",
     "pip", "ethtool", "nmcli", "ufw", "firewall-cmd",
     "xargs", "parallel", "seq", "eval", "telnet", "socat", "ssh", "scp", "nmap",
@@ -63,6 +63,7 @@ MODULES: dict[str, str] = {
     "echo": "text",
     "printf": "text",
     "base64": "text",
+    "awk": "awk",
     "cat": "text",
     "head": "text",
     "tail": "text",

@@ -10,10 +10,10 @@ from engine.shell.tool import Context, Out, Tool
 from engine.shell.tools import REAL
 
 _PIPES = Phrase(
-    en="Pipes to grep, head, tail, cut, sort, uniq, wc and tr work: "
-    "`... | tr -s ' ' | cut -d' ' -f2` takes the second column.",
-    ko="grep, head, tail, cut, sort, uniq, wc, tr 파이프는 됩니다. "
-    "`... | tr -s ' ' | cut -d' ' -f2`로 둘째 칸을 뽑습니다.",
+    en="Pipes to grep, head, tail, cut, sort, uniq, wc, tr, sed and awk work: `... | awk '{{print $2}}'` takes the "
+    "second column.",
+    ko="grep, head, tail, cut, sort, uniq, wc, tr, sed, awk 파이프는 됩니다. "
+    "`... | awk '{{print $2}}'`로 둘째 열을 뽑습니다.",
 )
 _JSON = Phrase(
     en="grep works on JSON as on any text; `kubectl -o jsonpath=...` and `docker inspect -f ...` pick single values.",
@@ -47,7 +47,7 @@ _REAL = Phrase(
 )
 _NC = Phrase(en="`nc` and `curl` open connections here.", ko="여기서는 `nc`와 `curl`로 연결합니다.")
 TABLE: dict[str, Phrase] = {
-    "awk": _PIPES, "perl": _PIPES, "paste": _PIPES, "column": _PIPES,
+    "perl": _PIPES, "paste": _PIPES, "column": _PIPES,
     "jq": _JSON, "yq": _JSON,
     "watch": _AGAIN, "timeout": _AGAIN, "top": _AGAIN, "htop": _AGAIN, "nohup": _AGAIN, "tmux": _AGAIN,
     "screen": _AGAIN,

@@ -1,4 +1,4 @@
-"""awk in the lab's shell against mawk 1.3.4: tests/golden/shell/awk.json holds what it printed for one input (its lines,
+"""awk in the lab's shell against mawk 1.3.4: tests/golden/shell/awk.json holds what it printed for one input (lines,
 run by bash with the input on stdin)."""
 
 from __future__ import annotations

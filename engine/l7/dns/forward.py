@@ -1,13 +1,12 @@
 """The plugin forward: the question goes on to an upstream server, as real packets from this program's own namespace.
 
-Theory. Upstreams are tried in the order of the policy. One that does not answer costs `read_timeout` (2 s) a try, one
-that refuses costs nothing; after `max_fails` failed health checks an upstream is passed over, unless all are down:
-then one of them is tried all the same. Two tries for each upstream, five seconds in all, then SERVFAIL. A question
-that comes back to this very program goes round until `max_concurrent` refuses it.
+Theory. Upstreams are tried in the order of the policy, over and over as long as a try begins within five seconds; then
+it is SERVFAIL. One that does not answer costs `read_timeout` (2 s) a try, one that refuses nothing; after `max_fails`
+failed health checks an upstream is passed over, unless all are down: then one of them is tried all the same, once. A
+question that comes back to this very program goes round until `max_concurrent` refuses it.
 
 Rules. Health checks run every half second while an upstream has failed; here they are counted and made as questions
-come. Source: coredns
-plugin/forward/forward.go, plugin/pkg/proxy.
+come. Source: coredns plugin/forward/forward.go, plugin/pkg/proxy.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from engine.linux.wire.dns import Message
 from engine.record import dataclass, replace
 
 DEADLINE = 5.0
-TRIES = 2
+#: passes over upstreams that refuse at once; the program makes thousands in a second
+QUICK = 2
 #: a question inside a question this deep is one that goes round
 DEEP = 8
 
@@ -64,18 +64,22 @@ class Forward:
         order = self.order(query)
         deadline = query.now + DEADLINE
         error = "no healthy proxies"
-        for attempt in range(TRIES * len(order)):
-            if query.now >= deadline:
+        passes, started = 0, query.now
+        while query.now < deadline and passes < QUICK:
+            down = [u for u in order if self.down(query, u)]
+            for upstream in [u for u in order if u not in down] or [self.any_of(query)]:
+                if query.now >= deadline:
+                    break
+                found, error = self.connect(query, upstream)
+                if found is not None:
+                    query.memory.pop(("fails", upstream), None)
+                    return Reply(message=found)
+                fails = query.memory.get(("fails", upstream), 0)
+                query.memory["fails", upstream] = (fails if isinstance(fails, int) else 0) + 1
+            if len(down) == len(order):
                 break
-            upstream = order[attempt % len(order)]
-            if self.down(query, upstream) and not all(self.down(query, u) for u in order):
-                continue
-            found, error = self.connect(query, upstream)
-            if found is not None:
-                query.memory.pop(("fails", upstream), None)
-                return Reply(message=found)
-            fails = query.memory.get(("fails", upstream), 0)
-            query.memory["fails", upstream] = (fails if isinstance(fails, int) else 0) + 1
+            # a pass that took no time would come again until the checks have failed
+            passes, started = (0 if query.now > started else passes + 1), query.now
         return Reply(rcode="SERVFAIL", error=error)
 
     def down(self, query: Query, upstream: Upstream) -> bool:
@@ -112,6 +116,10 @@ class Forward:
             first = (count if isinstance(count, int) else 0) % len(all_)
             query.memory["turn", self.zone] = first + 1
         return all_[first:] + all_[:first]
+
+    def any_of(self, query: Query) -> Upstream:
+        """All are down, so the checks are taken for broken: one by chance, whatever the policy."""
+        return self.to[query.delivery.choose.pick("dns upstream", len(self.to)) if len(self.to) > 1 else 0]
 
     def connect(self, query: Query, upstream: Upstream) -> tuple[Message | None, str]:
         """(the upstream's answer for this question, or why there is none)."""

@@ -2,10 +2,11 @@
 
 Theory. Every rule of the object becomes one rule for each protocol and each peer; ports of one protocol stay together,
 neighbours joined to ranges. Ports without a peer, peers without ports, neither: all are rules. An empty list of rules
-with its type named is no rule at all, which isolates.
+with its type named is no rule at all, which isolates. The tables here are IPv4's: a rule about an IPv6 block is not in
+them, as felix leaves out of each family the rules of the other.
 
 Rules. Values only. Source: libcalico-go/lib/backend/k8s/conversion/conversion.go (K8sNetworkPolicyToCalico,
-k8sRuleToCalico, SimplifyPorts).
+k8sRuleToCalico, SimplifyPorts); felix/rules/policy.go (FilterRuleToIPVersion).
 """
 
 from __future__ import annotations
@@ -80,10 +81,17 @@ def allows(rule: Json, side: str, namespace: str) -> Iterable[Allow]:
         numbers = tuple(p for p in found if isinstance(p, tuple)) if found else ()
         names = tuple(p for p in found if isinstance(p, str)) if found else ()
         for one in peers:
+            if six(one):
+                continue
             who, nets, not_nets = fields(one, namespace)
             yield Allow(
                 proto=proto.lower(), peers=who, nets=nets, not_nets=not_nets, ports=numbers, names=names
             )
+
+
+def six(one: Json | None) -> bool:
+    """Is this peer a block of IPv6 addresses?"""
+    return ":" in str(((one or {}).get("ipBlock") or {}).get("cidr") or "")
 
 
 def fields(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.kube.manifests import from_texts
 from engine.kube.cni.calico_conf import veth_name
+from engine.kube.manifests import from_texts
 from engine.kube.policy import chains, render
 from engine.kube.policy.convert import INGRESS, policy
 from engine.kube.policy.selector import peer, subject
@@ -321,3 +321,16 @@ def test_probes_pass_a_default_deny() -> None:
     assert not ok(lab, "pod/shop/b", "pod/shop/a:80")
     said = out(lab, "kubectl describe node w1", "node/cp")
     assert re.search(r"NetworkUnavailable +False .* CalicoIsUp +Calico is running on this node", said)
+
+
+def test_a_block_of_ipv6_is_no_rule_of_this_family_and_isolates_all_the_same() -> None:
+    """The rule is left out of the IPv4 tables (FilterRuleToIPVersion); the others of the policy stand."""
+    lab = open_lab()
+    apply(lab, rule("six", {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "::/0"}}]}]}))
+    assert not ok(lab, "pod/shop/b", "pod/shop/a:80")
+    saved = out(lab, "iptables-save -t filter")
+    assert len([line for line in saved.splitlines() if line.startswith("-A cali-pi-knp/shop/six ")]) == 1
+    block = {"ipBlock": {"cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]}}
+    pods = {"podSelector": {"matchLabels": {"app": "b"}}}
+    apply(lab, rule("six", {"podSelector": {}, "ingress": [{"from": [block, pods]}]}))
+    assert ok(lab, "pod/shop/b", "pod/shop/a:80") and not ok(lab, "pod/shop/c", "pod/shop/a:80")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from course.cli.common import Paint, Parser, error_json, guarded, make_parser, open_lab, print_json, words
-from engine.errors import EngineError
+from engine.errors import EngineError, InputError
 from engine.grade import flows as tables
 from engine.grade.flows import Row, to_json
 from engine.grade.hints import hint
 from engine.grade.table import Table, read_table
 from engine.lab.lab import Lab
 from engine.lab.source import open_source
+from engine.record import replace
 from engine.say import Phrase
 
 ABOUT = ("Run packet-flow tables and judge them.", "패킷 흐름 표를 실행하고 판정합니다.")
@@ -33,7 +34,11 @@ def open_table_lab(table: Table, path: Path, lang: str) -> Lab:
         beside = path.parent / table.lab
         if "\0" not in table.lab and beside.exists():
             return Lab.load(open_source(beside), lang=lang)
-        return open_lab(table.lab, lang=lang)
+        try:
+            return open_lab(table.lab, lang=lang)
+        except InputError as error:
+            where = table.doc.where(("lab",))
+            raise InputError([replace(p, where=p.where or where) for p in error.problems]) from None
     return Lab.load(table.lab_doc(), folder=path.parent, lang=lang)
 
 

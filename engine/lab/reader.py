@@ -48,6 +48,7 @@ A_NUMBER = Phrase(en="a whole number", ko="정수")
 A_NUMBER_IN = Phrase(en="a whole number from {low} to {high}", ko="{low}부터 {high}까지의 정수")
 TRUE_FALSE = Phrase(en="true or false", ko="true 또는 false")
 A_LIST = Phrase(en="a list", ko="목록")
+AN_EMPTY_LIST = Phrase(en="an empty list", ko="빈 목록")
 A_LIST_OF = Phrase(en="a list of at least {count}", ko="항목이 {count}개 이상인 목록")
 A_MAPPING = Phrase(en="a mapping", ko="매핑(key: value)")
 AN_ADDRESS = Phrase(en="an IPv4 address, as in 10.244.1.5", ko="10.244.1.5 같은 IPv4 주소")
@@ -101,7 +102,7 @@ def found(value: Any) -> Said:
     if isinstance(value, dict):
         return A_MAPPING()
     if isinstance(value, list):
-        return A_LIST()
+        return A_LIST() if value else AN_EMPTY_LIST()
     text = repr(value) if isinstance(value, str) else str(value)
     return plain(text if len(text) <= 60 else text[:57] + "...")
 

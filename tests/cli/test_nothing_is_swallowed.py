@@ -159,3 +159,25 @@ def test_under_calico_a_node_may_have_a_range_outside_the_pool(
         "trace", str(tmp_path / "lab.yaml"), "node/w1", "node/w2", "--proto", "icmp", capsys=capsys
     )
     assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (
+            "flows: [{from: node/w1, to: node/cp, proto: icmp}]\nlab: nope\n",
+            "t.yaml:2: lab: there is no lab, file",
+        ),
+        (
+            "lab: {nodes: [{name: w1}]}\nflows: []\n",
+            "t.yaml:2: flows: found an empty list, accepted: a list of at",
+        ),
+    ],
+)
+def test_what_a_table_needs_is_said_with_its_place(
+    text: str, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.yaml").write_text(text)
+    code, said = ended("flows", str(tmp_path / "t.yaml"), capsys=capsys)
+    assert code == 2
+    assert error in said

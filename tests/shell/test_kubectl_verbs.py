@@ -223,6 +223,16 @@ def test_a_grace_of_zero_needs_force(shell: Shell) -> None:
 # ---- nodes
 
 
+def test_a_selector_that_cannot_be_read_is_refused_wherever_it_stands(shell: Shell) -> None:
+    why = "unable to parse requirement: found 'x' expected: '('"
+    server = 'Error from server (BadRequest): Unable to find "/v1, Resource={}" that match label selector "a in x", '
+    tail = f'field selector "": {why}\n'
+    for line, kind in (("logs -l 'a in x'", "pods"), ("cordon -l 'a in x'", "nodes")):
+        assert shell.run(f"kubectl {line}").stderr == server.format(kind) + tail
+    got = shell.run("kubectl create pdb p --selector='a in x' --min-available=1 --dry-run=client")
+    assert got.stderr == f'error: couldn\'t parse the selector string "a in x": {why}\n'
+
+
 def test_a_taint_that_is_overwritten(shell: Shell) -> None:
     assert said(shell, "kubectl taint node w1 a=b:NoSchedule") == "node/w1 tainted\n"
     assert shell.run("kubectl taint node w1 a=c:NoSchedule").stderr == (

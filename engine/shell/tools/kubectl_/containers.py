@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from engine.errors import EngineError
 from engine.kube.clock import nano_stamp
-from engine.kube.objects import Json, Kind, labels_of, meta, name_of, namespace_of, spec_of, status_of
+from engine.kube.objects import (
+    BY_KIND,
+    Json,
+    Kind,
+    labels_of,
+    meta,
+    name_of,
+    namespace_of,
+    spec_of,
+    status_of,
+)
 from engine.kube.podspec import on_node
 from engine.kube.runtime import Container
 from engine.kube.select import matches
@@ -14,6 +24,7 @@ from engine.shell.place import inside
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect, kinds_of, later, not_found
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
+from engine.shell.tools.kubectl_.selectors import label_selector
 
 LOGS = (
     flag("container", "c"), switch("follow", "f"), switch("previous", "p"), flag("tail"), switch("timestamps"),
@@ -98,9 +109,7 @@ def logs(ctx: Context, argv: list[str]) -> Out:
     client = connect(ctx, line)
     found = ""
     if line.get("selector"):
-        from engine.kube.select import parse as parse_selector
-
-        selector = parse_selector(line.get("selector"))
+        selector = label_selector(BY_KIND["Pod"], line.get("selector"))
         pods = [
             p for p in client.cluster.store.list("Pod", client.namespace) if matches(selector, labels_of(p))
         ]

@@ -12,6 +12,7 @@ from engine.shell.files import FileError
 from engine.shell.tool import Context, Fail
 from engine.shell.tools.kubectl_.flags import Line
 from engine.shell.tools.kubectl_.made import listed, named, number_or_name, whole
+from engine.shell.tools.kubectl_.selectors import local_selector
 
 KEY = re.compile(r"[-._a-zA-Z0-9]+")
 KEY_TEXT = (
@@ -190,8 +191,6 @@ def quota(ctx: Context, line: Line, name: str) -> Json:
 
 
 def disruption_budget(ctx: Context, line: Line, name: str) -> Json:
-    from engine.kube.select import parse
-
     least, most = line.get("min-available"), line.get("max-unavailable")
     if not line.get("selector"):
         raise Fail("error: a selector must be specified")
@@ -203,7 +202,12 @@ def disruption_budget(ctx: Context, line: Line, name: str) -> Json:
         if value and not re.fullmatch(r"[0-9]+%?", value):
             raise Fail(f"error: invalid format specified for {word}")
     selector: Json = {}
-    for rule in parse(line.get("selector"))["matchExpressions"]:
+    text = line.get("selector")
+    try:
+        rules = local_selector(text)["matchExpressions"]
+    except ValueError as error:
+        raise Fail(f'error: couldn\'t parse the selector string "{text}": {error}') from None
+    for rule in rules:
         if rule["operator"] == "In" and len(rule["values"]) == 1:
             selector.setdefault("matchLabels", {})[rule["key"]] = rule["values"][0]
         else:

@@ -20,13 +20,13 @@ from engine.kube.objects import (
 )
 from engine.kube.podspec import on_node
 from engine.kube.select import matches
-from engine.kube.select import parse as parse_selector
 from engine.kube.staticpods import is_mirror
 from engine.say import Phrase
-from engine.shell.tool import Context, Out
+from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, switch
 from engine.shell.tools.kubectl_.nodes import mark, named_nodes
+from engine.shell.tools.kubectl_.selectors import local_selector
 from engine.shell.tools.kubectl_.wait import pass_time, seconds
 from engine.shell.tools.kubectl_.write import DRY, dry_run
 
@@ -123,7 +123,10 @@ def one(client: Client, line: Line, node: str, dry: str, log: Log) -> list[str]:
 
 
 def pods_on(client: Client, line: Line, node: str) -> list[Json]:
-    wanted = parse_selector(line.get("pod-selector")) if line.get("pod-selector") else None
+    try:
+        wanted = local_selector(line.get("pod-selector")) if line.get("pod-selector") else None
+    except ValueError:
+        raise Fail("error: --pod-selector=<pod_selector> must be a valid label selector") from None
     rows = [p for p in client.cluster.store.list("Pod") if on_node(p) == node]
     return [p for p in rows if wanted is None or matches(wanted, labels_of(p))]
 

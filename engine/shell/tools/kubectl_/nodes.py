@@ -7,11 +7,11 @@ import re
 from engine.kube.clock import stamp
 from engine.kube.objects import BY_KIND, Json, edited, labels_of, name_of, spec_of
 from engine.kube.select import matches
-from engine.kube.select import parse as parse_selector
 from engine.shell.tool import Context, Fail, Out
 from engine.shell.tools.kubectl_.client import Client, connect, not_found
 from engine.shell.tools.kubectl_.flags import Line, flag, parse, refused, switch
 from engine.shell.tools.kubectl_.pick import NO_NAMES, bodies
+from engine.shell.tools.kubectl_.selectors import label_selector
 from engine.shell.tools.kubectl_.write import DRY, dry_run
 
 TAINT = (
@@ -119,7 +119,7 @@ def named_nodes(client: Client, line: Line) -> list[Json]:
             f"See 'kubectl {line.verb} -h' for help and examples"
         )
     if line.get("selector"):
-        wanted = parse_selector(line.get("selector"))
+        wanted = label_selector(BY_KIND["Node"], line.get("selector"))
         return [b for b in client.cluster.store.list("Node", "") if matches(wanted, labels_of(b))]
     out = []
     for word in line.words:

@@ -35,13 +35,23 @@ def refused(kind: Kind, labels: str, fields: str, why: str) -> Fail:
 
 
 def label_selector(kind: Kind, text: str, fields: str = "") -> Json:
-    why = wrong(text)
-    if not why:
-        try:
-            return parse(text)
-        except ValueError as error:
-            why = f"unable to parse requirement: found '{error}', expected: {', '.join(OPERATORS)}"
-    raise refused(kind, text, fields, why)
+    """A selector that the API server reads. Fail in its words."""
+    try:
+        return local_selector(text)
+    except ValueError as error:
+        raise refused(kind, text, fields, str(error)) from None
+
+
+def local_selector(text: str) -> Json:
+    """A selector that kubectl reads by itself. ValueError with the text of labels.Parse."""
+    if why := wrong(text):
+        raise ValueError(why)
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(
+            f"unable to parse requirement: found '{error}', expected: {', '.join(OPERATORS)}"
+        ) from None
 
 
 def wrong(text: str) -> str:

@@ -146,9 +146,10 @@ def closing(w: Walker, ns: Netns, skb: Skb) -> None:
 
 def confirm(w: Walker, ns: Netns, hook: str, skb: Skb, place: Place) -> End | None:
     """Enter a new connection into the table. One whose tuples are taken by now is lost, except that equal datagrams of
-    one flow share the entry that is there (nf_ct_resolve_clash)."""
+    one flow share the entry that is there (nf_ct_resolve_clash). Whose packet it is does not matter, only that it goes
+    the connection's way: the ICMP error about a rejected RST about a rejected SYN does (`attach`, twice)."""
     entry = skb.ct
-    if entry is None or entry.id or skb.ctstate != "NEW":
+    if entry is None or entry.id or skb.ctdir != "original":
         return None
     table, now = ns.conntrack, w.net.clock
     here = table.find(entry.orig, now, entry.zone)

@@ -178,7 +178,9 @@ def find(world: World, ref: str) -> Endpoint:
 
 
 def _missing(world: World, ref: str) -> InputError:
-    there = [*endpoint_names(world), *(f"svc/{name}" for name in _services(world))]
+    every = [*endpoint_names(world), *(f"svc/{name}" for name in _services(world))]
+    # what is of its kind, or all where nothing is
+    there = [name for name in every if name.partition("/")[0] == ref.partition("/")[0]] or every
     shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
     near = guess(normal(ref), there) if there else NO_GUESS()
     return _bad(ref, NO_ENDPOINT(ref=ref, guess=near, there=shown or "-"))

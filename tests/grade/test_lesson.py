@@ -407,7 +407,7 @@ def test_an_exercise_without_hints_is_refused(course: Path) -> None:
     ("text", "error"),
     [
         ("", "course.yaml:1: found null, accepted: a mapping with the keys groups"),
-        ("groups: []", "course.yaml:1: groups: found a list, accepted: a list of at least 1"),
+        ("groups: []", "course.yaml:1: groups: found an empty list, accepted: a list of at least 1"),
         (
             "groups: [{title: {en: x}}]",
             "course.yaml:1: groups[0].title: the key 'ko' is missing; write a text",

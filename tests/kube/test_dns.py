@@ -314,7 +314,10 @@ def test_an_answer_that_comes_too_late_is_nobodys() -> None:
     one = lab()
     out(one, "host/internet", "iptables -I INPUT -p udp --dport 53 -j DROP")
     answer = in_pod(one, "dig +time=1 +tries=1 example.com.")
-    assert answer.startswith(";; communications error to 10.96.0.10#53: timed out\n") and "SERVFAIL" not in answer
+    assert (
+        answer.startswith(";; communications error to 10.96.0.10#53: timed out\n")
+        and "SERVFAIL" not in answer
+    )
 
 
 def test_an_upstream_that_nobody_is_leaves_time_for_the_next() -> None:

@@ -22,7 +22,7 @@ from course.cli.common import (
 from engine.errors import InputError, Problem
 from engine.grade.finding import Halt
 from engine.lab.lab import Lab
-from engine.lab.places import place_name
+from engine.lab.places import place_name, scheme_of
 from engine.lab.trace import OTHER_SCHEME, PROTOS
 from engine.linux.journey import OUTCOMES, Fidelity, Journey, Leg, Outcome, Step, Walk
 from engine.linux.packet import describe
@@ -79,7 +79,7 @@ def run(argv: Sequence[str] | argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     headers = dict(_header(text) for text in args.header)
     lab = open_lab(args.lab, seed=args.seed, lang=args.lang)
-    scheme = args.to.partition("://")[0] if args.to.startswith(("http://", "https://")) else ""
+    scheme = scheme_of(args.to)
     if scheme and args.proto not in (None, scheme):
         said = OTHER_SCHEME(to=args.to, scheme=scheme, proto=args.proto)
         raise InputError([Problem(where="--proto", said=said)])

@@ -62,9 +62,8 @@ def clip_rule(row: str, width: int, glyphs: Glyphs) -> str:
     row = " ".join(row.split())
     while cell_len(row) > width and (found := COMMENT.search(row)) is not None:
         if found.start() <= 2 and found.end() == len(row):
-            return glyphs.clip(
-                f"{glyphs.cut} {found.group(1)}", width
-            )  # a rule that is nothing but a comment
+            # a rule that is nothing but a comment
+            return glyphs.clip(f"{glyphs.cut} {found.group(1)}", width)
         left, right = row[: found.start()].rstrip(), row[found.end() :].strip()
         row = " ".join(filter(None, (left.removesuffix(glyphs.cut).rstrip(), glyphs.cut, right)))
     at = max(row.rfind(" -j "), row.rfind(" -g "))
@@ -180,11 +179,8 @@ def story(playback: Playback, lang: str, glyphs: Glyphs) -> Line:
         return [(beat.moments[playback.shown()].clause.text(lang), "value")]
     good = ended is Outcome.DELIVERED
     word = OUTCOME_WORDS[ended]().text(lang)
-    if beat.ends not in (
-        None,
-        Outcome.DELIVERED,
-        ended,
-    ):  # what became of the packet, then of what the user did
+    # what became of the packet, then of what the user did
+    if beat.ends not in (None, Outcome.DELIVERED, ended):
         word = f"{OUTCOME_WORDS[beat.ends]().text(lang)} {glyphs.dot} {word}"
     return [(f"{glyphs.ok if good else glyphs.stopped} {word}", "way" if good else "stopped")]
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from engine.lab.doc import Doc, read
 from engine.lab.lab import Lab
 from engine.lab.lookup import RCODES, TYPES, Resolved
+from engine.lab.places import scheme_of
 from engine.lab.reader import Fields, Node, Problems, root
 from engine.lab.source import read_text
 from engine.lab.trace import PROTOS, Traced
@@ -165,7 +166,7 @@ def flow_of(f: Fields, node: Node) -> Flow | None:
         node.wrong(BOTH())
     proto = f.get("proto", lambda n: n.word(*PROTOS), "tcp")
     to = f.text("to")
-    scheme = to.partition("://")[0] if to.startswith(("http://", "https://")) else ""
+    scheme = scheme_of(to)
     if scheme and "proto" not in f:
         proto = scheme
     elif scheme and proto != scheme:

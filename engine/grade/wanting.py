@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from engine.errors import EngineError
-from engine.grade.state import MUST, MUST_NOT, State, printed, value_of
-from engine.grade.state import pod_now as now_of_pod
+from engine.grade.state import MUST, MUST_NOT, State, pod_now, printed, value_of
 from engine.lab.lab import Lab
 from engine.say import Phrase, Said, plain
 
@@ -97,7 +96,7 @@ def _pod(lab: Lab, v: dict[str, Any], present: bool) -> Said | None:
     where = {"kind": "Pod", "name": name, "namespace": namespace or "default"}
     if not present:
         return _object(lab, where, present)
-    now = now_of_pod(lab, v["name"])
+    now = pod_now(lab, v["name"])
     if now is None:
         return _no_object(where)
     keys = [k for k in now if k in v]

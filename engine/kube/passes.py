@@ -16,19 +16,22 @@ from dataclasses import field
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.kube.ids import Ids
 from engine.kube.node import NodeState
 from engine.kube.objects import Json
 from engine.kube.options import Options
 from engine.kube.store import Store
+from engine.linux.lent import Copied
 from engine.linux.net import Net
 from engine.linux.ops.base import Changes
 from engine.record import dataclass
 
 if TYPE_CHECKING:
     from engine.kube.cluster import Cluster
+
+C = TypeVar("C", bound=Copied)
 
 #: What the API server itself keeps true (default/kubernetes): sync(at).
 SERVER: tuple[str, ...] = ("engine.kube.services.kubernetes",)
@@ -109,6 +112,14 @@ class Pass:
     def delete(self, body: Json) -> None:
         """Delete one through the API server (grace, finalizers, owners)."""
         self.cluster.delete(body, self.now)
+
+    def mine(self, memory: str, found: C) -> C:
+        """What the cluster remembers under this name, to be changed: `found` the first time in a pass as a copy, as
+        other clusters may share it."""
+        if memory not in self.own:
+            self.own.add(memory)
+            found = self.cluster.memory[memory] = found.copy()
+        return found
 
     def running(self, node: NodeState, program: str) -> int:
         """The pid of a program that runs on a node, 0 when none does."""

@@ -261,7 +261,7 @@ def _by_address(world: World, ref: str) -> Endpoint:
 
 def target(world: World, ref: str, proto: str, address: int = 0) -> Target:
     """What a flow goes to. `address` is what the host of a URL was resolved to, where it is a name."""
-    if ref.startswith(("http://", "https://")):
+    if scheme_of(ref):
         return _url(ref, address)
     name, port = _named_port(world, ref)
     if not port and proto not in ("icmp",):
@@ -287,6 +287,12 @@ def split_port(ref: str) -> tuple[str, int]:
 
 
 URL: Final = re.compile(r"(https?)://([^/:\s]+)(?::(\d{1,5}))?(/\S*)?$")
+
+
+def scheme_of(ref: str) -> str:
+    """`http` or `https` of a URL; "" for what is none."""
+    scheme, colon, _ = ref.partition("://")
+    return scheme if colon and scheme in ("http", "https") else ""
 
 
 def host_of(ref: str) -> str:

@@ -22,6 +22,7 @@ from engine.lab.places import (
     Target,
     find,
     host_of,
+    scheme_of,
     spot_of,
     target,
 )
@@ -95,8 +96,8 @@ def trace(
 def _sent(
     world: World, source: str, to: str, proto: str, headers: Mapping[str, str], enter: str, choose: Choose
 ) -> Traced:
-    if to.startswith(("http://", "https://")) and proto in ("tcp", "http", "https"):
-        proto = to.partition(":")[0]
+    if scheme_of(to) and proto in ("tcp", "http", "https"):
+        proto = scheme_of(to)
     _asked_for(source, to, proto, headers, enter)
     act = f"{source} -> {to} ({proto})"
     started = world.net.clock
@@ -131,7 +132,7 @@ def _asked_for(source: str, to: str, proto: str, headers: Mapping[str, str], ent
         problems.append(Problem(where="headers", said=ONLY_HTTP(proto=proto)))
     if enter and "/" in source:
         problems.append(Problem(where="enter", said=ONLY_ADDRESS(source=source)))
-    scheme = to.partition("://")[0] if to.startswith(("http://", "https://")) else proto
+    scheme = scheme_of(to) or proto
     if scheme != proto:
         problems.append(Problem(where=to, said=OTHER_SCHEME(to=to, scheme=scheme, proto=proto)))
     if problems:

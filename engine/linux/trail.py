@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar, overload
+from typing import Self, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -25,8 +25,8 @@ class Trail(Sequence[T]):
         self._rows = list(rows)
         self._count = len(self._rows)
 
-    def copy(self) -> Trail[T]:
-        other: Trail[T] = Trail()
+    def copy(self) -> Self:
+        other = self.__class__()
         other._rows, other._count = self._rows, self._count
         return other
 

@@ -165,11 +165,7 @@ def ip_addresses(at: Pass, namespace: str, name: str) -> None:
                 at.now,
             )  # fmt: skip
     if wanted != set(had):
-        known = given(at)
-        if ADDRESSES not in at.own:
-            at.own.add(ADDRESSES)
-            known = at.cluster.memory[ADDRESSES] = known.copy()
-        known.put((namespace, name), tuple(sorted(wanted)) or None)
+        at.mine(ADDRESSES, given(at)).put((namespace, name), tuple(sorted(wanted)) or None)
 
 
 def given(at: Pass) -> Overlay[Key, tuple[str, ...]]:

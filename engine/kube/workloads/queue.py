@@ -51,11 +51,7 @@ def known(at: Pass) -> Queue:
 
 def changing(at: Pass) -> Queue:
     """What is known, to be changed."""
-    found = known(at)
-    if MEMORY not in at.own:
-        at.own.add(MEMORY)
-        found = at.cluster.memory[MEMORY] = found.copy()
-    return found
+    return at.mine(MEMORY, known(at))
 
 
 def look(at: Pass) -> Queue:

@@ -123,7 +123,7 @@ class XtChains(Op):
 def _chains(net: Net, op: XtChains) -> None:
     xt = net.spaces[op.netns].xt
     before = xt.tables.get(op.table, {})
-    if isinstance(op.blocks, XtBlocks) and len(before) < LARGE <= len(op.blocks):
+    if isinstance(op.blocks, XtBlocks) and len(before) < LARGE:
         _lay(xt, before, op, op.blocks)
         return
     after = before.copy()

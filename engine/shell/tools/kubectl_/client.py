@@ -170,17 +170,17 @@ ALL = ("Pod", "Service", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet",
 
 
 #: What an API server of this version serves and the lab has not, by every name that kubectl takes.
-NOT_HERE = """
-    componentstatuses componentstatus cs podtemplates podtemplate 
-    customresourcedefinitions customresourcedefinition crd crds apiservices apiservice 
-    certificatesigningrequests certificatesigningrequest csr mutatingwebhookconfigurations
-    mutatingwebhookconfiguration validatingwebhookconfigurations validatingwebhookconfiguration
-    validatingadmissionpolicies validatingadmissionpolicy flowschemas flowschema prioritylevelconfigurations
-    runtimeclasses runtimeclass csidrivers csidriver csinodes csinode csistoragecapacities volumeattachments
-    volumeattachment volumeattributesclasses vac deviceclasses resourceclaims resourceclaimtemplates
-    resourceslices servicecidrs servicecidr ipaddresses ipaddress ip 
-    
-"""
+NOT_HERE = frozenset((
+    "componentstatuses", "componentstatus", "cs", "podtemplates", "podtemplate", "customresourcedefinitions",
+    "customresourcedefinition", "crd", "crds", "apiservices", "apiservice", "certificatesigningrequests",
+    "certificatesigningrequest", "csr", "mutatingwebhookconfigurations", "mutatingwebhookconfiguration",
+    "validatingwebhookconfigurations", "validatingwebhookconfiguration", "validatingadmissionpolicies",
+    "validatingadmissionpolicy", "flowschemas", "flowschema", "prioritylevelconfigurations", "runtimeclasses",
+    "runtimeclass", "csidrivers", "csidriver", "csinodes", "csinode", "csistoragecapacities",
+    "volumeattachments", "volumeattachment", "volumeattributesclasses", "vac", "deviceclasses",
+    "resourceclaims", "resourceclaimtemplates", "resourceslices", "servicecidrs", "servicecidr",
+    "ipaddresses", "ipaddress", "ip",
+))  # fmt: skip
 
 
 def full_name(word: str) -> Kind | None:
@@ -199,7 +199,7 @@ def kinds_of(word: str, minor: int) -> list[Kind]:
             out += [BY_KIND[k] for k in ALL]
             continue
         found = kind_named(part) or full_name(part)
-        if found is None and part.partition(".")[0].lower() in NOT_HERE.split():
+        if found is None and part.partition(".")[0].lower() in NOT_HERE:
             raise later(f"the resource {part}")
         if found is None or found.since > minor:
             raise Fail(f'error: the server doesn\'t have a resource type "{part.partition(".")[0]}"')
